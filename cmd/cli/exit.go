@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Exit codes, the one table in code; README has the same.
+const (
+	ExitOK          = 0   // done
+	ExitFailed      = 1   // failed: a disk, a server, anything not below
+	ExitUsage       = 2   // bad flags, arguments or configuration
+	ExitRejected    = 3   // done, but some input was rejected
+	ExitCorrupt     = 4   // stored data is damaged
+	ExitScript      = 5   // the script threw, or does not compile
+	ExitLimit       = 6   // a time, memory or output limit was hit
+	ExitInterrupted = 130 // interrupted by SIGINT or SIGTERM
+)
+
+// Error carries what the person at the terminal needs besides the cause: the
+// exit code, and a hint what to do next. Main reads both once.
+type Error struct {
+	Err  error
+	Code int    // one of the Exit constants
+	Hint string // a sentence without the word "hint", or ""
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Fail attaches an exit code to err, which must not be nil.
+func Fail(code int, err error) error { return &Error{Err: err, Code: code} }
+
+// Usage returns an error of the command line or configuration.
+func Usage(format string, args ...any) error {
+	return &Error{Err: fmt.Errorf(format, args...), Code: ExitUsage}
+}
+
+// WithHint attaches a hint to err and keeps its exit code.
+func WithHint(err error, hint string) error {
+	return &Error{Err: err, Code: exitCode(err), Hint: hint}
+}
+
+// exitCode returns the code of the outermost Error in err's chain; without one,
+// 130 for a cancelled context, else 1.
+func exitCode(err error) int {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	if errors.Is(err, context.Canceled) {
+		return ExitInterrupted
+	}
+	return ExitFailed
+}
+
+// report prints err the way a person reads it and returns the exit code.
+func report(w io.Writer, program string, err error) int {
+	if err == nil {
+		return ExitOK
+	}
+	fmt.Fprintf(w, "%s: %v\n", program, err)
+	if e, ok := errors.AsType[*Error](err); ok && e.Hint != "" {
+		fmt.Fprintf(w, "hint: %s\n", e.Hint)
+	}
+	return exitCode(err)
+}

@@ -1,0 +1,18 @@
+// Command tmserver is the operator's command: it receives submissions, converts
+// raw logs and looks after a data folder.
+package main
+
+import (
+	"github.com/alecthomas/kong"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+)
+
+// grammar lists the subcommands; each has a file of its own, cmd_<name>.go.
+type grammar struct {
+	Version kong.VersionFlag `help:"Print the version and exit."`
+}
+
+func run(st *cli.State) int {
+	return cli.Main(st, "tmserver", "Receive, convert and keep browser telemetry.", &grammar{})
+}

@@ -1,0 +1,2 @@
+// Package script runs JavaScript jobs and filters in goja.
+package script

@@ -1,0 +1,111 @@
+package layout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Filter selects partitions, level by level, so that whole folders are pruned
+// before they are listed. The zero Filter selects nothing; All selects
+// everything valid. It is immutable and safe for concurrent use.
+type Filter struct {
+	allowed [NumDims][]Values // a value must be in each set; no set allows nothing
+	// IncludeInvalid also selects quarantined records.
+	IncludeInvalid bool
+}
+
+// All returns the filter that selects every valid partition.
+func All() Filter {
+	var f Filter
+	for i := range f.allowed {
+		f.allowed[i] = []Values{Anything()}
+	}
+	return f
+}
+
+// Filter returns the schema document as a filter. Every form of allowed value
+// is compared in its sanitised form, as paths have it.
+func (s *Schema) Filter() Filter {
+	f := Filter{IncludeInvalid: s.IncludeInvalid}
+	for i, v := range s.Allowed {
+		f.allowed[i] = []Values{v.sanitised(i)}
+	}
+	return f
+}
+
+// ParseFilter reads a schema-shaped document as a filter. Errors wrap ErrSchema.
+func ParseFilter(doc []byte) (Filter, error) {
+	s, err := ParseSchema(doc)
+	if err != nil {
+		return Filter{}, err
+	}
+	return s.Filter(), nil
+}
+
+// ParseWhere reads one condition, "dim=v1,v2" (any of the values) or
+// "dim=lo..hi" (inclusive; either side may be empty), and returns the dimension's
+// index with the sanitised set.
+func ParseWhere(cond string) (dim int, v Values, err error) {
+	name, value, ok := strings.Cut(cond, "=")
+	if !ok {
+		return 0, v, fmt.Errorf("condition %q: want dimension=values or dimension=lo..hi", cond)
+	}
+	if dim = DimIndex(name); dim < 0 {
+		return 0, v, fmt.Errorf("condition %q: no dimension %q; there are %s", cond, name, strings.Join(DimNames[:], ", "))
+	}
+	switch lo, hi, ranged := strings.Cut(value, ".."); {
+	case value == "*":
+		v = Anything()
+	case ranged && lo == "" && hi == "":
+		return 0, v, fmt.Errorf("condition %q: the range has no bound", cond)
+	case ranged:
+		v = Between(bound(lo), bound(hi))
+	default:
+		v = OneOf(strings.Split(value, ",")...)
+	}
+	return dim, v.sanitised(dim), nil
+}
+
+func bound(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// Where returns f narrowed to the partitions whose dimension dim is in v, which
+// must be sanitised, as ParseWhere returns it.
+func (f Filter) Where(dim int, v Values) Filter {
+	f.allowed[dim] = append(slices.Clip(f.allowed[dim]), v)
+	return f
+}
+
+// And returns the filter of the partitions that both f and g select.
+func (f Filter) And(g Filter) Filter {
+	for i := range f.allowed {
+		f.allowed[i] = append(slices.Clip(f.allowed[i]), g.allowed[i]...)
+	}
+	f.IncludeInvalid = f.IncludeInvalid || g.IncludeInvalid
+	return f
+}
+
+// Matches says whether value, a sanitised path component, is selected at level dim.
+func (f Filter) Matches(dim int, value string) bool {
+	for _, v := range f.allowed[dim] {
+		if !v.Allows(value) {
+			return false
+		}
+	}
+	return len(f.allowed[dim]) > 0
+}
+
+// Selects says whether the partition with these dimensions is selected.
+func (f Filter) Selects(d Dims) bool {
+	for i, v := range d {
+		if !f.Matches(i, v) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,31 @@
+package layout
+
+// Names of everything below a data folder, in one place. A name says the state:
+// `ls` shows what is in flight, and recovery is a walk.
+const (
+	// RawDir holds the raw logs: telemetry.log.v3.<host>.<pid>.<unix ms>, one
+	// writer each; the suffix ".finished" says that nobody appends any more.
+	RawDir = "raw"
+	// PublishedDir holds the partition tree:
+	// <reason>/<app>/<channel>/<version>/<buildID>.<YYYYMMDD>.v2.log.<unique>.zst.
+	PublishedDir = "published"
+	// InvalidDir holds quarantined submissions, one folder per reason class.
+	InvalidDir = "invalid"
+	// StateDir holds what can be rebuilt: staging areas, locks, dedup index, job
+	// history, cached map results.
+	StateDir = "state"
+	// RevisionCacheDir holds <repo path>/<revision>/Histograms.json.
+	RevisionCacheDir = "histogram_cache"
+	// SchemaFile replaces the built-in dimension schema when it exists in the
+	// data folder.
+	SchemaFile = "telemetry_schema.json"
+)
+
+// StorageVersion is the version of the record format that a segment's file name
+// carries: 1 is as submitted, 2 has converted histograms.
+const StorageVersion = 2
+
+// TailNumbers is how many numbers follow the bucket counts of a converted
+// histogram: sum, log_sum, log_sum_squares, sum_squares_lo, sum_squares_hi.
+// Data written before storage carried a version has three.
+const TailNumbers = 5
