@@ -1,0 +1,129 @@
+package jsonscan
+
+// Iter walks the members of an object or the elements of an array, in document
+// order:
+//
+//	for it := jsonscan.Members(b, i); it.Next(); {
+//		… it.Key, b[it.Start:it.End()]
+//	}
+//
+// A loop that ends without Err has reached the closing bracket, at After()-1.
+// Not safe for concurrent use.
+type Iter struct {
+	// Key is the member's name as written, between its quotes and with its
+	// escapes; nil for elements. It aliases the text.
+	Key []byte
+	// Start is the offset of the value's first byte.
+	Start int
+
+	b       []byte
+	end     int // behind the value, or 0 while nobody has looked
+	at      int // where the next member is looked for
+	close   byte
+	trusted bool
+	first   bool
+	done    bool
+	err     error
+}
+
+// Members returns the strict Iter of the object whose '{' is at or, after
+// whitespace, behind b[i].
+func Members(b []byte, i int) Iter { return newIter(b, i, '{', false) }
+
+// Elements returns the strict Iter of the array whose '[' is at or behind b[i].
+func Elements(b []byte, i int) Iter { return newIter(b, i, '[', false) }
+
+// MembersTrusted is Members for text that Skip has accepted.
+func MembersTrusted(b []byte, i int) Iter { return newIter(b, i, '{', true) }
+
+// ElementsTrusted is Elements for text that Skip has accepted.
+func ElementsTrusted(b []byte, i int) Iter { return newIter(b, i, '[', true) }
+
+func newIter(b []byte, i int, open byte, trusted bool) Iter {
+	it := Iter{b: b, close: open + 2, trusted: trusted, first: true, at: Space(b, i)}
+	if it.at >= len(b) || b[it.at] != open {
+		it.err, it.done = syntax(b, it.at, "'"+string(open)+"'"), true
+		return it
+	}
+	it.at++
+	return it
+}
+
+// Next moves to the next value and says whether there is one.
+func (it *Iter) Next() bool {
+	if it.done {
+		return false
+	}
+	b, i := it.b, it.at
+	if !it.first {
+		if i = it.End(); it.err != nil {
+			it.done = true
+			return false
+		}
+	}
+	i = Space(b, i)
+	switch {
+	case i < len(b) && b[i] == it.close:
+		it.at, it.done = i+1, true
+		return false
+	case it.first:
+		it.first = false
+	case i >= len(b) || b[i] != ',':
+		return it.fail(i, "',' or '"+string(it.close)+"'")
+	default:
+		i = Space(b, i+1)
+	}
+	if it.close == '}' {
+		begin := i + 1
+		switch {
+		case it.trusted && i < len(b) && b[i] == '"':
+			i = stringShort(b, i)
+		default:
+			var err error
+			if i, _, err = String(b, i); err != nil {
+				it.err, it.done = err, true
+				return false
+			}
+		}
+		it.Key = b[begin:max(begin, i-1)]
+		if i = Space(b, i); i >= len(b) || b[i] != ':' {
+			return it.fail(i, "':'")
+		}
+		i = Space(b, i+1)
+	}
+	it.Start, it.end = i, 0
+	return true
+}
+
+func (it *Iter) fail(i int, want string) bool {
+	it.err, it.done = syntax(it.b, i, want), true
+	return false
+}
+
+// End returns the offset behind the current value. A strict Iter checks the
+// value; if that fails, the result is some offset behind Start and the loop
+// ends with Err.
+func (it *Iter) End() int {
+	if it.end == 0 {
+		if it.trusted {
+			it.end = SkipTrusted(it.b, it.Start)
+		} else if it.end, it.err = Skip(it.b, it.Start); it.err != nil {
+			it.done = true
+		}
+	}
+	return it.end
+}
+
+// SetEnd tells the Iter that the caller has checked the current value and that
+// it ends before b[end], which saves End the work.
+func (it *Iter) SetEnd(end int) { it.end = end }
+
+// Value returns the bytes of the current value; see End.
+func (it *Iter) Value() []byte { return it.b[it.Start:it.End()] }
+
+// Err returns what ended the walk early, a *SyntaxError, or nil.
+func (it *Iter) Err() error { return it.err }
+
+// After returns the offset behind the closing bracket, once Next has returned
+// false without Err.
+func (it *Iter) After() int { return it.at }
