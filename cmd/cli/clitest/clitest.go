@@ -1,0 +1,133 @@
+// Package clitest runs testscripts (.txtar) of commands. Beside the script
+// language of testscript it gives
+//
+//	exits CODE PROGRAM ARG…   runs it and requires that exit code
+//	waitfor FILE REGEXP [VAR] waits until FILE, which a background command
+//	                          writes, has a match; VAR gets the first group
+//	term                      sends SIGTERM to the background commands
+//	unpack FILE.gz FILE       gunzips
+//	[have:NAME]               a program, or "shared" for ../shared/data, is there;
+//	                          where CI=true it must be, so nothing is skipped
+//
+// $REPO is the repository's root and $SHARED is ../shared/data.
+package clitest
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// waitLimit is when waitfor gives up: far more than anything takes on a loaded
+// machine, far less than the test runner's own limit.
+const waitLimit = 2 * time.Minute
+
+// Run runs every script of dir that matches. UPDATE_SCRIPTS=1 rewrites golden
+// output; review the diff.
+func Run(t *testing.T, dir string) {
+	repo, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared := filepath.Join(filepath.Dir(repo), "shared", "data")
+	testscript.Run(t, testscript.Params{
+		Dir:                 dir,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("REPO", repo)
+			e.Setenv("SHARED", shared)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":   exits,
+			"waitfor": waitFor,
+			"term":    term,
+			"unpack":  unpack,
+		},
+		Condition: func(cond string) (bool, error) {
+			what, ok := strings.CutPrefix(cond, "have:")
+			if !ok {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			var err error
+			if what == "shared" {
+				_, err = os.Stat(shared)
+			} else {
+				_, err = exec.LookPath(what)
+			}
+			if err != nil && os.Getenv("CI") == "true" {
+				return false, fmt.Errorf("CI skips nothing: %w", err)
+			}
+			return err == nil, nil
+		},
+	})
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	if neg || err != nil || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARG…")
+	}
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		ee, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%s: %v", args[1], err)
+		}
+		got = ee.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("%s exited with %d, want %d", args[1], got, want)
+	}
+}
+
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: waitfor FILE REGEXP [VAR]")
+	}
+	file, re := ts.MkAbs(args[0]), regexp.MustCompile(args[1])
+	for end := time.Now().Add(waitLimit); ; time.Sleep(5 * time.Millisecond) {
+		text, _ := os.ReadFile(file) // it may not be there yet
+		if m := re.FindSubmatch(text); m != nil {
+			if len(args) > 2 {
+				ts.Setenv(args[2], string(m[1]))
+			}
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%s has no match of %s:\n%s", args[0], re, text)
+		}
+	}
+}
+
+func term(ts *testscript.TestScript, neg bool, args []string) {
+	for _, c := range ts.BackgroundCmds() {
+		ts.Check(c.Process.Signal(syscall.SIGTERM))
+	}
+}
+
+func unpack(ts *testscript.TestScript, neg bool, args []string) {
+	in, err := os.Open(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer in.Close()
+	zr, err := gzip.NewReader(in)
+	ts.Check(err)
+	out, err := os.Create(ts.MkAbs(args[1]))
+	ts.Check(err)
+	_, err = io.Copy(out, zr)
+	ts.Check(errors.Join(err, out.Close()))
+}

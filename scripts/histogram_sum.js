@@ -1,0 +1,38 @@
+// The sums of some histograms over all records of a channel and version.
+//
+// A stored histogram is its bucket counts followed by sum, log_sum,
+// log_sum_squares, sum_squares_lo and sum_squares_hi (old data: the first three
+// only). A sum that the client did not send is -1 and must not be added up: it
+// stays -1 in the result only if nobody sent it. Histograms of different layouts
+// (a definition that changed between revisions) are kept apart by their length.
+//
+// Output: channel, version, histogram, numbers per histogram, the added-up
+// histogram as a JSON array.
+
+// The histograms to add up. To ask for others, copy this file and change the list.
+const names = ["GC_MS", "CYCLE_COLLECTOR", "MEMORY_RESIDENT", "CACHE_HIT", "PAGE_LOAD_KIND"]
+
+export function map(id, dims, ping, ctx) {
+  const histograms = ping.histograms
+  if (!histograms) return
+  for (const name of names) {
+    const h = histograms[name]
+    if (h) ctx.write([dims.appUpdateChannel, dims.appVersion, name, h.length], h)
+  }
+}
+
+export function reduce(key, histograms, ctx) {
+  let sum
+  for (const h of histograms) {
+    if (!sum) {
+      sum = Array.from(h)
+      continue
+    }
+    for (let i = 0; i < sum.length; i++) {
+      if (h[i] >= 0) sum[i] = sum[i] >= 0 ? sum[i] + h[i] : h[i]
+    }
+  }
+  ctx.write(key, sum)
+}
+
+export const combine = reduce
