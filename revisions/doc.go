@@ -1,4 +1,21 @@
-// Package revisions knows histogram definitions: it finds the Histograms.json of
-// a source revision (memory, then disk, then a Mercurial server), parses it, and
-// computes bucket bounds.
+// Package revisions knows the histogram definitions of every source revision.
+//
+// In goes the revision URL of a ping; out comes a Spec, the parsed
+// Histograms.json of that revision, whose Definitions know their bucket bounds.
+//
+//	info.revision ─► ParseURL ─► Ref ─► Cache.Spec ─► Spec.Lookup(name) ─► Definition.Bounds
+//	                                       │ memory ─► disk ─► HTTP
+//
+// How Cache.Spec finds a Spec:
+//
+//  1. In memory, by Ref; also the memory of a failure, until it expires.
+//  2. On disk, <dir>/<repo>/<revision>/Histograms.json. A file that does not
+//     parse counts as missing and is replaced.
+//  3. From the server, <server>/<repo>/raw-file/<revision>/<definitionsPath>: one
+//     request per revision at a time, saved atomically.
+//
+// Revisions with the same text share one Spec.
+//
+// To add a histogram kind: a Kind with its name and type code, and its
+// parameters in (*Definition).resolve.
 package revisions

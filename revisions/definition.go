@@ -1,0 +1,191 @@
+package revisions
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Kind is what a histogram counts. The order is fixed.
+type Kind uint8
+
+// The kinds of Histograms.json.
+const (
+	Exponential Kind = iota
+	Linear
+	Boolean
+	Flag
+	Count
+	Enumerated
+	numKinds
+)
+
+var kindNames = [numKinds]string{"exponential", "linear", "boolean", "flag", "count", "enumerated"}
+
+func (k Kind) String() string {
+	if k < numKinds {
+		return kindNames[k]
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}
+
+// TypeCode returns the histogram_type that browsers send: that of Kind, but
+// enumerated histograms are linear ones to them.
+func (k Kind) TypeCode() int {
+	if k == Enumerated {
+		return int(Linear)
+	}
+	return int(k)
+}
+
+// maxBuckets bounds what one definition can make us allocate; browsers stop at
+// about a thousand.
+const maxBuckets = 10_000
+
+// Definition is one histogram's kind, range and bucket count. It is immutable
+// and safe for concurrent use.
+type Definition struct {
+	Name string
+	Kind Kind
+	// Low and High are the lower bounds of the second and the last bucket,
+	// 1 <= Low < High.
+	Low, High int
+	// BucketCount is at least 3.
+	BucketCount int
+	// Keyed says that pings have it under keyedHistograms.
+	Keyed bool
+	// Err says why the definition cannot be used; then Kind and the numbers mean
+	// nothing and there are no bounds. It is nil for nearly all.
+	Err error
+
+	bounds []int
+}
+
+// NewDefinition returns the definition with these parameters; a low of 0 counts
+// as 1, as browsers have it. The error says which parameter cannot be.
+func NewDefinition(name string, kind Kind, low, high, bucketCount int) (*Definition, error) {
+	d := &Definition{Name: name, Kind: kind, Low: max(low, 1), High: high, BucketCount: bucketCount}
+	switch {
+	case kind >= numKinds:
+		return nil, fmt.Errorf("don't know how to handle a histogram of %v", kind)
+	case low < 0:
+		return nil, fmt.Errorf("low is %d, at least 0", low)
+	case high <= d.Low:
+		return nil, fmt.Errorf("high is %d, more than low (%d)", high, d.Low)
+	case bucketCount < 3 || bucketCount > maxBuckets:
+		return nil, fmt.Errorf("%d buckets, 3 to %d", bucketCount, maxBuckets)
+	}
+	if kind == Exponential {
+		d.bounds = exponentialBounds(d.Low, high, bucketCount)
+	} else {
+		d.bounds = linearBounds(d.Low, high, bucketCount)
+	}
+	return d, nil
+}
+
+// Bounds returns the ascending lower bounds of the buckets; len is BucketCount.
+// The caller must not change it.
+func (d *Definition) Bounds() []int { return d.bounds }
+
+// rawDefinition is one member of Histograms.json; attributes that do not touch
+// the buckets are left out. Numbers may be strings with expressions.
+type rawDefinition struct {
+	Kind     string          `json:"kind"`
+	Low      json.RawMessage `json:"low"`
+	High     json.RawMessage `json:"high"`
+	NBuckets json.RawMessage `json:"n_buckets"`
+	NValues  json.RawMessage `json:"n_values"`
+	Keyed    json.RawMessage `json:"keyed"` // true or "true"
+}
+
+// resolve works out kind, range and bucket count.
+func (r *rawDefinition) resolve() (kind Kind, low, high, n int, err error) {
+	for kind = range numKinds {
+		if kindNames[kind] == r.Kind {
+			break
+		}
+	}
+	number := func(attr string, raw json.RawMessage) (v int) {
+		if err == nil {
+			v, err = integer(attr, raw)
+		}
+		return v
+	}
+	switch kind {
+	case Boolean, Flag, Count:
+		low, high, n = 1, 2, 3
+	case Enumerated:
+		low, high = 1, number("n_values", r.NValues)
+		n = high + 1
+		if high == 1 { // one value: as the browsers, which need three buckets
+			high, n = 2, 3
+		}
+	case Linear, Exponential:
+		low = 1
+		if r.Low != nil {
+			low = number("low", r.Low)
+		}
+		high, n = number("high", r.High), number("n_buckets", r.NBuckets)
+	default:
+		err = fmt.Errorf("don't know how to handle a histogram of kind %q", r.Kind)
+	}
+	return kind, low, high, n, err
+}
+
+// integer reads a number of a definition: a JSON integer, or a string with an
+// expression.
+func integer(attr string, raw json.RawMessage) (int, error) {
+	text := string(raw)
+	if text == "" {
+		return 0, fmt.Errorf("%s is missing", attr)
+	}
+	if text[0] == '"' {
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return 0, fmt.Errorf("%s: %w", attr, err)
+		}
+	}
+	v, err := evaluate(text)
+	if err == nil && (v > 1<<31 || v < -1<<31) {
+		err = errors.New("out of range")
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%s is not an integer: %w", attr, err)
+	}
+	return int(v), nil
+}
+
+// bucketing is what the bounds are a function of.
+type bucketing struct {
+	exponential  bool
+	low, high, n int
+}
+
+// define reads one definition; those of equal bucketing share their bounds.
+func define(name string, raw json.RawMessage, shared map[bucketing][]int) *Definition {
+	bad := func(err error) *Definition {
+		return &Definition{Name: name, Err: fmt.Errorf("definition of %s: %w", name, err)}
+	}
+	if strings.Contains(name, "#") {
+		return bad(errors.New(`'#' is not permitted in a name`))
+	}
+	var r rawDefinition
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return bad(err)
+	}
+	kind, low, high, n, err := r.resolve()
+	if err != nil {
+		return bad(err)
+	}
+	key := bucketing{kind == Exponential, low, high, n}
+	d := &Definition{Name: name, Kind: kind, Low: max(low, 1), High: high, BucketCount: n, bounds: shared[key]}
+	if d.bounds == nil {
+		if d, err = NewDefinition(name, kind, low, high, n); err != nil {
+			return bad(err)
+		}
+		shared[key] = d.bounds
+	}
+	d.Keyed = bytes.Equal(r.Keyed, []byte("true")) || bytes.Equal(r.Keyed, []byte(`"true"`))
+	return d
+}
