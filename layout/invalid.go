@@ -1,0 +1,53 @@
+package layout
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+)
+
+// Invalid is a quarantined submission: why it was refused, and what is needed
+// to convert it again, byte for byte. It is stored as one line, id \t JSON, in
+// invalid/<class>/<partition>.
+type Invalid struct {
+	Class   string    `json:"class"`   // of the reason, such as "bad_payload"
+	Message string    `json:"message"` // the reason as a sentence
+	Time    time.Time `json:"time"`    // of receipt
+	Origin  string    `json:"origin"`  // raw log
+	Offset  int64     `json:"offset"`  // of the frame in the raw log
+	Path    string    `json:"path"`    // as received
+	Body    []byte    `json:"body"`    // as received; base64 in JSON
+}
+
+// ID returns the document ID: the first part of the path.
+func (q Invalid) ID() string {
+	id, _, _ := strings.Cut(q.Path, "/")
+	return id
+}
+
+// dims returns the dimensions that the submission's path claims; the URL has
+// the version before the channel.
+func (q Invalid) dims() Dims {
+	var d Dims
+	if p := strings.Split(q.Path, "/"); len(p) == NumDims {
+		d = Dims{p[1], p[2], p[4], p[3], p[5]}
+	}
+	d[Date] = q.Time.UTC().Format("20060102")
+	return d
+}
+
+// ParseInvalid reads the JSON of a quarantined record's line.
+func ParseInvalid(doc []byte) (Invalid, error) {
+	var q Invalid
+	if err := json.Unmarshal(doc, &q); err != nil {
+		return q, fmt.Errorf("quarantined record: %w", err)
+	}
+	return q, nil
+}
+
+// invalidClassDir is the folder of a reason class.
+func invalidClassDir(class string) string {
+	return path.Join(InvalidDir, Sanitise(Reason, class))
+}

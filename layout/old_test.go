@@ -1,0 +1,126 @@
+package layout
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// sharedData returns a folder of real data beside the checkout. Without it the
+// test is skipped, in CI it fails.
+func sharedData(t testing.TB, name string) string {
+	t.Helper()
+	dir := filepath.Join("..", "..", "shared", "data", name)
+	if _, err := os.Stat(dir); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is missing in CI", dir)
+		}
+		t.Skipf("needs %s", dir)
+	}
+	return dir
+}
+
+func TestReadsThePredecessorsTree(t *testing.T) {
+	for _, dir := range []string{sharedData(t, "published"), sharedData(t, "")} {
+		tree, err := OpenTree(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tree.Close()
+		segs, err := tree.Segments(t.Context(), All())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(segs) != 1 || segs[0].Version != 2 || segs[0].Dims != dims("saved_session/Firefox/nightly/28.0a1/20131029030201/20131029") {
+			t.Fatalf("Segments(%s) = %+v", dir, segs)
+		}
+		got := readAll(t, tree, All())
+		if len(got) != 4 || !strings.Contains(got[0], "\t{") {
+			t.Errorf("read %d records, want 4", len(got))
+		}
+	}
+}
+
+// TestOldFormats packs the same lines with the real tools, reads them whole, and
+// cut off at every kind of place: that must be an error, never a short read.
+func TestOldFormats(t *testing.T) {
+	var text strings.Builder
+	for i := range 3000 {
+		text.WriteString(strings.Repeat("i", i%20+1) + "\t{\"a\":\"" + strings.Repeat("b", i%700) + "\"}\n")
+	}
+	for _, tt := range []struct {
+		name, ext string
+		pack      []string // nil: as it is
+	}{
+		{"plain", "", nil},
+		{"gzip", ".gz", []string{"gzip", "-c"}},
+		{"xz", ".xz", []string{"xz", "-c"}},
+		{"LZMA-alone", ".lzma", []string{"xz", "--format=lzma", "-0", "-c"}},
+		{"xz named lzma", ".lzma", []string{"xz", "-c"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			packed := []byte(text.String())
+			if tt.pack != nil {
+				cmd := exec.Command(tt.pack[0], tt.pack[1:]...)
+				cmd.Stdin = strings.NewReader(text.String())
+				var err error
+				if packed, err = cmd.Output(); errors.Is(err, exec.ErrNotFound) && os.Getenv("CI") != "true" {
+					t.Skip(err)
+				} else if err != nil {
+					t.Fatal(err)
+				}
+			}
+			name := filepath.Join(dir, "r", "a", "c", "1", "2013.20130910.v2.log.x"+tt.ext)
+			if tt.ext == "" {
+				name = strings.TrimSuffix(name, ".x")
+			}
+			if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+				t.Fatal(err)
+			}
+			tree, err := OpenTree(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tree.Close()
+			read := func(b []byte) ([]byte, error) {
+				if err := os.WriteFile(name, b, 0o666); err != nil {
+					t.Fatal(err)
+				}
+				segs, err := tree.Segments(t.Context(), All())
+				if err != nil || len(segs) != 1 {
+					t.Fatalf("Segments = %v, %v", segs, err)
+				}
+				if info, err := tree.Info(segs[0]); err != nil || info.Records != -1 || info.Frames != 1 {
+					t.Errorf("Info = %+v, %v", info, err)
+				}
+				if _, err := tree.Open(segs[0], 0, 1); !errors.Is(err, ErrNoFrames) {
+					t.Errorf("Open of a part: %v, want ErrNoFrames", err)
+				}
+				return readSegment(tree, segs[0])
+			}
+			got, err := read(packed)
+			if err != nil || !bytes.Equal(got, []byte(text.String())) {
+				t.Fatalf("read %d bytes, %v; want %d", len(got), err, text.Len())
+			}
+			if tt.pack == nil {
+				return
+			}
+			for _, n := range []int{1, 5, 14, 100, len(packed) / 2, len(packed) - 20, len(packed) - 1} {
+				if got, err := read(packed[:n]); !isCorrupt(err) {
+					t.Errorf("cut to %d of %d bytes: read %d bytes, %v; want a *CorruptError", n, len(packed), len(got), err)
+				}
+			}
+		})
+	}
+}
+
+func isCorrupt(err error) bool {
+	c, ok := errors.AsType[*CorruptError](err)
+	return ok && c.Path != "" && !errors.Is(err, io.EOF)
+}

@@ -1,0 +1,81 @@
+package layout
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// Segment is one file of a partition tree. Dims are as its path has them.
+type Segment struct {
+	Path    string // relative to the tree's folder, with "/"
+	Dims    Dims
+	Size    int64  // bytes on disk
+	Version int    // storage version in the name; 0 for names of before there was one
+	Class   string // of quarantined records: the folder below invalid/
+	Invalid bool   // quarantined records: lines are id \t an Invalid as JSON
+	ext     string // "zst", "xz", "lzma", "gz" or "" for plain text
+	unique  string // what tells segments of one partition apart
+}
+
+// Seekable says whether the segment has frames, so that parts of it can be read.
+func (s Segment) Seekable() bool { return s.ext == "zst" }
+
+// segmentName is the path of the segment that holds the records of a raw log in
+// a partition, below published/ or invalid/<class>/.
+func segmentName(p Dims, version int, unique string) string {
+	return path.Join(p.partitionDir(), fmt.Sprintf("%s.%s.v%d.log.%s.zst", p[BuildID], p[Date], version, unique))
+}
+
+// uniqueOf names what a raw log contributes to each partition. It begins with
+// the raw log's time, so that names sort by age, and depends on nothing but the
+// log's name (without ".finished", which comes and goes).
+func uniqueOf(source string) string {
+	source = strings.TrimSuffix(source, ".finished")
+	sum := sha256.Sum256([]byte(source))
+	ms, err := strconv.ParseUint(source[strings.LastIndexByte(source, '.')+1:], 10, 64)
+	if err != nil || ms > 9_999_999_999_999 {
+		ms = 0
+	}
+	return fmt.Sprintf("%013d_%s", ms, hex.EncodeToString(sum[:8]))
+}
+
+// parseSegmentName fills what the file's name says:
+// <build>.<date>[.v<N>].log[.<unique>][.zst|.xz|.lzma|.gz]. It reports false for
+// a name of another shape, such as files in the making.
+func (s *Segment) parseSegmentName(name string) bool {
+	parts := strings.Split(name, ".")
+	if len(parts) < 3 || parts[0] == "" || len(parts[1]) != 8 {
+		return false
+	}
+	s.Dims[BuildID], s.Dims[Date] = parts[0], parts[1]
+	parts = parts[2:]
+	if v, ok := strings.CutPrefix(parts[0], "v"); ok {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 1 {
+			return false
+		}
+		s.Version, parts = n, parts[1:]
+	}
+	if len(parts) == 0 || parts[0] != "log" {
+		return false
+	}
+	switch parts = parts[1:]; len(parts) {
+	case 0:
+		return true
+	case 1: // an extension without a unique part
+		s.ext = parts[0]
+	case 2:
+		s.unique, s.ext = parts[0], parts[1]
+	default:
+		return false
+	}
+	switch s.ext {
+	case "zst", "xz", "lzma", "gz":
+		return true
+	}
+	return false
+}

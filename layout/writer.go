@@ -1,0 +1,292 @@
+package layout
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sync/errgroup"
+)
+
+// WriterOptions tune a Writer. The zero value has the defaults.
+type WriterOptions struct {
+	// MemoryBytes bounds the uncompressed records that wait for their frame, over
+	// all partitions; 0 means 96 MiB. The IDs of all records (16 bytes each) and
+	// about 1 KiB per partition come on top. Open files: one at a time, and eight
+	// while Commit syncs.
+	MemoryBytes int
+}
+
+const defaultMemoryBytes = 96 << 20
+
+// Published is one segment that a Commit made visible.
+type Published struct {
+	Path     string // relative to the data folder
+	Dims     Dims
+	Invalid  bool
+	Records  int64
+	RawBytes int64 // uncompressed
+	Bytes    int64 // on disk
+}
+
+// Writer publishes the records of one raw log, all or none: readers see nothing
+// before Commit. It belongs to one goroutine.
+type Writer struct {
+	d        *Data
+	source   string
+	dir      string   // staging folder
+	lock     *os.File // of dir
+	enc      *zstd.Encoder
+	parts    map[string]*part // by final path
+	budget   int
+	buffered int // sum of cap(buf) over parts
+	err      error
+}
+
+// part is the segment of one partition, and where it goes.
+type part struct {
+	*segment
+	final   string // relative to the data folder
+	dims    Dims
+	invalid bool
+}
+
+// NewWriter starts to publish the raw log with this base name. What an earlier,
+// uncommitted try left is discarded; a committed one is finished first. An error
+// wraps ErrBusy while another process converts the same raw log.
+func (d *Data) NewWriter(source string, o WriterOptions) (*Writer, error) {
+	if source == "" || source[0] == '.' || strings.ContainsAny(source, "/\\\x00") || len(source) > 200 {
+		return nil, fmt.Errorf("raw log %q: not a file name", source)
+	}
+	w := &Writer{d: d, source: source, dir: path.Join(StagingDir, source), parts: map[string]*part{}, budget: o.MemoryBytes}
+	if w.budget <= 0 {
+		w.budget = defaultMemoryBytes
+	}
+	if err := w.start(); err != nil {
+		return nil, fmt.Errorf("publish %s: %w", source, err)
+	}
+	return w, nil
+}
+
+func (w *Writer) start() (err error) {
+	if w.lock, err = w.d.stage(w.dir); err != nil {
+		return err
+	}
+	if w.enc, err = newEncoder(zstd.SpeedDefault, frameBytes); err != nil {
+		w.lock.Close()
+	}
+	return err
+}
+
+// stage makes, locks and empties a staging folder, after rolling forward what
+// was committed in it.
+func (d *Data) stage(dir string) (*os.File, error) {
+	for {
+		if err := d.disk.mkdirAll(dir, map[string]bool{}); err != nil {
+			return nil, err
+		}
+		lock, err := d.disk.lockDir(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // its owner removed it as we came
+		}
+		if err == nil {
+			if err = d.settle(dir); err != nil {
+				lock.Close()
+			}
+		}
+		return lock, err
+	}
+}
+
+// Add appends a record to the partition p, which Schema.Partition returned. id
+// and json are copied; neither may hold a tab or a newline (json may hold a
+// tab). Errors wrap ErrBadRecord, ErrRecordTooLarge (the Writer stays usable
+// after both), or come from the disk (it does not).
+func (w *Writer) Add(p Dims, id, json []byte) error {
+	return w.add(p, PublishedDir, id, json)
+}
+
+// AddInvalid appends a quarantined submission, published by the same Commit.
+func (w *Writer) AddInvalid(q Invalid) error {
+	doc, err := json.Marshal(q)
+	if err != nil {
+		return err
+	}
+	id := strings.Map(func(r rune) rune {
+		if r == '\t' || r == '\n' || r == '\r' {
+			return '_'
+		}
+		return r
+	}, q.ID())
+	if id == "" {
+		id = Unknown
+	}
+	return w.add(w.d.schema.Partition(q.dims()), invalidClassDir(q.Class), []byte(id), doc)
+}
+
+func (w *Writer) add(p Dims, tree string, id, json []byte) error {
+	if w.err != nil {
+		return w.err
+	}
+	if len(id) == 0 || len(json) == 0 || bytes.ContainsAny(id, "\t\n\r") || bytes.IndexByte(json, '\n') >= 0 {
+		return fmt.Errorf("record %.80q: %w", id, ErrBadRecord)
+	}
+	line := len(id) + len(json) + 2
+	if line > maxRecordBytes {
+		return fmt.Errorf("record %.80q of %d bytes: %w", id, line, ErrRecordTooLarge)
+	}
+	s, err := w.part(tree, p)
+	if err != nil {
+		return err
+	}
+	before := cap(s.buf)
+	s.add(id, json)
+	w.buffered += cap(s.buf) - before
+	if len(s.buf) >= frameBytes {
+		w.err = s.flush(&w.d.disk)
+	}
+	if w.buffered > w.budget && w.err == nil {
+		w.err = w.spill()
+	}
+	if w.err != nil {
+		w.err = fmt.Errorf("publish %s: %w", w.source, w.err)
+	}
+	return w.err
+}
+
+func (w *Writer) part(tree string, p Dims) (*part, error) {
+	for i := range p {
+		// The caller got p from Schema.Partition; a value that is not clean is a
+		// bug that must not become a path.
+		if p[i] != Sanitise(i, p[i]) {
+			return nil, fmt.Errorf("partition %q: value %q is not sanitised", p, p[i])
+		}
+	}
+	key := tree + "/" + p.String()
+	if s, ok := w.parts[key]; ok {
+		return s, nil
+	}
+	seg, err := newSegment(path.Join(w.dir, strconv.Itoa(len(w.parts))), w.enc)
+	if err != nil {
+		return nil, err
+	}
+	s := &part{
+		segment: seg,
+		final:   path.Join(tree, segmentName(p, StorageVersion, uniqueOf(w.source))),
+		dims:    p,
+		invalid: tree != PublishedDir,
+	}
+	w.parts[key] = s
+	return s, nil
+}
+
+// spill writes the largest waiting frames to their staging files until half of
+// the budget is free, and lets go of their buffers.
+func (w *Writer) spill() error {
+	byBuffer := make([]*part, 0, len(w.parts))
+	for _, s := range w.parts {
+		byBuffer = append(byBuffer, s)
+	}
+	slices.SortFunc(byBuffer, func(a, b *part) int { return cap(b.buf) - cap(a.buf) })
+	for _, s := range byBuffer {
+		if w.buffered <= w.budget/2 {
+			break
+		}
+		w.buffered -= cap(s.buf)
+		if err := s.flush(&w.d.disk); err != nil {
+			return err
+		}
+		s.buf = nil
+	}
+	return nil
+}
+
+// Commit publishes everything and removes the raw log of this name from raw/,
+// if it is there. When it returns nil all of that is durable. When it fails
+// before the commit file is written, nothing was published; afterwards the
+// publication is finished by the next NewWriter or Recover. The Writer is
+// closed either way. The result is ordered by path.
+func (w *Writer) Commit(ctx context.Context) ([]Published, error) {
+	if w.err != nil {
+		w.Abort()
+		return nil, w.err
+	}
+	pub, err := w.commit(ctx)
+	if err != nil {
+		err = fmt.Errorf("publish %s: %w", w.source, err)
+	}
+	w.close(errors.New("layout: Writer used after Commit"))
+	return pub, err
+}
+
+func (w *Writer) commit(ctx context.Context) ([]Published, error) {
+	parts := make([]*part, 0, len(w.parts))
+	for _, s := range w.parts {
+		parts = append(parts, s)
+	}
+	slices.SortFunc(parts, func(a, b *part) int { return strings.Compare(a.final, b.final) })
+	c := commit{Version: commitVersion, Source: w.source, Remove: []string{path.Join(RawDir, w.source)}}
+	pub := make([]Published, len(parts))
+	for _, s := range parts { // the encoder belongs to this goroutine
+		if err := s.flush(&w.d.disk); err != nil {
+			return nil, err
+		}
+		s.buf = nil
+	}
+	var g errgroup.Group
+	g.SetLimit(8) // a sync waits for the disk, not for a core
+	for i, s := range parts {
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := s.finish(&w.d.disk); err != nil {
+				return err
+			}
+			pub[i] = Published{s.final, s.dims, s.invalid, s.trailer.records, s.trailer.rawBytes, s.size}
+			return nil
+		})
+		c.Rename = append(c.Rename, [2]string{path.Base(s.staged), s.final})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := w.d.writeCommit(w.dir, c); err != nil {
+		return nil, err
+	}
+	return pub, w.d.unstage(w.dir)
+}
+
+// Abort gives up: what was staged is removed, the raw log stays. It does
+// nothing after Commit.
+func (w *Writer) Abort() error {
+	if w.lock == nil {
+		return nil
+	}
+	err := w.d.unstage(w.dir)
+	w.close(errors.New("layout: Writer used after Abort"))
+	return err
+}
+
+func (w *Writer) close(reason error) {
+	if w.err == nil {
+		w.err = reason
+	}
+	if w.lock != nil {
+		w.enc.Close()
+		w.lock.Close()
+		w.lock, w.parts = nil, nil
+	}
+}
