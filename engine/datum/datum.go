@@ -1,0 +1,185 @@
+// Package datum encodes the keys and values that pass between mappers,
+// combiners and reducers: null, booleans, numbers, strings, arrays and (as
+// values only) objects. The encoding keeps order: bytes.Compare of two encoded
+// keys orders null < false < true < numbers < strings < arrays, numbers by
+// value, strings by code point, arrays element by element. Equal data have
+// equal bytes.
+//
+//	null 0x02 · false 0x03 · true 0x04
+//	number 0x05 + 8 bytes: the IEEE bits, all flipped when negative, else the sign flipped
+//	string 0x06 + UTF-8 with 00 as 00 FF, then 00 01
+//	array  0x07 + elements + 0x01
+//	object 0x08 + (string, datum)… + 0x01
+package datum
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math"
+)
+
+// Kind is the first byte of an encoded datum.
+type Kind byte
+
+// The kinds, in key order. End closes an array or object and is no datum.
+const (
+	End Kind = iota + 1
+	Null
+	False
+	True
+	Number
+	String
+	Array
+	Object
+)
+
+// MaxDepth bounds how deep arrays and objects may nest.
+const MaxDepth = 200
+
+// ErrMalformed is returned for bytes that are no datum.
+var ErrMalformed = errors.New("malformed datum")
+
+// AppendNull appends the null datum.
+func AppendNull(b []byte) []byte { return append(b, byte(Null)) }
+
+// AppendBool appends a boolean.
+func AppendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, byte(True))
+	}
+	return append(b, byte(False))
+}
+
+// AppendNumber appends a number. -0 becomes 0 and every NaN the same NaN, which
+// sorts after +Inf.
+func AppendNumber(b []byte, v float64) []byte {
+	if v == 0 {
+		v = 0
+	}
+	if v != v {
+		v = math.NaN()
+	}
+	bits := math.Float64bits(v)
+	if bits>>63 != 0 {
+		bits = ^bits
+	} else {
+		bits |= 1 << 63
+	}
+	return binary.BigEndian.AppendUint64(append(b, byte(Number)), bits)
+}
+
+// AppendString appends a string, which should be UTF-8.
+func AppendString[T string | []byte](b []byte, v T) []byte {
+	b = append(b, byte(String))
+	for start := 0; ; {
+		i := start
+		for i < len(v) && v[i] != 0 {
+			i++
+		}
+		b = append(b, v[start:i]...)
+		if i == len(v) {
+			return append(b, 0, 1)
+		}
+		b = append(b, 0, 0xff)
+		start = i + 1
+	}
+}
+
+// AppendKind appends the opening of an Array or Object, or the End of one.
+func AppendKind(b []byte, k Kind) []byte { return append(b, byte(k)) }
+
+// Float returns the number that b, a Number of 9 bytes, encodes.
+func Float(b []byte) float64 {
+	bits := binary.BigEndian.Uint64(b[1:9])
+	if bits>>63 != 0 {
+		bits &^= 1 << 63
+	} else {
+		bits = ^bits
+	}
+	return math.Float64frombits(bits)
+}
+
+// Text returns the string that b, a String with its terminator, encodes; it
+// shares b's memory where it can.
+func Text(b []byte) []byte {
+	s := b[1 : len(b)-2]
+	if bytes.IndexByte(s, 0) < 0 {
+		return s
+	}
+	return bytes.ReplaceAll(s, []byte{0, 0xff}, []byte{0})
+}
+
+// Next splits the first token off b: a scalar datum, the opening byte of an
+// array or object, or the End byte of one. Errors are ErrMalformed.
+func Next(b []byte) (k Kind, token, rest []byte, err error) {
+	if len(b) == 0 {
+		return 0, nil, nil, ErrMalformed
+	}
+	n := 1
+	switch k = Kind(b[0]); k {
+	case End, Null, False, True, Array, Object:
+	case Number:
+		n = 9
+	case String:
+		for {
+			i := bytes.IndexByte(b[n:], 0)
+			if i < 0 || n+i+1 >= len(b) {
+				return 0, nil, nil, ErrMalformed
+			}
+			n += i + 2
+			if b[n-1] == 1 {
+				break
+			}
+			if b[n-1] != 0xff {
+				return 0, nil, nil, ErrMalformed
+			}
+		}
+	default:
+		return 0, nil, nil, ErrMalformed
+	}
+	if n > len(b) {
+		return 0, nil, nil, ErrMalformed
+	}
+	return k, b[:n], b[n:], nil
+}
+
+// Skip splits the first whole datum off b.
+func Skip(b []byte) (datum, rest []byte, err error) {
+	rest = b
+	for depth := 0; ; {
+		var k Kind
+		if k, _, rest, err = Next(rest); err != nil {
+			return nil, nil, err
+		}
+		switch k {
+		case Array, Object:
+			depth++
+		case End:
+			depth--
+		}
+		if depth < 0 || depth > MaxDepth {
+			return nil, nil, ErrMalformed
+		}
+		if depth == 0 {
+			return b[:len(b)-len(rest)], rest, nil
+		}
+	}
+}
+
+// Elements yields the elements of an Array datum, or the names and values of an
+// Object one after the other. It yields nothing more at malformed bytes.
+func Elements(array []byte) func(yield func([]byte) bool) {
+	return func(yield func([]byte) bool) {
+		if len(array) == 0 {
+			return
+		}
+		for b := array[1:]; len(b) > 0 && Kind(b[0]) != End; {
+			d, rest, err := Skip(b)
+			if err != nil || !yield(d) {
+				return
+			}
+			b = rest
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// Job is what the engine runs. Its methods are called from many goroutines;
+// what they return belongs to one.
+type Job interface {
+	// NewMapper returns the mapper of one task. emit may be called during the
+	// mapper's calls only.
+	NewMapper(ctx context.Context, t Task, emit Emit) (Mapper, error)
+	// NewReducer returns the reducer of one shard; what it writes to out before
+	// its first Reduce appears for shard 0 only.
+	NewReducer(ctx context.Context, shard int, out *Output) (Reducer, error)
+}
+
+// Emit hands over a key and a value, both encoded by package datum. They are
+// copied.
+type Emit func(key, value []byte) error
+
+// Mapper does the work of one map task.
+type Mapper interface {
+	// Map handles one line `<id>\t<json>`, without its newline; it is valid until
+	// Map returns. n counts the task's lines from 1. An error that is (or wraps)
+	// a *RecordError rejects the record and what it emitted; any other ends the job.
+	Map(line []byte, n int64) error
+	// Finish is called after the task's last line and may emit.
+	Finish() error
+	// Combines says whether Combine may be called.
+	Combines() bool
+	// Combine replaces the values of key, two or more, by those it returns through put.
+	Combine(key []byte, values *Values, put func(value []byte)) error
+	// Close frees the mapper. It is called once, also after an error.
+	Close()
+}
+
+// Reducer does the work of one shard.
+type Reducer interface {
+	// Reduce handles one key; values are valid until it returns.
+	Reduce(key []byte, values *Values) error
+	Close()
+}
+
+// Task is the work of one map task: frames [Lo, Hi) of a segment; Hi is -1 for
+// the whole segment.
+type Task struct {
+	Index   int // place in the plan, which is the order of the input
+	Segment Segment
+	Lo, Hi  int
+	Bytes   int64 // compressed, estimated for a part of a segment
+}
+
+// String names the task in errors: the segment's path, with the frames if it is a part.
+func (t Task) String() string {
+	if t.Hi < 0 {
+		return t.Segment.Path
+	}
+	return fmt.Sprintf("%s[frames %d-%d]", t.Segment.Path, t.Lo, t.Hi-1)
+}
+
+// Segment is one file of records as the engine sees it.
+type Segment struct {
+	Path   string // relative to the tree, slash-separated
+	Dims   layout.Dims
+	Bytes  int64 // compressed
+	Frames int   // independent frames; 0 if the file has none
+}
+
+// Source is where the records come from. It is safe for concurrent use.
+type Source interface {
+	// Segments lists what f selects, sorted by Path.
+	Segments(ctx context.Context, f layout.Filter) ([]Segment, error)
+	// Open reads frames [lo, hi) of s; hi < 0 reads to the end.
+	Open(s Segment, lo, hi int) (Blocks, error)
+}
+
+// Blocks is an open segment.
+type Blocks interface {
+	// Next returns the next block of whole lines, valid until the next call, or
+	// io.EOF. Damage is an error, never an early end.
+	Next() ([]byte, error)
+	Close() error
+}
+
+// RecordError rejects one record: bad data, or a script that threw on it.
+type RecordError struct{ Err error }
+
+func (e *RecordError) Error() string { return e.Err.Error() }
+func (e *RecordError) Unwrap() error { return e.Err }
+
+// ErrBadLine is the reason, in a RecordError, for a line without a tab.
+var ErrBadLine = errors.New("no tab between document ID and JSON")

@@ -1,0 +1,60 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// FramesPerTask is how many frames of a big segment make one map task. A
+// constant: the cut decides which records share a mapper's globals.
+const FramesPerTask = 8
+
+// Plan is the work that a job has to do.
+type Plan struct {
+	Tasks    []Task
+	Segments int
+	Bytes    int64 // compressed
+	Pruned   int   // segments that accept refused
+}
+
+// NewPlan lists the segments that f and accept select and cuts them into tasks.
+// A nil accept selects all. Errors are the source's and accept's.
+func NewPlan(ctx context.Context, src Source, f layout.Filter, accept func(layout.Dims) (bool, error)) (*Plan, error) {
+	segs, err := src.Segments(ctx, f)
+	if err != nil {
+		return nil, fmt.Errorf("list segments: %w", err)
+	}
+	p := &Plan{}
+	verdict := map[layout.Dims]bool{} // accept is asked once per partition
+	for _, s := range segs {
+		if accept != nil {
+			ok, asked := verdict[s.Dims]
+			if !asked {
+				if ok, err = accept(s.Dims); err != nil {
+					return nil, err
+				}
+				verdict[s.Dims] = ok
+			}
+			if !ok {
+				p.Pruned++
+				continue
+			}
+		}
+		p.Segments++
+		p.Bytes += s.Bytes
+		if s.Frames <= FramesPerTask {
+			p.Tasks = append(p.Tasks, Task{Index: len(p.Tasks), Segment: s, Hi: -1, Bytes: s.Bytes})
+			continue
+		}
+		for lo := 0; lo < s.Frames; lo += FramesPerTask {
+			hi := min(lo+FramesPerTask, s.Frames)
+			p.Tasks = append(p.Tasks, Task{
+				Index: len(p.Tasks), Segment: s, Lo: lo, Hi: hi,
+				Bytes: s.Bytes * int64(hi-lo) / int64(s.Frames),
+			})
+		}
+	}
+	return p, nil
+}

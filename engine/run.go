@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"sort"
+	"sync"
+)
+
+// blockBytes is the unit in which runs are read; a key with more values spans
+// several blocks.
+const blockBytes = 64 << 10
+
+// run is a sorted list of keys with their values, cut into blocks of
+//
+//	uvarint len(key) · key · uvarint n · uvarint len(values) · values
+//
+// entries. It is immutable.
+type run struct {
+	task, seq int // order of the input
+	blocks    []block
+	data      []byte // nil when in the store's file
+	file      *os.File
+	off       int64
+}
+
+type block struct {
+	first    string // its first key
+	off, len int
+}
+
+// load returns block i; the bytes stay valid and must not be changed.
+func (r *run) load(i int) ([]byte, error) {
+	b := r.blocks[i]
+	if r.data != nil {
+		return r.data[b.off : b.off+b.len], nil
+	}
+	buf := make([]byte, b.len)
+	if _, err := r.file.ReadAt(buf, r.off+int64(b.off)); err != nil {
+		return nil, fmt.Errorf("read spilled run: %w", err)
+	}
+	return buf, nil
+}
+
+// size returns the bytes of the run's entries.
+func (r *run) size() int64 {
+	if n := len(r.blocks); n > 0 {
+		return int64(r.blocks[n-1].off + r.blocks[n-1].len)
+	}
+	return 0
+}
+
+// seek returns the block where entries of keys ≥ key begin at the earliest.
+func (r *run) seek(key string) int {
+	return max(0, sort.Search(len(r.blocks), func(i int) bool { return r.blocks[i].first >= key })-1)
+}
+
+// runBuilder makes a run out of groups added in key order.
+type runBuilder struct {
+	buf    []byte
+	blocks []block
+	start  int
+}
+
+func (w *runBuilder) add(g *group) {
+	vals, n := g.vals, g.n
+	for {
+		part, k := vals, n
+		if len(part) > blockBytes {
+			part, k = splitValues(vals, blockBytes)
+		}
+		if len(w.buf)-w.start > 0 && len(w.buf)-w.start+len(part) > blockBytes {
+			w.cut()
+		}
+		if len(w.buf) == w.start {
+			w.blocks = append(w.blocks, block{first: g.key, off: w.start})
+		}
+		w.buf = append(binary.AppendUvarint(w.buf, uint64(len(g.key))), g.key...)
+		w.buf = binary.AppendUvarint(w.buf, uint64(k))
+		w.buf = append(binary.AppendUvarint(w.buf, uint64(len(part))), part...)
+		if vals, n = vals[len(part):], n-k; n == 0 {
+			return
+		}
+	}
+}
+
+func (w *runBuilder) cut() {
+	if n := len(w.blocks); n > 0 {
+		w.blocks[n-1].len = len(w.buf) - w.start
+	}
+	w.start = len(w.buf)
+}
+
+// splitValues returns the leading values that fit into limit bytes, at least
+// one, and their number.
+func splitValues(vals []byte, limit int) (part []byte, n int) {
+	end := 0
+	for end < len(vals) {
+		l, w := binary.Uvarint(vals[end:])
+		if next := end + w + int(l); n == 0 || next <= limit {
+			end = next
+			n++
+			continue
+		}
+		break
+	}
+	return vals[:end], n
+}
+
+// store keeps runs: in memory up to a limit, then in one file. It is safe for
+// concurrent use.
+type store struct {
+	dir   string // of the file
+	limit int64  // bytes in memory
+
+	mu      sync.Mutex // protects what follows
+	runs    []*run
+	held    int64
+	spilled int64
+	file    *os.File
+}
+
+// put keeps what w built as run seq of a task.
+func (s *store) put(task, seq int, w *runBuilder) error {
+	w.cut()
+	if len(w.blocks) == 0 {
+		return nil
+	}
+	r := &run{task: task, seq: seq, blocks: w.blocks}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runs = append(s.runs, r)
+	if size := int64(len(w.buf)); s.held+size <= s.limit {
+		s.held += size
+		r.data = w.buf
+		return nil
+	}
+	if s.file == nil {
+		f, err := os.CreateTemp(s.dir, "tmrun-spill-*")
+		if err != nil {
+			return fmt.Errorf("create spill file: %w", err)
+		}
+		os.Remove(f.Name()) // the open file stays readable; nothing is left behind
+		s.file = f
+	}
+	if _, err := s.file.WriteAt(w.buf, s.spilled); err != nil {
+		return fmt.Errorf("spill to %s: %w", s.dir, err)
+	}
+	r.file, r.off = s.file, s.spilled
+	s.spilled += int64(len(w.buf))
+	return nil
+}
+
+// sorted returns all runs in input order. Nothing may be put any more.
+func (s *store) sorted() []*run {
+	sort.Slice(s.runs, func(i, j int) bool {
+		a, b := s.runs[i], s.runs[j]
+		return a.task < b.task || a.task == b.task && a.seq < b.seq
+	})
+	return s.runs
+}
+
+func (s *store) close() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.Close()
+}
