@@ -1,0 +1,85 @@
+package revisions
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// maxDefinitions bounds a Histograms.json; the largest real ones have 600 kB.
+const maxDefinitions = 16 << 20
+
+// fetch asks the server for ref's file, repeating what may succeed the next
+// time. Errors wrap ErrNotFound or ErrUnavailable, or are the context's.
+func (c *Cache) fetch(ctx context.Context, ref Ref) ([]byte, error) {
+	if c.o.Offline {
+		return nil, fmt.Errorf("revision %s: %w: offline, and not in the cache", ref, ErrUnavailable)
+	}
+	u := c.server.JoinPath(ref.Repo, "raw-file", ref.Revision, definitionsPath).String()
+	delay := c.o.RetryDelay
+	for try := 0; ; try++ {
+		text, err := c.get(ctx, u)
+		if err == nil && !complete(text) {
+			err = errors.New("the answer is not a whole JSON object")
+		}
+		switch {
+		case err == nil:
+			c.o.Log.Info("definitions fetched", "revision", ref)
+			return text, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.Is(err, ErrNotFound):
+			return nil, fmt.Errorf("revision %s: %w", ref, err)
+		case try >= c.o.Retries:
+			return nil, fmt.Errorf("revision %s: %w: %w", ref, ErrUnavailable, err)
+		}
+		select {
+		case <-time.After(delay):
+			delay *= 2
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// complete says whether text looks like a JSON object that was not cut short,
+// and not like a proxy's page.
+func complete(text []byte) bool {
+	text = bytes.TrimSpace(text)
+	return len(text) > 1 && text[0] == '{' && text[len(text)-1] == '}'
+}
+
+// get returns the body of u, at most maxDefinitions long. A 404 or 410 is
+// ErrNotFound.
+func (c *Cache) get(ctx context.Context, u string) ([]byte, error) {
+	if c.o.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.o.Timeout)
+		defer cancel()
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := c.o.Client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	switch res.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound, http.StatusGone:
+		return nil, fmt.Errorf("%w: %s: %s", ErrNotFound, u, res.Status)
+	default:
+		return nil, fmt.Errorf("%s: %s", u, res.Status)
+	}
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxDefinitions+1))
+	if err == nil && len(text) > maxDefinitions {
+		err = fmt.Errorf("%s: longer than %d bytes", u, maxDefinitions)
+	}
+	return text, err
+}
