@@ -1,0 +1,162 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// FinishedSuffix ends the name of a raw log that nobody appends to any more.
+const FinishedSuffix = ".finished"
+
+// logPrefix begins the name of every raw log that we write.
+const logPrefix = "telemetry.log.v3."
+
+var (
+	// ErrClosed is returned by Append once Close has been called.
+	ErrClosed = errors.New("raw log is closed")
+	// ErrTooLong is returned by Append for a path or body that no frame can hold.
+	ErrTooLong = errors.New("submission is longer than a frame holds")
+)
+
+// LogOptions configures a Log; get it from DefaultLogOptions.
+type LogOptions struct {
+	// Host is the second part of a raw log's name; characters outside
+	// [a-zA-Z0-9_-] become "_".
+	Host string
+	// MaxBytes is the size from which on a raw log is finished. Default 500 MiB.
+	MaxBytes int64
+	// MaxAge is how long after its first submission a raw log is finished.
+	// Default 5 minutes.
+	MaxAge time.Duration
+	// Finished is called, perhaps from several goroutines, after a raw log has
+	// been closed for good. It must not block. May be nil.
+	Finished func()
+	Logger   *slog.Logger
+}
+
+// DefaultLogOptions returns the options described at LogOptions.
+func DefaultLogOptions() LogOptions {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return LogOptions{
+		Host: host, MaxBytes: 500 << 20, MaxAge: 5 * time.Minute,
+		Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+// Log makes submissions durable: one raw log file after the other in a folder,
+// appended to by one goroutine. Submissions that arrive while a batch is being
+// written and synced form the next batch, so that latency follows the disk and
+// one sync serves all who wait. Its methods are safe for concurrent use.
+type Log struct {
+	o    LogOptions
+	disk disk
+	done chan struct{} // closed when the committer has ended
+	wake chan struct{} // one token: there is a batch, or Close was called
+
+	mu     sync.Mutex // protects next and closed
+	next   *batch
+	closed bool
+
+	// What follows belongs to the committer.
+	file      *logFile
+	lastName  int64 // unix ms in the last name given
+	spares    []string
+	finishing sync.WaitGroup
+	spareMu   sync.Mutex // protects spares, which finishing goroutines add to
+}
+
+// batch is what one write and one sync make durable.
+type batch struct {
+	frames []*frame
+	done   chan struct{} // closed when err is final
+	err    error
+}
+
+func newBatch() *batch { return &batch{done: make(chan struct{})} }
+
+// OpenLog returns a Log that writes into the folder raw, which it does not
+// close. No file is made before the first submission. The caller must Close it.
+func OpenLog(raw *os.Root, o LogOptions) (*Log, error) {
+	return openLog(rootDisk{raw}, o)
+}
+
+func openLog(d disk, o LogOptions) (*Log, error) {
+	if o.MaxBytes <= 0 || o.MaxAge <= 0 {
+		return nil, fmt.Errorf("raw log options: MaxBytes %d and MaxAge %v must be positive", o.MaxBytes, o.MaxAge)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.Host = strings.Map(func(r rune) rune {
+		if r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, o.Host)
+	if err := removeHidden(d); err != nil {
+		return nil, fmt.Errorf("open raw log: %w", err)
+	}
+	l := &Log{o: o, disk: d, done: make(chan struct{}), wake: make(chan struct{}, 1), next: newBatch()}
+	go l.run()
+	return l, nil
+}
+
+// Append returns nil when s is durable: framed, written and synced. It neither
+// keeps nor changes s. It returns ErrTooLong, ErrClosed, ctx's error if ctx has
+// ended before the submission was queued, or the disk's error; then nothing may
+// be assumed of s.
+func (l *Log) Append(ctx context.Context, s Submission) error {
+	if len(s.Path) > MaxPathBytes || len(s.Body) > MaxBodyLimit {
+		return ErrTooLong
+	}
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	f := takeFrame(s.Path, len(s.Body), s.Time)
+	defer f.free()
+	copy(f.body(), s.Body)
+	f.seal()
+	return l.append(f)
+}
+
+// append queues sealed frames as one unit and waits until all are durable. The
+// caller keeps them; the Log does not touch them after append has returned.
+func (l *Log) append(frames ...*frame) error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return ErrClosed
+	}
+	b := l.next
+	b.frames = append(b.frames, frames...)
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+	<-b.done
+	return b.err
+}
+
+// Close makes everything queued durable, finishes the raw log and waits for
+// that. It is idempotent.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+	<-l.done
+	return nil
+}

@@ -1,0 +1,84 @@
+package ingest
+
+import (
+	"time"
+)
+
+// run is the committer: it takes what has gathered, writes and syncs it, and
+// tells those who wait, until Close.
+func (l *Log) run() {
+	defer close(l.done)
+	age := time.NewTimer(l.o.MaxAge)
+	age.Stop()
+	for {
+		select {
+		case <-l.wake:
+		case <-age.C:
+			l.rotate()
+			continue
+		}
+		l.mu.Lock()
+		b, closed := l.next, l.closed
+		if len(b.frames) > 0 {
+			l.next = newBatch()
+			l.next.frames = make([]*frame, 0, len(b.frames)+8)
+		}
+		l.mu.Unlock()
+		if len(b.frames) > 0 {
+			b.err = l.commit(b, age)
+			close(b.done)
+		}
+		if l.file != nil && l.file.off >= l.o.MaxBytes {
+			age.Stop()
+			l.rotate()
+		}
+		if closed { // nothing can have been queued after this batch
+			age.Stop()
+			l.rotate()
+			l.finishing.Wait()
+			l.dropSpares()
+			return
+		}
+	}
+}
+
+// commit makes b durable. After an error nothing is known of b's bytes, so the
+// file ends before them, and the next batch begins a fresh one.
+func (l *Log) commit(b *batch, age *time.Timer) error {
+	if l.file == nil {
+		f, err := l.begin()
+		if err != nil {
+			l.o.Logger.Error("cannot begin a raw log", "err", err)
+			return err
+		}
+		l.file = f
+		age.Reset(l.o.MaxAge)
+	}
+	if err := l.file.append(b.frames); err != nil {
+		l.o.Logger.Error("raw log is torn; going on in a fresh one", "log", l.file.name, "err", err)
+		age.Stop()
+		l.rotate()
+		return err
+	}
+	return nil
+}
+
+// rotate finishes the current raw log, if any, in the background.
+func (l *Log) rotate() {
+	f := l.file
+	if f == nil {
+		return
+	}
+	l.file = nil
+	l.finishing.Go(func() {
+		if err := f.finish(); err != nil {
+			// Closed and thereby unlocked, it is picked up like one that a crash left.
+			l.o.Logger.Error("cannot finish a raw log; it stays as it is", "log", f.name, "err", err)
+		} else {
+			l.keepSpare(f)
+		}
+		if l.o.Finished != nil {
+			l.o.Finished()
+		}
+	})
+}
