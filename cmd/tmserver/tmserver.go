@@ -11,6 +11,8 @@ import (
 // grammar lists the subcommands; each has a file of its own, cmd_<name>.go.
 type grammar struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
+
+	Serve serveCmd `cmd:"" help:"Receive submissions, convert and publish them."`
 }
 
 func run(st *cli.State) int {
