@@ -1,0 +1,117 @@
+// Package gen makes up pings: a small population of browsers whose submissions
+// have the shape, the size (20 to 40 kB, 150 to 300 histograms) and the spread
+// of values of real ones, and agree with the definitions in Histograms.json,
+// which are invented too. It feeds the demo, the tests and the benchmarks.
+//
+// Ping i of a seed is a function of the two:
+//
+//  1. draw the browser (population.go): channel, version, build, system, machine
+//  2. write ver and simpleMeasurements (sections.go)
+//  3. write the histograms that this session used (histograms.go): samples are
+//     normal over the bucket numbers, which is log-normal over the values of an
+//     exponential histogram; the sums are those of the lower bounds
+//  4. write slowSQL … info, in the order in which browsers send them
+//
+// To add a histogram: add it to Histograms.json. Every later ping of every seed
+// changes, and so do the golden files that were made from them.
+package gen
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"math/rand/v2"
+	"time"
+
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// Start is when the first made-up submission arrives; the others follow over
+// one week.
+var Start = time.Date(2014, 2, 3, 0, 0, 0, 0, time.UTC)
+
+// Ping is one made-up submission.
+type Ping struct {
+	ID   string
+	Dims layout.Dims // as found in the ping, with the UTC date of Time
+	Time time.Time   // of receipt, whole milliseconds
+	JSON []byte      // valid until the Generator's next call
+}
+
+// Path returns the URL path below /submit/telemetry/ that a browser posts p to.
+func (p *Ping) Path() string {
+	d := &p.Dims
+	return p.ID + "/" + d[layout.Reason] + "/" + d[layout.AppName] + "/" + d[layout.Version] +
+		"/" + d[layout.Channel] + "/" + d[layout.BuildID]
+}
+
+// Generator makes pings. It is owned by one goroutine; several with the same
+// seed may share the work, as each can make any ping.
+type Generator struct {
+	seed       uint64
+	histograms []histogram
+	rng        *rand.Rand
+	src        *rand.PCG
+	out        object
+	counts     []int64 // scratch: one per bucket, all zero between histograms
+}
+
+// New returns the generator of a seed.
+func New(seed uint64) *Generator {
+	src := rand.NewPCG(0, 0)
+	g := &Generator{seed: seed, src: src, rng: rand.New(src)}
+	g.histograms, g.counts = prepare()
+	return g
+}
+
+// Ping returns the ping with that number. Its JSON is valid until the next call.
+func (g *Generator) Ping(i int) Ping {
+	g.src.Seed(g.seed, uint64(i))
+	var p Ping
+	p.ID = g.uuid()
+	p.Time = Start.Add(time.Duration(g.rng.Int64N(7*24*3600*1000)) * time.Millisecond)
+	b := g.browser()
+	p.Dims = layout.Dims{b.reason, b.app, b.channel, b.version, b.build, p.Time.Format("20060102")}
+
+	o := &g.out
+	o.buf = o.buf[:0]
+	o.open()
+	o.int("ver", 1)
+	g.simpleMeasurements(o, &b)
+	g.writeHistograms(o)
+	g.slowSQL(o)
+	g.chromeHangs(o)
+	o.raw("lateWrites", `{"memoryMap":[],"stacks":[]}`)
+	o.raw("addonHistograms", `{}`)
+	g.fileIO(o, &b)
+	g.addonDetails(o, &b)
+	g.info(o, &b)
+	o.close()
+	p.JSON = o.buf
+	return p
+}
+
+// uuid returns a random UUID of version 4.
+func (g *Generator) uuid() string {
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[:8], g.rng.Uint64())
+	binary.LittleEndian.PutUint64(b[8:], g.rng.Uint64())
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	var s [36]byte
+	for i, at := range [...]struct{ from, to, at int }{{0, 4, 0}, {4, 6, 9}, {6, 8, 14}, {8, 10, 19}, {10, 16, 24}} {
+		hex.Encode(s[at.at:], b[at.from:at.to])
+		if i > 0 {
+			s[at.at-1] = '-'
+		}
+	}
+	return string(s[:])
+}
+
+// chance is true with probability p.
+func (g *Generator) chance(p float64) bool { return g.rng.Float64() < p }
+
+// logNormal returns a sample whose median is mid; two thirds of them lie between
+// mid/spread and mid*spread.
+func (g *Generator) logNormal(mid, spread float64) int {
+	return int(mid * pow(spread, g.rng.NormFloat64()))
+}

@@ -1,0 +1,191 @@
+package gen
+
+import (
+	"hash/fnv"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/aitgithub/telemetry-server/revisions"
+)
+
+// histogram is a definition with what its pings have in common.
+type histogram struct {
+	head   string // `"NAME":{"range":[…],…,"values":{`
+	kind   revisions.Kind
+	bounds []int
+	keys   []string  // `"<lower bound>":`
+	logs   []float64 // ln(1 + lower bound)
+	// popularity is how likely a session has it, before the session's own share.
+	popularity float64
+	// mid and spread are the mean and the deviation of the samples' bucket numbers,
+	// volume the median number of different samples.
+	mid, spread, volume float64
+}
+
+// early are the parts of a name by which browsers know the histograms of which
+// they take a copy, STARTUP_<name>, when the start is over.
+var early = [...]string{"SQLITE", "HTTP", "SPDY", "CACHE", "DNS"}
+
+// unsent are the definitions that no ping has: keyed and expired ones.
+var unsent = map[string]bool{"TELEMETRY_TEST_KEYED": true, "TELEMETRY_TEST_EXPIRED": true}
+
+// prepare returns all histograms in the order in which pings have them, and a
+// scratch array with room for the buckets of any.
+func prepare() (all []histogram, scratch []int64) {
+	spec, err := revisions.Parse(Definitions)
+	if err != nil {
+		panic("gen: " + err.Error())
+	}
+	for d := range spec.Definitions() {
+		if d.Err != nil {
+			panic("gen: " + d.Err.Error())
+		}
+		if unsent[d.Name] {
+			continue
+		}
+		all = append(all, newHistogram(d, d.Name))
+		for _, part := range early {
+			if strings.Contains(d.Name, part) && len(d.Name) < 30 {
+				all = append(all, newHistogram(d, "STARTUP_"+d.Name))
+				break
+			}
+		}
+		if n := d.BucketCount; n > len(scratch) {
+			scratch = make([]int64, n)
+		}
+	}
+	return all, scratch
+}
+
+func newHistogram(d *revisions.Definition, name string) histogram {
+	o := object{buf: make([]byte, 0, 128)}
+	o.buf = append(o.buf, '"')
+	o.buf = append(o.buf, name...)
+	o.buf = append(o.buf, `":{"range":`...)
+	o.ints(d.Low, d.High)
+	o.int("bucket_count", d.BucketCount)
+	o.int("histogram_type", d.Kind.TypeCode())
+	o.begin("values")
+
+	// The name decides what is typical, so that histograms differ from each other
+	// and a name means the same in every ping.
+	f := fnv.New64a()
+	f.Write([]byte(name))
+	hash := f.Sum64()
+	part := func() float64 { // of 1
+		v := float64(hash%1024) / 1024
+		hash /= 1024
+		return v
+	}
+	n := float64(d.BucketCount)
+	h := histogram{
+		head: string(o.buf), kind: d.Kind, bounds: d.Bounds(),
+		popularity: 0.6 + 0.8*part(),
+		mid:        n * (0.15 + 0.5*part()),
+		spread:     1 + n*(0.02+0.06*part()),
+		volume:     1.5 + 7*part()*part(),
+	}
+	for _, b := range h.bounds {
+		h.keys = append(h.keys, `"`+strconv.Itoa(b)+`":`)
+		h.logs = append(h.logs, math.Log1p(float64(b)))
+	}
+	return h
+}
+
+// writeHistograms writes the member "histograms".
+func (g *Generator) writeHistograms(o *object) {
+	o.begin("histograms")
+	share := 0.42 + 0.2*g.rng.Float64() // of all histograms
+	activity := pow(1.5, g.rng.NormFloat64())
+	for i := range g.histograms {
+		h := &g.histograms[i]
+		if g.chance(share * h.popularity) {
+			if o.buf[len(o.buf)-1] != '{' {
+				o.buf = append(o.buf, ',')
+			}
+			g.writeHistogram(o, h, activity)
+		}
+	}
+	o.end()
+}
+
+func (g *Generator) writeHistogram(o *object, h *histogram, activity float64) {
+	counts := g.counts[:len(h.bounds)]
+	switch h.kind {
+	case revisions.Flag:
+		if g.chance(0.08) {
+			counts[1] = 1
+		} else {
+			counts[0] = 1
+		}
+	case revisions.Boolean:
+		uses := 1 + g.rng.Int64N(int64(1+20*activity))
+		counts[1] = g.rng.Int64N(uses + 1)
+		counts[0] = uses - counts[1]
+	case revisions.Count:
+		counts[0] = int64(g.logNormal(1+2*activity, 2)) + 1
+	default:
+		mid := h.mid + h.spread*g.rng.NormFloat64()
+		for range 1 + min(g.logNormal(h.volume*activity, 1.8), 40) {
+			b := int(mid + h.spread*g.rng.NormFloat64())
+			times := int64(1)
+			if r := g.rng.Uint32(); r%2 == 0 { // repeated samples
+				times += int64((r >> 8 & 63) * (r >> 20 & 7))
+			}
+			counts[min(max(b, 0), len(counts)-1)] += times
+		}
+	}
+	g.writeCounts(o, h, counts)
+}
+
+// writeCounts writes the values between the empty buckets beside them, as
+// browsers do, then the sums of the kind, and clears counts.
+func (g *Generator) writeCounts(o *object, h *histogram, counts []int64) {
+	o.buf = append(o.buf, h.head...)
+	var sum, squares int64
+	var logSum, logSquares float64
+	before := -1 // the last bucket written
+	for i, n := range counts {
+		if n == 0 {
+			continue
+		}
+		if before < 0 && i > 0 {
+			o.member(h.keys[i-1], 0)
+		}
+		o.member(h.keys[i], n)
+		before = i
+		v := int64(h.bounds[i])
+		sum += n * v
+		squares += n * v * v
+		logSum += float64(n) * h.logs[i]
+		logSquares += float64(n) * h.logs[i] * h.logs[i]
+		counts[i] = 0
+	}
+	if before+1 < len(counts) {
+		o.member(h.keys[before+1], 0)
+	}
+	o.buf = append(o.buf, `},"sum":`...)
+	o.buf = strconv.AppendInt(o.buf, sum, 10)
+	if h.kind == revisions.Exponential {
+		o.buf = append(o.buf, `,"log_sum":`...)
+		o.float(logSum)
+		o.buf = append(o.buf, `,"log_sum_squares":`...)
+		o.float(logSquares)
+	} else {
+		o.buf = append(o.buf, `,"sum_squares_lo":`...)
+		o.buf = strconv.AppendUint(o.buf, uint64(uint32(squares)), 10)
+		o.buf = append(o.buf, `,"sum_squares_hi":`...)
+		o.buf = strconv.AppendUint(o.buf, uint64(squares)>>32, 10)
+	}
+	o.buf = append(o.buf, '}')
+}
+
+// member appends a member whose key is already quoted.
+func (o *object) member(key string, n int64) {
+	if o.buf[len(o.buf)-1] != '{' {
+		o.buf = append(o.buf, ',')
+	}
+	o.buf = append(o.buf, key...)
+	o.buf = strconv.AppendInt(o.buf, n, 10)
+}
