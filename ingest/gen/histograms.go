@@ -1,6 +1,7 @@
 package gen
 
 import (
+	"encoding/json"
 	"hash/fnv"
 	"math"
 	"strconv"
@@ -15,7 +16,7 @@ type histogram struct {
 	kind   revisions.Kind
 	bounds []int
 	keys   []string  // `"<lower bound>":`
-	logs   []float64 // ln(1 + lower bound)
+	logs   []float64 // ln(1 + lower bound); nil: the log sums are not gathered
 	// popularity is how likely a session has it, before the session's own share.
 	popularity float64
 	// mid and spread are the mean and the deviation of the samples' bucket numbers,
@@ -37,6 +38,12 @@ func prepare() (all []histogram, scratch []int64) {
 	if err != nil {
 		panic("gen: " + err.Error())
 	}
+	var extended map[string]struct {
+		OK bool `json:"extended_statistics_ok"`
+	}
+	if err := json.Unmarshal(Definitions, &extended); err != nil {
+		panic("gen: " + err.Error())
+	}
 	for d := range spec.Definitions() {
 		if d.Err != nil {
 			panic("gen: " + d.Err.Error())
@@ -44,10 +51,10 @@ func prepare() (all []histogram, scratch []int64) {
 		if unsent[d.Name] {
 			continue
 		}
-		all = append(all, newHistogram(d, d.Name))
+		all = append(all, newHistogram(d, d.Name, extended[d.Name].OK))
 		for _, part := range early {
 			if strings.Contains(d.Name, part) && len(d.Name) < 30 {
-				all = append(all, newHistogram(d, "STARTUP_"+d.Name))
+				all = append(all, newHistogram(d, "STARTUP_"+d.Name, extended[d.Name].OK))
 				break
 			}
 		}
@@ -58,7 +65,7 @@ func prepare() (all []histogram, scratch []int64) {
 	return all, scratch
 }
 
-func newHistogram(d *revisions.Definition, name string) histogram {
+func newHistogram(d *revisions.Definition, name string, extended bool) histogram {
 	o := object{buf: make([]byte, 0, 128)}
 	o.buf = append(o.buf, '"')
 	o.buf = append(o.buf, name...)
@@ -84,11 +91,13 @@ func newHistogram(d *revisions.Definition, name string) histogram {
 		popularity: 0.6 + 0.8*part(),
 		mid:        n * (0.15 + 0.5*part()),
 		spread:     1 + n*(0.02+0.06*part()),
-		volume:     1.5 + 7*part()*part(),
+		volume:     0.9 + 3*part()*part(),
 	}
 	for _, b := range h.bounds {
 		h.keys = append(h.keys, `"`+strconv.Itoa(b)+`":`)
-		h.logs = append(h.logs, math.Log1p(float64(b)))
+		if extended {
+			h.logs = append(h.logs, math.Log1p(float64(b)))
+		}
 	}
 	return h
 }
@@ -96,8 +105,8 @@ func newHistogram(d *revisions.Definition, name string) histogram {
 // writeHistograms writes the member "histograms".
 func (g *Generator) writeHistograms(o *object) {
 	o.begin("histograms")
-	share := 0.42 + 0.2*g.rng.Float64() // of all histograms
-	activity := pow(1.5, g.rng.NormFloat64())
+	share := 0.42 + 0.1*g.rng.Float64() // of all histograms
+	activity := pow(1.4, g.rng.NormFloat64())
 	for i := range g.histograms {
 		h := &g.histograms[i]
 		if g.chance(share * h.popularity) {
@@ -127,7 +136,7 @@ func (g *Generator) writeHistogram(o *object, h *histogram, activity float64) {
 		counts[0] = int64(g.logNormal(1+2*activity, 2)) + 1
 	default:
 		mid := h.mid + h.spread*g.rng.NormFloat64()
-		for range 1 + min(g.logNormal(h.volume*activity, 1.8), 40) {
+		for range 1 + min(g.logNormal(h.volume*activity, 1.8), 10) {
 			b := int(mid + h.spread*g.rng.NormFloat64())
 			times := int64(1)
 			if r := g.rng.Uint32(); r%2 == 0 { // repeated samples
@@ -158,8 +167,10 @@ func (g *Generator) writeCounts(o *object, h *histogram, counts []int64) {
 		v := int64(h.bounds[i])
 		sum += n * v
 		squares += n * v * v
-		logSum += float64(n) * h.logs[i]
-		logSquares += float64(n) * h.logs[i] * h.logs[i]
+		if h.logs != nil {
+			logSum += float64(n) * h.logs[i]
+			logSquares += float64(n) * h.logs[i] * h.logs[i]
+		}
 		counts[i] = 0
 	}
 	if before+1 < len(counts) {
