@@ -43,3 +43,10 @@ func parseFileHeader(b []byte) (h fileHeader, ok bool) {
 	h = fileHeader{salt: le.Uint32(b[8:]), flags: le.Uint32(b[12:]), size: le.Uint64(b[16:])}
 	return h, le.Uint32(b[28:]) == crc32.Checksum(b[:28], castagnoli)
 }
+
+// AppendHead appends the head of a v3 raw log that is still written to dst, for
+// writers other than Log: frames made by AppendFrame with the same salt follow.
+// A reader takes such a file as one that was never finished.
+func AppendHead(dst []byte, salt uint32) []byte {
+	return fileHeader{salt: salt}.append(dst)
+}
