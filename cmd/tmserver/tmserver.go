@@ -13,6 +13,7 @@ type grammar struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
 	Serve serveCmd `cmd:"" help:"Receive submissions, convert and publish them."`
+	Gen   genCmd   `cmd:"" help:"Make up realistic pings."`
 }
 
 func run(st *cli.State) int {
