@@ -19,4 +19,7 @@ require (
 	go.uber.org/goleak v1.3.0
 )
 
-require github.com/cespare/xxhash/v2 v2.3.0 // indirect
+require (
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	pgregory.net/rapid v1.3.0 // indirect
+)

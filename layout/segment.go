@@ -24,6 +24,9 @@ const (
 	// maxFrameBytes is what a reader accepts as the uncompressed size of a frame.
 	maxFrameBytes = 2 * maxRecordBytes
 
+	// maxRatio is more than zstd can reach: a block of at most 128 KiB takes four bytes.
+	maxRatio = 1 << 15
+
 	trailerMagic   = 0x184D2A57 // a skippable frame that only we write
 	trailerVersion = 1
 	fixedBytes     = 48 // of the trailer, at its end
@@ -143,11 +146,12 @@ func readIndex(r io.ReaderAt, size int64) (*index, error) {
 	dataBytes, rawBytes := int64(0), int64(0)
 	for i := range ix.frames {
 		ix.frames[i], _ = table.EntryByID(int64(i))
-		if ix.frames[i].DecompressedSize > maxFrameBytes {
-			return bad(size-tableBytes, "frame %d claims %d bytes", i, ix.frames[i].DecompressedSize)
+		packed, raw := int64(ix.frames[i].CompressedSize), int64(ix.frames[i].DecompressedSize)
+		if raw == 0 || raw > maxFrameBytes || raw > packed*maxRatio {
+			return bad(size-tableBytes, "frame %d claims %d bytes from %d", i, raw, packed)
 		}
-		dataBytes += int64(ix.frames[i].CompressedSize)
-		rawBytes += int64(ix.frames[i].DecompressedSize)
+		dataBytes += packed
+		rawBytes += raw
 	}
 	end := size - tableBytes
 	if dataBytes+8+fixedBytes > end {

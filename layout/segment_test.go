@@ -1,0 +1,201 @@
+package layout
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"pgregory.net/rapid"
+)
+
+// makeSegment returns a segment with frames of the given numbers of records,
+// and the text in it.
+func makeSegment(t testing.TB, perFrame ...int) (file, text []byte) {
+	t.Helper()
+	d := openData(t)
+	enc, err := newEncoder(zstd.SpeedFastest, frameBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer enc.Close()
+	s, err := newSegment("seg", enc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, records := range perFrame {
+		for range records {
+			s.add(fmt.Appendf(nil, "%08x-0000-4000-8000-000000000000", n), fmt.Appendf(nil, `{"n":%d}`, n))
+			n++
+		}
+		text = append(text, s.buf...)
+		if err := s.flush(&d.disk); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.finish(&d.disk); err != nil {
+		t.Fatal(err)
+	}
+	file, err = d.root.ReadFile("seg")
+	if err != nil || int64(len(file)) != s.size {
+		t.Fatalf("segment of %d bytes, want %d (%v)", len(file), s.size, err)
+	}
+	return file, text
+}
+
+// decode reads a whole segment the way a Reader does.
+func decode(file []byte) (text []byte, ids []ID, err error) {
+	r := bytes.NewReader(file)
+	ix, err := readIndex(r, int64(len(file)))
+	if err != nil {
+		return nil, nil, err
+	}
+	f := frames{r: r, list: ix.frames}
+	for {
+		b, err := f.block()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return text, nil, err
+		}
+		text = append(text, b...)
+	}
+	ids, err = ix.readIDs(r)
+	return text, ids, err
+}
+
+func TestSegmentRoundTrip(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		perFrame := rapid.SliceOfN(rapid.IntRange(1, 20), 0, 10).Draw(rt, "perFrame")
+		file, want := makeSegment(t, perFrame...)
+		got, ids, err := decode(file)
+		if err != nil || !bytes.Equal(got, want) {
+			rt.Fatalf("decoded %d bytes, %v; want %d", len(got), err, len(want))
+		}
+		for i, l := range bytes.Split(bytes.TrimSpace(want), []byte("\n")) {
+			if id, _, ok := bytes.Cut(l, []byte("\t")); ok && ids[i] != IDOf(id) {
+				rt.Fatalf("ID %d is %x, want that of %s", i, ids[i], id)
+			}
+		}
+	})
+}
+
+// TestDamagedSegment cuts a segment at every byte and flips every byte: the
+// reader reports damage or, where nothing of the content is touched, returns all.
+func TestDamagedSegment(t *testing.T) {
+	file, want := makeSegment(t, 3, 5, 2)
+	for n := range file {
+		if _, _, err := decode(file[:n]); !isDamage(err) {
+			t.Errorf("cut to %d of %d bytes: %v, want a *CorruptError", n, len(file), err)
+		}
+	}
+	for i := range file {
+		damaged := bytes.Clone(file)
+		damaged[i] ^= 0x10
+		got, _, err := decode(damaged)
+		if err == nil && !bytes.Equal(got, want) || err != nil && !isDamage(err) {
+			t.Errorf("byte %d of %d flipped: %q, %v", i, len(file), got, err)
+		}
+	}
+}
+
+func isDamage(err error) bool {
+	_, ok := errors.AsType[*CorruptError](err)
+	return ok
+}
+
+func TestReaderOpensParts(t *testing.T) {
+	file, want := makeSegment(t, 1, 2, 3, 4)
+	d := openData(t)
+	name := "a.20130910.v2.log.x.zst"
+	if err := os.WriteFile(filepath.Join(d.Dir(), name), file, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	tree, s := d.Tree(), Segment{Path: name, ext: "zst"}
+	var got []byte
+	for lo := range 4 {
+		r, err := tree.Open(s, lo, lo+1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := r.Next()
+		if err != nil || bytes.Count(b, []byte("\n")) != lo+1 {
+			t.Errorf("frame %d: %q, %v", lo, b, err)
+		}
+		got = append(got, b...)
+		if _, err := r.Next(); err != io.EOF {
+			t.Errorf("after frame %d: %v, want EOF", lo, err)
+		}
+		r.Close()
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("the parts give %q, want %q", got, want)
+	}
+	if r, err := tree.Open(s, 4, 9); err != nil {
+		t.Error(err)
+	} else if _, err := r.Next(); err != io.EOF {
+		t.Errorf("beyond the end: %v, want EOF", err)
+	}
+	if err := os.Truncate(filepath.Join(d.Dir(), name), int64(len(file)-1)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := tree.Open(s, 0, -1)
+	if c, ok := errors.AsType[*CorruptError](err); !ok || c.Path != name {
+		t.Errorf("torn segment: %v, want a *CorruptError of %s", err, name)
+	}
+}
+
+// TestZstdReadsSegments proves the promise of FORMAT.md: the ordinary tool
+// yields the plain lines.
+func TestZstdReadsSegments(t *testing.T) {
+	file, want := makeSegment(t, 10, 20)
+	cmd := exec.Command("zstd", "-dc")
+	cmd.Stdin = bytes.NewReader(file)
+	got, err := cmd.Output()
+	if errors.Is(err, exec.ErrNotFound) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("zstd -dc: %d bytes, %v; want %d", len(got), err, len(want))
+	}
+}
+
+func TestIDOf(t *testing.T) {
+	lower := []byte("0123abcd-4567-89ab-cdef-0123456789ab")
+	if id := IDOf(lower); id[0] != 0x01 || id[15] != 0xab {
+		t.Errorf("IDOf(%s) = %x, want its bytes", lower, id)
+	}
+	seen := map[ID]string{}
+	for _, s := range []string{string(lower), strings.ToUpper(string(lower)), "0123abcd4567-89ab-cdef-0123456789ab-", "x", "",
+		"zzzzzzzz-4567-89ab-cdef-0123456789ab", "0123abcd-4567-89ab-cdef-0123456789ab "} {
+		if other, ok := seen[IDOf([]byte(s))]; ok {
+			t.Errorf("IDOf does not tell %q and %q apart", s, other)
+		}
+		seen[IDOf([]byte(s))] = s
+	}
+}
+
+func FuzzSegment(f *testing.F) {
+	for _, perFrame := range [][]int{{}, {1}, {3, 4}} {
+		file, _ := makeSegment(f, perFrame...)
+		f.Add(file)
+		f.Add(file[:len(file)/2])
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		text, _, err := decode(file)
+		if err != nil && !isDamage(err) {
+			t.Errorf("decode: %v, want a *CorruptError", err)
+		}
+		if err == nil && len(text) > 0 && text[len(text)-1] != '\n' {
+			t.Errorf("decode gave %q without an error", text)
+		}
+	})
+}
