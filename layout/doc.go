@@ -2,5 +2,52 @@
 // their safe paths, segments, and how they are published, listed and read.
 //
 // In come records (Dims, document ID, JSON) from package ingest; out go blocks
-// of whole `<id>\t<json>\n` lines to package engine.
+// of whole `<id>\t<json>\n` lines to package engine. FORMAT.md has every byte.
+//
+//	          Add                  Commit                 Segments, Open
+//	ingest ──────► state/staging/ ───────► published/ ──────────────────► engine
+//	         Writer   <raw log>/            invalid/         Tree, Reader
+//
+// # Publishing (Writer, one per raw log)
+//
+//  1. NewWriter locks the staging folder of the raw log; what a former try
+//     committed is finished, anything else there is removed.
+//  2. Add appends the line to the frame that its partition is filling. A full
+//     frame (1 MiB) is compressed and appended to the partition's staging file;
+//     so are the largest ones when all of them together exceed the budget.
+//     Files are opened for each append, so partitions cost no descriptors.
+//  3. Commit closes every staging file with its trailer and syncs it, then syncs
+//     the folder, then writes COMMIT and renames it into place. That rename is
+//     the commit: before it nothing has happened, after it nothing can stop it.
+//  4. The staged files are renamed into published/ and invalid/ and the folders
+//     synced; then the raw log is removed; then COMMIT; then the rest.
+//
+// Died before 3 is done: Recover drops the staging, the raw log is converted
+// again. Died later: Recover (or the next NewWriter) repeats 4, where a step that
+// was done is no step. A segment's name is a function of raw log and partition, so
+// even a raw log that comes back from a backup replaces its segments.
+// Nothing is lost, nothing is doubled, and no half file is ever visible.
+//
+// # Reading (Tree)
+//
+//  1. Segments walks the folders level by level and does not enter one that the
+//     filter's dimension excludes. Names that are no segments are skipped and
+//     counted; so are symbolic links.
+//  2. Info reads a segment's last bytes: records, bytes, frames.
+//  3. Open gives a Reader over some of its frames. Each Next reads one frame and
+//     decodes it into a buffer that is used again.
+//
+// Files of the predecessor have no frames; they are read from end to end.
+//
+// # Paths
+//
+// Dimension values are made clean one by one (Sanitise), Writer refuses those
+// that are not, and every access goes through os.Root, which follows no link
+// out of the folder.
+//
+// # To add a dimension
+//
+// Add its index before NumDims and its name to DimNames; say in partitionDir,
+// segmentName and parseSegmentName where it stands in paths; teach the
+// submission's conversion to fill it. Old trees then need `tmserver import --tree`.
 package layout

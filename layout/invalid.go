@@ -34,7 +34,9 @@ func (q Invalid) dims() Dims {
 	if p := strings.Split(q.Path, "/"); len(p) == NumDims {
 		d = Dims{p[1], p[2], p[4], p[3], p[5]}
 	}
-	d[Date] = q.Time.UTC().Format("20060102")
+	if d[Date] = q.Time.UTC().Format("20060102"); !isDate(d[Date]) {
+		d[Date] = "00000000" // a torn clock
+	}
 	return d
 }
 

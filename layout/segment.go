@@ -171,7 +171,7 @@ func readIndex(r io.ReaderAt, size int64) (*index, error) {
 	body := end - dataBytes - 8
 	if frames != int64(len(ix.frames)) || le.Uint64(b[8:]) != uint64(rawBytes) ||
 		idsLen > uint64(body) || int64(idsLen)+4*frames+namesLen+fixedBytes != body ||
-		idsLen != 0 && (idsLen/idBytes != records || idsLen%idBytes != 0) {
+		idsLen/idBytes != records || idsLen%idBytes != 0 {
 		return bad(end-fixedBytes, "trailer does not fit the seek table")
 	}
 	ix.records, ix.rawBytes, ix.idsCRC = int64(records), rawBytes, le.Uint32(b[24:])

@@ -48,7 +48,7 @@ func uniqueOf(source string) string {
 // a name of another shape, such as files in the making.
 func (s *Segment) parseSegmentName(name string) bool {
 	parts := strings.Split(name, ".")
-	if len(parts) < 3 || parts[0] == "" || len(parts[1]) != 8 {
+	if len(parts) < 3 || parts[0] == "" || !isDate(parts[1]) {
 		return false
 	}
 	s.Dims[BuildID], s.Dims[Date] = parts[0], parts[1]
@@ -78,4 +78,9 @@ func (s *Segment) parseSegmentName(name string) bool {
 		return true
 	}
 	return false
+}
+
+// isDate says whether v is YYYYMMDD, roughly.
+func isDate(v string) bool {
+	return len(v) == 8 && strings.Trim(v, "0123456789") == ""
 }

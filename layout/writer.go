@@ -81,7 +81,7 @@ func (w *Writer) start() (err error) {
 	if w.lock, err = w.d.stage(w.dir); err != nil {
 		return err
 	}
-	if w.enc, err = newEncoder(zstd.SpeedDefault, frameBytes); err != nil {
+	if w.enc, err = newEncoder(zstd.SpeedFastest, frameBytes); err != nil {
 		w.lock.Close()
 	}
 	return err
@@ -109,7 +109,7 @@ func (d *Data) stage(dir string) (*os.File, error) {
 
 // Add appends a record to the partition p, which Schema.Partition returned. id
 // and json are copied; neither may hold a tab or a newline (json may hold a
-// tab). Errors wrap ErrBadRecord, ErrRecordTooLarge (the Writer stays usable
+// tab), and the date must be YYYYMMDD. Errors wrap ErrBadRecord, ErrRecordTooLarge (the Writer stays usable
 // after both), or come from the disk (it does not).
 func (w *Writer) Add(p Dims, id, json []byte) error {
 	return w.add(p, PublishedDir, id, json)
@@ -170,6 +170,9 @@ func (w *Writer) part(tree string, p Dims) (*part, error) {
 		if p[i] != Sanitise(i, p[i]) {
 			return nil, fmt.Errorf("partition %q: value %q is not sanitised", p, p[i])
 		}
+	}
+	if !isDate(p[Date]) {
+		return nil, fmt.Errorf("submission date %q is not YYYYMMDD: %w", p[Date], ErrBadRecord)
 	}
 	key := tree + "/" + p.String()
 	if s, ok := w.parts[key]; ok {
