@@ -17,9 +17,7 @@ require (
 	github.com/klauspost/compress v1.20.3
 	github.com/ulikunitz/xz v0.5.17
 	go.uber.org/goleak v1.3.0
+	pgregory.net/rapid v1.3.0
 )
 
-require (
-	github.com/cespare/xxhash/v2 v2.3.0 // indirect
-	pgregory.net/rapid v1.3.0 // indirect
-)
+require github.com/cespare/xxhash/v2 v2.3.0 // indirect
