@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"time"
@@ -200,8 +201,8 @@ func (r *FrameReader) skip() {
 			n = i + 1
 		}
 	}
-	if last := len(bytes.TrimRight(b[:n], "\x00")); last > 0 {
-		r.zeros = int64(n - last)
+	if z := trailingZeros(b[:n]); z < n {
+		r.zeros = int64(z)
 	} else {
 		r.zeros += int64(n)
 	}
@@ -284,4 +285,16 @@ func (r *FrameReader) peek(n int) []byte {
 func (r *FrameReader) consume(n int) {
 	r.lo += n
 	r.off += int64(n)
+}
+
+// trailingZeros returns how many zeros b ends with.
+func trailingZeros(b []byte) int {
+	end := len(b)
+	for end >= 8 && binary.LittleEndian.Uint64(b[end-8:]) == 0 {
+		end -= 8
+	}
+	for end > 0 && b[end-1] == 0 {
+		end--
+	}
+	return len(b) - end
 }

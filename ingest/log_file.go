@@ -18,8 +18,9 @@ const (
 	newPrefix    = ".new."
 	sparePrefix  = ".spare."
 
-	// allocateStep is how much space is allocated at once, so that appending
-	// changes no metadata in between and a sync costs one write.
+	// allocateStep is how much space is allocated at once (less when a whole log is
+	// smaller), so that appending changes no metadata in between and a sync costs
+	// one write.
 	allocateStep = 64 << 20
 	// minSpare is the size from which on recycling a finished log is worth it:
 	// overwriting blocks syncs twice as fast as filling allocated ones.
@@ -36,6 +37,7 @@ type logFile struct {
 	head      fileHeader
 	off       int64 // end of what is durable
 	allocated int64
+	step      int64 // how much is allocated at once
 	iov       [][]byte
 }
 
@@ -43,7 +45,7 @@ type logFile struct {
 func (l *Log) begin() (*logFile, error) {
 	l.lastName = max(time.Now().UnixMilli(), l.lastName+1)
 	name := fmt.Sprintf("%s%s.%d.%d", logPrefix, l.o.Host, os.Getpid(), l.lastName)
-	lf := &logFile{disk: l.disk, name: name, head: fileHeader{salt: rand.Uint32()}}
+	lf := &logFile{disk: l.disk, name: name, head: fileHeader{salt: rand.Uint32()}, step: min(allocateStep, l.o.MaxBytes)}
 	temp := newPrefix + name
 	f, size, err := l.takeSpare(temp)
 	if err != nil {
@@ -102,7 +104,7 @@ func (lf *logFile) allocate(end int64) {
 	if end <= lf.allocated {
 		return
 	}
-	n := max(allocateStep, end-lf.allocated)
+	n := max(lf.step, end-lf.allocated)
 	lf.f.allocate(lf.allocated, n)
 	lf.allocated += n
 }

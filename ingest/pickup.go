@@ -177,6 +177,7 @@ func (p *Pickup) convert(ctx context.Context, name string) error {
 	s.busy = false
 	s.pause = min(max(2*s.pause, retryMin), retryMax)
 	s.next = time.Now().Add(s.pause)
+	p.Nudge() // so that Run reckons with the new time
 	if !errors.Is(err, layout.ErrBusy) && ctx.Err() == nil {
 		p.Logger.Error("conversion stopped; the raw log is kept", "log", name, "retry_in", s.pause, "err", err)
 	}
