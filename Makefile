@@ -1,8 +1,33 @@
-.PHONY: build test
+# make test is what CI runs: it installs what is missing where it can, and says
+# what it skips and why where it cannot. The test runner's own lines come last.
+
+FUZZTIME ?= 5s
+# Where the programs must build; tests run on linux.
+PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+
+.PHONY: build test deps check fuzz race clean
 
 build:
 	go build -o bin/ ./cmd/...
 
-test:
-	go vet ./...
-	go test -race ./...
+test: deps check fuzz race
+
+deps:
+	@.ci/deps
+
+check:
+	@echo '== gofmt, go mod tidy, vet, staticcheck'
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'not gofmt-ed:'; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go mod tidy -diff
+	@for p in $(PLATFORMS); do echo "go vet ./...  # $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} go vet ./... || exit 1; done
+	go tool staticcheck ./...
+
+# Every fuzz target of the repository, for some seconds each.
+fuzz:
+	@.ci/fuzz $(FUZZTIME)
+
+race:
+	go test -race -timeout 20m ./...
+
+clean:
+	rm -rf bin

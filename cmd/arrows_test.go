@@ -1,0 +1,116 @@
+// Package cmd_test checks what concerns the repository as a whole: which
+// package may import which, and that README's commands do what it says.
+package cmd_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/aitgithub/telemetry-server"
+
+// arrows says which packages of this module, and which libraries that have one
+// owner, a folder may import. A rule holds for the folder and those below it; the
+// longest one counts. "cmd" may import everything of the module.
+var arrows = []struct {
+	folder string
+	may    []string
+	why    string
+}{
+	{"revisions", nil, "what a definition means must not depend on how pings are stored or asked about"},
+	{"layout/jsonscan", nil, "a scanner of bytes, for everybody"},
+	{"layout", []string{"layout"}, "the format outlives every program that writes or reads it, so it knows none of them"},
+	{"ingest", []string{"revisions", "layout", "ingest", "engine/script"}, "acquisition must run without a job engine; engine/script only for ingest filters"},
+	{"engine", []string{"layout", "engine"}, "any engine.Job runs: the engine knows no JavaScript and no HTTP"},
+	{"engine/script", []string{"engine", "layout", "revisions"}, "the only place where JavaScript meets Go"},
+	{"scripts", nil, "only the scripts themselves"},
+	{"filters", nil, "only the filters themselves"},
+	{"cmd/cli", []string{"cmd/cli"}, "what the commands share knows none of their subjects"},
+	{"cmd", []string{"cmd", "engine", "filters", "ingest", "layout", "revisions", "scripts"}, "the wiring"},
+}
+
+// owners says which folder alone may import a library, so that it can be swapped.
+var owners = map[string]struct{ folder, why string }{
+	"github.com/dop251/goja":           {"engine/script", "goja's values must not leak into Go code"},
+	"github.com/evanw/esbuild":         {"engine/script", "bundling is part of compiling a script"},
+	"github.com/go-chi/chi/v5":         {"ingest", "the rest of the program sees an http.Handler"},
+	"github.com/alecthomas/kong":       {"cmd", "libraries take options structs, not flags"},
+	"github.com/ulikunitz/xz":          {"layout", "old containers are read in one place"},
+	"gocloud.dev":                      {"layout", "an object store is a way to keep segments"},
+	"github.com/twmb/franz-go":         {"ingest", "Kafka is a source of submissions"},
+	"github.com/rogpeppe/go-internal":  {"cmd", "testscripts run commands"},
+	"github.com/schollz/progressbar":   {"cmd", "libraries report numbers, not bars"},
+	"github.com/SaveTheRbtz/zstd-seek": {"layout", "segments are written and read in one place"},
+}
+
+// pkg is what `go list -json` tells of a package.
+type pkg struct {
+	ImportPath   string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+}
+
+func listPackages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", module+"/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := dec.Decode(&p); err == io.EOF {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+// within says whether path is folder or below it.
+func within(path, folder string) bool {
+	return path == folder || strings.HasPrefix(path, folder+"/")
+}
+
+func TestImportArrows(t *testing.T) {
+	for _, p := range listPackages(t) {
+		from := strings.TrimPrefix(p.ImportPath, module+"/")
+		at := -1
+		for i, a := range arrows {
+			if within(from, a.folder) && (at < 0 || len(a.folder) > len(arrows[at].folder)) {
+				at = i
+			}
+		}
+		if at < 0 {
+			t.Errorf("%s: no rule says what it may import", from)
+			continue
+		}
+		rule := arrows[at]
+		for _, imp := range p.Imports {
+			to, ours := strings.CutPrefix(imp, module+"/")
+			if ours && !within(to, rule.folder) && !slices.ContainsFunc(rule.may, func(f string) bool { return within(to, f) && !hidden(f, to) }) {
+				t.Errorf("%s imports %s: %s may import %q, because %s", from, to, rule.folder, rule.may, rule.why)
+			}
+		}
+		for _, imp := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			for library, o := range owners {
+				if strings.HasPrefix(imp, library) && !within(from, o.folder) {
+					t.Errorf("%s imports %s: that is for %s alone, because %s", from, imp, o.folder, o.why)
+				}
+			}
+		}
+	}
+}
+
+// hidden says whether leave to import folder does not reach the package: what is
+// below engine takes a rule of its own.
+func hidden(folder, pkg string) bool {
+	return folder == "engine" && within(pkg, "engine/script")
+}
