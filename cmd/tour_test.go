@@ -1,0 +1,131 @@
+package cmd_test
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+)
+
+// TestReadmeTour runs README's sh blocks one after the other in one shell, in a
+// copy of the repository.
+func TestReadmeTour(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds both programs")
+	}
+	for _, program := range []string{"bash", "curl"} {
+		if _, err := exec.LookPath(program); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatal(err)
+			}
+			t.Skip(err)
+		}
+	}
+	readme := readREADME(t)
+	script := "set -euo pipefail\n"
+	for _, m := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readme, -1) {
+		script += m[1]
+	}
+	for _, port := range []string{"8080", "8081"} {
+		script = strings.ReplaceAll(script, port, freePort(t))
+	}
+	dir := t.TempDir()
+	copyRepository(t, dir)
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
+	cmd.Dir = dir
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, &stdout, &stderr)
+	}
+	t.Log(stdout.String())
+	for _, want := range []string{
+		"WINNT\t",           // os_distribution
+		"nightly\t0x",       // graphics.js
+		"OK",                // the live server
+		"records\t301",      // its ping was stored
+		"\tFirefox\tbeta\t", // dims_only
+	} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("the tour's output lacks %q", want)
+		}
+	}
+}
+
+func TestReadmeExitCodes(t *testing.T) {
+	readme := readREADME(t)
+	for code, meaning := range map[int]string{
+		cli.ExitOK: "done", cli.ExitFailed: "failed", cli.ExitUsage: "bad flags", cli.ExitRejected: "done, but",
+		cli.ExitCorrupt: "stored data", cli.ExitScript: "the script", cli.ExitLimit: "a time", cli.ExitInterrupted: "interrupted",
+	} {
+		if row := fmt.Sprintf("| %d | %s", code, meaning); !strings.Contains(readme, row) {
+			t.Errorf("README's table of exit codes lacks %q", row)
+		}
+	}
+}
+
+func TestReadmeOpensWithTwoCommands(t *testing.T) {
+	intro, _, _ := strings.Cut(readREADME(t), "\n## ")
+	got := regexp.MustCompile(`(?m)^(go|make) .*?(  |$)`).FindAllString(intro, -1)
+	if len(got) != 2 {
+		t.Errorf("README opens with the commands %q, want two", got)
+	}
+}
+
+func readREADME(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// copyRepository copies what git has, without history, so that a command cannot
+// leave anything behind.
+func copyRepository(t *testing.T, dir string) {
+	t.Helper()
+	repo := os.DirFS("..")
+	err := fs.WalkDir(repo, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if path == ".git" || path == "bin" || path == "data" {
+				return fs.SkipDir
+			}
+			return os.MkdirAll(filepath.Join(dir, path), 0o777)
+		}
+		if !d.Type().IsRegular() || path == ".git" {
+			return nil
+		}
+		b, err := fs.ReadFile(repo, path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, path), b, 0o666)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// freePort returns a port that was free a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
