@@ -65,10 +65,8 @@ func (t Task) String() string {
 
 // Segment is one file of records as the engine sees it.
 type Segment struct {
-	Path   string // relative to the tree, slash-separated
-	Dims   layout.Dims
-	Bytes  int64 // compressed
-	Frames int   // independent frames; 0 if the file has none
+	layout.Segment
+	Frames int // independent frames, where it matters: 0 for files without, and for small ones
 }
 
 // Source is where the records come from. It is safe for concurrent use.

@@ -43,16 +43,16 @@ func NewPlan(ctx context.Context, src Source, f layout.Filter, accept func(layou
 			}
 		}
 		p.Segments++
-		p.Bytes += s.Bytes
+		p.Bytes += s.Size
 		if s.Frames <= FramesPerTask {
-			p.Tasks = append(p.Tasks, Task{Index: len(p.Tasks), Segment: s, Hi: -1, Bytes: s.Bytes})
+			p.Tasks = append(p.Tasks, Task{Index: len(p.Tasks), Segment: s, Hi: -1, Bytes: s.Size})
 			continue
 		}
 		for lo := 0; lo < s.Frames; lo += FramesPerTask {
 			hi := min(lo+FramesPerTask, s.Frames)
 			p.Tasks = append(p.Tasks, Task{
 				Index: len(p.Tasks), Segment: s, Lo: lo, Hi: hi,
-				Bytes: s.Bytes * int64(hi-lo) / int64(s.Frames),
+				Bytes: s.Size * int64(hi-lo) / int64(s.Frames),
 			})
 		}
 	}

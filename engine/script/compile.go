@@ -1,0 +1,168 @@
+package script
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/dop251/goja"
+	"github.com/dop251/goja/ast"
+	"github.com/dop251/goja/parser"
+	"github.com/evanw/esbuild/pkg/api"
+)
+
+// resultName is the global variable that holds a bundle's exports.
+const resultName = "__script"
+
+// entryPoints are the names that a script may give the engine; the aliases are
+// the predecessor's spelling.
+var entryPoints = []string{
+	"map", "reduce", "combine", "setupReduce", "setup_reduce", "mapFinished", "map_finished",
+	"dimensions", "accept", "match", "include_invalid", "includeInvalid",
+}
+
+// Script is a compiled script. It is immutable and safe for concurrent use.
+type Script struct {
+	Name    string // as in messages: the path as given
+	program *goja.Program
+	sources map[string]string // text of each source file by its name, for excerpts
+	bundle  string
+}
+
+// CompileFile reads the script at path and compiles it. Errors of the script
+// are *Error.
+func CompileFile(path string) (*Script, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read script: %w", err)
+	}
+	return Compile(path, string(text))
+}
+
+// Compile bundles and compiles a script: TypeScript if the name ends in .ts, else
+// JavaScript; an ES module, a CommonJS module, or plain global functions. Imports
+// are resolved from the folder of name. Errors of the script are *Error.
+func Compile(name, text string) (*Script, error) {
+	loader := api.LoaderJS
+	if ext := filepath.Ext(name); ext == ".ts" || ext == ".mts" || ext == ".cts" {
+		loader = api.LoaderTS
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("compile %s: %w", name, err)
+	}
+	exports, err := globalExports(name, text, loader)
+	if err != nil {
+		return nil, err
+	}
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return nil, fmt.Errorf("compile %s: %w", name, err)
+	}
+	res := api.Build(api.BuildOptions{
+		Stdin: &api.StdinOptions{
+			Contents: text + exports, ResolveDir: filepath.Dir(abs), Sourcefile: name, Loader: loader,
+		},
+		AbsWorkingDir: wd, Outfile: filepath.Join(wd, "out.js"),
+		Bundle: true, Format: api.FormatIIFE, GlobalName: resultName, Platform: api.PlatformNeutral,
+		MainFields: []string{"module", "main"},
+		Target:     api.ES2020,
+		Supported:  map[string]bool{"async-generator": false, "for-await": false},
+		Sourcemap:  api.SourceMapExternal, SourcesContent: api.SourcesContentInclude,
+		Charset: api.CharsetUTF8, LogLevel: api.LogLevelSilent,
+		TsconfigRaw: "{}",
+		Plugins:     []api.Plugin{library},
+	})
+	if err := buildError(res.Errors, text+exports); err != nil {
+		return nil, err
+	}
+	s := &Script{Name: name, sources: map[string]string{name: text}}
+	var sourceMap []byte
+	for _, f := range res.OutputFiles {
+		if strings.HasSuffix(f.Path, ".map") {
+			sourceMap = f.Contents
+		} else {
+			s.bundle = string(f.Contents)
+		}
+	}
+	prog, err := goja.Parse("out.js", s.bundle+"\n//# sourceMappingURL=out.js.map",
+		parser.WithSourceMapLoader(func(string) ([]byte, error) { return sourceMap, nil }))
+	if err == nil {
+		s.program, err = goja.CompileAST(prog, true)
+	}
+	if err != nil {
+		return nil, &Error{File: name, Phase: "compile", Message: err.Error()}
+	}
+	s.addSources(sourceMap)
+	return s, nil
+}
+
+// globalExports returns a last line that exports the plain global functions of a
+// script without exports, or "".
+func globalExports(name, text string, loader api.Loader) (string, error) {
+	res := api.Transform(text, api.TransformOptions{
+		Sourcefile: name, Loader: loader, Format: api.FormatCommonJS, Target: api.ES2020,
+		LogLevel: api.LogLevelSilent, TsconfigRaw: "{}",
+	})
+	if err := buildError(res.Errors, text); err != nil {
+		return "", err
+	}
+	code := string(res.Code)
+	if strings.Contains(code, "module.exports") || strings.Contains(code, "exports.") {
+		return "", nil
+	}
+	prog, err := goja.Parse(name, code, parser.WithDisableSourceMaps)
+	if err != nil {
+		return "", nil // the bundle will fail in the same way, with a better place
+	}
+	var names []string
+	for _, st := range prog.Body {
+		for _, n := range declared(st) {
+			if slices.Contains(entryPoints, n) && !slices.Contains(names, n) {
+				names = append(names, n)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return "", nil
+	}
+	return "\n;export { " + strings.Join(names, ", ") + " };", nil
+}
+
+// declared returns the names that a top-level statement declares.
+func declared(st ast.Statement) (names []string) {
+	bind := func(list []*ast.Binding) {
+		for _, b := range list {
+			if id, ok := b.Target.(*ast.Identifier); ok {
+				names = append(names, id.Name.String())
+			}
+		}
+	}
+	switch st := st.(type) {
+	case *ast.FunctionDeclaration:
+		names = append(names, st.Function.Name.Name.String())
+	case *ast.VariableStatement:
+		bind(st.List)
+	case *ast.LexicalDeclaration:
+		bind(st.List)
+	}
+	return names
+}
+
+// buildError turns esbuild's first error into an *Error, or returns nil.
+func buildError(msgs []api.Message, text string) error {
+	if len(msgs) == 0 {
+		return nil
+	}
+	m := msgs[0]
+	e := &Error{Phase: "compile", Message: m.Text}
+	if l := m.Location; l != nil {
+		e.File, e.Line, e.Column, e.Excerpt = l.File, l.Line, l.Column+1, l.LineText
+	}
+	for _, n := range m.Notes {
+		e.Notes = append(e.Notes, n.Text)
+	}
+	return e
+}

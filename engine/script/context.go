@@ -1,0 +1,109 @@
+package script
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dop251/goja"
+
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/datum"
+)
+
+// errEngine marks an error of the engine that passed through the script: a full
+// disk is not the record's fault.
+var errEngine = errors.New("engine")
+
+// newContext makes the ctx of map and combine: write(key, value).
+func (h *host) newContext(phase string, write engine.Emit) *goja.Object {
+	ctx := h.rt.NewObject()
+	ctx.Set("write", func(call goja.FunctionCall) goja.Value {
+		if err := write(h.encodeKey(call.Argument(0)), h.encodeValue(call.Argument(1))); err != nil {
+			h.throwEngine(err)
+		}
+		return goja.Undefined()
+	})
+	for _, name := range []string{"writeline", "writeLine", "writecsv", "writeCSV"} {
+		ctx.Set(name, func(goja.FunctionCall) goja.Value {
+			h.throwType("ctx.%s is for reduce; in %s use ctx.write(key, value)", name, phase)
+			return nil
+		})
+	}
+	return ctx
+}
+
+func (h *host) throwEngine(err error) {
+	if _, ok := errors.AsType[*Error](err); !ok {
+		err = fmt.Errorf("%w: %w", errEngine, err)
+	}
+	h.throw(err)
+}
+
+// newReduceContext makes the ctx of setupReduce and reduce.
+func (h *host) newReduceContext(out *engine.Output) *goja.Object {
+	ctx := h.rt.NewObject()
+	ctx.Set("write", func(call goja.FunctionCall) goja.Value {
+		// A value may be an object, and so may a key that is only written, not sorted.
+		h.enc.key = h.appendDatum(h.enc.key[:0], call.Argument(0), 0, false)
+		if err := out.Row(h.enc.key, h.encodeValue(call.Argument(1))); err != nil {
+			h.throwEngine(err)
+		}
+		return goja.Undefined()
+	})
+	line := func(call goja.FunctionCall) goja.Value {
+		if err := out.Line([]byte(call.Argument(0).String())); err != nil {
+			h.throwEngine(err)
+		}
+		return goja.Undefined()
+	}
+	ctx.Set("writeLine", line)
+	ctx.Set("writeline", line)
+	csv := func(call goja.FunctionCall) goja.Value {
+		v := h.encodeValue(call.Argument(0))
+		if len(v) == 0 || datum.Kind(v[0]) != datum.Array {
+			h.throwType("ctx.writecsv takes an array")
+		}
+		if err := out.Record(v); err != nil {
+			h.throwEngine(err)
+		}
+		return goja.Undefined()
+	}
+	ctx.Set("writeCSV", csv)
+	ctx.Set("writecsv", csv)
+	field, record := "\t", "\n"
+	for _, p := range []struct {
+		names [2]string
+		at    *string
+	}{
+		{[2]string{"fieldSeparator", "field_separator"}, &field},
+		{[2]string{"recordSeparator", "record_separator"}, &record},
+	} {
+		get := h.rt.ToValue(func(goja.FunctionCall) goja.Value { return h.rt.ToValue(*p.at) })
+		set := h.rt.ToValue(func(call goja.FunctionCall) goja.Value {
+			*p.at = call.Argument(0).String()
+			if err := out.Separators(field, record); err != nil {
+				h.throwEngine(err)
+			}
+			return goja.Undefined()
+		})
+		for _, n := range p.names {
+			ctx.DefineAccessorProperty(n, get, set, goja.FLAG_TRUE, goja.FLAG_TRUE)
+		}
+	}
+	return ctx
+}
+
+// valuesOf returns the values as a JavaScript array.
+func (h *host) valuesOf(vs *engine.Values) goja.Value {
+	items := make([]any, 0, vs.Len())
+	for {
+		d, err := vs.Next()
+		if err != nil {
+			h.throwEngine(err)
+		}
+		if d == nil {
+			return h.rt.NewArray(items...)
+		}
+		items = append(items, h.decode(d))
+	}
+}

@@ -1,0 +1,257 @@
+package script
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/dop251/goja"
+
+	"github.com/aitgithub/telemetry-server/engine/datum"
+	"github.com/aitgithub/telemetry-server/layout/jsonscan"
+)
+
+// Values cross between JavaScript and the engine here, both ways:
+//
+//	JavaScript                    datum
+//	undefined, null               null
+//	boolean, number, string       the same; -0 is 0; a lone surrogate becomes U+FFFD
+//	array, lazy array, dims       array
+//	plain object, lazy object     object, members in order; undefined ones are left out
+//	Date                          string, ISO 8601
+//	Boolean, Number, String       what they wrap
+//	BigInt, function, symbol, Map, Set, Promise, other classes   refused with a TypeError
+//
+// A key may not hold an object: its members have no order to sort by.
+
+// maxCrossDepth bounds nesting, and so ends cycles.
+const maxCrossDepth = 100
+
+// encoder turns goja values into data. Its buffers are reused: what it returns
+// is valid until the next call.
+type encoder struct {
+	key, value []byte
+}
+
+// encodeKey returns the datum of a key, or throws.
+func (h *host) encodeKey(v goja.Value) []byte {
+	h.enc.key = h.appendDatum(h.enc.key[:0], v, 0, true)
+	return h.enc.key
+}
+
+// encodeValue returns the datum of a value, or throws.
+func (h *host) encodeValue(v goja.Value) []byte {
+	h.enc.value = h.appendDatum(h.enc.value[:0], v, 0, false)
+	return h.enc.value
+}
+
+func (h *host) appendDatum(b []byte, v goja.Value, depth int, key bool) []byte {
+	switch {
+	case v == nil || goja.IsUndefined(v) || goja.IsNull(v):
+		return datum.AppendNull(b)
+	case goja.IsString(v):
+		return datum.AppendString(b, v.String())
+	case goja.IsNumber(v):
+		return datum.AppendNumber(b, v.ToFloat())
+	}
+	o, ok := v.(*goja.Object)
+	if !ok {
+		if v == h.rt.ToValue(true) || v == h.rt.ToValue(false) {
+			return datum.AppendBool(b, v.ToBoolean())
+		}
+		h.throwType("cannot write a %s: write its string or number", kindName(v))
+	}
+	if depth > maxCrossDepth {
+		h.throwType("cannot write a value that nests deeper than %d levels, or refers to itself", maxCrossDepth)
+	}
+	return h.appendObject(b, o, depth, key)
+}
+
+func (h *host) appendObject(b []byte, o *goja.Object, depth int, key bool) []byte {
+	if o == h.protos.dims {
+		return append(b, h.protos.dimsDatum...)
+	}
+	switch class := o.ClassName(); class {
+	case "Array":
+		if l := lazyArrayOf(o); l != nil && l.untouched() {
+			l.alive()
+			return h.appendJSON(b, l.text, l.start, key)
+		}
+		b = datum.AppendKind(b, datum.Array)
+		n := int(o.Get("length").ToInteger())
+		for i := range n {
+			b = h.appendDatum(b, at(o, i), depth+1, key)
+		}
+		return datum.AppendKind(b, datum.End)
+	case "Date":
+		iso, ok := goja.AssertFunction(o.Get("toISOString"))
+		if !ok {
+			break
+		}
+		s, err := iso(o)
+		if err != nil {
+			panic(err)
+		}
+		return datum.AppendString(b, s.String())
+	case "String":
+		return datum.AppendString(b, o.String())
+	case "Number":
+		return datum.AppendNumber(b, o.ToFloat())
+	case "Boolean":
+		return datum.AppendBool(b, o.Export() == true)
+	case "Object":
+		if key {
+			h.throwType("a key must be a string, number, boolean, null or an array of these, not an object")
+		}
+		if l := objectOf(o); l != nil && l.untouched() {
+			l.alive()
+			return h.appendJSON(b, l.text, l.start, key)
+		}
+		b = datum.AppendKind(b, datum.Object)
+		for _, name := range o.Keys() {
+			v := o.Get(name)
+			if v == nil || goja.IsUndefined(v) {
+				continue
+			}
+			b = datum.AppendString(b, name)
+			b = h.appendDatum(b, v, depth+1, key)
+		}
+		return datum.AppendKind(b, datum.End)
+	default:
+		h.throwType("cannot write a %s: write a plain object or an array", class)
+	}
+	h.throwType("cannot write a %s", o.ClassName())
+	return nil
+}
+
+// appendJSON appends the datum of the JSON value at text[i], which no script has
+// touched: bytes to bytes.
+func (h *host) appendJSON(b, text []byte, i int, key bool) []byte {
+	i = jsonscan.Space(text, i)
+	if i >= len(text) {
+		h.throw(errBadJSON(text))
+	}
+	switch c := text[i]; c {
+	case '{':
+		if key {
+			h.throwType("a key must be a string, number, boolean, null or an array of these, not an object")
+		}
+		// A duplicate name: the last value counts, at the first's place.
+		m := h.members(text, i)
+		b = datum.AppendKind(b, datum.Object)
+		for k := range m {
+			b = datum.AppendString(b, jsonscan.Unquote(text[m[k].key:m[k].keyEnd]))
+			b = h.appendJSON(b, text, m[k].start, key)
+		}
+		return datum.AppendKind(b, datum.End)
+	case '[':
+		b = datum.AppendKind(b, datum.Array)
+		it := jsonscan.ElementsTrusted(text, i)
+		for it.Next() {
+			b = h.appendJSON(b, text, it.Start, key)
+		}
+		if it.Err() != nil {
+			h.throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
+		}
+		return datum.AppendKind(b, datum.End)
+	case '"':
+		end := jsonscan.StringTrusted(text, i)
+		return datum.AppendString(b, jsonscan.Unquote(text[i+1:max(i+1, end-1)]))
+	case 't':
+		return datum.AppendBool(b, true)
+	case 'f':
+		return datum.AppendBool(b, false)
+	case 'n':
+		return datum.AppendNull(b)
+	default:
+		end := jsonscan.SkipTrusted(text, i)
+		f, ok := number(text[i:end])
+		if !ok {
+			h.throw(errBadJSON(text[i:end]))
+		}
+		return datum.AppendNumber(b, f)
+	}
+}
+
+// number parses a JSON number; one beyond float64 is ±Infinity.
+func number(b []byte) (float64, bool) {
+	if n, ok := jsonscan.Int(b); ok && n < 1<<53 && n > -1<<53 {
+		return float64(n), true
+	}
+	if len(b) == 0 || b[0] != '-' && b[0]-'0' > 9 {
+		return 0, false
+	}
+	f, _ := jsonscan.Float(b)
+	return f, true
+}
+
+// decode returns the value of the first datum in d.
+func (h *host) decode(d []byte) goja.Value {
+	v, _, err := h.decodeNext(d)
+	if err != nil {
+		h.throw(err)
+	}
+	return v
+}
+
+func (h *host) decodeNext(d []byte) (goja.Value, []byte, error) {
+	k, tok, rest, err := datum.Next(d)
+	if err != nil {
+		return nil, nil, err
+	}
+	switch k {
+	case datum.Null:
+		return goja.Null(), rest, nil
+	case datum.False, datum.True:
+		return h.rt.ToValue(k == datum.True), rest, nil
+	case datum.Number:
+		return h.rt.ToValue(datum.Float(tok)), rest, nil
+	case datum.String:
+		return h.intern(datum.Text(tok)), rest, nil
+	case datum.Array:
+		var items []any
+		for len(rest) > 0 && datum.Kind(rest[0]) != datum.End {
+			var v goja.Value
+			if v, rest, err = h.decodeNext(rest); err != nil {
+				return nil, nil, err
+			}
+			items = append(items, v)
+		}
+		return h.rt.NewArray(items...), rest[min(1, len(rest)):], nil
+	case datum.Object:
+		o := h.rt.NewObject()
+		for len(rest) > 0 && datum.Kind(rest[0]) != datum.End {
+			_, name, r, err := datum.Next(rest)
+			if err != nil {
+				return nil, nil, err
+			}
+			var v goja.Value
+			if v, rest, err = h.decodeNext(r); err != nil {
+				return nil, nil, err
+			}
+			// Defined, not set: "__proto__" is a name like any other.
+			if err := o.DefineDataProperty(string(datum.Text(name)), v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE); err != nil {
+				return nil, nil, err
+			}
+		}
+		return o, rest[min(1, len(rest)):], nil
+	}
+	return nil, nil, datum.ErrMalformed
+}
+
+func kindName(v goja.Value) string {
+	switch {
+	case goja.IsBigInt(v):
+		return "BigInt"
+	default:
+		if _, ok := v.(*goja.Symbol); ok {
+			return "symbol"
+		}
+		return fmt.Sprintf("%T", v)
+	}
+}
+
+var space = []byte(" ")
+
+func clip(b []byte) []byte {
+	return bytes.ReplaceAll(b[:min(len(b), 40)], []byte("\n"), space)
+}

@@ -1,0 +1,230 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"bytes"
+
+	"github.com/dop251/goja"
+
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/datum"
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// Job runs a script's map, combine and reduce. It is immutable and safe for
+// concurrent use.
+type Job struct {
+	Script  *Script
+	Filter  *Filter // nil: every record
+	Limits  Limits
+	Console func(level, text string) // nil drops; safe for concurrent use
+}
+
+var _ engine.Job = (*Job)(nil)
+
+// NewMapper implements engine.Job.
+func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (engine.Mapper, error) {
+	h, err := newHost(ctx, j.Script, j.Limits, j.Console)
+	if err != nil {
+		return nil, err
+	}
+	m := &mapper{h: h, task: t}
+	if m.fn = h.function("map"); m.fn == nil {
+		h.close()
+		return nil, j.Script.noMap(h)
+	}
+	if j.Filter != nil && j.Filter.script != nil && j.Filter.hasMatch {
+		if m.filter, err = j.Filter.newMatcher(ctx, t, j.Limits, j.Console); err != nil {
+			h.close()
+			return nil, err
+		}
+	}
+	m.finished = h.function("mapFinished", "map_finished")
+	m.combine = h.function("combine")
+	h.setDims(t.Segment.Dims)
+	m.ctx = h.newContext("map", func(key, value []byte) error { return emit(key, value) })
+	m.combineCtx = h.newContext("combine", func(key, value []byte) error {
+		if !bytes.Equal(key, m.combineKey) {
+			return fmt.Errorf("combine was called with key %s but wrote key %s",
+				datum.AppendJSON(nil, m.combineKey), datum.AppendJSON(nil, key))
+		}
+		m.put(value)
+		return nil
+	})
+	return m, nil
+}
+
+// mapper runs one map task in one runtime.
+type mapper struct {
+	h        *host
+	task     engine.Task
+	filter   *matcher
+	fn       goja.Callable
+	finished goja.Callable
+	combine  goja.Callable
+
+	ctx, combineCtx *goja.Object
+	combineKey      []byte
+	put             func([]byte)
+}
+
+// Map implements engine.Mapper.
+func (m *mapper) Map(line []byte, n int64) error {
+	tab := bytes.IndexByte(line, '\t')
+	if tab < 0 {
+		return &engine.RecordError{Err: fmt.Errorf("%s:%d: %w", m.task, n, engine.ErrBadLine)}
+	}
+	id, text := line[:tab], line[tab+1:]
+	if m.filter != nil {
+		ok, err := m.filter.match(id, text)
+		if err != nil {
+			return &engine.RecordError{Err: m.filter.h.script.wrap(err, "match", m.record(id, n))}
+		}
+		if !ok {
+			return nil
+		}
+	}
+	h := m.h
+	h.gen++
+	err := h.guard(func() error {
+		_, err := m.fn(goja.Undefined(), h.rt.ToValue(string(id)), h.protos.dims, h.ping(text), m.ctx)
+		return err
+	})
+	if err == nil {
+		return nil
+	}
+	err = h.script.wrap(err, "map", m.record(id, n))
+	if fatal(err) {
+		return err
+	}
+	return &engine.RecordError{Err: err}
+}
+
+// fatal says that the runtime cannot be used any more, or that the engine
+// itself has failed.
+func fatal(err error) bool {
+	_, interrupted := errors.AsType[*goja.InterruptedError](err)
+	return interrupted || errors.Is(err, ErrTimeout) || errors.Is(err, errEngine) || errors.Is(err, context.Canceled)
+}
+
+func (m *mapper) record(id []byte, n int64) string {
+	return fmt.Sprintf("record %s in %s:%d", id, m.task, n)
+}
+
+// Finish implements engine.Mapper.
+func (m *mapper) Finish() error {
+	m.h.gen++
+	if m.finished == nil {
+		return nil
+	}
+	err := m.h.guard(func() error {
+		_, err := m.finished(goja.Undefined(), m.ctx)
+		return err
+	})
+	return m.h.script.wrap(err, "mapFinished", "after the last record of "+m.task.String())
+}
+
+// Combines implements engine.Mapper.
+func (m *mapper) Combines() bool { return m.combine != nil }
+
+// Combine implements engine.Mapper.
+func (m *mapper) Combine(key []byte, values *engine.Values, put func([]byte)) error {
+	outerKey, outerPut := m.combineKey, m.put
+	defer func() { m.combineKey, m.put = outerKey, outerPut }()
+	m.combineKey, m.put = key, put
+	err := m.h.guard(func() error {
+		_, err := m.combine(goja.Undefined(), m.h.decode(key), m.h.valuesOf(values), m.combineCtx)
+		return err
+	})
+	if err == nil {
+		return nil
+	}
+	return m.h.script.wrap(err, "combine", "key "+string(datum.AppendJSON(nil, key)))
+}
+
+// Close implements engine.Mapper.
+func (m *mapper) Close() {
+	m.h.close()
+	if m.filter != nil {
+		m.filter.h.close()
+	}
+}
+
+// setDims makes the dims of a segment.
+func (h *host) setDims(d layout.Dims) {
+	h.protos.dims = h.frozenDims(layout.DimNames[:], d[:])
+	b := datum.AppendKind(nil, datum.Array)
+	for _, v := range d {
+		b = datum.AppendString(b, v)
+	}
+	h.protos.dimsDatum = datum.AppendKind(b, datum.End)
+}
+
+// noMap says what a script without map exports instead.
+func (s *Script) noMap(h *host) error {
+	e := &Error{File: s.Name, Phase: "load", Message: "the script has no function map"}
+	if names := h.exports.Keys(); len(names) > 0 {
+		e.Notes = append(e.Notes, fmt.Sprintf("It exports %v.", names))
+	} else {
+		e.Notes = append(e.Notes, "It exports nothing: export function map(id, dims, ping, ctx) { … }.")
+	}
+	return e
+}
+
+// NewReducer implements engine.Job.
+func (j *Job) NewReducer(ctx context.Context, _ int, out *engine.Output) (engine.Reducer, error) {
+	h, err := newHost(ctx, j.Script, j.Limits, j.Console)
+	if err != nil {
+		return nil, err
+	}
+	r := &reducer{h: h, out: out, fn: h.function("reduce")}
+	r.ctx = h.newReduceContext(out)
+	if setup := h.function("setupReduce", "setup_reduce"); setup != nil {
+		err := h.guard(func() error {
+			_, err := setup(goja.Undefined(), r.ctx)
+			return err
+		})
+		if err != nil {
+			h.close()
+			return nil, j.Script.wrap(err, "setupReduce", "")
+		}
+	}
+	return r, nil
+}
+
+// reducer runs one shard in one runtime.
+type reducer struct {
+	h   *host
+	out *engine.Output
+	fn  goja.Callable
+	ctx *goja.Object
+}
+
+// Reduce implements engine.Reducer. A job without reduce writes every value.
+func (r *reducer) Reduce(key []byte, values *engine.Values) error {
+	if r.fn == nil {
+		for {
+			v, err := values.Next()
+			if err != nil || v == nil {
+				return err
+			}
+			if err := r.out.Row(key, v); err != nil {
+				return err
+			}
+		}
+	}
+	err := r.h.guard(func() error {
+		_, err := r.fn(goja.Undefined(), r.h.decode(key), r.h.valuesOf(values), r.ctx)
+		return err
+	})
+	if err == nil {
+		return nil
+	}
+	return r.h.script.wrap(err, "reduce", "key "+string(datum.AppendJSON(nil, key)))
+}
+
+// Close implements engine.Reducer.
+func (r *reducer) Close() { r.h.close() }

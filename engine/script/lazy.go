@@ -1,0 +1,313 @@
+package script
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+
+	"github.com/dop251/goja"
+
+	"github.com/aitgithub/telemetry-server/layout/jsonscan"
+)
+
+// errJSON is what a script sees, as a GoError, when it touches text that is not JSON.
+var errJSON = errors.New("the record's JSON is malformed")
+
+// errStale is what a script sees when it touches a ping after its call.
+var errStale = errors.New("this ping is gone: a ping is valid during its own map call only (copy what you keep)")
+
+func errBadJSON(b []byte) error { return fmt.Errorf("%w near %q", errJSON, clip(b)) }
+
+// view is the common part of lazy values: a JSON object or array at text[start].
+type view struct {
+	h     *host
+	gen   uint64 // the ping's; text is reused when it is over
+	text  []byte
+	start int
+}
+
+// alive throws when the ping is over.
+func (v *view) alive() {
+	if v.gen != v.h.gen {
+		v.h.throw(errStale)
+	}
+}
+
+// member is one property of a lazy object: offsets into the text.
+type member struct {
+	key, keyEnd int // between the quotes
+	start       int
+	value       goja.Value // once it was asked for
+}
+
+// lazyObject is a JSON object that is parsed as far as a script looks. It
+// enumerates in document order; a name that comes twice has its last value.
+// What a script sets or deletes is kept beside the text.
+type lazyObject struct {
+	view
+	list    []member // nil: not indexed yet
+	indexed bool
+	set     map[string]goja.Value // by the script
+	order   []string              // of names in set that the text does not have
+	deleted map[string]bool
+}
+
+var (
+	lazyObjectType = reflect.TypeFor[*lazyObject]()
+	lazyArrayType  = reflect.TypeFor[*lazyArray]()
+)
+
+// members returns the properties of the object at text[i], the last of each name.
+func (h *host) members(text []byte, i int) []member {
+	return h.appendMembers(nil, text, i)
+}
+
+func (h *host) appendMembers(list []member, text []byte, i int) []member {
+	it := jsonscan.MembersTrusted(text, i)
+	for it.Next() {
+		keyEnd := it.Start - 1
+		for text[keyEnd] != '"' { // back over the colon and any space
+			keyEnd--
+		}
+		list = append(list, member{key: keyEnd - len(it.Key), keyEnd: keyEnd, start: it.Start})
+	}
+	if it.Err() != nil {
+		h.throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
+	}
+	return list
+}
+
+func (o *lazyObject) untouched() bool { return len(o.set) == 0 && len(o.deleted) == 0 }
+
+func (o *lazyObject) index() []member {
+	if !o.indexed {
+		o.list, o.indexed = o.h.members(o.text, o.start), true
+	}
+	return o.list
+}
+
+// find returns the member with that name, or nil.
+func (o *lazyObject) find(name string) *member {
+	list := o.index()
+	for i := len(list) - 1; i >= 0; i-- {
+		m := &list[i]
+		if jsonscan.Is(o.text[m.key:m.keyEnd], name) {
+			return m
+		}
+	}
+	return nil
+}
+
+// Get implements goja.DynamicObject.
+func (o *lazyObject) Get(name string) goja.Value {
+	o.alive()
+	if v, ok := o.set[name]; ok {
+		return v
+	}
+	if o.deleted[name] {
+		return nil
+	}
+	m := o.find(name)
+	if m == nil {
+		return nil
+	}
+	if m.value == nil {
+		m.value = o.h.lazy(o.text, m.start, o.gen)
+	}
+	return m.value
+}
+
+// Has implements goja.DynamicObject.
+func (o *lazyObject) Has(name string) bool {
+	o.alive()
+	if _, ok := o.set[name]; ok {
+		return true
+	}
+	return !o.deleted[name] && o.find(name) != nil
+}
+
+// Set implements goja.DynamicObject.
+func (o *lazyObject) Set(name string, v goja.Value) bool {
+	o.alive()
+	if _, ok := o.set[name]; !ok && (o.deleted[name] || o.find(name) == nil) {
+		o.order = append(o.order, name)
+	}
+	if o.set == nil {
+		o.set = map[string]goja.Value{}
+	}
+	o.set[name] = v
+	return true
+}
+
+// Delete implements goja.DynamicObject.
+func (o *lazyObject) Delete(name string) bool {
+	o.alive()
+	delete(o.set, name)
+	if i := slices.Index(o.order, name); i >= 0 {
+		o.order = slices.Delete(o.order, i, i+1)
+	}
+	if o.deleted == nil {
+		o.deleted = map[string]bool{}
+	}
+	o.deleted[name] = true
+	return true
+}
+
+// Keys implements goja.DynamicObject.
+func (o *lazyObject) Keys() []string {
+	o.alive()
+	list := o.index()
+	keys := make([]string, 0, len(list)+len(o.order))
+	seen := make(map[string]bool, len(list))
+	for i := range list {
+		k := string(jsonscan.Unquote(o.text[list[i].key:list[i].keyEnd]))
+		if !seen[k] && !o.deleted[k] {
+			seen[k] = true
+			keys = append(keys, k)
+		}
+	}
+	return append(keys, o.order...)
+}
+
+// lazyArray is a JSON array whose elements are found at the first look.
+type lazyArray struct {
+	view
+	starts []int32 // of the elements; nil: not indexed yet
+	values []goja.Value
+	own    bool // a script has changed it: values are all there is
+	ready  bool
+}
+
+func (a *lazyArray) untouched() bool { return !a.own }
+
+func (a *lazyArray) index() {
+	a.alive()
+	if a.ready {
+		return
+	}
+	it := jsonscan.ElementsTrusted(a.text, a.start)
+	for it.Next() {
+		a.starts = append(a.starts, int32(it.Start))
+	}
+	if it.Err() != nil {
+		a.h.throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
+	}
+	a.values = make([]goja.Value, len(a.starts))
+	a.ready = true
+}
+
+// Len implements goja.DynamicArray.
+func (a *lazyArray) Len() int {
+	a.index()
+	return len(a.values)
+}
+
+// Get implements goja.DynamicArray.
+func (a *lazyArray) Get(i int) goja.Value {
+	a.index()
+	if i < 0 || i >= len(a.values) {
+		return nil
+	}
+	if a.values[i] == nil {
+		if a.own {
+			return goja.Undefined()
+		}
+		a.values[i] = a.h.lazy(a.text, int(a.starts[i]), a.gen)
+	}
+	return a.values[i]
+}
+
+// materialise makes every element a value of its own, before a change.
+func (a *lazyArray) materialise() {
+	a.index()
+	if a.own {
+		return
+	}
+	for i := range a.values {
+		a.Get(i)
+	}
+	a.own = true
+}
+
+// Set implements goja.DynamicArray.
+func (a *lazyArray) Set(i int, v goja.Value) bool {
+	a.materialise()
+	if i < 0 || i > len(a.values)+1<<20 {
+		return false
+	}
+	for i >= len(a.values) {
+		a.values = append(a.values, goja.Undefined())
+	}
+	a.values[i] = v
+	return true
+}
+
+// SetLen implements goja.DynamicArray.
+func (a *lazyArray) SetLen(n int) bool {
+	a.materialise()
+	if n < 0 || n > len(a.values)+1<<20 {
+		return false
+	}
+	for n > len(a.values) {
+		a.values = append(a.values, goja.Undefined())
+	}
+	a.values = a.values[:n]
+	return true
+}
+
+// lazy returns the JSON value at text[i]: scalars as they are, objects and
+// arrays as views.
+func (h *host) lazy(text []byte, i int, gen uint64) goja.Value {
+	i = jsonscan.Space(text, i)
+	if i >= len(text) {
+		h.throw(errBadJSON(nil))
+	}
+	switch text[i] {
+	case '{':
+		return h.rt.NewDynamicObject(&lazyObject{view: view{h: h, gen: gen, text: text, start: i}})
+	case '[':
+		return h.rt.NewDynamicArray(&lazyArray{view: view{h: h, gen: gen, text: text, start: i}})
+	case '"':
+		end := jsonscan.StringTrusted(text, i)
+		return h.intern(jsonscan.Unquote(text[i+1 : max(i+1, end-1)]))
+	case 't':
+		return h.rt.ToValue(true)
+	case 'f':
+		return h.rt.ToValue(false)
+	case 'n':
+		return goja.Null()
+	}
+	end := jsonscan.SkipTrusted(text, i)
+	f, ok := number(text[i:end])
+	if !ok {
+		h.throw(errBadJSON(text[i:]))
+	}
+	return h.rt.ToValue(f)
+}
+
+// lazyArrayOf returns the lazy array behind o, or nil.
+func lazyArrayOf(o *goja.Object) *lazyArray {
+	if o.ExportType() != lazyArrayType {
+		return nil
+	}
+	return o.Export().(*lazyArray)
+}
+
+// indexNames are the names of small array indexes, so that reading an array
+// makes no garbage.
+var indexNames = func() (names [1024]string) {
+	for i := range names {
+		names[i] = strconv.Itoa(i)
+	}
+	return names
+}()
+
+// at returns element i of an array.
+func at(o *goja.Object, i int) goja.Value {
+	if i < len(indexNames) {
+		return o.Get(indexNames[i])
+	}
+	return o.Get(strconv.Itoa(i))
+}

@@ -1,0 +1,162 @@
+package script
+
+import (
+	"context"
+	"fmt"
+	"math/rand"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/dop251/goja"
+)
+
+// Limits bound what a script may do in one call.
+type Limits struct {
+	Call  time.Duration // of one call of a script's function; 0 is no limit
+	Stack int           // JavaScript frames
+}
+
+// DefaultLimits allow 30 s and 2048 frames.
+func DefaultLimits() Limits { return Limits{Call: 30 * time.Second, Stack: 2048} }
+
+// watchTick is how often a call's age is looked at.
+const watchTick = 20 * time.Millisecond
+
+// host is one runtime with its script loaded: it belongs to one task and one
+// goroutine, and is never used again. It has no files, no network, no clock and
+// no real random numbers.
+type host struct {
+	rt      *goja.Runtime
+	script  *Script
+	exports *goja.Object
+
+	calls   atomic.Uint64 // odd while a call runs; the watchdog compares it
+	stop    func()
+	interns map[string]goja.Value // of short strings
+	gen     uint64                // of the ping being mapped: older views are stale
+	protos  protos
+	enc     encoder
+}
+
+// newHost makes a runtime and runs the script's top level in it. ctx ends what
+// runs in it until close.
+func newHost(ctx context.Context, s *Script, limits Limits, console func(level, text string)) (*host, error) {
+	h := &host{rt: goja.New(), script: s, interns: make(map[string]goja.Value)}
+	h.rt.SetMaxCallStackSize(limits.Stack)
+	h.rt.SetFieldNameMapper(goja.TagFieldNameMapper("json", true))
+	rng := rand.New(rand.NewSource(1))
+	h.rt.SetRandSource(rng.Float64)
+	h.rt.SetTimeSource(func() time.Time { return time.Unix(0, 0).UTC() })
+	unwatch := h.watch(limits.Call)
+	unhook := context.AfterFunc(ctx, func() { h.rt.Interrupt(context.Cause(ctx)) })
+	h.stop = func() { unhook(); unwatch() }
+	h.install(console)
+	err := h.guard(func() error {
+		_, err := h.rt.RunProgram(s.program)
+		return err
+	})
+	if err == nil {
+		if h.exports, _ = h.rt.Get(resultName).(*goja.Object); h.exports == nil {
+			h.exports = h.rt.NewObject()
+		}
+		// CommonJS transpiled from ES modules, or `export default {map, …}`.
+		if d, ok := h.exports.Get("default").(*goja.Object); ok && h.exports.Get("map") == nil && d.Get("map") != nil {
+			h.exports = d
+		}
+		h.rt.GlobalObject().Delete(resultName)
+		return h, nil
+	}
+	h.close()
+	return nil, s.wrap(err, "load", "")
+}
+
+func (h *host) close() { h.stop() }
+
+// watch interrupts a call that is older than limit.
+func (h *host) watch(limit time.Duration) (stop func()) {
+	if limit <= 0 {
+		return func() {}
+	}
+	done := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(min(watchTick, limit))
+		defer tick.Stop()
+		var seen uint64
+		var age time.Duration
+		last := time.Now()
+		for {
+			select {
+			case <-done:
+				return
+			case now := <-tick.C:
+				n := h.calls.Load()
+				if n%2 == 0 || n != seen {
+					seen, age = n, 0
+				} else if age += now.Sub(last); age > limit {
+					h.rt.Interrupt(fmt.Errorf("%w: %s", ErrTimeout, limit))
+					seen = 0
+				}
+				last = now
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
+}
+
+// guard runs do as one call: timed, and with a Go panic turned into an error.
+func (h *host) guard(do func() error) (err error) {
+	nested := h.calls.Load()%2 == 1
+	if !nested {
+		h.calls.Add(1)
+		defer h.calls.Add(1)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			if nested {
+				panic(p)
+			}
+			err = fmt.Errorf("panic in the host: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return do()
+}
+
+// function returns the first export with one of the names that is a function.
+func (h *host) function(names ...string) goja.Callable {
+	for _, n := range names {
+		if f, ok := goja.AssertFunction(h.exports.Get(n)); ok {
+			return f
+		}
+	}
+	return nil
+}
+
+// throw makes the calling script throw err.
+func (h *host) throw(err error) {
+	panic(h.rt.NewGoError(err))
+}
+
+// throwType makes the calling script throw a TypeError.
+func (h *host) throwType(format string, args ...any) {
+	panic(h.rt.NewTypeError(append([]any{format}, args...)...))
+}
+
+// intern returns b as a JavaScript string; short ones are made once.
+func (h *host) intern(b []byte) goja.Value {
+	if len(b) > 48 {
+		return h.rt.ToValue(string(b))
+	}
+	if v, ok := h.interns[string(b)]; ok {
+		return v
+	}
+	if len(h.interns) >= 4096 {
+		clear(h.interns)
+	}
+	s := string(b)
+	v := h.rt.ToValue(s)
+	h.interns[s] = v
+	return v
+}

@@ -1,0 +1,42 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// smallSegment is the compressed size below which a segment cannot have frames
+// for two tasks, so that its trailer need not be read.
+const smallSegment = 512 << 10
+
+// TreeSource is the Source of a data folder or partition tree.
+type TreeSource struct{ Tree *layout.Tree }
+
+var _ Source = TreeSource{}
+
+// Segments implements Source.
+func (s TreeSource) Segments(ctx context.Context, f layout.Filter) ([]Segment, error) {
+	list, err := s.Tree.Segments(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Segment, len(list))
+	for i, seg := range list {
+		out[i].Segment = seg
+		if seg.Size < smallSegment || !seg.Seekable() {
+			continue
+		}
+		info, err := s.Tree.Info(seg)
+		if err != nil {
+			return nil, err
+		}
+		out[i].Frames = info.Frames
+	}
+	return out, nil
+}
+
+// Open implements Source.
+func (s TreeSource) Open(seg Segment, lo, hi int) (Blocks, error) {
+	return s.Tree.Open(seg.Segment, lo, hi)
+}
