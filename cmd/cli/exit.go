@@ -25,6 +25,8 @@ type Error struct {
 	Err  error
 	Code int    // one of the Exit constants
 	Hint string // a sentence without the word "hint", or ""
+	// Detail is printed below the error as it is, such as a stack; "" or whole lines.
+	Detail string
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
@@ -60,7 +62,14 @@ func report(w io.Writer, program string, err error) int {
 	if err == nil {
 		return ExitOK
 	}
-	fmt.Fprintf(w, "%s: %v\n", program, err)
+	if exitCode(err) == ExitScript { // begins with a place that editors jump to
+		fmt.Fprintf(w, "%v\n", err)
+	} else {
+		fmt.Fprintf(w, "%s: %v\n", program, err)
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		fmt.Fprint(w, e.Detail)
+	}
 	if e, ok := errors.AsType[*Error](err); ok && e.Hint != "" {
 		fmt.Fprintf(w, "hint: %s\n", e.Hint)
 	}

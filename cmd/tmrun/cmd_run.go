@@ -1,0 +1,268 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/script"
+	"github.com/aitgithub/telemetry-server/filters"
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/scripts"
+)
+
+// runCmd runs one job: plan, map, reduce, write.
+type runCmd struct {
+	Script string `arg:"" help:"The job: a path, or the name of a shipped script."`
+
+	DataDir     string        `short:"d" name:"data-dir" placeholder:"DIR" required:"" help:"A server's data folder, or any partition tree."`
+	InputFilter string        `short:"f" name:"input-filter" placeholder:"FILE" help:"JSON or JavaScript filter, or the name of a shipped one (default: everything valid)."`
+	Where       []string      `name:"where" sep:"none" placeholder:"DIM=…" help:"dim=v1,v2 or dim=lo..hi; repeatable, combines with the filter."`
+	Output      string        `short:"o" placeholder:"FILE" help:"Where the result goes (default: standard output)."`
+	Mappers     int           `short:"m" name:"num-mappers" placeholder:"N" help:"Map tasks at a time (default: all processors)."`
+	Reducers    int           `short:"r" name:"num-reducers" placeholder:"N" help:"Reduce tasks at a time (default: all processors)."`
+	WorkDir     string        `short:"w" name:"work-dir" placeholder:"DIR" help:"Folder for temporary data (default: the system's)."`
+	Memory      size          `default:"256MiB" placeholder:"SIZE" help:"Intermediate data kept in memory; more goes to the work folder."`
+	MaxErrors   int64         `name:"max-errors" default:"0" placeholder:"N" help:"Rejected records that do not stop the job; -1 is any number."`
+	MaxOutput   size          `name:"max-output" default:"0" placeholder:"SIZE" help:"What the job may write; 0 is no limit."`
+	CallTimeout time.Duration `name:"call-timeout" default:"30s" help:"What one call of a script's function may take; 0 is no limit."`
+	Timeout     time.Duration `default:"0" help:"What the whole job may take; 0 is no limit."`
+}
+
+var errTimeout = errors.New("the job's time limit is over")
+
+// Run implements the command.
+//
+// EXIT STATUS: 0 done; 3 done, but records were rejected; 5 the script failed;
+// 4 a segment is damaged; 6 a limit was hit; 130 interrupted.
+func (c *runCmd) Run(ctx context.Context, st *cli.State) error {
+	if c.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%w: %s", errTimeout, c.Timeout))
+		defer cancel()
+	}
+	stats, err := c.run(ctx, st)
+	if err != nil {
+		return c.explain(err)
+	}
+	if stats.Rejected > 0 {
+		return cli.Fail(cli.ExitRejected, fmt.Errorf("%d of %d records were rejected", stats.Rejected, stats.Records))
+	}
+	return nil
+}
+
+func (c *runCmd) run(ctx context.Context, st *cli.State) (stats engine.Stats, err error) {
+	opts, err := c.options(st)
+	if err != nil {
+		return stats, err
+	}
+	compiled, err := loadScript(c.Script)
+	if err != nil {
+		return stats, err
+	}
+	console := consoleTo(st, compiled.Name)
+	limits := script.DefaultLimits()
+	limits.Call = c.CallTimeout
+	filter, err := c.filter(ctx, limits, console)
+	if err != nil {
+		return stats, err
+	}
+	tree, err := layout.OpenTree(c.DataDir)
+	if err != nil {
+		return stats, cli.Fail(cli.ExitUsage, err)
+	}
+	defer tree.Close()
+	tree.SetLog(st.Log)
+	src := engine.TreeSource{Tree: tree}
+	accept, free, err := filter.Accept(ctx)
+	if err != nil {
+		return stats, err
+	}
+	defer free()
+	plan, err := engine.NewPlan(ctx, src, filter.Layout, accept)
+	if err != nil {
+		return stats, err
+	}
+	if len(plan.Tasks) == 0 {
+		fmt.Fprintln(st.Stderr, "tmrun: the filter matches no segments; there is nothing to do")
+	}
+	out, err := openOutput(c.Output, st.Stdout)
+	if err != nil {
+		return stats, err
+	}
+	defer out.discard()
+	sink := engine.NewTSV(out)
+	job := &script.Job{Script: compiled, Filter: filter, Limits: limits, Console: console}
+	if stats, err = engine.Run(ctx, src, plan, job, sink, opts); err != nil {
+		return stats, err
+	}
+	if err := sink.Close(); err != nil {
+		return stats, fmt.Errorf("write output: %w", err)
+	}
+	return stats, out.commit()
+}
+
+func (c *runCmd) options(st *cli.State) (engine.Options, error) {
+	o := engine.DefaultOptions()
+	if c.Mappers < 0 || c.Reducers < 0 {
+		return o, cli.Usage("the number of mappers and of reducers must be greater than zero")
+	}
+	if c.Mappers > 0 {
+		o.Mappers = c.Mappers
+	}
+	if c.Reducers > 0 {
+		o.Reducers = c.Reducers
+	}
+	if c.WorkDir != "" {
+		if fi, err := os.Stat(c.WorkDir); err != nil || !fi.IsDir() {
+			return o, cli.Usage("--work-dir %s is not a folder", c.WorkDir)
+		}
+	}
+	o.WorkDir, o.Memory, o.MaxErrors, o.MaxOutput, o.Log = c.WorkDir, int64(c.Memory), c.MaxErrors, int64(c.MaxOutput), st.Log
+	return o, nil
+}
+
+// filter reads -f and --where.
+func (c *runCmd) filter(ctx context.Context, limits script.Limits, console func(level, text string)) (*script.Filter, error) {
+	f := script.NewFilter(layout.All())
+	if c.InputFilter != "" {
+		name, text, err := readNamed(c.InputFilter, filters.FS, ".json", ".js")
+		if err != nil {
+			return nil, err
+		}
+		if ext := filepath.Ext(name); ext == ".js" || ext == ".ts" {
+			s, err := script.Compile(name, text)
+			if err != nil {
+				return nil, err
+			}
+			if f, err = script.NewScriptFilter(ctx, s, limits, console); err != nil {
+				return nil, err
+			}
+		} else {
+			lf, err := layout.ParseFilter([]byte(text))
+			if err != nil {
+				return nil, cli.Fail(cli.ExitUsage, fmt.Errorf("filter %s: %w", name, err))
+			}
+			f = script.NewFilter(lf)
+		}
+	}
+	for _, w := range c.Where {
+		dim, values, err := layout.ParseWhere(w)
+		if err != nil {
+			return nil, cli.Fail(cli.ExitUsage, err)
+		}
+		f.Layout = f.Layout.Where(dim, values)
+	}
+	return f, nil
+}
+
+// explain gives an error its exit code, detail and hint.
+func (c *runCmd) explain(err error) error {
+	out := &cli.Error{Err: err, Code: -1}
+	if e, ok := errors.AsType[*script.Error](err); ok {
+		out.Code, out.Detail = cli.ExitScript, e.Detail()
+	}
+	if _, ok := errors.AsType[*layout.CorruptError](err); ok {
+		out.Code = cli.ExitCorrupt
+		out.Hint = "tmserver check --data-dir " + c.DataDir + " says what else is damaged"
+	}
+	if errors.Is(err, script.ErrTimeout) || errors.Is(err, errTimeout) || errors.Is(err, engine.ErrOutputLimit) {
+		out.Code = cli.ExitLimit
+	}
+	if out.Code < 0 {
+		return err
+	}
+	return out
+}
+
+// loadScript compiles the script at a path, or the shipped one with that name.
+func loadScript(name string) (*script.Script, error) {
+	path, text, err := readNamed(name, scripts.FS, ".js")
+	if err != nil {
+		return nil, err
+	}
+	return script.Compile(path, text)
+}
+
+// readNamed reads a file, or the shipped one of that name, with or without its ending.
+func readNamed(name string, shipped interface{ ReadFile(string) ([]byte, error) }, exts ...string) (path, text string, err error) {
+	b, err := os.ReadFile(name)
+	if err == nil {
+		return name, string(b), nil
+	}
+	if !errors.Is(err, os.ErrNotExist) || strings.ContainsRune(name, filepath.Separator) {
+		return "", "", cli.Fail(cli.ExitUsage, err)
+	}
+	for _, ext := range append([]string{""}, exts...) {
+		if b, err := shipped.ReadFile(name + ext); err == nil {
+			return name + ext, string(b), nil
+		}
+	}
+	return "", "", cli.Usage("%s: no such file, and nothing of that name is shipped", name)
+}
+
+// consoleTo sends console.log to stderr with the script's name.
+func consoleTo(st *cli.State, name string) func(level, text string) {
+	var mu sync.Mutex // one line at a time
+	return func(level, text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(st.Stderr, "%s: %s: %s\n", name, level, text)
+	}
+}
+
+// output is stdout, or a file that appears under its name when it is complete.
+type output struct {
+	io.Writer
+	file *os.File
+	name string
+}
+
+func openOutput(name string, stdout io.Writer) (*output, error) {
+	if name == "" || name == "-" {
+		return &output{Writer: stdout}, nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.tmp")
+	if err != nil {
+		return nil, fmt.Errorf("create output: %w", err)
+	}
+	return &output{Writer: f, file: f, name: name}, nil
+}
+
+// commit renames the finished file into place.
+func (o *output) commit() error {
+	if o.file == nil {
+		return nil
+	}
+	err := o.file.Chmod(0o644)
+	if err == nil {
+		err = o.file.Sync()
+	}
+	if cerr := o.file.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(o.file.Name(), o.name)
+	}
+	if err != nil {
+		return fmt.Errorf("write output %s: %w", o.name, err)
+	}
+	o.file = nil
+	return nil
+}
+
+// discard removes what was not committed.
+func (o *output) discard() {
+	if o.file != nil {
+		o.file.Close()
+		os.Remove(o.file.Name())
+	}
+}
