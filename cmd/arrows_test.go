@@ -31,7 +31,7 @@ var arrows = []struct {
 	{"scripts", nil, "only the scripts themselves"},
 	{"filters", nil, "only the filters themselves"},
 	{"cmd/cli", []string{"cmd/cli"}, "what the commands share knows none of their subjects"},
-	{"cmd", []string{"cmd", "engine", "filters", "ingest", "layout", "revisions", "scripts"}, "the wiring"},
+	{"cmd", []string{"cmd", "engine", "engine/script", "filters", "ingest", "layout", "revisions", "scripts"}, "the wiring"},
 }
 
 // owners says which folder alone may import a library, so that it can be swapped.
