@@ -46,6 +46,9 @@ func NewHandler(log *Log, o HandlerOptions) http.Handler {
 	h := &handler{log: log, o: o}
 	r := chi.NewRouter()
 	r.Post(submitPrefix+"*", h.submit)
+	for form := range batchFields {
+		r.Post(submitPrefix+form, h.batch(form))
+	}
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) { answerNotFound.send(w) })
 	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) { answerMethod.send(w) })
 	return r
@@ -62,7 +65,7 @@ func (h *handler) submit(w http.ResponseWriter, r *http.Request) {
 		answerNotFound.send(w)
 		return
 	}
-	f, ok := h.readFrame(w, r, path, now)
+	f, ok := h.readFrame(w, r, path, h.o.MaxBody, now)
 	if !ok {
 		return
 	}
@@ -98,19 +101,19 @@ func submissionPath(r *http.Request) (string, bool) {
 	return path, ok && path != ""
 }
 
-// readFrame reads the body into a sealed frame, which the caller frees. If it
-// reports false it has answered.
-func (h *handler) readFrame(w http.ResponseWriter, r *http.Request, path string, t time.Time) (*frame, bool) {
+// readFrame reads a body of at most limit bytes into a sealed frame, which the
+// caller frees. If it reports false it has answered.
+func (h *handler) readFrame(w http.ResponseWriter, r *http.Request, path string, limit int64, t time.Time) (*frame, bool) {
 	n := r.ContentLength
 	switch {
 	case n == 0:
 		answerNoLength.send(w)
 		return nil, false
-	case n > h.o.MaxBody:
-		answerBodyLimit.send(w, n, h.o.MaxBody)
+	case n > limit:
+		answerBodyLimit.send(w, n, limit)
 		return nil, false
 	case n < 0:
-		return h.readChunked(w, r, path, t)
+		return h.readChunked(w, r, path, int(limit), t)
 	}
 	f := takeFrame(path, int(n), t)
 	if _, err := io.ReadFull(r.Body, f.body()); err != nil {
@@ -123,8 +126,7 @@ func (h *handler) readFrame(w http.ResponseWriter, r *http.Request, path string,
 }
 
 // readChunked reads a body of unknown length.
-func (h *handler) readChunked(w http.ResponseWriter, r *http.Request, path string, t time.Time) (*frame, bool) {
-	limit := int(h.o.MaxBody)
+func (h *handler) readChunked(w http.ResponseWriter, r *http.Request, path string, limit int, t time.Time) (*frame, bool) {
 	f := takeFrame(path, min(16<<10, limit+1), t)
 	filled := 0
 	for {

@@ -52,6 +52,7 @@ func TestHandlerStatusTable(t *testing.T) {
 	const dims = "/r/a/v/c/b"
 	length := func(n int) string { return fmt.Sprintf("Content-Length: %d\r\n", n) }
 	chunked := "Transfer-Encoding: chunked\r\n"
+	batch := func(form, body string) string { return post("/submit/telemetry/"+form, length(len(body)), body) }
 	big := strings.Repeat("x", 1001)
 	long := strings.Repeat("p", MaxPathBytes+1)
 	tests := []struct {
@@ -79,6 +80,14 @@ func TestHandlerStatusTable(t *testing.T) {
 		{"other path", post("/submit/other/i", length(1), "1"), "404 Not Found", ""},
 		{"too few dimensions", post("/submit/telemetry/i/r/a", length(1), "1"), "404 Not Found", ""},
 		{"too many dimensions", post("/submit/telemetry/i"+dims+"/x", length(1), "1"), "404 Not Found", ""},
+		{"batch", batch("batch", "a\t[1]\tb\t{}\n"), "200 OK", "a=[1],b={}"},
+		{"batch with dimensions", batch("batch_dims", "a\tr\tA\t1\tc\t2013\t[1]\tb\t\t\t\t\t\t{}"), "200 OK", "a/r/A/1/c/2013=[1],b/////={}"},
+		{"batch of a wrong number", batch("batch", "a\t{}\tb"), "400 batch has 3 fields, which is no multiple of 2", ""},
+		{"batch with bad JSON", batch("batch", "a\t{}\tb\t{"), "400 record 2: field json is not JSON", ""},
+		{"batch without id", batch("batch", "\t{}"), "400 record 1: field id is empty", ""},
+		{"batch with a slash", batch("batch_dims", "a\tr\tA\t../1\tc\t2013\t[1]"), "400 record 1: field appVersion holds a slash or a newline", ""},
+		{"batch with a long json", batch("batch", "a\t{}\tb\t\""+big+"\""), "400 record 2: field json is longer than 1000 bytes", ""},
+		{"empty batch", batch("batch", ""), "411 Missing content length", ""},
 		{"GET", "GET /submit/telemetry/i HTTP/1.1\r\nHost: x\r\n\r\n", "405 Wrong request type", ""},
 		{"PUT", strings.Replace(post("/submit/telemetry/i", length(1), "1"), "POST", "PUT", 1), "405 Wrong request type", ""},
 		{"escape that is none", post("/submit/telemetry/%zz", length(1), "1"), "400 400 Bad Request", ""},
@@ -96,7 +105,7 @@ func TestHandlerStatusTable(t *testing.T) {
 			l.Close()
 			var want []string
 			if tt.stored != "" {
-				want = []string{tt.stored}
+				want = strings.Split(tt.stored, ",")
 			}
 			if got := all(readLogs(t, dir)); !slices.Equal(got, want) {
 				t.Errorf("stored %q, want %q", got, want)
