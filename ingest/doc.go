@@ -37,4 +37,13 @@
 //	  500 Internal Server Error the disk failed; the submission may be sent again
 //	  503 Service Unavailable   shutting down; Retry-After says when to come back
 //	  507 Insufficient Storage  the disk is full
+//	POST /submit/telemetry/batch, /submit/telemetry/batch_dims
+//	  200, 202, 411, 5xx        as above; 200 when all of it is durable
+//	  400 Bad Request           a field is wrong, and which; nothing is stored
+//	GET /status, /telemetry_schema, /histograms/<repo…>/<revision>,
+//	    /histogram_buckets?revision=<URL>
+//	  200 OK                    a JSON document
+//	  400 Bad Request           no revision was given
+//	  404 Not Found             no such revision, or no such page
+//	  503 Service Unavailable   the revision server does not answer
 package ingest

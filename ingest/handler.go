@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/aitgithub/telemetry-server/layout"
 )
 
 // submitPrefix begins the path of every submission.
@@ -23,7 +25,14 @@ type HandlerOptions struct {
 	// MaxPath is the longest path stored, in bytes after the prefix, at most
 	// MaxPathBytes, which is the default.
 	MaxPath int
-	Logger  *slog.Logger
+	// Schema is handed out at /telemetry_schema; nil: 404.
+	Schema *layout.Schema
+	// Definitions are handed out at /histograms/<repo…>/<revision> and
+	// /histogram_buckets?revision=URL; nil: 404.
+	Definitions DefinitionSource
+	// Status returns what /status answers, to be encoded as JSON; nil: 404.
+	Status func() any
+	Logger *slog.Logger
 }
 
 // DefaultHandlerOptions returns the options described at HandlerOptions.
@@ -48,6 +57,16 @@ func NewHandler(log *Log, o HandlerOptions) http.Handler {
 	r.Post(submitPrefix+"*", h.submit)
 	for form := range batchFields {
 		r.Post(submitPrefix+form, h.batch(form))
+	}
+	if o.Status != nil {
+		r.Get("/status", h.status)
+	}
+	if o.Schema != nil {
+		r.Get("/telemetry_schema", h.schema)
+	}
+	if o.Definitions != nil {
+		r.Get("/histograms/*", h.histograms)
+		r.Get("/histogram_buckets", h.buckets)
 	}
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) { answerNotFound.send(w) })
 	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) { answerMethod.send(w) })

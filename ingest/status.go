@@ -20,6 +20,7 @@ var (
 	answerStreamLimit = answer{http.StatusAccepted, "Request too large. Limit is %d bytes. Server will discard submission."}
 	answerPathLimit   = answer{http.StatusAccepted, "Path too long (%d bytes). Limit is %d bytes"}
 	answerCutShort    = answer{http.StatusBadRequest, "Body ended early"}
+	answerNoRevision  = answer{http.StatusBadRequest, "Must provide a revision URL"}
 	answerNotFound    = answer{http.StatusNotFound, "Not Found"}
 	answerMethod      = answer{http.StatusMethodNotAllowed, "Wrong request type"}
 	answerNoLength    = answer{http.StatusLengthRequired, "Missing content length"}
