@@ -1,0 +1,145 @@
+package scripts_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/script"
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/scripts"
+)
+
+// record is one fixture: a stored record and where it lies.
+type record struct {
+	dims layout.Dims
+	id   string
+	json []byte
+}
+
+// TestScripts runs every shipped script over testdata/<script>.txtar, whose files
+// are records, named <dimensions>/<id>, and the output, named "want". The output
+// must not depend on how the records are spread over segments and workers.
+// UPDATE_SCRIPTS=1 rewrites it; review the diff.
+func TestScripts(t *testing.T) {
+	names, err := scripts.FS.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range names {
+		t.Run(strings.TrimSuffix(e.Name(), ".js"), func(t *testing.T) {
+			text, err := scripts.FS.ReadFile(e.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			compiled, err := script.Compile(e.Name(), string(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := bytes.Count(text, []byte("\n")); n >= 60 {
+				t.Errorf("%d lines, want under 60", n)
+			}
+			fixture := filepath.Join("testdata", strings.TrimSuffix(e.Name(), ".js")+".txtar")
+			ar, err := txtar.ParseFile(fixture)
+			if err != nil {
+				t.Fatal(err)
+			}
+			records, want := parse(t, ar)
+			got := run(t, compiled, records, false, 1)
+			if os.Getenv("UPDATE_SCRIPTS") != "" {
+				want.Data = []byte(got)
+				if err := os.WriteFile(fixture, txtar.Format(ar), 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got != string(want.Data) {
+				t.Errorf("got:\n%s\nwant:\n%s", got, want.Data)
+			}
+			if split := run(t, compiled, records, true, 3); split != got {
+				t.Errorf("with one segment per record and three workers:\n%s\nwant:\n%s", split, got)
+			}
+		})
+	}
+}
+
+func parse(t *testing.T, ar *txtar.Archive) (records []record, want *txtar.File) {
+	t.Helper()
+	for i := range ar.Files {
+		f := &ar.Files[i]
+		if f.Name == "want" {
+			want = f
+			continue
+		}
+		at := strings.LastIndexByte(f.Name, '/')
+		dims, err := layout.ParseDims(f.Name[:max(at, 0)])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var line bytes.Buffer
+		if err := json.Compact(&line, f.Data); err != nil {
+			t.Fatalf("%s: %v", f.Name, err)
+		}
+		records = append(records, record{dims, f.Name[at+1:], line.Bytes()})
+	}
+	if want == nil {
+		t.Fatal("the fixture has no file \"want\"")
+	}
+	return records, want
+}
+
+// run publishes the records, all at once or each by itself, and returns the
+// script's output over them.
+func run(t *testing.T, s *script.Script, records []record, split bool, workers int) string {
+	t.Helper()
+	data, err := layout.OpenData(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
+	for i := 0; i < len(records); {
+		n := len(records)
+		if split {
+			n = i + 1
+		}
+		w, err := data.NewWriter(fmt.Sprintf("raw%04d", i), layout.WriterOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for ; i < n; i++ {
+			if err := w.Add(records[i].dims, []byte(records[i].id), records[i].json); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := w.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	src := engine.TreeSource{Tree: data.Tree()}
+	plan, err := engine.NewPlan(t.Context(), src, layout.All(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	sink := engine.NewTSV(&out)
+	opts := engine.DefaultOptions()
+	opts.Mappers, opts.Reducers = workers, workers
+	job := &script.Job{Script: s, Limits: script.DefaultLimits(), Console: func(_, text string) { t.Log(text) }}
+	stats, err := engine.Run(t.Context(), src, plan, job, sink, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sink.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if stats.Records != int64(len(records)) || stats.Rejected != 0 {
+		t.Errorf("%d records read, %d rejected, want %d and 0", stats.Records, stats.Rejected, len(records))
+	}
+	return out.String()
+}
