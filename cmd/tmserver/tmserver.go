@@ -14,6 +14,7 @@ type grammar struct {
 
 	Serve serveCmd `cmd:"" help:"Receive submissions, convert and publish them."`
 	Gen   genCmd   `cmd:"" help:"Make up realistic pings."`
+	Demo  demoCmd  `cmd:"" help:"Show the whole flow on made-up pings."`
 }
 
 func run(st *cli.State) int {
