@@ -250,6 +250,7 @@ func (c *Cache) load(ctx context.Context, ref Ref) (*Spec, error) {
 	if err != nil {
 		return nil, err
 	}
+	text = replaceConstants(text)
 	spec, err := c.parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("revision %s: %w", ref, err)
@@ -280,8 +281,8 @@ func (c *Cache) parse(text []byte) (*Spec, error) {
 	return spec, nil
 }
 
-// Raw returns the text of ref's Histograms.json as the server has it. Errors are
-// those of Spec.
+// Raw returns the text of ref's Histograms.json as it is cached: as the server
+// has it, but for the C++ constants whose value is known. Errors are those of Spec.
 func (c *Cache) Raw(ctx context.Context, ref Ref) ([]byte, error) {
 	if _, err := c.Spec(ctx, ref); err != nil {
 		return nil, err
@@ -289,7 +290,8 @@ func (c *Cache) Raw(ctx context.Context, ref Ref) ([]byte, error) {
 	if text, err := c.readDisk(ref); err == nil {
 		return text, nil
 	}
-	return c.fetch(ctx, ref)
+	text, err := c.fetch(ctx, ref)
+	return replaceConstants(text), err
 }
 
 // file returns the name of ref's file below the folder.

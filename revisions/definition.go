@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -56,6 +57,12 @@ type Definition struct {
 	BucketCount int
 	// Keyed says that pings have it under keyedHistograms.
 	Keyed bool
+	// Guessed says that the size was a C++ constant whose value in this revision
+	// may have been another; a ping whose histogram has another one is not wrong.
+	Guessed bool
+	// Unsized says that the bucket count is an expression with a name in it, which
+	// only a C++ compiler could resolve; Err is set too.
+	Unsized bool
 	// Err says why the definition cannot be used; then Kind and the numbers mean
 	// nothing and there are no bounds. It is nil for nearly all.
 	Err error
@@ -102,11 +109,7 @@ type rawDefinition struct {
 
 // resolve works out kind, range and bucket count.
 func (r *rawDefinition) resolve() (kind Kind, low, high, n int, err error) {
-	for kind = range numKinds {
-		if kindNames[kind] == r.Kind {
-			break
-		}
-	}
+	kind = Kind(slices.Index(kindNames[:], r.Kind)) // -1 wraps to no kind
 	number := func(attr string, raw json.RawMessage) (v int) {
 		if err == nil {
 			v, err = integer(attr, raw)
@@ -156,6 +159,15 @@ func integer(attr string, raw json.RawMessage) (int, error) {
 	return int(v), nil
 }
 
+// isText says whether a number is given by an expression that has no value.
+func isText(raw json.RawMessage) bool {
+	if len(raw) == 0 || raw[0] != '"' {
+		return false
+	}
+	_, err := integer("", raw)
+	return err != nil
+}
+
 // bucketing is what the bounds are a function of.
 type bucketing struct {
 	exponential  bool
@@ -176,7 +188,9 @@ func define(name string, raw json.RawMessage, shared map[bucketing][]int) *Defin
 	}
 	kind, low, high, n, err := r.resolve()
 	if err != nil {
-		return bad(err)
+		d := bad(err)
+		d.Unsized = isText(r.NBuckets) || kind == Enumerated && isText(r.NValues)
+		return d
 	}
 	key := bucketing{kind == Exponential, low, high, n}
 	d := &Definition{Name: name, Kind: kind, Low: max(low, 1), High: high, BucketCount: n, bounds: shared[key]}
@@ -186,6 +200,7 @@ func define(name string, raw json.RawMessage, shared map[bucketing][]int) *Defin
 		}
 		shared[key] = d.bounds
 	}
+	d.Guessed = guessed(d)
 	d.Keyed = bytes.Equal(r.Keyed, []byte("true")) || bytes.Equal(r.Keyed, []byte(`"true"`))
 	return d
 }

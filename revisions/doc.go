@@ -12,7 +12,7 @@
 //  2. On disk, <dir>/<repo>/<revision>/Histograms.json. A file that does not
 //     parse counts as missing and is replaced.
 //  3. From the server, <server>/<repo>/raw-file/<revision>/<definitionsPath>: one
-//     request per revision at a time, saved atomically.
+//     request per revision at a time; its C++ constants replaced, saved atomically.
 //
 // Revisions with the same text share one Spec.
 //

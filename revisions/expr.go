@@ -7,17 +7,11 @@ import (
 	"strings"
 )
 
-// constants are the C++ names that stand for numbers in Histograms.json.
-var constants = map[string]int64{
-	"JS::gcreason::NUM_TELEMETRY_REASONS":    101,
-	"mozilla::StartupTimeline::MAX_EVENT_ID": 12,
-}
-
 // maxExpr bounds the length of an expression, and so its nesting.
 const maxExpr = 200
 
-// evaluate computes an integer expression: decimal numbers, the constants,
-// + - * / (rounding down) and parentheses. Overflow and division by zero are
+// evaluate computes an integer expression: decimal numbers, + - * /
+// (rounding down) and parentheses. Overflow and division by zero are
 // errors.
 func evaluate(text string) (int64, error) {
 	if len(text) > maxExpr {
@@ -110,24 +104,7 @@ func (p *expr) factor() (int64, error) {
 	case c == 0:
 		return 0, errors.New("unexpected end")
 	}
-	n := 0
-	for n < len(p.rest) && isName(p.rest[n]) {
-		n++
-	}
-	name := p.rest[:n]
-	v, ok := constants[name]
-	switch {
-	case name == "":
-		return 0, fmt.Errorf("unexpected %q", p.rest)
-	case !ok:
-		return 0, fmt.Errorf("unknown name %q", name)
-	}
-	p.rest = p.rest[n:]
-	return v, nil
-}
-
-func isName(c byte) bool {
-	return c == '_' || c == ':' || 'a' <= c|0x20 && c|0x20 <= 'z' || c-'0' <= 9
+	return 0, fmt.Errorf("unexpected %q", p.rest)
 }
 
 var errOverflow = errors.New("overflow")

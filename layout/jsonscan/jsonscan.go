@@ -30,6 +30,9 @@ type SyntaxError struct {
 	Reason string
 }
 
+// ControlCharacter is the Reason for an unescaped control character in a string.
+const ControlCharacter = "invalid control character"
+
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("%s at byte %d", e.Reason, e.Offset)
 }
@@ -100,7 +103,7 @@ func String(b []byte, i int) (end int, escaped bool, err error) {
 		case b[i] == '"':
 			return i + 1, escaped, nil
 		case b[i] < 0x20:
-			return i, escaped, &SyntaxError{Offset: i, Reason: "invalid control character"}
+			return i, escaped, &SyntaxError{Offset: i, Reason: ControlCharacter}
 		}
 		escaped = true
 		if i, err = escape(b, i); err != nil {

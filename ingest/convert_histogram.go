@@ -1,0 +1,196 @@
+package ingest
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/jsonscan"
+	"github.com/aitgithub/telemetry-server/revisions"
+)
+
+// Drop is why a histogram was left out of its record.
+type Drop struct {
+	Name   string
+	Reason string // one of the Drop constants
+}
+
+// The reasons of Drop.
+const (
+	DropUnknown     = "unknown"      // no definition has its name
+	DropType        = "type"         // its histogram_type is not the definition's
+	DropRange       = "range"        // nor its range
+	DropBucketCount = "bucket_count" // nor its bucket_count
+)
+
+// DropCounts counts dropped histograms.
+type DropCounts map[Drop]int64
+
+// maxDrops bounds the names that a DropCounts tells apart, as clients make them
+// up; further ones count under the name "".
+const maxDrops = 10_000
+
+func (d DropCounts) add(name []byte, reason string) {
+	k := Drop{string(name), reason}
+	if _, ok := d[k]; !ok && len(d) >= maxDrops {
+		k.Name = ""
+	}
+	d[k]++
+}
+
+// tailNames are the sums that follow the buckets, in order.
+var tailNames = [layout.TailNumbers]string{"sum", "log_sum", "log_sum_squares", "sum_squares_lo", "sum_squares_hi"}
+
+// histogramScratch is memory for one histogram, used again for the next.
+type histogramScratch struct {
+	tail  [layout.TailNumbers][]byte // as spelled; nil if missing
+	cells [][]byte                   // the counts of buckets that come in no good order
+	names nameSet
+}
+
+// claim is what a histogram of a ping says about its own layout; -1 is nothing,
+// -2 is nonsense.
+type claim struct{ kind, low, high, buckets int64 }
+
+// histograms checks and writes the histograms that m holds. c.url is where spec
+// comes from.
+func (c *Converter) histograms(text []byte, m member, spec *revisions.Spec) error {
+	if text[m.start] != '{' {
+		return badConversion("Not an object: histograms")
+	}
+	c.out = append(c.out, '{')
+	begin := len(c.out) - 1
+	c.hist.names.reset()
+	twice := false
+	it := jsonscan.Members(text, m.start)
+	for it.Next() {
+		name := it.Key
+		if bytes.IndexByte(name, '\\') >= 0 {
+			name = jsonscan.Unquote(name)
+			twice = true // perhaps
+		}
+		d := spec.Lookup(name)
+		if d == nil {
+			c.Dropped.add(name, DropUnknown)
+			continue
+		}
+		twice = c.hist.names.add(name) || twice
+		mark := len(c.out)
+		c.key(it.Key)
+		end, why, err := c.histogram(text, it.Start, name, d)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			c.out = c.out[:mark]
+			c.Dropped.add(name, why)
+		}
+		it.SetEnd(end)
+	}
+	if err := it.Err(); err != nil {
+		return badJSON(err)
+	}
+	c.out = append(c.out, '}')
+	if twice {
+		c.out = keepLast(c.out, begin)
+	}
+	return nil
+}
+
+// histogram writes the histogram at text[i], [buckets…, sums…], and returns the
+// offset behind it. Without a known bucket count it writes the sums only. why says that it must be dropped; then what it wrote is
+// garbage.
+func (c *Converter) histogram(text []byte, i int, name []byte, d *revisions.Definition) (end int, why string, err error) {
+	if text[i] != '{' {
+		return i, "", badConversion(fmt.Sprintf("Not an object: histograms.%s", name))
+	}
+	c.out = append(c.out, '[')
+	mark := len(c.out)
+	found := false
+	var bad error // in the buckets, if the histogram is of the defined layout
+	said := claim{-1, -1, -1, -1}
+	tail := &c.hist.tail
+	clear(tail[:])
+	it := jsonscan.Members(text, i)
+	for it.Next() {
+		switch string(it.Key) {
+		case "values":
+			c.out = c.out[:mark]
+			if found = true; d.Err == nil {
+				if end, bad = c.buckets(text, it.Start, name, d.Bounds()); bad == nil {
+					it.SetEnd(end)
+				}
+			}
+		case "range":
+			said.low, said.high = integers(it.Value())
+		case "bucket_count":
+			said.buckets = integer(it.Value())
+		case "histogram_type":
+			said.kind = integer(it.Value())
+		case "sum":
+			tail[0] = it.Value()
+		case "log_sum":
+			tail[1] = it.Value()
+		case "log_sum_squares":
+			tail[2] = it.Value()
+		case "sum_squares_lo":
+			tail[3] = it.Value()
+		case "sum_squares_hi":
+			tail[4] = it.Value()
+		}
+	}
+	if err := it.Err(); err != nil {
+		return i, "", badJSON(err)
+	}
+	if !found {
+		return i, "", badConversion(fmt.Sprintf("Bad Histogram key for revision %s: 'values'", c.url))
+	}
+	if d.Err != nil && !d.Unsized {
+		return i, "", badConversion(fmt.Sprintf("Bad Histogram definition for revision %s: %v", c.url, d.Err))
+	}
+	switch {
+	case d.Guessed || d.Unsized:
+	case said.kind != -1 && said.kind != int64(d.Kind.TypeCode()):
+		why = DropType
+	case said.low != -1 && (max(said.low, 1) != int64(d.Low) || said.high != int64(d.High)):
+		why = DropRange
+	case said.buckets != -1 && said.buckets != int64(d.BucketCount):
+		why = DropBucketCount
+	}
+	if why != "" {
+		return it.After(), why, nil
+	}
+	if bad != nil {
+		return i, "", bad
+	}
+	for k, t := range tail {
+		switch {
+		case t == nil || t[0] == 'n':
+			c.out = append(c.out, "-1,"...)
+		case t[0] != '-' && t[0]-'0' > 9:
+			return i, "", reject(ClassBadPayload, fmt.Sprintf("Found non-numeric sum: %s.%s = '%s'", name, tailNames[k], python(t)))
+		default:
+			c.out = append(append(c.out, t...), ',')
+		}
+	}
+	c.out[len(c.out)-1] = ']'
+	return it.After(), "", nil
+}
+
+// integer returns the integer that a JSON value spells, -2 for all else and for
+// negative ones.
+func integer(value []byte) int64 {
+	if n, ok := jsonscan.Int(bytes.TrimRight(value, " \t")); ok && n >= 0 {
+		return n
+	}
+	return -2
+}
+
+// integers returns the two integers of an array.
+func integers(value []byte) (lo, hi int64) {
+	if len(value) < 2 || value[0] != '[' {
+		return -2, -2
+	}
+	first, second, _ := bytes.Cut(value[1:len(value)-1], []byte{','})
+	return integer(bytes.TrimSpace(first)), integer(bytes.TrimSpace(second))
+}
