@@ -10,9 +10,10 @@ import (
 // frame is a v3 frame being made: its buffer is filled where it will be written
 // from, so a body is copied once, from the connection.
 type frame struct {
-	buf []byte
-	at  int    // where the body begins
-	sum uint32 // before the file's salt, set by seal
+	buf  []byte
+	at   int    // where the body begins
+	room int    // the longest body it had room for, for the caller's accounts
+	sum  uint32 // before the file's salt, set by seal
 }
 
 // frames[k] pools frames with room for 1<<k bytes, so that no memory is taken
@@ -27,7 +28,7 @@ func takeFrame(path string, n int, t time.Time) *frame {
 	f.buf = appendHeader(f.buf, len(path), n, t)
 	f.buf = append(f.buf, path...)
 	f.at = len(f.buf)
-	f.buf = f.buf[:size]
+	f.buf, f.room = f.buf[:size], n
 	return f
 }
 
@@ -46,7 +47,7 @@ func takeRoom(size int) *frame {
 func (f *frame) grow(n int) *frame {
 	g := takeRoom(f.at + n)
 	g.buf = append(g.buf, f.buf...)[:f.at+n]
-	g.at = f.at
+	g.at, g.room = f.at, n
 	f.free()
 	return g
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,6 +27,9 @@ type HandlerOptions struct {
 	// MaxPath is the longest path stored, in bytes after the prefix, at most
 	// MaxPathBytes, which is the default.
 	MaxPath int
+	// MaxInFlight bounds the bytes of bodies that are being read or wait for the
+	// disk; a request beyond it is told to come again later. Default 256 MiB.
+	MaxInFlight int64
 	// Schema is handed out at /telemetry_schema; nil: 404.
 	Schema *layout.Schema
 	// Definitions are handed out at /histograms/<repo…>/<revision> and
@@ -37,13 +42,14 @@ type HandlerOptions struct {
 
 // DefaultHandlerOptions returns the options described at HandlerOptions.
 func DefaultHandlerOptions() HandlerOptions {
-	return HandlerOptions{MaxBody: DefaultMaxBody, MaxPath: MaxPathBytes, Logger: slog.New(slog.DiscardHandler)}
+	return HandlerOptions{MaxBody: DefaultMaxBody, MaxPath: MaxPathBytes, MaxInFlight: 256 << 20, Logger: slog.New(slog.DiscardHandler)}
 }
 
 // handler is the public HTTP surface.
 type handler struct {
-	log *Log
-	o   HandlerOptions
+	log      *Log
+	o        HandlerOptions
+	inFlight atomic.Int64 // bytes of bodies being read or waiting for the disk
 }
 
 // NewHandler returns the public HTTP surface, which appends to log. A handler
@@ -84,12 +90,12 @@ func (h *handler) submit(w http.ResponseWriter, r *http.Request) {
 		answerNotFound.send(w)
 		return
 	}
-	f, ok := h.readFrame(w, r, path, h.o.MaxBody, now)
+	f, ok := h.readFrame(w, r, path, int(h.o.MaxBody), now)
 	if !ok {
 		return
 	}
 	err := h.log.append(f)
-	f.free()
+	h.release(f)
 	h.finish(w, err)
 }
 
@@ -100,7 +106,7 @@ func (h *handler) finish(w http.ResponseWriter, err error) {
 		answerOK.send(w)
 	case errors.Is(err, ErrClosed):
 		answerUnavailable.send(w)
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case errors.Is(err, ErrReserve), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		answerDiskFull.send(w)
 	default: // the Log has logged it
 		answerFailed.send(w)
@@ -120,63 +126,94 @@ func submissionPath(r *http.Request) (string, bool) {
 	return path, ok && path != ""
 }
 
+// firstRoom is how much memory a request gets before more of its body has come,
+// whatever length it announces: more than nearly all bodies need.
+const firstRoom = 64 << 10
+
 // readFrame reads a body of at most limit bytes into a sealed frame, which the
-// caller frees. If it reports false it has answered.
-func (h *handler) readFrame(w http.ResponseWriter, r *http.Request, path string, limit int64, t time.Time) (*frame, bool) {
-	n := r.ContentLength
+// caller gives to release. If it reports false it has answered.
+func (h *handler) readFrame(w http.ResponseWriter, r *http.Request, path string, limit int, t time.Time) (*frame, bool) {
+	n := int(min(r.ContentLength, math.MaxInt32)) // -1: unknown
 	switch {
 	case n == 0:
 		answerNoLength.send(w)
 		return nil, false
 	case n > limit:
-		answerBodyLimit.send(w, n, limit)
+		answerBodyLimit.send(w, r.ContentLength, limit)
 		return nil, false
 	case n < 0:
-		return h.readChunked(w, r, path, int(limit), t)
+		n = limit + 1
 	}
-	f := takeFrame(path, int(n), t)
-	if _, err := io.ReadFull(r.Body, f.body()); err != nil {
-		f.free()
-		cutShort(w)
+	room := min(n, firstRoom)
+	if !h.reserve(room) {
+		answerUnavailable.send(w)
 		return nil, false
 	}
-	f.seal()
-	return f, true
+	f := takeFrame(path, room, t)
+	filled, bad := h.fill(r, &f, n)
+	if bad == nil && filled > limit {
+		bad = &answerStreamLimit
+	}
+	if bad == nil && filled == 0 {
+		bad = &answerNoLength
+	}
+	if bad == nil {
+		f.cut(filled)
+		f.seal()
+		return f, true
+	}
+	h.release(f)
+	switch bad {
+	case &answerStreamLimit:
+		bad.send(w, limit)
+	case &answerCutShort:
+		// Nobody may be listening any more, and what is left of the connection
+		// cannot be trusted.
+		w.Header()["Connection"] = closeValue
+		fallthrough
+	default:
+		bad.send(w)
+	}
+	return nil, false
 }
 
-// readChunked reads a body of unknown length.
-func (h *handler) readChunked(w http.ResponseWriter, r *http.Request, path string, limit int, t time.Time) (*frame, bool) {
-	f := takeFrame(path, min(16<<10, limit+1), t)
-	filled := 0
-	for {
-		n, err := r.Body.Read(f.body()[filled:])
-		filled += n
-		switch {
-		case filled > limit:
-			f.free()
-			answerStreamLimit.send(w, limit)
-			return nil, false
-		case err == io.EOF && filled == 0:
-			f.free()
-			answerNoLength.send(w)
-			return nil, false
-		case err == io.EOF:
-			f.cut(filled)
-			f.seal()
-			return f, true
-		case err != nil:
-			f.free()
-			cutShort(w)
-			return nil, false
-		case filled == len(f.body()):
-			f = f.grow(min(2*filled, limit+1))
+// fill reads the body into f, which grows as it comes, until n bytes or the
+// body's end, and returns how many there were, or the answer to what went wrong.
+func (h *handler) fill(r *http.Request, f **frame, n int) (filled int, bad *answer) {
+	for filled < n {
+		if room := len((*f).body()); filled == room {
+			more := min(2*room, n)
+			if !h.reserve(more - room) {
+				return filled, &answerUnavailable
+			}
+			*f = (*f).grow(more)
+		}
+		got, err := r.Body.Read((*f).body()[filled:])
+		filled += got
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return filled, &answerCutShort
 		}
 	}
+	if r.ContentLength > 0 && filled < n {
+		return filled, &answerCutShort
+	}
+	return filled, nil
 }
 
-// cutShort answers a body that did not come as announced. Nobody may be
-// listening any more, and what is left of the connection cannot be trusted.
-func cutShort(w http.ResponseWriter) {
-	w.Header()["Connection"] = closeValue
-	answerCutShort.send(w)
+// reserve takes n bytes of the budget for bodies in flight, if they are there.
+func (h *handler) reserve(n int) bool {
+	if h.inFlight.Add(int64(n)) > h.o.MaxInFlight {
+		h.inFlight.Add(-int64(n))
+		return false
+	}
+	return true
+}
+
+// release gives a frame and its part of the budget back.
+func (h *handler) release(f *frame) {
+	h.inFlight.Add(-int64(f.room))
+	f.free()
 }

@@ -28,7 +28,7 @@ func (h *handler) batch(form string) http.HandlerFunc {
 			return
 		}
 		subs, err := splitBatch(string(f.body()), batchFields[form], h.o, now)
-		f.free()
+		h.release(f)
 		if err != nil {
 			answer{http.StatusBadRequest, err.Error()}.send(w)
 			return

@@ -22,6 +22,8 @@ var (
 	ErrClosed = errors.New("raw log is closed")
 	// ErrTooLong is returned by Append for a path or body that no frame can hold.
 	ErrTooLong = errors.New("submission is longer than a frame holds")
+	// ErrReserve is returned by Append while less space is free than the reserve.
+	ErrReserve = errors.New("free space is below the reserve")
 )
 
 // LogOptions configures a Log; get it from DefaultLogOptions.
@@ -34,6 +36,10 @@ type LogOptions struct {
 	// MaxAge is how long after its first submission a raw log is finished.
 	// Default 5 minutes.
 	MaxAge time.Duration
+	// Reserve is how many bytes of the disk stay free: below it nothing is
+	// appended, so that conversion, which frees space, has room. Default 256 MiB;
+	// zero means that the disk may fill up.
+	Reserve int64
 	// Finished is called, perhaps from several goroutines, after a raw log has
 	// been closed for good. It must not block. May be nil.
 	Finished func()
@@ -47,7 +53,7 @@ func DefaultLogOptions() LogOptions {
 		host = "localhost"
 	}
 	return LogOptions{
-		Host: host, MaxBytes: 500 << 20, MaxAge: 5 * time.Minute,
+		Host: host, MaxBytes: 500 << 20, MaxAge: 5 * time.Minute, Reserve: 256 << 20,
 		Logger: slog.New(slog.DiscardHandler),
 	}
 }
@@ -71,6 +77,8 @@ type Log struct {
 	lastName  int64 // unix ms in the last name given
 	spares    []string
 	finishing sync.WaitGroup
+	free      int64      // bytes free on the disk at checked
+	checked   time.Time  // see space
 	spareMu   sync.Mutex // protects spares, which finishing goroutines add to
 }
 
@@ -90,8 +98,8 @@ func OpenLog(raw *os.Root, o LogOptions) (*Log, error) {
 }
 
 func openLog(d disk, o LogOptions) (*Log, error) {
-	if o.MaxBytes <= 0 || o.MaxAge <= 0 {
-		return nil, fmt.Errorf("raw log options: MaxBytes %d and MaxAge %v must be positive", o.MaxBytes, o.MaxAge)
+	if o.MaxBytes <= 0 || o.MaxAge <= 0 || o.Reserve < 0 {
+		return nil, fmt.Errorf("raw log options: MaxBytes %d and MaxAge %v must be positive, Reserve %d not negative", o.MaxBytes, o.MaxAge, o.Reserve)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -111,9 +119,9 @@ func openLog(d disk, o LogOptions) (*Log, error) {
 }
 
 // Append returns nil when s is durable: framed, written and synced. It neither
-// keeps nor changes s. It returns ErrTooLong, ErrClosed, ctx's error if ctx has
-// ended before the submission was queued, or the disk's error; then nothing may
-// be assumed of s.
+// keeps nor changes s. It returns ErrTooLong, ErrClosed, ErrReserve, ctx's error if ctx
+// has ended before the submission was queued, or the disk's error; then nothing
+// may be assumed of s.
 func (l *Log) Append(ctx context.Context, s Submission) error {
 	if len(s.Path) > MaxPathBytes || len(s.Body) > MaxBodyLimit {
 		return ErrTooLong

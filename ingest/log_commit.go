@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"fmt"
+	"math"
 	"time"
 )
 
@@ -18,13 +20,13 @@ func (l *Log) run() {
 			continue
 		}
 		l.mu.Lock()
-		b, closed := l.next, l.closed
-		if len(b.frames) > 0 {
+		b, n, closed := l.next, len(l.next.frames), l.closed
+		if n > 0 {
 			l.next = newBatch()
-			l.next.frames = make([]*frame, 0, len(b.frames)+8)
+			l.next.frames = make([]*frame, 0, n+8)
 		}
 		l.mu.Unlock()
-		if len(b.frames) > 0 {
+		if n > 0 {
 			b.err = l.commit(b, age)
 			close(b.done)
 		}
@@ -45,6 +47,10 @@ func (l *Log) run() {
 // commit makes b durable. After an error nothing is known of b's bytes, so the
 // file ends before them, and the next batch begins a fresh one.
 func (l *Log) commit(b *batch, age *time.Timer) error {
+	if free := l.space(); free < l.o.Reserve {
+		l.dropSpares()
+		return fmt.Errorf("%w: %d bytes free of %d", ErrReserve, free, l.o.Reserve)
+	}
 	if l.file == nil {
 		f, err := l.begin()
 		if err != nil {
@@ -54,7 +60,7 @@ func (l *Log) commit(b *batch, age *time.Timer) error {
 		l.file = f
 		age.Reset(l.o.MaxAge)
 	}
-	if err := l.file.append(b.frames); err != nil {
+	if err := l.file.append(b.frames, l.free-l.o.Reserve); err != nil {
 		l.o.Logger.Error("raw log is torn; going on in a fresh one", "log", l.file.name, "err", err)
 		age.Stop()
 		l.rotate()
@@ -81,4 +87,20 @@ func (l *Log) rotate() {
 			l.o.Finished()
 		}
 	})
+}
+
+// spaceEvery is how long an answer about free space is believed.
+const spaceEvery = 100 * time.Millisecond
+
+// space returns how many bytes of the disk are free, or were just now. A disk
+// that does not say has enough.
+func (l *Log) space() int64 {
+	if now := time.Now(); now.Sub(l.checked) > spaceEvery {
+		free, err := l.disk.free()
+		if err != nil {
+			free = math.MaxInt64
+		}
+		l.free, l.checked = free, now
+	}
+	return l.free
 }

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // errLocked says that another process, a live server, holds a raw log.
@@ -19,7 +22,8 @@ type disk interface {
 	link(from, to string) error
 	remove(name string) error
 	list() ([]string, error)
-	sync() error // makes what was created, renamed and removed durable
+	free() (int64, error) // bytes that may still be written
+	sync() error          // makes what was created, renamed and removed durable
 }
 
 // diskFile is a file of a disk, exclusively locked until it is closed.
@@ -69,6 +73,19 @@ func (d rootDisk) list() ([]string, error) {
 		names = append(names, e.Name())
 	}
 	return names, nil
+}
+
+func (d rootDisk) free() (int64, error) {
+	f, err := d.root.Open(".")
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil {
+		return 0, err
+	}
+	return int64(min(st.Bavail, math.MaxInt64/uint64(st.Bsize)) * uint64(st.Bsize)), nil
 }
 
 func (d rootDisk) sync() error {

@@ -57,7 +57,7 @@ func (l *Log) begin() (*logFile, error) {
 		return nil, fmt.Errorf("begin raw log: %w", err)
 	}
 	lf.f, lf.off = f, fileHeaderBytes
-	lf.allocate(fileHeaderBytes)
+	lf.allocate(fileHeaderBytes, l.free-l.o.Reserve)
 	err = f.writeAt([][]byte{lf.head.append(nil)}, 0)
 	if err == nil {
 		err = f.sync()
@@ -76,8 +76,9 @@ func (l *Log) begin() (*logFile, error) {
 	return lf, nil
 }
 
-// append writes the frames and syncs them.
-func (lf *logFile) append(frames []*frame) error {
+// append writes the frames and syncs them. At most room bytes may be allocated
+// in advance.
+func (lf *logFile) append(frames []*frame, room int64) error {
 	end := lf.off
 	lf.iov = lf.iov[:0]
 	for _, f := range frames {
@@ -85,7 +86,7 @@ func (lf *logFile) append(frames []*frame) error {
 		lf.iov = append(lf.iov, f.buf)
 		end += int64(len(f.buf))
 	}
-	lf.allocate(end)
+	lf.allocate(end, room)
 	err := lf.f.writeAt(lf.iov, lf.off)
 	clear(lf.iov)
 	if err != nil {
@@ -100,11 +101,11 @@ func (lf *logFile) append(frames []*frame) error {
 
 // allocate sees to it that there is space up to end. That it fails is no error:
 // the file system may not know how, or a smaller file may still fit.
-func (lf *logFile) allocate(end int64) {
-	if end <= lf.allocated {
+func (lf *logFile) allocate(end, room int64) {
+	n := max(lf.step, end-lf.allocated)
+	if end <= lf.allocated || n > room {
 		return
 	}
-	n := max(lf.step, end-lf.allocated)
 	lf.f.allocate(lf.allocated, n)
 	lf.allocated += n
 }
@@ -171,12 +172,16 @@ func (l *Log) takeSpare(name string) (diskFile, int64, error) {
 	return nil, 0, nil
 }
 
+// dropSpares gives the space of the spares back.
 func (l *Log) dropSpares() {
+	l.spareMu.Lock()
+	defer l.spareMu.Unlock()
 	for _, s := range l.spares {
 		if err := l.disk.remove(s); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			l.o.Logger.Warn("cannot remove a spare raw log", "log", s, "err", err)
 		}
 	}
+	l.spares = nil
 }
 
 // removeHidden removes what a crash left of files that were no raw logs yet or
