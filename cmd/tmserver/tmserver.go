@@ -14,6 +14,7 @@ type grammar struct {
 
 	Serve serveCmd `cmd:"" help:"Receive submissions, convert and publish them."`
 	Gen   genCmd   `cmd:"" help:"Make up realistic pings."`
+	Bench benchCmd `cmd:"" help:"Measure what a server and its disk can take."`
 	Demo  demoCmd  `cmd:"" help:"Show the whole flow on made-up pings."`
 }
 
