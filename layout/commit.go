@@ -22,7 +22,9 @@ type commit struct {
 	Version int         `json:"version"`
 	Source  string      `json:"source"`
 	Rename  [][2]string `json:"rename"` // staged file in the same folder, final path
-	Remove  []string    `json:"remove"` // when all of the above is durable
+	// When all of that is durable:
+	Retire [][2]string `json:"retire,omitempty"` // path, where it goes
+	Remove []string    `json:"remove,omitempty"` // paths
 }
 
 // writeCommit makes the publication staged in dir irrevocable. The staged files
@@ -78,34 +80,57 @@ func (d *Data) settle(dir string) error {
 // rollForward does the steps of a commit in their order. A step whose source is
 // gone was done before.
 func (d *Data) rollForward(dir string, c commit) error {
+	publish := make([][2]string, len(c.Rename))
+	for i, r := range c.Rename {
+		publish[i] = [2]string{path.Join(dir, r[0]), r[1]}
+	}
+	if err := d.moveAll(publish); err != nil {
+		return err
+	}
+	if err := d.moveAll(c.Retire); err != nil {
+		return err
+	}
 	touched := map[string]bool{}
-	for _, r := range c.Rename {
-		to := path.Dir(r[1])
-		if err := d.disk.mkdirAll(to, touched); err != nil {
-			return err
-		}
-		touched[to] = true
-	}
-	for _, r := range c.Rename {
-		err := d.disk.rename(path.Join(dir, r[0]), r[1])
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(touched)) {
-		if err := d.disk.syncDir(name); err != nil {
-			return err
-		}
-	}
-	removed := map[string]bool{}
 	for _, name := range c.Remove {
 		if err := d.disk.remove(name); err != nil {
 			return err
 		}
-		removed[path.Dir(name)] = true
+		touched[path.Dir(name)] = true
 	}
-	for _, name := range slices.Sorted(maps.Keys(removed)) {
-		if err := d.disk.syncDir(name); err != nil {
+	return d.syncDirs(touched)
+}
+
+// moveAll renames files that are still there and makes that durable in the
+// folders they come to. (That they left their old folder need not be: moving
+// them again, or seeing them in both, does no harm.)
+func (d *Data) moveAll(moves [][2]string) error {
+	touched := map[string]bool{}
+	for _, m := range moves {
+		to := path.Dir(m[1])
+		touched[to] = true
+		for {
+			if err := d.disk.mkdirAll(to, touched); err != nil {
+				return err
+			}
+			err := d.disk.rename(m[0], m[1])
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			if _, err := d.root.Lstat(m[0]); errors.Is(err, fs.ErrNotExist) {
+				break // moved before
+			} // else retention removed the empty folder as we came
+		}
+	}
+	return d.syncDirs(touched)
+}
+
+func (d *Data) syncDirs(names map[string]bool) error {
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		err := d.disk.syncDir(name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -146,11 +171,14 @@ func (d *Data) Recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	dirs := []string{CompactDir}
 	for _, e := range es {
+		dirs = append(dirs, path.Join(StagingDir, e.Name()))
+	}
+	for _, dir := range dirs {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		dir := path.Join(StagingDir, e.Name())
 		lock, err := d.disk.lockDir(dir)
 		if errors.Is(err, ErrBusy) || errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -160,7 +188,7 @@ func (d *Data) Recover(ctx context.Context) error {
 			lock.Close()
 		}
 		if err != nil {
-			return fmt.Errorf("recover %s: %w", e.Name(), err)
+			return fmt.Errorf("recover %s: %w", dir, err)
 		}
 	}
 	return nil

@@ -9,9 +9,6 @@ import (
 	"path"
 )
 
-// StagingDir holds one folder per raw log whose records are being published.
-const StagingDir = StateDir + "/staging"
-
 //go:embed telemetry_schema.json
 var defaultSchema []byte
 
@@ -91,7 +88,7 @@ func (d *Data) Schema() *Schema { return d.schema }
 
 // Tree returns the folder's published records, for reading. It is valid until
 // the Data is closed and need not be closed itself.
-func (d *Data) Tree() *Tree { return newTree(d.dir, d.root, true) }
+func (d *Data) Tree() *Tree { return newTree(d.dir, localStore{d.root, true}, true) }
 
 // Close releases the folder. Writers must have ended.
 func (d *Data) Close() error { return d.root.Close() }

@@ -14,6 +14,15 @@ const (
 	// StateDir holds what can be rebuilt: staging areas, locks, dedup index, job
 	// history, cached map results.
 	StateDir = "state"
+	// ReplacedDir holds segments that compaction replaced, for the jobs that still
+	// read them: <unix seconds>-<hash of the path>.
+	ReplacedDir = StateDir + "/replaced"
+	// CompactDir is the staging folder, and the lock, of compaction.
+	CompactDir = StateDir + "/compact"
+	// DamagedDir holds what `tmserver check --repair` moved aside, by its path.
+	DamagedDir = StateDir + "/damaged"
+	// StagingDir holds one folder per raw log whose records are being published.
+	StagingDir = StateDir + "/staging"
 	// RevisionCacheDir holds <repo path>/<revision>/Histograms.json.
 	RevisionCacheDir = "histogram_cache"
 	// SchemaFile replaces the built-in dimension schema when it exists in the

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	seekable "github.com/SaveTheRbtz/zstd-seekable-format-go/pkg"
-	"github.com/klauspost/compress/zstd"
 )
 
 const (
@@ -31,7 +30,8 @@ const (
 	trailerVersion = 1
 	fixedBytes     = 48 // of the trailer, at its end
 	idBytes        = 16
-	tailBytes      = 16 << 10 // read at once from a segment's end
+	entryBytes     = idBytes + 4 // of the ID index, per record
+	tailBytes      = 16 << 10    // read at once from a segment's end
 )
 
 var crcTable = crc32.MakeTable(crc32.Castagnoli)
@@ -69,30 +69,6 @@ type trailer struct {
 	replaces []string // unique parts of the names of the segments it was merged from
 	idsCRC   uint32
 	idsAt    int64 // offset of the ID index in the file
-}
-
-// appendTrailer appends the skippable frame; see FORMAT.md.
-func appendTrailer(b []byte, t trailer, ids []byte) []byte {
-	names := strings.Join(t.replaces, "\n")
-	size := len(ids) + 4*len(t.perFrame) + len(names) + fixedBytes
-	le := binary.LittleEndian
-	b = le.AppendUint32(b, trailerMagic)
-	b = le.AppendUint32(b, uint32(size))
-	b = append(b, ids...)
-	start := len(b)
-	for _, n := range t.perFrame {
-		b = le.AppendUint32(b, n)
-	}
-	b = append(b, names...)
-	b = le.AppendUint64(b, uint64(t.records))
-	b = le.AppendUint64(b, uint64(t.rawBytes))
-	b = le.AppendUint64(b, uint64(len(ids)))
-	b = le.AppendUint32(b, crc32.Checksum(ids, crcTable))
-	b = le.AppendUint32(b, uint32(len(t.perFrame)))
-	b = le.AppendUint32(b, uint32(len(names)))
-	b = le.AppendUint32(b, trailerVersion)
-	b = le.AppendUint32(b, trailerMagic)
-	return le.AppendUint32(b, crc32.Checksum(b[start:], crcTable))
 }
 
 // index is everything in a segment that is not data.
@@ -154,7 +130,7 @@ func readIndex(r io.ReaderAt, size int64) (*index, error) {
 		rawBytes += raw
 	}
 	end := size - tableBytes
-	if dataBytes+8+fixedBytes > end {
+	if dataBytes > end-8-fixedBytes {
 		return bad(end, "frames and trailer do not fit: %d bytes of frames", dataBytes)
 	}
 	if b, err = upTo(end, fixedBytes); err != nil {
@@ -171,7 +147,7 @@ func readIndex(r io.ReaderAt, size int64) (*index, error) {
 	body := end - dataBytes - 8
 	if frames != int64(len(ix.frames)) || le.Uint64(b[8:]) != uint64(rawBytes) ||
 		idsLen > uint64(body) || int64(idsLen)+4*frames+namesLen+fixedBytes != body ||
-		idsLen/idBytes != records || idsLen%idBytes != 0 {
+		idsLen/entryBytes != records || idsLen%entryBytes != 0 {
 		return bad(end-fixedBytes, "trailer does not fit the seek table")
 	}
 	ix.records, ix.rawBytes, ix.idsCRC = int64(records), rawBytes, le.Uint32(b[24:])
@@ -198,86 +174,41 @@ func readIndex(r io.ReaderAt, size int64) (*index, error) {
 	return ix, nil
 }
 
-// readIDs reads the ID index: one ID per record, in record order.
-func (ix *index) readIDs(r io.ReaderAt) ([]ID, error) {
-	b := make([]byte, ix.records*idBytes)
-	if _, err := r.ReadAt(b, ix.idsAt); err != nil && err != io.EOF {
-		return nil, err
+// idIndex says for every record of a segment, in record order, which document
+// it is and when it was received.
+type idIndex struct {
+	ids   []byte // 16 bytes per record
+	times []byte // 4 bytes per record: milliseconds since midnight UTC of the submission date
+}
+
+func (x *idIndex) add(id ID, msOfDay uint32) {
+	x.ids = append(x.ids, id[:]...)
+	x.times = binary.LittleEndian.AppendUint32(x.times, msOfDay)
+}
+
+func (x *idIndex) len() int { return len(x.times) / 4 }
+
+func (x *idIndex) at(i int) (id ID, msOfDay uint32) {
+	return ID(x.ids[i*idBytes:]), binary.LittleEndian.Uint32(x.times[4*i:])
+}
+
+// slice returns the records from lo to hi, sharing memory.
+func (x *idIndex) slice(lo, hi int) idIndex {
+	return idIndex{x.ids[lo*idBytes : hi*idBytes], x.times[4*lo : 4*hi]}
+}
+
+func (x *idIndex) append(y idIndex) {
+	x.ids, x.times = append(x.ids, y.ids...), append(x.times, y.times...)
+}
+
+// readIDs reads the ID index.
+func (ix *index) readIDs(r io.ReaderAt) (idIndex, error) {
+	b := make([]byte, ix.records*entryBytes)
+	if n, err := r.ReadAt(b, ix.idsAt); n < len(b) && err != nil && err != io.EOF {
+		return idIndex{}, err
 	}
 	if crc32.Checksum(b, crcTable) != ix.idsCRC {
-		return nil, &CorruptError{Offset: ix.idsAt, Err: errors.New("checksum of the ID index does not match")}
+		return idIndex{}, &CorruptError{Offset: ix.idsAt, Err: errors.New("checksum of the ID index does not match")}
 	}
-	ids := make([]ID, ix.records)
-	for i := range ids {
-		copy(ids[i][:], b[i*idBytes:])
-	}
-	return ids, nil
-}
-
-// segment is one segment in the making. Its compressed frames are appended to a
-// staging file as they fill up; only counts, IDs and the frame being filled are
-// in memory.
-type segment struct {
-	staged   string // path of the staging file
-	enc      *seekable.Encoder
-	trailer  trailer
-	ids      []byte
-	buf      []byte // lines of the frame being filled
-	inBuf    uint32 // records in buf
-	size     int64  // bytes appended
-	replaces []string
-}
-
-func newSegment(staged string, enc *zstd.Encoder) (*segment, error) {
-	se, err := seekable.NewEncoder(enc)
-	return &segment{staged: staged, enc: se}, err
-}
-
-func newEncoder(level zstd.EncoderLevel, windowBytes int) (*zstd.Encoder, error) {
-	return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(level),
-		zstd.WithEncoderCRC(true), zstd.WithWindowSize(windowBytes), zstd.WithLowerEncoderMem(true))
-}
-
-// add appends one line to the frame being filled.
-func (s *segment) add(id, json []byte) {
-	s.buf = append(append(append(append(s.buf, id...), '\t'), json...), '\n')
-	s.inBuf++
-	u := IDOf(id)
-	s.ids = append(s.ids, u[:]...)
-}
-
-// flush closes the frame being filled and appends it to the staging file.
-func (s *segment) flush(d *disk) error {
-	if len(s.buf) == 0 {
-		return nil
-	}
-	b, err := s.enc.Encode(s.buf)
-	if err != nil {
-		return err
-	}
-	s.trailer.records += int64(s.inBuf)
-	s.trailer.rawBytes += int64(len(s.buf))
-	s.trailer.perFrame = append(s.trailer.perFrame, s.inBuf)
-	s.buf, s.inBuf = s.buf[:0], 0
-	s.size += int64(len(b))
-	return d.append(s.staged, b)
-}
-
-// finish appends the trailer and the seek table and makes the file durable.
-func (s *segment) finish(d *disk) error {
-	if err := s.flush(d); err != nil {
-		return err
-	}
-	s.trailer.replaces = s.replaces
-	b := appendTrailer(nil, s.trailer, s.ids)
-	table, err := s.enc.EndStream()
-	if err != nil {
-		return err
-	}
-	b = append(b, table...)
-	s.size += int64(len(b))
-	if err := d.append(s.staged, b); err != nil {
-		return err
-	}
-	return d.sync(s.staged)
+	return idIndex{b[:ix.records*idBytes], b[ix.records*idBytes:]}, nil
 }

@@ -24,10 +24,28 @@ type Segment struct {
 // Seekable says whether the segment has frames, so that parts of it can be read.
 func (s Segment) Seekable() bool { return s.ext == "zst" }
 
-// segmentName is the path of the segment that holds the records of a raw log in
-// a partition, below published/ or invalid/<class>/.
+// merged says whether compaction made the segment.
+func (s Segment) merged() bool { return s.Seekable() && strings.HasPrefix(s.unique, mergedPrefix) }
+
+// mergedPrefix begins the unique part of the names of merged segments.
+const mergedPrefix = "c"
+
+// group is what the paths of all segments of the partition have in common, in
+// one storage version.
+func (s Segment) group() string {
+	return path.Join(path.Dir(s.Path), segmentPrefix(s.Dims, s.Version))
+}
+
+func segmentPrefix(p Dims, version int) string {
+	if version == 0 {
+		return fmt.Sprintf("%s.%s.log.", p[BuildID], p[Date])
+	}
+	return fmt.Sprintf("%s.%s.v%d.log.", p[BuildID], p[Date], version)
+}
+
+// segmentName is the path of a segment below published/ or invalid/<class>/.
 func segmentName(p Dims, version int, unique string) string {
-	return path.Join(p.partitionDir(), fmt.Sprintf("%s.%s.v%d.log.%s.zst", p[BuildID], p[Date], version, unique))
+	return path.Join(p.partitionDir(), segmentPrefix(p, version)+unique+".zst")
 }
 
 // uniqueOf names what a raw log contributes to each partition. It begins with

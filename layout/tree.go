@@ -1,27 +1,23 @@
 package layout
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"os"
-	"path"
-	"slices"
-	"strings"
 )
 
 // Tree is a partition tree open for reading: a data folder's, or one of the
 // predecessor. It is safe for concurrent use, and sees what is published while
 // it is open.
 type Tree struct {
-	dir  string
-	root *os.Root
-	data bool // a data folder: the trees are its published/ and invalid/
-	own  bool // root is closed with the Tree
-	log  *slog.Logger
+	name  string
+	store store
+	data  bool // a data folder: the trees are its published/ and invalid/
+	log   *slog.Logger
+	close func() error // of what belongs to the Tree; may be nil
 }
 
 // OpenTree opens a data folder, recognised by its published/, or else a
@@ -32,13 +28,14 @@ func OpenTree(dir string) (*Tree, error) {
 		return nil, err
 	}
 	fi, err := root.Stat(PublishedDir)
-	t := newTree(dir, root, err == nil && fi.IsDir())
-	t.own = true
+	data := err == nil && fi.IsDir()
+	t := newTree(dir, localStore{root, data}, data)
+	t.close = root.Close
 	return t, nil
 }
 
-func newTree(dir string, root *os.Root, data bool) *Tree {
-	return &Tree{dir: dir, root: root, data: data, log: slog.New(slog.DiscardHandler)}
+func newTree(name string, s store, data bool) *Tree {
+	return &Tree{name: name, store: s, data: data, log: slog.New(slog.DiscardHandler)}
 }
 
 // SetLog makes the Tree report what it skips. Call it before anything else.
@@ -46,129 +43,10 @@ func (t *Tree) SetLog(l *slog.Logger) { t.log = l }
 
 // Close releases the Tree. Readers must have been closed.
 func (t *Tree) Close() error {
-	if !t.own {
+	if t.close == nil {
 		return nil
 	}
-	return t.root.Close()
-}
-
-// Segments lists the segments that the filter selects, sorted by Path. Folders
-// that it does not select are not listed. Files that are no segment (temporary,
-// hidden, foreign) and symbolic links are skipped, counted and logged.
-func (t *Tree) Segments(ctx context.Context, f Filter) ([]Segment, error) {
-	w := walk{t: t, f: f}
-	var err error
-	if t.data {
-		err = w.dir(ctx, PublishedDir, 0, Segment{})
-		if err == nil && f.IncludeInvalid {
-			err = w.invalid(ctx, InvalidDir)
-		}
-	} else {
-		err = w.dir(ctx, ".", 0, Segment{})
-		if err == nil && f.IncludeInvalid {
-			// The predecessor kept invalid/ beside the reasons, without classes.
-			err = w.dir(ctx, InvalidDir, 0, Segment{Invalid: true})
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", t.dir, err)
-	}
-	if w.skipped > 0 {
-		t.log.Warn("files that are no segments were skipped", "files", w.skipped, "first", w.first)
-	}
-	slices.SortFunc(w.found, func(a, b Segment) int { return strings.Compare(a.Path, b.Path) })
-	return w.found, nil
-}
-
-// walk is one pruned listing.
-type walk struct {
-	t       *Tree
-	f       Filter
-	found   []Segment
-	skipped int
-	first   string // skipped
-}
-
-func (w *walk) skip(name string) {
-	if w.skipped++; w.skipped == 1 {
-		w.first = name
-	}
-}
-
-func (w *walk) list(dir string) ([]fs.DirEntry, error) {
-	es, err := fs.ReadDir(w.t.root.FS(), dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // removed by retention as we came, or never there
-	}
-	return es, err
-}
-
-// invalid lists the classes of quarantined records.
-func (w *walk) invalid(ctx context.Context, dir string) error {
-	classes, err := w.list(dir)
-	for _, e := range classes {
-		if err == nil && e.IsDir() {
-			err = w.dir(ctx, path.Join(dir, e.Name()), 0, Segment{Invalid: true, Class: e.Name()})
-		}
-	}
-	return err
-}
-
-// dir lists one folder at a level of the tree; s carries the dimensions above it.
-func (w *walk) dir(ctx context.Context, dir string, level int, s Segment) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	es, err := w.list(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range es {
-		name := path.Join(dir, e.Name())
-		switch {
-		case level < BuildID && e.IsDir() && e.Name()[0] != '.':
-			if level == 0 && !w.t.data && e.Name() == InvalidDir {
-				continue
-			}
-			if !w.f.Matches(level, e.Name()) {
-				continue
-			}
-			s.Dims[level] = e.Name()
-			if err := w.dir(ctx, name, level+1, s); err != nil {
-				return err
-			}
-		case level == BuildID && e.Type().IsRegular():
-			if err := w.file(e, name, s); err != nil {
-				return err
-			}
-		default:
-			w.skip(name)
-		}
-	}
-	return nil
-}
-
-func (w *walk) file(e fs.DirEntry, name string, s Segment) error {
-	if !s.parseSegmentName(e.Name()) {
-		w.skip(name)
-		return nil
-	}
-	if !w.f.Matches(BuildID, s.Dims[BuildID]) || !w.f.Matches(Date, s.Dims[Date]) {
-		return nil
-	}
-	fi, err := e.Info()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if fi.Size() == 0 && s.ext == "lzma" {
-		return nil // the predecessor's placeholder of an exported file
-	}
-	s.Path, s.Size = name, fi.Size()
-	w.found = append(w.found, s)
-	return nil
+	return t.close()
 }
 
 // Info is what a segment says about itself.
@@ -192,16 +70,12 @@ func (t *Tree) Info(s Segment) (Info, error) {
 }
 
 // index opens a seekable segment and reads its index.
-func (t *Tree) index(s Segment) (*os.File, *index, error) {
-	f, err := t.root.Open(s.Path)
+func (t *Tree) index(s Segment) (file, *index, error) {
+	f, err := t.store.open(s.Path)
 	if err != nil {
 		return nil, nil, err
 	}
-	fi, err := f.Stat()
-	var ix *index
-	if err == nil {
-		ix, err = readIndex(f, fi.Size())
-	}
+	ix, err := readIndex(f, f.size())
 	if err != nil {
 		f.Close()
 		return nil, nil, inFile(s.Path, err)
@@ -235,15 +109,11 @@ func (t *Tree) Open(s Segment, lo, hi int) (*Reader, error) {
 	if lo != 0 || hi >= 0 {
 		return nil, fmt.Errorf("open %s: %w", s.Path, ErrNoFrames)
 	}
-	f, err := t.root.Open(s.Path)
+	f, err := t.store.open(s.Path)
 	if err != nil {
 		return nil, err
 	}
-	fi, err := f.Stat()
-	var src io.Reader
-	if err == nil {
-		src, err = unpack(f, fi.Size(), s.ext)
-	}
+	src, err := unpack(f, f.size(), s.ext)
 	if err != nil {
 		f.Close()
 		return nil, &CorruptError{Path: s.Path, Err: err}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sync/errgroup"
@@ -20,7 +21,7 @@ import (
 // WriterOptions tune a Writer. The zero value has the defaults.
 type WriterOptions struct {
 	// MemoryBytes bounds the uncompressed records that wait for their frame, over
-	// all partitions; 0 means 96 MiB. The IDs of all records (16 bytes each) and
+	// all partitions; 0 means 96 MiB. The ID index of all records (20 bytes each) and
 	// about 1 KiB per partition come on top. Open files: one at a time, and eight
 	// while Commit syncs.
 	MemoryBytes int
@@ -49,6 +50,7 @@ type Writer struct {
 	parts    map[string]*part // by final path
 	budget   int
 	buffered int // sum of cap(buf) over parts
+	msOfDay  uint32
 	err      error
 }
 
@@ -107,6 +109,13 @@ func (d *Data) stage(dir string) (*os.File, error) {
 	}
 }
 
+// SetTime says when the records that follow were received. Deduplication orders
+// the records of one document by it.
+func (w *Writer) SetTime(t time.Time) {
+	t = t.UTC()
+	w.msOfDay = uint32(t.Sub(t.Truncate(24*time.Hour)) / time.Millisecond)
+}
+
 // Add appends a record to the partition p, which Schema.Partition returned. id
 // and json are copied; neither may hold a tab or a newline (json may hold a
 // tab), and the date must be YYYYMMDD. Errors wrap ErrBadRecord, ErrRecordTooLarge (the Writer stays usable
@@ -149,7 +158,7 @@ func (w *Writer) add(p Dims, tree string, id, json []byte) error {
 		return err
 	}
 	before := cap(s.buf)
-	s.add(id, json)
+	s.add(id, json, w.msOfDay)
 	w.buffered += cap(s.buf) - before
 	if len(s.buf) >= frameBytes {
 		w.err = s.flush(&w.d.disk)
