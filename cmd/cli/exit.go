@@ -62,15 +62,13 @@ func report(w io.Writer, program string, err error) int {
 	if err == nil {
 		return ExitOK
 	}
-	if exitCode(err) == ExitScript { // begins with a place that editors jump to
-		fmt.Fprintf(w, "%v\n", err)
+	e, ok := errors.AsType[*Error](err)
+	if ok && (e.Code == ExitScript || e.Detail != "") { // begins with a place that editors jump to
+		fmt.Fprintf(w, "%v\n%s", err, e.Detail)
 	} else {
 		fmt.Fprintf(w, "%s: %v\n", program, err)
 	}
-	if e, ok := errors.AsType[*Error](err); ok {
-		fmt.Fprint(w, e.Detail)
-	}
-	if e, ok := errors.AsType[*Error](err); ok && e.Hint != "" {
+	if ok && e.Hint != "" {
 		fmt.Fprintf(w, "hint: %s\n", e.Hint)
 	}
 	return exitCode(err)

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -63,7 +64,7 @@ func Compile(name, text string) (*Script, error) {
 	}
 	res := api.Build(api.BuildOptions{
 		Stdin: &api.StdinOptions{
-			Contents: text + exports, ResolveDir: filepath.Dir(abs), Sourcefile: name, Loader: loader,
+			Contents: text + exports, ResolveDir: filepath.Dir(abs), Sourcefile: filepath.Base(abs), Loader: loader,
 		},
 		AbsWorkingDir: wd, Outfile: filepath.Join(wd, "out.js"),
 		Bundle: true, Format: api.FormatIIFE, GlobalName: resultName, Platform: api.PlatformNeutral,
@@ -75,7 +76,8 @@ func Compile(name, text string) (*Script, error) {
 		TsconfigRaw: "{}",
 		Plugins:     []api.Plugin{library},
 	})
-	if err := buildError(res.Errors, text+exports); err != nil {
+	names := sourceNames{wd: wd, script: abs, name: name}
+	if err := buildError(res.Errors, names); err != nil {
 		return nil, err
 	}
 	s := &Script{Name: name, sources: map[string]string{name: text}}
@@ -87,6 +89,10 @@ func Compile(name, text string) (*Script, error) {
 			s.bundle = string(f.Contents)
 		}
 	}
+	sourceMap, err = s.nameSources(sourceMap, names)
+	if err != nil {
+		return nil, err
+	}
 	prog, err := goja.Parse("out.js", s.bundle+"\n//# sourceMappingURL=out.js.map",
 		parser.WithSourceMapLoader(func(string) ([]byte, error) { return sourceMap, nil }))
 	if err == nil {
@@ -95,7 +101,6 @@ func Compile(name, text string) (*Script, error) {
 	if err != nil {
 		return nil, &Error{File: name, Phase: "compile", Message: err.Error()}
 	}
-	s.addSources(sourceMap)
 	return s, nil
 }
 
@@ -106,7 +111,7 @@ func globalExports(name, text string, loader api.Loader) (string, error) {
 		Sourcefile: name, Loader: loader, Format: api.FormatCommonJS, Target: api.ES2020,
 		LogLevel: api.LogLevelSilent, TsconfigRaw: "{}",
 	})
-	if err := buildError(res.Errors, text); err != nil {
+	if err := buildError(res.Errors, sourceNames{script: name, name: name}); err != nil {
 		return "", err
 	}
 	code := string(res.Code)
@@ -152,17 +157,58 @@ func declared(st ast.Statement) (names []string) {
 }
 
 // buildError turns esbuild's first error into an *Error, or returns nil.
-func buildError(msgs []api.Message, text string) error {
+func buildError(msgs []api.Message, names sourceNames) error {
 	if len(msgs) == 0 {
 		return nil
 	}
 	m := msgs[0]
-	e := &Error{Phase: "compile", Message: m.Text}
+	e := &Error{Phase: "compile", File: names.name, Message: m.Text}
 	if l := m.Location; l != nil {
-		e.File, e.Line, e.Column, e.Excerpt = l.File, l.Line, l.Column+1, l.LineText
+		e.File, e.Line, e.Column, e.Excerpt = names.of(l.File), l.Line, l.Column+1, l.LineText
 	}
 	for _, n := range m.Notes {
 		e.Notes = append(e.Notes, n.Text)
 	}
 	return e
+}
+
+// sourceNames gives source files the names that messages use: the script's as
+// the user wrote it, those of imports relative to the working folder if they
+// lie in it.
+type sourceNames struct{ wd, script, name string }
+
+func (n sourceNames) of(file string) string {
+	abs := file
+	if !filepath.IsAbs(file) {
+		abs = filepath.Join(n.wd, file)
+	}
+	if abs == n.script || file == n.name {
+		return n.name
+	}
+	if strings.HasPrefix(file, "..") {
+		return abs
+	}
+	return file
+}
+
+// nameSources renames the files in a source map and remembers their texts.
+func (s *Script) nameSources(sourceMap []byte, names sourceNames) ([]byte, error) {
+	var m struct {
+		Version        int      `json:"version"`
+		Sources        []string `json:"sources"`
+		SourcesContent []string `json:"sourcesContent"`
+		Mappings       string   `json:"mappings"`
+		Names          []string `json:"names"`
+	}
+	if err := json.Unmarshal(sourceMap, &m); err != nil {
+		return nil, fmt.Errorf("source map of %s: %w", s.Name, err)
+	}
+	for i, file := range m.Sources {
+		m.Sources[i] = names.of(file)
+		if _, known := s.sources[m.Sources[i]]; !known && i < len(m.SourcesContent) {
+			s.sources[m.Sources[i]] = m.SourcesContent[i]
+		}
+	}
+	m.SourcesContent = nil
+	return json.Marshal(m)
 }

@@ -3,6 +3,7 @@ package script
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 
 	"github.com/dop251/goja"
 
@@ -70,7 +71,7 @@ func (h *host) appendObject(b []byte, o *goja.Object, depth int, key bool) []byt
 	if o == h.protos.dims {
 		return append(b, h.protos.dimsDatum...)
 	}
-	switch class := o.ClassName(); class {
+	switch o.ClassName() {
 	case "Array":
 		if l := lazyArrayOf(o); l != nil && l.untouched() {
 			l.alive()
@@ -106,6 +107,13 @@ func (h *host) appendObject(b []byte, o *goja.Object, depth int, key bool) []byt
 			l.alive()
 			return h.appendJSON(b, l.text, l.start, key)
 		}
+		switch t := o.ExportType(); {
+		case t == lazyObjectType || t.Kind() == reflect.Map:
+		case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Interface && t.Elem().Kind() != reflect.Array:
+			return h.appendTypedArray(b, reflect.ValueOf(o.Export()))
+		default:
+			h.refuse(o)
+		}
 		b = datum.AppendKind(b, datum.Object)
 		for _, name := range o.Keys() {
 			v := o.Get(name)
@@ -116,11 +124,34 @@ func (h *host) appendObject(b []byte, o *goja.Object, depth int, key bool) []byt
 			b = h.appendDatum(b, v, depth+1, key)
 		}
 		return datum.AppendKind(b, datum.End)
-	default:
-		h.throwType("cannot write a %s: write a plain object or an array", class)
 	}
-	h.throwType("cannot write a %s", o.ClassName())
+	h.refuse(o)
 	return nil
+}
+
+// refuse throws a TypeError that names the class of o.
+func (h *host) refuse(o *goja.Object) {
+	name := o.ClassName()
+	if c, ok := o.Get("constructor").(*goja.Object); ok && name == "Object" {
+		name = c.Get("name").String()
+	}
+	h.throwType("cannot write a %s: write a plain object or an array", name)
+}
+
+// appendTypedArray appends a Float64Array or its kin as an array of numbers.
+func (h *host) appendTypedArray(b []byte, v reflect.Value) []byte {
+	b = datum.AppendKind(b, datum.Array)
+	for i := range v.Len() {
+		switch e := v.Index(i); {
+		case e.CanInt():
+			b = datum.AppendNumber(b, float64(e.Int()))
+		case e.CanUint():
+			b = datum.AppendNumber(b, float64(e.Uint()))
+		case e.CanFloat():
+			b = datum.AppendNumber(b, e.Float())
+		}
+	}
+	return datum.AppendKind(b, datum.End)
 }
 
 // appendJSON appends the datum of the JSON value at text[i], which no script has

@@ -1,7 +1,6 @@
 package script
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -85,7 +84,7 @@ func (s *Script) wrap(err error, phase, record string) error {
 	if e, ok := errors.AsType[*Error](err); ok && e.Phase != "" && e.Record == record {
 		return err
 	}
-	e := &Error{File: s.Name, Phase: phase, Record: record, Message: err.Error()}
+	e := &Error{File: s.Name, Phase: phase, Record: record}
 	var frames []goja.StackFrame
 	var interrupted *goja.InterruptedError
 	var overflow *goja.StackOverflowError
@@ -93,9 +92,8 @@ func (s *Script) wrap(err error, phase, record string) error {
 	switch {
 	case errors.As(err, &interrupted):
 		frames = interrupted.Stack()
-		if cause, ok := interrupted.Value().(error); ok {
-			e.Cause, e.Message = cause, cause.Error()
-		}
+		e.Message = fmt.Sprint(interrupted.Value())
+		e.Cause, _ = interrupted.Value().(error)
 	case errors.As(err, &overflow):
 		frames = overflow.Stack()
 		e.Cause, e.Message = ErrStack, "RangeError: "+ErrStack.Error()
@@ -107,7 +105,7 @@ func (s *Script) wrap(err error, phase, record string) error {
 			return inner
 		}
 	default:
-		e.Cause = err
+		e.Cause, e.Message = err, err.Error()
 	}
 	for _, f := range frames {
 		p := f.Position()
@@ -154,20 +152,4 @@ func (s *Script) line(file string, n int) string {
 		return ""
 	}
 	return strings.TrimRight(lines[n-1], "\r")
-}
-
-// addSources remembers the texts in a source map, by the names that positions have.
-func (s *Script) addSources(sourceMap []byte) {
-	var m struct {
-		Sources        []string `json:"sources"`
-		SourcesContent []string `json:"sourcesContent"`
-	}
-	if json.Unmarshal(sourceMap, &m) != nil {
-		return
-	}
-	for i, name := range m.Sources {
-		if _, known := s.sources[name]; !known && i < len(m.SourcesContent) {
-			s.sources[name] = m.SourcesContent[i]
-		}
-	}
 }

@@ -74,7 +74,7 @@ func (h *host) installPing() {
 	}
 	hide("toString", func(call goja.FunctionCall) goja.Value { return text(call.This) })
 	p.DefineAccessorProperty("length", rt.ToValue(func(call goja.FunctionCall) goja.Value {
-		return text(call.This).(*goja.Object).Get("length")
+		return text(call.This).ToObject(rt).Get("length")
 	}), nil, goja.FLAG_TRUE, goja.FLAG_FALSE)
 	h.protos.ping = p
 }

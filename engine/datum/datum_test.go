@@ -1,0 +1,131 @@
+package datum_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/aitgithub/telemetry-server/engine/datum"
+)
+
+// ordered are keys in the order that output must have.
+var ordered = []any{
+	nil, false, true,
+	math.Inf(-1), -1e300, -1.5, -1.0, -math.SmallestNonzeroFloat64, 0.0, 0.5, 1.0, 2.0, 10.0, 1e300, math.Inf(1), math.NaN(),
+	"", "\x00", "\x00a", "a", "a\x00", "a\x00b", "aa", "b", "ä", "€", "\U0001F600",
+	[]any{}, []any{nil}, []any{1.0}, []any{1.0, "x"}, []any{2.0}, []any{"a"}, []any{"a", 1.0}, []any{"aa"}, []any{[]any{}}, []any{[]any{"x"}},
+}
+
+func encode(v any) []byte { return appendAny(nil, v) }
+
+func appendAny(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case nil:
+		return datum.AppendNull(b)
+	case bool:
+		return datum.AppendBool(b, v)
+	case float64:
+		return datum.AppendNumber(b, v)
+	case string:
+		return datum.AppendString(b, v)
+	case []any:
+		b = datum.AppendKind(b, datum.Array)
+		for _, e := range v {
+			b = appendAny(b, e)
+		}
+	}
+	return datum.AppendKind(b, datum.End)
+}
+
+func TestOrder(t *testing.T) {
+	for i, a := range ordered {
+		for j, b := range ordered {
+			got, want := bytes.Compare(encode(a), encode(b)), 0
+			if i < j {
+				want = -1
+			} else if i > j {
+				want = 1
+			}
+			if got != want {
+				t.Errorf("compare(%v, %v) = %d, want %d", a, b, got, want)
+			}
+		}
+	}
+}
+
+func TestOneZeroAndOneNaN(t *testing.T) {
+	if !bytes.Equal(encode(0.0), encode(math.Copysign(0, -1))) {
+		t.Error("0 and -0 differ")
+	}
+	if !bytes.Equal(encode(math.NaN()), encode(math.Float64frombits(0xfff8000000000001))) {
+		t.Error("two NaNs differ")
+	}
+}
+
+func TestNumbersAsJavaScriptPrintsThem(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0", 1: "1", -3: "-3", 0.1: "0.1", 1e21: "1e+21", 123456789012345680000: "123456789012345680000",
+		1e-6: "0.000001", 1e-7: "1e-7", 1.5e-10: "1.5e-10", -1e-7: "-1e-7", 1e300: "1e+300", 1 << 53: "9007199254740992",
+		4.35: "4.35", math.MaxFloat64: "1.7976931348623157e+308", 5e-324: "5e-324",
+	} {
+		if got := string(datum.AppendText(nil, encode(v))); got != want {
+			t.Errorf("AppendText(%g) = %s, want %s", v, got, want)
+		}
+	}
+}
+
+// TestJSON compares with encoding/json on values that both can hold.
+func TestJSON(t *testing.T) {
+	var value *rapid.Generator[any]
+	scalar := rapid.OneOf(
+		rapid.Just[any](nil), rapid.Map(rapid.Bool(), func(v bool) any { return v }),
+		rapid.Map(rapid.Float64Range(-1e6, 1e6), func(v float64) any { return math.Trunc(v*8) / 8 }),
+		rapid.Map(rapid.String(), func(v string) any { return v }),
+	)
+	value = rapid.OneOf(scalar, rapid.Map(rapid.SliceOfN(rapid.Deferred(func() *rapid.Generator[any] { return value }), 0, 4), func(v []any) any { return v }))
+	rapid.Check(t, func(t *rapid.T) {
+		v := value.Draw(t, "value")
+		text := datum.AppendJSON(nil, encode(v))
+		var back any
+		if err := json.Unmarshal(text, &back); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if !bytes.Equal(encode(back), encode(v)) {
+			t.Errorf("%v became %s", v, text)
+		}
+	})
+}
+
+func TestElements(t *testing.T) {
+	var got []string
+	for e := range datum.Elements(encode([]any{"a", []any{1.0, "b"}, nil})) {
+		got = append(got, string(datum.AppendJSON(nil, e)))
+	}
+	if want := []string{`"a"`, `[1,"b"]`, "null"}; !slices.Equal(got, want) {
+		t.Errorf("Elements = %q, want %q", got, want)
+	}
+}
+
+// FuzzSkip: no bytes make the readers fail other than by ErrMalformed.
+func FuzzSkip(f *testing.F) {
+	for _, v := range ordered {
+		f.Add(encode(v))
+	}
+	f.Add([]byte{7, 7, 7})
+	f.Add([]byte{8, 6, 'a'})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d, rest, err := datum.Skip(b)
+		if err != nil {
+			return
+		}
+		if !bytes.Equal(append(bytes.Clone(d), rest...), b) {
+			t.Errorf("Skip(%x) lost bytes: %x %x", b, d, rest)
+		}
+		datum.AppendJSON(nil, d)
+		datum.AppendText(nil, d)
+	})
+}

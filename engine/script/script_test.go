@@ -1,0 +1,287 @@
+package script_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/enginetest"
+	"github.com/aitgithub/telemetry-server/engine/script"
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// job is one run of a script in a test.
+type job struct {
+	name    string // of the script; default test.js
+	text    string
+	records []string // `<id>\t<json>`, each in a segment of its own
+	src     enginetest.Source
+	filter  string // JavaScript
+	limits  script.Limits
+	opts    engine.Options
+}
+
+// run returns the output and what console wrote.
+func (j job) run(ctx context.Context) (out, console string, err error) {
+	if j.name == "" {
+		j.name = "test.js"
+	}
+	if j.limits == (script.Limits{}) {
+		j.limits = script.DefaultLimits()
+	}
+	if j.opts.Mappers == 0 {
+		j.opts = engine.DefaultOptions()
+	}
+	for i, r := range j.records {
+		j.src = append(j.src, enginetest.Lines(fmt.Sprintf("seg%03d", i), r))
+	}
+	s, err := script.Compile(j.name, j.text)
+	if err != nil {
+		return "", "", err
+	}
+	var mu sync.Mutex
+	var log strings.Builder
+	sj := &script.Job{Script: s, Limits: j.limits, Console: func(level, text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(&log, "%s: %s\n", level, text)
+	}}
+	lf := layout.All()
+	var accept func(layout.Dims) (bool, error)
+	if j.filter != "" {
+		fs, err := script.Compile("filter.js", j.filter)
+		if err != nil {
+			return "", "", err
+		}
+		if sj.Filter, err = script.NewScriptFilter(ctx, fs, j.limits, nil); err != nil {
+			return "", "", err
+		}
+		lf = sj.Filter.Layout
+		var free func()
+		if accept, free, err = sj.Filter.Accept(ctx); err != nil {
+			return "", "", err
+		}
+		defer free()
+	}
+	plan, err := engine.NewPlan(ctx, j.src, lf, accept)
+	if err != nil {
+		return "", "", err
+	}
+	var buf bytes.Buffer
+	sink := engine.NewTSV(&buf)
+	_, err = engine.Run(ctx, j.src, plan, sj, sink, j.opts)
+	sink.Close()
+	return buf.String(), log.String(), err
+}
+
+const pingA = `a` + "\t" + `{"ver":2,"info":{"OS":"WINNT","version":"6.1"},"histograms":{"GC_MS":[1,2,3,10,-1],"X":[0,1]},"text":"tab\t \"q\" \u00e4\ud83d\ude00","n":[1.5,-2,1e3],"z":null,"t":true,"10":"ten","2":"two"}`
+const pingB = `b` + "\t" + `{"info":{"OS":"Linux"},"histograms":{},"ver":2}`
+
+func TestJobs(t *testing.T) {
+	tests := []struct {
+		name string
+		job  job
+		want string
+	}{
+		{"modules", job{text: `
+			export function map(id, dims, ping, ctx) { ctx.write(ping.info.OS, 1) }
+			export function reduce(os, counts, ctx) { ctx.write(os, counts.reduce((a, b) => a + b)) }
+			export const combine = reduce`, records: []string{pingA, pingB, pingA}}, "Linux\t1\nWINNT\t2\n"},
+		{"plain global functions", job{text: `
+			var total = 0;
+			function map(key, dims, value, cx) { cx.write(JSON.parse(value).info.OS, 1) }
+			function setup_reduce(context) { context.field_separator = ","; context.record_separator = ";" }
+			function reduce(key, values, context) { context.write(key, values.length) }`,
+			records: []string{pingA, pingB}}, "Linux,1;WINNT,1;"},
+		{"CommonJS", job{text: `
+			module.exports = { map: function (id, dims, ping, ctx) { ctx.write(id, ping.ver) } }`,
+			records: []string{pingB, pingA}}, "a\t2\nb\t2\n"},
+		{"TypeScript", job{name: "test.ts", text: `
+			interface Ping { ver: number }
+			export function map(id: string, dims: string[], ping: Ping, ctx: any): void { ctx.write(id as string, ping.ver!) }`,
+			records: []string{pingA}}, "a\t2\n"},
+		{"map only, input order within a key", job{text: `
+			export function map(id, dims, ping, ctx) { ctx.write("k", id); ctx.write("j", [id]) }`,
+			records: []string{pingB, pingA}}, "j\t[\"b\"]\nj\t[\"a\"]\nk\tb\nk\ta\n"},
+		{"map only with separators", job{text: `
+			function map(id, dims, ping, ctx) { ctx.write(id, 1) }
+			function setup_reduce(ctx) { ctx.field_separator = ": " }`, records: []string{pingA}}, "a: 1\n"},
+		{"setup_reduce writes once", job{text: `
+			function map(id, dims, ping, ctx) { ctx.write(id, 1) }
+			function setup_reduce(ctx) { ctx.writeline("id\tcount") }
+			function reduce(k, v, ctx) { ctx.write(k, v.length) }`, records: []string{pingA, pingB}}, "id\tcount\na\t1\nb\t1\n"},
+		{"writecsv, writeline", job{text: `
+			function map(id, dims, ping, ctx) { ctx.write(id, 1) }
+			function reduce(k, v, ctx) { ctx.writecsv([k, 'a,"b"', 1.5]); ctx.writeline("line " + k) }`,
+			records: []string{pingA}}, "a,\"a,\"\"b\"\"\",1.5\r\nline a\n"},
+		{"array keys", job{text: `
+			export function map(id, dims, ping, ctx) { ctx.write([dims.appUpdateChannel, dims[1], 2], 1); ctx.write(dims, 1); ctx.write(["b"], 1); ctx.write([10], 1); ctx.write([9], 1) }
+			export function reduce(k, v, ctx) { ctx.write(k, Array.isArray(k) ? v.length : "no array") }`,
+			records: []string{pingA, pingB}}, "9\t2\n10\t2\nb\t2\nnightly\tFirefox\t2\t2\nsaved_session\tFirefox\tnightly\t26.0a1\t20130909030204\t20130910\t2\n"},
+		{"keys of every kind in order", job{text: `
+			export function map(id, dims, ping, ctx) { for (const k of ["b", "a", true, false, null, undefined, 10, 9, -1, 1.5, [1], ["a"], []]) ctx.write(k, 0) }
+			export function reduce(k, v, ctx) { ctx.writeline(JSON.stringify(k)) }`,
+			records: []string{pingA}}, "null\nfalse\ntrue\n-1\n1.5\n9\n10\n\"a\"\n\"b\"\n[]\n[1]\n[\"a\"]\n"},
+		{"values of every kind", job{text: `
+			export function map(id, dims, ping, ctx) { for (const v of ["s\t", true, null, undefined, 1.5, NaN, -0, [1, [2]], {b: 1, a: [], u: undefined}, new Date(0), new Number(3), 2**53, ping.n, ping.info]) ctx.write("k", v) }
+			export function reduce(k, vs, ctx) { for (const v of vs) ctx.write(typeof v, v) }`, records: []string{pingA}},
+			"string\ts\\t\nboolean\ttrue\nobject\tnull\nobject\tnull\nnumber\t1.5\nnumber\tNaN\nnumber\t0\nobject\t[1,[2]]\nobject\t{\"b\":1,\"a\":[]}\nstring\t1970-01-01T00:00:00.000Z\nnumber\t3\nnumber\t9007199254740992\nobject\t[1.5,-2,1000]\nobject\t{\"OS\":\"WINNT\",\"version\":\"6.1\"}\n"},
+		{"mapFinished", job{text: `
+			let n = 0
+			export function map() { n++ }
+			export function mapFinished(ctx) { ctx.write("n", n) }
+			export function reduce(k, v, ctx) { ctx.write(k, v.join("+")) }`, records: []string{pingA, pingB}}, "n\t1+1\n"},
+		{"fresh globals in each task", job{text: `
+			let n = 0
+			Object.prototype.polluted ??= 0
+			export function map(id, dims, ping, ctx) { n++; Object.prototype.polluted++; ctx.write(id, [n, {}.polluted]) }`,
+			records: []string{pingA, pingB}}, "a\t[1,1]\nb\t[1,1]\n"},
+		{"no time, no chance", job{text: `
+			export function map(id, dims, ping, ctx) { ctx.write("k", [Date.now(), new Date().getHours(), Math.random()]) }
+			export function reduce(k, v, ctx) { ctx.write(k, JSON.stringify(v[0]) === JSON.stringify(v[1])) }`,
+			records: []string{pingA, pingB}}, "k\ttrue\n"},
+		{"combine inside map, many values", job{text: `
+			export function map(id, dims, ping, ctx) { for (let i = 0; i < 10000; i++) ctx.write(i % 3, 1) }
+			export function combine(k, v, ctx) { ctx.write(k, v.reduce((a, b) => a + b)) }
+			export function reduce(k, v, ctx) { ctx.write(k, [v.length, v.reduce((a, b) => a + b)]) }`,
+			records: []string{pingA, pingB}}, "0\t[2,6668]\n1\t[2,6666]\n2\t[2,6666]\n"},
+		{"combine may drop and keep several", job{text: `
+			export function map(id, dims, ping, ctx) { ctx.write("drop", 1); ctx.write("drop", 2); ctx.write("keep", 2); ctx.write("keep", 1); ctx.write("one", 1) }
+			export function combine(k, v, ctx) { if (k === "keep") for (const x of v.sort()) ctx.write(k, x) }
+			export function reduce(k, v, ctx) { ctx.write(k, v) }`, records: []string{pingA}}, "keep\t[1,2]\none\t[1]\n"},
+		{"default export", job{text: `export default { map(id, dims, ping, ctx) { ctx.write(id, 1) } }`, records: []string{pingA}}, "a\t1\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, _, err := tt.job.run(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != tt.want {
+				t.Errorf("output:\n%q, want\n%q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestLazyPing evaluates an expression on a ping and compares with what
+// JavaScript's own JSON.parse gives.
+func TestLazyPing(t *testing.T) {
+	for _, expr := range []string{
+		`p.info.OS`, `p.info.missing`, `p.missing`, `typeof p`, `typeof p.info`, `"info" in p`, `"nope" in p`, `p.hasOwnProperty("ver")`,
+		`p.z`, `p.t`, `p.n[0] + p.n[1]`, `p.n.length`, `p.n[7]`, `Array.isArray(p.n)`, `p.n.map(x => x * 2)`, `[...p.n]`,
+		`p.n.slice(1).reverse()`, `p.n.indexOf(-2)`, `p.n.concat([1])`, `p.histograms.GC_MS.slice(0, 3).reduce((a, b) => a + b)`,
+		`Object.keys(p.info)`, `Object.entries(p.histograms).length`, `JSON.stringify(p.info)`, `JSON.stringify(p.n)`,
+		`p.text`, `p.text.length`, `p.info === p.info`, `p.n === p.n`, `(() => { const { OS, version } = p.info; return OS + version })()`,
+		`(() => { const names = []; for (const k in p.info) names.push(k); return names })()`,
+		`({ ...p.info, x: 1 })`, `Object.assign({}, p.info)`, `p?.info?.OS?.length`,
+		`(() => { p.info.OS = "X"; p.info.added = 1; delete p.info.version; return [p.info, Object.keys(p.info), "version" in p.info] })()`,
+		`(() => { p.n.push(4); p.n[0] = 7; p.n.length = 3; return p.n })()`, `(() => { p.n.sort((a, b) => a - b); return p.n })()`,
+		`(() => { delete p.ver; p.ver = 3; return p.ver })()`, `p["10"] + p[2]`, `p.info.toString === Object.prototype.toString`,
+		`JSON.stringify(p.histograms, null, 1)`, `p.constructor === Object`, `p.info.__proto__ === Object.prototype`,
+	} {
+		t.Run(expr, func(t *testing.T) {
+			got, _, err := job{text: fmt.Sprintf(`
+				const on = (p) => JSON.stringify([%s])
+				export function map(id, dims, ping, ctx) { ctx.write(on(ping), on(JSON.parse(String(ping)))) }
+				export function reduce(lazy, eager, ctx) { ctx.writeline(lazy === eager[0] ? "same" : lazy + " but JSON.parse gives " + eager[0]) }`, expr),
+				records: []string{pingA}}.run(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != "same\n" {
+				t.Error(got)
+			}
+		})
+	}
+}
+
+// TestPingAsText: scripts that took the value for a string still can.
+func TestPingAsText(t *testing.T) {
+	for expr, want := range map[string]string{
+		`value.indexOf("WINNT") > 0`:                        "true",
+		`/"OS":"(\w+)"/.exec(value)[1]`:                     "WINNT",
+		`value.match(/"OS":"(\w+)"/)[1]`:                    "WINNT",
+		`value.includes("nope")`:                            "false",
+		`value.length === String(value).length`:             "true",
+		`(value + "").startsWith('{"ver":2')`:               "true",
+		`value.slice(0, 7)`:                                 `{"ver":`,
+		`value.split(",")[0]`:                               `{"ver":2`,
+		`JSON.parse(value) === value`:                       "true",
+		`JSON.parse("[1]")[0]`:                              "1",
+		`JSON.parse(value).info === JSON.parse(value).info`: "true",
+		`Object.keys(value).join()`:                         "ver,info,histograms,text,n,z,t,10,2",
+		"`${value}`.length > 100":                           "true",
+	} {
+		t.Run(expr, func(t *testing.T) {
+			got, _, err := job{text: `function map(key, dims, value, cx) { cx.write("x", ` + expr + `) }
+				function reduce(k, v, cx) { cx.writeline(String(v[0])) }`, records: []string{pingA}}.run(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.TrimSpace(got) != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestDuplicateNames(t *testing.T) {
+	got, _, err := job{text: `export function map(id, dims, ping, ctx) { ctx.write(id, [ping.a, Object.keys(ping).join(), ping.o.x]) }`,
+		records: []string{`i` + "\t" + `{"a":1,"b":2,"a":3,"o":{"x":1,"\u0078":2}}`}}.run(t.Context())
+	if want := "i\t[3,\"a,b,o\",2]\n"; err != nil || got != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
+
+func TestFilters(t *testing.T) {
+	other := enginetest.Dims
+	other[layout.Channel] = "release"
+	src := enginetest.Source{enginetest.Lines("s1", pingA, pingB), {Path: "s2", Dims: other, Frames: []string{pingA + "\n"}}}
+	const count = `export function map(id, dims, ping, ctx) { ctx.write([dims.appUpdateChannel, id], 1) }`
+	tests := []struct{ name, filter, want string }{
+		{"dimensions", `export const dimensions = [{field_name: "reason", allowed_values: "saved-session"}, {field_name: "appName", allowed_values: "*"}, {field_name: "appUpdateChannel", allowed_values: ["release"]}]`, "release\ta\t1\n"},
+		{"accept", `export function accept(dims) { return dims.appUpdateChannel === "nightly" }`, "nightly\ta\t1\nnightly\tb\t1\n"},
+		{"match", `export function match(id, dims, ping) { return ping.info.OS === "WINNT" && dims[2] !== "release" }`, "nightly\ta\t1\n"},
+		{"plain functions", `function match(id) { return id === "b" }`, "nightly\tb\t1\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, _, err := job{text: count, src: src, filter: tt.filter}.run(t.Context())
+			if err != nil || got != tt.want {
+				t.Errorf("got %q, %v, want %q", got, err, tt.want)
+			}
+		})
+	}
+	for name, filter := range map[string]string{
+		"exports nothing": `export const x = 1`,
+		"bad dimensions":  `export const dimensions = [{field_name: "nope", allowed_values: "*"}]`,
+		"match throws":    `export function match(id, dims, ping) { return ping.nope.x }`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, _, err := (job{text: count, src: src, filter: filter}).run(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "filter.js:") {
+				t.Errorf("error %v, want one that begins with filter.js:", err)
+			}
+		})
+	}
+}
+
+func TestConsole(t *testing.T) {
+	_, log, err := job{text: `console.log("load", {a: [1]}); export function map(id) { console.error("map", id, null) }`, records: []string{pingA},
+		opts: engine.Options{Mappers: 1, Reducers: 1, Memory: 1, Log: engine.DefaultOptions().Log}}.run(t.Context())
+	want := "log: load {\"a\":[1]}\nerror: map a null\nlog: load {\"a\":[1]}\n"
+	if err != nil || log != want {
+		t.Errorf("console %q, %v, want %q", log, err, want)
+	}
+}
+
+var short = script.Limits{Call: 50 * time.Millisecond, Stack: 500}
