@@ -52,6 +52,7 @@ type Record struct {
 	// Mismatched has bit i set when dimension i of the URL lies in another
 	// partition than the payload's, which counts.
 	Mismatched uint8
+	RawBytes   int // length of the submitted JSON
 }
 
 // Converter turns submissions into records. Text that is not about histograms
@@ -90,8 +91,8 @@ func NewConverter(defs Definitions, o ConverterOptions) *Converter {
 	return &Converter{defs: defs, o: o, Dropped: DropCounts{}, dims: interner{}, specs: map[string]*revisions.Spec{}}
 }
 
-// Convert converts a submission. The error is a *Reject for bad data; any other
-// is about us (the context ended, the definitions cannot be had now) and says
+// Convert converts a submission. The error is a *Reject for bad data, an *Outage
+// when its definitions cannot be had now; any other (the context ended) says
 // nothing about the submission.
 func (c *Converter) Convert(ctx context.Context, s *Submission) (Record, error) {
 	text, err := c.body.unpack(s.Body, c.o.MaxUnpacked)
@@ -107,12 +108,27 @@ func (c *Converter) Convert(ctx context.Context, s *Submission) (Record, error) 
 		return Record{}, err
 	}
 	c.id = append(c.id[:0], id...)
-	r.ID = c.id
+	r.ID, r.RawBytes = c.id, len(text)
 	if claimed != (layout.Dims{}) {
 		claimed[layout.Date] = r.Dims[layout.Date]
 		r.Mismatched = c.mismatched(claimed, r.Dims)
 	}
 	return r, nil
+}
+
+// ConvertLine is Convert for a document ID and a ping that is not packed; date is
+// YYYYMMDD. Errors are as Convert's.
+func (c *Converter) ConvertLine(ctx context.Context, id, text []byte, date string) (Record, error) {
+	if err := checkID(string(id)); err != nil {
+		return Record{}, err
+	}
+	if len(text) == 0 {
+		return Record{}, reject(ClassEmpty, "Found empty data")
+	}
+	r, err := c.ConvertJSON(ctx, text, date)
+	c.id = append(c.id[:0], id...)
+	r.ID, r.RawBytes = c.id, len(text)
+	return r, err
 }
 
 // ConvertJSON converts a ping that is not packed; date is YYYYMMDD. The Record
@@ -202,7 +218,7 @@ func (c *Converter) spec(ctx context.Context, url []byte) (*revisions.Spec, erro
 	case errors.Is(err, revisions.ErrNotFound), errors.Is(err, revisions.ErrBadDefinitions):
 		return nil, badConversion("Failed to fetch histograms for URL: " + u)
 	case err != nil:
-		return nil, err
+		return nil, &Outage{URL: u, Err: err}
 	}
 	if len(c.specs) >= maxConverterSpecs {
 		clear(c.specs)
@@ -210,6 +226,10 @@ func (c *Converter) spec(ctx context.Context, url []byte) (*revisions.Spec, erro
 	c.specs[u] = s
 	return s, nil
 }
+
+// maxRecord bounds a converted ping in bytes. Repeated histograms could make one
+// a thousand times as long as it was.
+const maxRecord = 32 << 20
 
 // maxConverterSpecs bounds the definitions that a Converter keeps at hand.
 const maxConverterSpecs = 64

@@ -85,6 +85,9 @@ func (c *Converter) histograms(text []byte, m member, spec *revisions.Spec) erro
 			c.out = c.out[:mark]
 			c.Dropped.add(name, why)
 		}
+		if len(c.out) > maxRecord {
+			return badConversion(fmt.Sprintf("Converted to more than %d bytes", maxRecord))
+		}
 		it.SetEnd(end)
 	}
 	if err := it.Err(); err != nil {

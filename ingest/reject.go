@@ -28,6 +28,23 @@ type Reject struct {
 
 func (r *Reject) Error() string { return r.Class + ": " + r.Message }
 
+// Outage is the error for a submission whose histogram definitions cannot be had
+// now. It is not bad, and has to wait.
+type Outage struct {
+	URL string // of the revision
+	Err error  // of Definitions
+}
+
+func (o *Outage) Error() string { return o.reason() + ": " + o.Err.Error() }
+func (o *Outage) Unwrap() error { return o.Err }
+
+// reason is the predecessor's message, which did not tell an outage from a
+// revision that does not exist.
+func (o *Outage) reason() string { return "Failed to fetch histograms for URL: " + o.URL }
+
+// Reject returns the outage as a refusal, for callers that cannot wait.
+func (o *Outage) Reject() *Reject { return &Reject{ClassConversion, o.reason()} }
+
 func reject(class, message string) error { return &Reject{Class: class, Message: message} }
 
 // badConversion is a Reject with a message that most often means ClassConversion.

@@ -14,6 +14,7 @@ import (
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/revisions"
 )
 
 // serveCmd receives submissions, and converts and publishes them.
@@ -28,6 +29,8 @@ type serveCmd struct {
 	MaxLogAge   time.Duration `default:"5m" help:"Time after its first submission when a raw log is finished and converted."`
 	Workers     int           `default:"1" help:"Raw logs converted at the same time."`
 	DrainTime   time.Duration `default:"30s" help:"How long requests in hand may take after SIGTERM."`
+
+	revisionFlags `embed:""`
 }
 
 func (*serveCmd) Help() string {
@@ -75,7 +78,12 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	}
 	defer raw.Close()
 
-	pickup := &ingest.Pickup{Data: data, Convert: c.converter(data, st), Workers: c.Workers, Logger: st.Log}
+	defs, err := c.open(st, c.DataDir)
+	if err != nil {
+		return err
+	}
+	defer defs.Close()
+	pickup := &ingest.Pickup{Data: data, Convert: c.converter(data, defs), Workers: c.Workers, Logger: st.Log}
 	lo := ingest.DefaultLogOptions()
 	lo.MaxBytes, lo.MaxAge, lo.Logger, lo.Finished = c.MaxLogSize, c.MaxLogAge, st.Log, pickup.Nudge
 	log, err := ingest.OpenLog(raw, lo)
@@ -114,8 +122,11 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 }
 
 // converter returns what turns raw/<name> into published records.
-func (c *serveCmd) converter(data *layout.Data, st *cli.State) func(context.Context, string) error {
-	return func(ctx context.Context, name string) error { return errors.New("no converter yet") }
+func (c *serveCmd) converter(data *layout.Data, defs *revisions.Cache) func(context.Context, string) error {
+	return func(ctx context.Context, name string) error {
+		_, err := ingest.ConvertLog(ctx, data, name, ingest.NewConverter(defs, c.converterOptions(data.Schema())))
+		return err
+	}
 }
 
 // announce tells people and scripts where the server listens.

@@ -16,6 +16,8 @@ type grammar struct {
 	Gen   genCmd   `cmd:"" help:"Make up realistic pings."`
 	Bench benchCmd `cmd:"" help:"Measure what a server and its disk can take."`
 	Demo  demoCmd  `cmd:"" help:"Show the whole flow on made-up pings."`
+
+	Convert convertCmd `cmd:"" help:"Convert raw logs, or lines from stdin."`
 }
 
 func run(st *cli.State) int {

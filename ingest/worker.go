@@ -1,0 +1,147 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"syscall"
+
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// Stats counts what became of the submissions of a raw log.
+type Stats struct {
+	Submissions int64
+	Records     int64 // converted and published
+	RawBytes    int64 // of the bodies, unpacked
+	BytesLost   int64 // of the raw log, passed over as damage
+	// Invalid counts the quarantined submissions by class.
+	Invalid map[string]int64
+	// Mismatched counts, by dimension, where URL and payload differed.
+	Mismatched [layout.NumDims]int64
+	// Dropped counts the histograms left out of records.
+	Dropped DropCounts
+	// Published are the segments, ordered by path.
+	Published []layout.Published
+}
+
+// Quarantined returns how many submissions were invalid.
+func (s *Stats) Quarantined() (n int64) {
+	for _, v := range s.Invalid {
+		n += v
+	}
+	return n
+}
+
+// Add adds the counts of t, not its segments.
+func (s *Stats) Add(t Stats) {
+	s.Submissions += t.Submissions
+	s.Records += t.Records
+	s.RawBytes += t.RawBytes
+	s.BytesLost += t.BytesLost
+	if s.Invalid == nil {
+		s.Invalid, s.Dropped = map[string]int64{}, DropCounts{}
+	}
+	for class, n := range t.Invalid {
+		s.Invalid[class] += n
+	}
+	for i, n := range t.Mismatched {
+		s.Mismatched[i] += n
+	}
+	for d, n := range t.Dropped {
+		s.Dropped[d] += n
+	}
+}
+
+// ConvertLog converts raw/<source> and publishes its records, the bad
+// submissions in the quarantine, all or none; the raw log is removed. If it
+// fails, nothing has been published and the raw log is still there, or (after
+// the commit) the rest is done by the next attempt. An error wraps
+// layout.ErrBusy when a server still writes the log or someone else converts it,
+// revisions.ErrUnavailable when definitions cannot be had now. conv belongs to
+// the caller's goroutine until ConvertLog returns.
+func ConvertLog(ctx context.Context, data *layout.Data, source string, conv *Converter) (Stats, error) {
+	st := Stats{Invalid: map[string]int64{}, Dropped: conv.Dropped}
+	clear(conv.Dropped)
+	err := convertLog(ctx, data, source, conv, &st)
+	st.Dropped = DropCounts{}
+	for d, n := range conv.Dropped {
+		st.Dropped[d] = n
+	}
+	if err != nil {
+		return st, fmt.Errorf("convert %s: %w", source, err)
+	}
+	return st, nil
+}
+
+func convertLog(ctx context.Context, data *layout.Data, source string, conv *Converter, st *Stats) (err error) {
+	// The Writer comes first: it finishes what an earlier, committed attempt left.
+	w, err := data.NewWriter(source, layout.WriterOptions{})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.Abort())
+		}
+	}()
+	f, err := data.Root().Open(path.Join(layout.RawDir, source))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("%w: %w", layout.ErrBusy, err)
+	}
+	r := NewFrameReader(f, VersionOf(source))
+	r.Source = source
+	partitions := map[layout.Dims]layout.Dims{}
+	for {
+		s, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		st.Submissions++
+		rec, err := conv.Convert(ctx, &s)
+		if bad, ok := errors.AsType[*Reject](err); ok {
+			st.Invalid[bad.Class]++
+			err = w.AddInvalid(layout.Invalid{
+				Class: bad.Class, Message: bad.Message, Time: s.Time,
+				Origin: s.Origin.Log, Offset: s.Origin.Offset, Path: s.Path, Body: s.Body,
+			})
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		st.Records++
+		st.RawBytes += int64(rec.RawBytes)
+		for i := range st.Mismatched {
+			st.Mismatched[i] += int64(rec.Mismatched >> i & 1)
+		}
+		p, ok := partitions[rec.Dims]
+		if !ok {
+			p = data.Schema().Partition(rec.Dims)
+			if len(partitions) < 10_000 {
+				partitions[rec.Dims] = p
+			}
+		}
+		if err := w.Add(p, rec.ID, rec.JSON); err != nil {
+			return err
+		}
+	}
+	st.BytesLost = r.BytesLost()
+	st.Published, err = w.Commit(ctx)
+	return err
+}

@@ -1,0 +1,168 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/revisions"
+)
+
+// dataWith returns a data folder with one finished raw log of these
+// submissions, given as path and body.
+func dataWith(t testing.TB, pathsAndBodies ...string) (*layout.Data, string) {
+	t.Helper()
+	data, err := layout.OpenData(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { data.Close() })
+	log := fileHeader{}.append(nil)
+	for i := 0; i < len(pathsAndBodies); i += 2 {
+		at := time.Date(2013, 9, 10, 23, 59, i, 0, time.UTC)
+		log = AppendFrame(log, &Submission{Path: pathsAndBodies[i], Body: []byte(pathsAndBodies[i+1]), Time: at}, 0)
+	}
+	const name = "telemetry.log.v3.host.1.1.finished"
+	if err := os.WriteFile(filepath.Join(data.Dir(), layout.RawDir, name), log, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return data, name
+}
+
+// linesIn returns the stored lines of the segments that f selects, with the
+// partition before each.
+func linesIn(t testing.TB, data *layout.Data, f layout.Filter) (lines []string) {
+	t.Helper()
+	tree := data.Tree()
+	segs, err := tree.Segments(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range segs {
+		r, err := tree.Open(s, 0, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for {
+			b, err := r.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(string(b)) {
+				lines = append(lines, s.Dims.String()+"\t"+strings.TrimSuffix(line, "\n"))
+			}
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return lines
+}
+
+const goodPath = "id1/idle-daily/Firefox/23.0.1/release/2013"
+
+func TestConvertLog(t *testing.T) {
+	bad := ping(`"FLAG":{"values":{"9":1}}`)
+	data, name := dataWith(t,
+		goodPath, ping(`"FLAG":{"values":{"0":1}},"NO":{}`),
+		"id2", ping(``),
+		"id3/saved-session/Fennec/23.0.1/release/2013", ping(``),
+		"id4", bad,
+		"id5", "\x1f\x8bnot gzip",
+		"a/b", "{}",
+	)
+	st, err := ConvertLog(t.Context(), data, name, newTestConverter(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"idle_daily/Firefox/release/23.0.1/2013/20130910\tid1\t" + converted(`"FLAG":[1,0,0,-1,-1,-1,-1,-1]`),
+		"idle_daily/Firefox/release/23.0.1/2013/20130910\tid2\t" + converted(``),
+		"idle_daily/Firefox/release/23.0.1/2013/20130910\tid3\t" + converted(``),
+	}
+	if got := linesIn(t, data, layout.All()); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("published %q, want %q", got, want)
+	}
+	if st.Submissions != 6 || st.Records != 3 || st.Quarantined() != 3 || st.BytesLost != 0 ||
+		st.Invalid[ClassBadPayload] != 1 || st.Invalid[ClassCorrupt] != 1 || st.Invalid[ClassPath] != 1 ||
+		st.Mismatched[layout.Reason] != 1 || st.Mismatched[layout.AppName] != 1 || st.Mismatched[layout.Version] != 0 ||
+		st.Dropped[Drop{"NO", DropUnknown}] != 1 {
+		t.Errorf("%+v", st)
+	}
+	if _, err := data.Root().Stat(layout.RawDir + "/" + name); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the raw log is still there: %v", err)
+	}
+	f := layout.All()
+	f.IncludeInvalid = true
+	found := false
+	for _, line := range linesIn(t, data, f) {
+		p := strings.SplitN(line, "\t", 3)
+		if p[1] != "id4" {
+			continue
+		}
+		found = true
+		q, err := layout.ParseInvalid([]byte(p[2]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q.Class != ClassBadPayload || q.Message != "Found invalid bucket FLAG.values[9]" || string(q.Body) != bad ||
+			q.Path != "id4" || q.Origin != name || !q.Time.Equal(time.Date(2013, 9, 10, 23, 59, 6, 0, time.UTC)) {
+			t.Errorf("quarantined: %+v", q)
+		}
+	}
+	if !found {
+		t.Error("the bad payload is not in the quarantine")
+	}
+}
+
+func TestConvertLogLeavesWhatIsInUse(t *testing.T) {
+	data, name := dataWith(t, goodPath, ping(``))
+	f, err := os.Open(filepath.Join(data.Dir(), layout.RawDir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ConvertLog(t.Context(), data, name, newTestConverter(t)); !errors.Is(err, layout.ErrBusy) {
+		t.Errorf("a locked raw log: %v", err)
+	}
+	f.Close()
+	if st, err := ConvertLog(t.Context(), data, name, newTestConverter(t)); err != nil || st.Records != 1 {
+		t.Errorf("unlocked: %+v, %v", st, err)
+	}
+}
+
+func TestConvertLogWaitsForDefinitions(t *testing.T) {
+	away := strings.Replace(ping(``), "0123456789ab", "503503503503", 1)
+	data, name := dataWith(t, goodPath, ping(``), "id2", away, "id3", "{}")
+	if _, err := ConvertLog(t.Context(), data, name, newTestConverter(t)); !errors.Is(err, revisions.ErrUnavailable) {
+		t.Errorf("server away: %v", err)
+	}
+	f := layout.All()
+	f.IncludeInvalid = true
+	if got := linesIn(t, data, f); len(got) != 0 {
+		t.Errorf("published %q", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := ConvertLog(ctx, data, name, newTestConverter(t)); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	raw, err := data.Root().ReadFile(layout.RawDir + "/" + name)
+	if err != nil || !bytes.Contains(raw, []byte(away)) {
+		t.Errorf("the raw log: %v", err)
+	}
+}
