@@ -1,0 +1,56 @@
+// What add-ons cost: for each add-on and version, how its times (…_MS) and the
+// files it made the start look at (scan_items) are distributed; and how many
+// sessions had which error of the add-on manager.
+//
+// Output: "A", application, OS, major version, channel, add-on:version,
+// {measure: {lower bound of a logarithmic bucket: times}, name: {name: times}}; or
+// "E", application, OS, major version, channel, error ("Sessions" for all), sessions.
+
+const stamps = ["AMI_startup_begin", "XPI_startup_begin", "XPI_bootstrap_addons_begin", "XPI_bootstrap_addons_end", "XPI_startup_end", "AMI_startup_end"]
+
+export function map(id, dims, ping, ctx) {
+  const info = ping.info
+  if (!info || !info.OS) return
+  const where = [dims.appName, info.OS, dims.appVersion.split(".")[0], dims.appUpdateChannel]
+  ctx.write(["E", ...where, "Sessions"], 1)
+  const error = startError(ping.simpleMeasurements)
+  if (error) ctx.write(["E", ...where, error], 1)
+  const versions = Object.fromEntries((info.addons || "").split(",").map((item) => item.split(":")))
+  const details = (ping.addonDetails && ping.addonDetails.XPI) || {}
+  for (const addon in details) {
+    const found = {}
+    for (const measure in details[addon]) {
+      const spread = measure === "scan_items" ? 0.2 : measure.endsWith("_MS") ? 0.34 : 0
+      if (spread) found[measure] = { [bucket(details[addon][measure], spread)]: 1 }
+    }
+    if (Object.keys(found).length === 0) continue
+    found.name = { [details[addon].name || "?"]: 1 }
+    ctx.write(["A", ...where, `${addon}:${versions[encodeURIComponent(addon)] || (info.addons ? "?" : "*")}`], found)
+  }
+}
+
+// What kept the add-on manager from starting, if anything.
+function startError(simple) {
+  if (!simple) return "No simpleMeasurements"
+  const { exception } = simple.addonManager || {}
+  const missing = stamps.find((s) => simple[s] === undefined)
+  return exception ? JSON.stringify(exception) : missing && missing + ": No exception"
+}
+
+const bucket = (v, spread) => (v < 1 ? 0 : Math.trunc(Math.exp(Math.trunc(Math.log(v) / spread) * spread)))
+
+// Adds up numbers, or objects of them whatever their depth.
+const add = (sum, v) => {
+  if (typeof v === "number") return (sum || 0) + v
+  sum = sum || {}
+  for (const k in v) sum[k] = add(sum[k], v[k])
+  return sum
+}
+
+export function reduce(key, values, ctx) {
+  let sum
+  for (const v of values) sum = add(sum, v)
+  ctx.write(key, sum)
+}
+
+export const combine = reduce

@@ -1,0 +1,13 @@
+// The stacks of hangs of the user interface and of writes after shutdown, for a
+// symbolication service to read.
+//
+// Output: document ID, an object with chromeHangs, lateWrites and the dimensions.
+
+const some = (section) => section && section.memoryMap && section.memoryMap.length > 0
+
+export function map(id, dims, ping, ctx) {
+  const { chromeHangs, lateWrites } = ping
+  if (some(chromeHangs) || some(lateWrites)) {
+    ctx.write(id, { chromeHangs: chromeHangs || {}, lateWrites: lateWrites || {}, dimensions: dims })
+  }
+}

@@ -1,0 +1,23 @@
+// Which Flash is installed, per application, version, channel and system:
+// desktop Firefox on Windows, and Firefox for Android everywhere.
+//
+// Output: application, version, channel, OS, OS version, Flash version ("NA" if
+// there is none), records.
+
+export function map(id, dims, ping, ctx) {
+  const info = ping.info
+  if (!info || !info.OS) return
+  const app = info.appName
+  const desktop = app === "Firefox" || app === "MetroFirefox"
+  if (desktop ? info.OS !== "WINNT" : app !== "Fennec") return
+  const or = (v) => (v === undefined || v === null ? "NA" : v)
+  ctx.write([app, or(info.appVersion), or(info.appUpdateChannel), info.OS, or(info.version), or(info.flashVersion)], 1)
+}
+
+export function reduce(key, counts, ctx) {
+  let sum = 0
+  for (const n of counts) sum += n
+  ctx.write(key, sum)
+}
+
+export const combine = reduce
