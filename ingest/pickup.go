@@ -181,7 +181,7 @@ func (p *Pickup) convert(ctx context.Context, name string) error {
 	if !errors.Is(err, layout.ErrBusy) && ctx.Err() == nil {
 		p.Logger.Error("conversion stopped; the raw log is kept", "log", name, "retry_in", s.pause, "err", err)
 	}
-	return fmt.Errorf("convert %s: %w", name, err)
+	return err
 }
 
 // waiting lists the raw logs that nobody appends to, oldest first.

@@ -63,10 +63,35 @@ func (s *Stats) Add(t Stats) {
 // revisions.ErrUnavailable when definitions cannot be had now. conv belongs to
 // the caller's goroutine until ConvertLog returns.
 func ConvertLog(ctx context.Context, data *layout.Data, source string, conv *Converter) (Stats, error) {
-	st := Stats{Invalid: map[string]int64{}, Dropped: conv.Dropped}
+	return convert(ctx, data, source, conv, func() (*FrameReader, func() error, error) {
+		f, err := data.Root().Open(path.Join(layout.RawDir, source))
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
+			f.Close()
+			return nil, nil, fmt.Errorf("%w: %w", layout.ErrBusy, err)
+		}
+		r := NewFrameReader(f, VersionOf(source))
+		r.Source = source
+		return r, f.Close, nil
+	})
+}
+
+// ConvertFrames is ConvertLog for a raw log that lies elsewhere and stays there.
+// Source takes the place of its name: converting the same again under the same
+// source replaces what was published before.
+func ConvertFrames(ctx context.Context, data *layout.Data, source string, r *FrameReader, conv *Converter) (Stats, error) {
+	return convert(ctx, data, source, conv, func() (*FrameReader, func() error, error) {
+		return r, func() error { return nil }, nil
+	})
+}
+
+// convert publishes the raw log that open opens under the name source.
+func convert(ctx context.Context, data *layout.Data, source string, conv *Converter, open func() (*FrameReader, func() error, error)) (Stats, error) {
+	st := Stats{Invalid: map[string]int64{}, Dropped: DropCounts{}}
 	clear(conv.Dropped)
-	err := convertLog(ctx, data, source, conv, &st)
-	st.Dropped = DropCounts{}
+	err := convertLog(ctx, data, source, conv, open, &st)
 	for d, n := range conv.Dropped {
 		st.Dropped[d] = n
 	}
@@ -76,7 +101,7 @@ func ConvertLog(ctx context.Context, data *layout.Data, source string, conv *Con
 	return st, nil
 }
 
-func convertLog(ctx context.Context, data *layout.Data, source string, conv *Converter, st *Stats) (err error) {
+func convertLog(ctx context.Context, data *layout.Data, source string, conv *Converter, open func() (*FrameReader, func() error, error), st *Stats) (err error) {
 	// The Writer comes first: it finishes what an earlier, committed attempt left.
 	w, err := data.NewWriter(source, layout.WriterOptions{})
 	if err != nil {
@@ -87,16 +112,11 @@ func convertLog(ctx context.Context, data *layout.Data, source string, conv *Con
 			err = errors.Join(err, w.Abort())
 		}
 	}()
-	f, err := data.Root().Open(path.Join(layout.RawDir, source))
+	r, done, err := open()
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
-		return fmt.Errorf("%w: %w", layout.ErrBusy, err)
-	}
-	r := NewFrameReader(f, VersionOf(source))
-	r.Source = source
+	defer done()
 	partitions := map[layout.Dims]layout.Dims{}
 	for {
 		s, err := r.Next()

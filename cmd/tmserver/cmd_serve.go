@@ -83,7 +83,7 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return err
 	}
 	defer defs.Close()
-	pickup := &ingest.Pickup{Data: data, Convert: c.converter(data, defs), Workers: c.Workers, Logger: st.Log}
+	pickup := &ingest.Pickup{Data: data, Convert: c.converter(data, defs, st.Log), Workers: c.Workers, Logger: st.Log}
 	lo := ingest.DefaultLogOptions()
 	lo.MaxBytes, lo.MaxAge, lo.Logger, lo.Finished = c.MaxLogSize, c.MaxLogAge, st.Log, pickup.Nudge
 	log, err := ingest.OpenLog(raw, lo)
@@ -94,6 +94,7 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 
 	ho := ingest.DefaultHandlerOptions()
 	ho.MaxBody, ho.MaxPath, ho.Logger = c.MaxBody, c.MaxPath, st.Log
+	ho.Schema, ho.Definitions = data.Schema(), defs
 	servers := []*http.Server{newServer(c.Listen, ingest.NewHandler(log, ho), st.Log)}
 	if c.AdminListen != "" {
 		servers = append(servers, newServer(c.AdminListen, http.NotFoundHandler(), st.Log))
@@ -122,10 +123,16 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 }
 
 // converter returns what turns raw/<name> into published records.
-func (c *serveCmd) converter(data *layout.Data, defs *revisions.Cache) func(context.Context, string) error {
+func (c *serveCmd) converter(data *layout.Data, defs *revisions.Cache, log *slog.Logger) func(context.Context, string) error {
 	return func(ctx context.Context, name string) error {
-		_, err := ingest.ConvertLog(ctx, data, name, ingest.NewConverter(defs, c.converterOptions(data.Schema())))
-		return err
+		start := time.Now()
+		s, err := ingest.ConvertLog(ctx, data, name, ingest.NewConverter(defs, c.converterOptions(data.Schema())))
+		if err != nil {
+			return err
+		}
+		log.Info("converted", "log", name, "submissions", s.Submissions, "records", s.Records,
+			"invalid", s.Quarantined(), "bytes_lost", s.BytesLost, "segments", len(s.Published), "took", time.Since(start))
+		return nil
 	}
 }
 

@@ -6,6 +6,7 @@
 //	                          writes, has a match; VAR gets the first group
 //	term                      sends SIGTERM to the background commands
 //	unpack FILE.gz FILE       gunzips
+//	build PROGRAM             builds ./cmd/PROGRAM of the repository into the work folder
 //	[have:NAME]               a program, or "shared" for ../shared/data, is there;
 //	                          where CI=true it must be, so nothing is skipped
 //
@@ -57,6 +58,7 @@ func Run(t *testing.T, dir string) {
 			"waitfor": waitFor,
 			"term":    term,
 			"unpack":  unpack,
+			"build":   build,
 		},
 		Condition: func(cond string) (bool, error) {
 			what, ok := strings.CutPrefix(cond, "have:")
@@ -130,4 +132,15 @@ func unpack(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	_, err = io.Copy(out, zr)
 	ts.Check(errors.Join(err, out.Close()))
+}
+
+func build(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: build PROGRAM")
+	}
+	c := exec.Command("go", "build", "-o", ts.MkAbs(args[0]), "./cmd/"+args[0])
+	c.Dir = ts.Getenv("REPO")
+	if out, err := c.CombinedOutput(); err != nil {
+		ts.Fatalf("%v: %v\n%s", c, err, out)
+	}
 }

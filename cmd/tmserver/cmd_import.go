@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// importCmd converts raw logs that lie anywhere, the predecessor's too.
+type importCmd struct {
+	Files      []string `arg:"" name:"file" type:"existingfile" help:"Raw logs of version 1, 2 or 3; of version 0 with --raw-version 0."`
+	DataDir    string   `required:"" short:"d" placeholder:"DIR" help:"Data folder; made if missing."`
+	RawVersion int      `default:"-1" placeholder:"N" help:"Version of the files, 0 to 3. Default: from the name, else from the content; 0 is never guessed."`
+	MaxBody    int      `default:"0" placeholder:"BYTES" help:"Longest body that is not taken for damage. Default: 204800 for versions 0 to 2, which have no sums."`
+
+	revisionFlags `embed:""`
+}
+
+func (*importCmd) Help() string {
+	return `Converts and publishes each file as a whole, or not at all, and leaves it where it
+is. What a file becomes depends on its content, so importing it again, under
+whatever name, replaces its records and doubles none.
+
+Damage is passed over: reading goes on at the next plausible frame, and the bytes
+lost are reported. Submissions that cannot be converted go to invalid/.
+
+EXIT STATUS: 0 done; 1 failed (the files after are not imported); 2 usage, or a file
+that is no raw log; 3 done, but submissions were invalid or bytes were lost;
+130 interrupted.`
+}
+
+func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
+	if c.RawVersion < ingest.VersionAuto || c.RawVersion > ingest.LogVersion {
+		return cli.Usage("--raw-version %d: want 0 to %d", c.RawVersion, ingest.LogVersion)
+	}
+	if c.MaxBody < 0 || c.MaxBody > ingest.MaxBodyLimit {
+		return cli.Usage("--max-body %d: want 1 to %d", c.MaxBody, ingest.MaxBodyLimit)
+	}
+	data, err := layout.OpenData(c.DataDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, data.Close()) }()
+	if err := data.Recover(ctx); err != nil {
+		return err
+	}
+	defs, err := c.open(st, c.DataDir)
+	if err != nil {
+		return err
+	}
+	defer defs.Close()
+	conv := ingest.NewConverter(defs, c.converterOptions(data.Schema()))
+	var total ingest.Stats
+	for _, name := range c.Files {
+		s, err := c.file(ctx, st, data, conv, name)
+		if errors.Is(err, ingest.ErrVersion) {
+			return cli.WithHint(cli.Fail(cli.ExitUsage, err), "--raw-version states the version of files that do not")
+		}
+		if err != nil {
+			return err
+		}
+		report(st, name, s)
+		total.Add(s)
+	}
+	if bad := total.Quarantined(); bad > 0 || total.BytesLost > 0 {
+		return cli.Fail(cli.ExitRejected, fmt.Errorf("%d submissions were rejected, %d bytes lost", bad, total.BytesLost))
+	}
+	return nil
+}
+
+// file imports one file.
+func (c *importCmd) file(ctx context.Context, st *cli.State, data *layout.Data, conv *ingest.Converter, name string) (ingest.Stats, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return ingest.Stats{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return ingest.Stats{}, err
+	}
+	bar := progressBar(st, info.Size()*2, filepath.Base(name)) // read twice: to name it, then to convert it
+	defer bar.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.TeeReader(f, bar)); err != nil {
+		return ingest.Stats{}, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return ingest.Stats{}, err
+	}
+	version := c.RawVersion
+	if version == ingest.VersionAuto {
+		version = ingest.VersionOf(filepath.Base(name))
+	}
+	r := ingest.NewFrameReader(io.TeeReader(f, bar), version)
+	r.Source, r.MaxBody = filepath.Base(name), c.MaxBody
+	return ingest.ConvertFrames(ctx, data, fmt.Sprintf("import.%x", sum.Sum(nil)[:12]), r, conv)
+}
+
+// report says what became of a file.
+func report(st *cli.State, name string, s ingest.Stats) {
+	fmt.Fprintf(st.Stderr, "%s: %d submissions, %d records, %d invalid, %d bytes lost\n",
+		name, s.Submissions, s.Records, s.Quarantined(), s.BytesLost)
+	for _, class := range slices.Sorted(maps.Keys(s.Invalid)) {
+		fmt.Fprintf(st.Stderr, "  %s %d\n", class, s.Invalid[class])
+	}
+}
+
+// progressBar shows on a terminal how many of n bytes are done; elsewhere nothing.
+func progressBar(st *cli.State, n int64, what string) *progressbar.ProgressBar {
+	visible := false
+	if f, ok := st.Stderr.(*os.File); ok {
+		visible = term.IsTerminal(int(f.Fd()))
+	}
+	return progressbar.NewOptions64(n,
+		progressbar.OptionSetWriter(st.Stderr), progressbar.OptionSetVisibility(visible),
+		progressbar.OptionSetDescription(what), progressbar.OptionShowBytes(true),
+		progressbar.OptionThrottle(50*time.Millisecond), progressbar.OptionClearOnFinish())
+}

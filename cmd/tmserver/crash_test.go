@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aitgithub/telemetry-server/ingest/gen"
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// server is a tmserver in a process of its own.
+type server struct {
+	*exec.Cmd
+	url string
+}
+
+// startServer serves dir until the test kills it.
+func startServer(t *testing.T, dir string, flags ...string) *server {
+	t.Helper()
+	ready := filepath.Join(t.TempDir(), "ready")
+	s := &server{Cmd: exec.Command("tmserver", append([]string{"serve", "--data-dir", dir,
+		"--listen", "127.0.0.1:0", "--admin-listen", "", "--ready-file", ready, "--offline"}, flags...)...)}
+	s.Stderr = t.Output()
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if s.ProcessState == nil {
+			s.Process.Kill()
+			s.Wait()
+		}
+	})
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		text, _ := os.ReadFile(ready) // it may not be there yet
+		if url, ok := strings.CutPrefix(string(text), "listening "); ok {
+			s.url = strings.TrimSpace(url)
+			return s
+		}
+		if time.Now().After(end) {
+			t.Fatal("the server is not ready")
+		}
+	}
+}
+
+// submitUntilDeath posts different submissions from 64 clients until the server
+// is gone, and notes the IDs that were answered with 200.
+func submitUntilDeath(ctx context.Context, s *server, bodies [][]byte, round int, acked map[string]bool) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	for k := range 64 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				id := fmt.Sprintf("%08d-0000-4000-8000-%04d%08d", round, k, i)
+				req, err := http.NewRequestWithContext(ctx, "POST", s.url+"/submit/telemetry/"+id, bytes.NewReader(bodies[i%len(bodies)]))
+				if err != nil {
+					panic(err)
+				}
+				resp, err := client.Do(req)
+				if err != nil {
+					return
+				}
+				io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+				if resp.StatusCode == http.StatusOK {
+					mu.Lock()
+					acked[id] = true
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestKilledServerLosesNothing kills a server in the middle of its work again
+// and again. Whatever it answered with 200 is in the store exactly once.
+func TestKilledServerLosesNothing(t *testing.T) {
+	rounds := 5
+	if testing.Short() {
+		rounds = 2
+	}
+	dir := t.TempDir()
+	if err := gen.WriteCache(filepath.Join(dir, layout.RevisionCacheDir)); err != nil {
+		t.Fatal(err)
+	}
+	g := gen.New(1)
+	bodies := make([][]byte, 20)
+	for i := range bodies {
+		bodies[i] = gzipped(g.Ping(i).JSON)
+	}
+	acked := map[string]bool{}
+	for round := range rounds {
+		// Small logs, so that the kill hits rotation and conversion as well.
+		s := startServer(t, dir, "--max-log-size", "1000000", "--workers", "2")
+		timer := time.AfterFunc(200*time.Millisecond+rand.N(800*time.Millisecond), func() { s.Process.Kill() })
+		submitUntilDeath(t.Context(), s, bodies, round, acked)
+		timer.Stop()
+		s.Process.Kill()
+		s.Wait()
+	}
+	s := startServer(t, dir, "--workers", "2")
+	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Wait(); err != nil {
+		t.Errorf("the last server: %v", err)
+	}
+	stored := storedIDs(t, dir)
+	for id := range acked {
+		if stored[id] != 1 {
+			t.Errorf("%s was acknowledged and is stored %d times", id, stored[id])
+		}
+	}
+	for id, n := range stored {
+		if n != 1 {
+			t.Errorf("%s is stored %d times", id, n)
+		}
+	}
+	t.Logf("%d rounds: %d acknowledged, %d stored", rounds, len(acked), len(stored))
+	if len(acked) == 0 {
+		t.Error("nothing was acknowledged")
+	}
+	if left, _ := os.ReadDir(filepath.Join(dir, layout.RawDir)); len(left) > 0 {
+		t.Errorf("left in raw/: %v", left)
+	}
+}
+
+// storedIDs counts how often each ID is in the published records of dir.
+func storedIDs(t *testing.T, dir string) map[string]int {
+	t.Helper()
+	tree, err := layout.OpenTree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	segments, err := tree.Segments(t.Context(), layout.All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]int{}
+	for _, seg := range segments {
+		r, err := tree.Open(seg, 0, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for {
+			block, err := r.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for line := range bytes.Lines(block) {
+				id, _, _ := bytes.Cut(line, []byte{'\t'})
+				ids[string(id)]++
+			}
+		}
+		r.Close()
+	}
+	return ids
+}
