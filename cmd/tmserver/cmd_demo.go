@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"text/tabwriter"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -80,7 +81,7 @@ The data lies in %s. To go on:
 
   go run ./cmd/tmrun --data-dir %[1]s channel_distribution
   go run ./cmd/tmrun --data-dir %[1]s --where appUpdateChannel=nightly scripts/os_distribution.js
-  go run ./cmd/tmserver serve --data-dir %[1]s
+  go run ./cmd/tmserver serve --data-dir %[1]s --offline
 `, dir)
 	return nil
 }
@@ -201,7 +202,11 @@ func runShipped(ctx context.Context, dir, name string, out io.Writer) error {
 	if err := errors.Join(err, sink.Close()); err != nil {
 		return err
 	}
-	for line := range strings.Lines(result.String()) {
+	var table bytes.Buffer
+	tw := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	tw.Write(result.Bytes()) // a Buffer takes everything
+	tw.Flush()
+	for line := range strings.Lines(table.String()) {
 		line = strings.TrimSuffix(line, "\n")
 		if len(line) > maxColumns {
 			line = line[:maxColumns-1] + "…"

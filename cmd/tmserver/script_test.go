@@ -17,4 +17,4 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/*.txtar.
-func TestScripts(t *testing.T) { clitest.Run(t, "testdata") }
+func TestScripts(t *testing.T) { clitest.Run(t, "testdata", "tmrun") }

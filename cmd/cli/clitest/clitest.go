@@ -10,7 +10,8 @@
 //	[have:NAME]               a program, or "shared" for ../shared/data, is there;
 //	                          where CI=true it must be, so nothing is skipped
 //
-// $REPO is the repository's root and $SHARED is ../shared/data.
+// $REPO is the repository's root and $SHARED is ../shared/data. Programs of this
+// repository other than the one under test are built when asked for.
 package clitest
 
 import (
@@ -35,14 +36,20 @@ import (
 // machine, far less than the test runner's own limit.
 const waitLimit = 2 * time.Minute
 
-// Run runs every script of dir that matches. UPDATE_SCRIPTS=1 rewrites golden
-// output; review the diff.
-func Run(t *testing.T, dir string) {
+// Run runs every script of dir, with the other programs ("tmrun") on the PATH.
+// UPDATE_SCRIPTS=1 rewrites golden output; review the diff.
+func Run(t *testing.T, dir string, programs ...string) {
 	repo, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
 	shared := filepath.Join(filepath.Dir(repo), "shared", "data")
+	bin := t.TempDir()
+	for _, p := range programs {
+		if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, repo+"/cmd/"+p).CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v\n%s", p, err, out)
+		}
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
 		RequireExplicitExec: true,
@@ -51,6 +58,7 @@ func Run(t *testing.T, dir string) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("REPO", repo)
 			e.Setenv("SHARED", shared)
+			e.Setenv("PATH", e.Getenv("PATH")+string(os.PathListSeparator)+bin)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
