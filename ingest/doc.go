@@ -40,6 +40,11 @@
 //	POST /submit/telemetry/batch, /submit/telemetry/batch_dims
 //	  200, 202, 411, 5xx        as above; 200 when all of it is durable
 //	  400 Bad Request           a field is wrong, and which; nothing is stored
+//	POST /validate/telemetry/<id>[/…]
+//	  200 OK                    a JSON document: the record as it would be stored
+//	  400 Bad Request           a JSON document: the class and the reason for
+//	                            which it would be quarantined
+//	  202, 404, 411, 503        as above; nothing is stored
 //	GET /status, /telemetry_schema, /histograms/<repo…>/<revision>,
 //	    /histogram_buckets?revision=<URL>
 //	  200 OK                    a JSON document

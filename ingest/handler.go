@@ -35,6 +35,8 @@ type HandlerOptions struct {
 	// Definitions are handed out at /histograms/<repo…>/<revision> and
 	// /histogram_buckets?revision=URL; nil: 404.
 	Definitions DefinitionSource
+	// Converter makes a Converter for /validate; nil: 404.
+	Converter func() *Converter
 	// Status returns what /status answers, to be encoded as JSON; nil: 404.
 	Status func() any
 	Logger *slog.Logger
@@ -50,6 +52,8 @@ type handler struct {
 	log      *Log
 	o        HandlerOptions
 	inFlight atomic.Int64 // bytes of bodies being read or waiting for the disk
+
+	validators chan *Converter
 }
 
 // NewHandler returns the public HTTP surface, which appends to log. A handler
@@ -63,6 +67,10 @@ func NewHandler(log *Log, o HandlerOptions) http.Handler {
 	r.Post(submitPrefix+"*", h.submit)
 	for form := range batchFields {
 		r.Post(submitPrefix+form, h.batch(form))
+	}
+	if o.Converter != nil {
+		h.validators = newValidators(o.Converter)
+		r.Post(validatePrefix+"*", h.validate)
 	}
 	if o.Status != nil {
 		r.Get("/status", h.status)
@@ -81,13 +89,8 @@ func NewHandler(log *Log, o HandlerOptions) http.Handler {
 
 func (h *handler) submit(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
-	path, ok := submissionPath(r)
-	switch n := strings.Count(path, "/"); {
-	case len(path) > h.o.MaxPath:
-		answerPathLimit.send(w, len(path), h.o.MaxPath)
-		return
-	case !ok || n != 0 && n != 5:
-		answerNotFound.send(w)
+	path, ok := h.path(w, r, submitPrefix)
+	if !ok {
 		return
 	}
 	f, ok := h.readFrame(w, r, path, int(h.o.MaxBody), now)
@@ -113,17 +116,25 @@ func (h *handler) finish(w http.ResponseWriter, err error) {
 	}
 }
 
-// submissionPath returns what follows the prefix in the request's target, not
-// decoded: an encoded slash must not become a level. It reports whether there is
-// anything.
-func submissionPath(r *http.Request) (string, bool) {
+// path returns what follows the prefix in the request's target, not decoded: an
+// encoded slash must not become a level. If it reports false it has answered.
+func (h *handler) path(w http.ResponseWriter, r *http.Request, prefix string) (string, bool) {
 	target := r.RequestURI
 	if !strings.HasPrefix(target, "/") { // absolute form, as proxies send it
 		target = r.URL.EscapedPath()
 	}
 	target, _, _ = strings.Cut(target, "?")
-	path, ok := strings.CutPrefix(target, submitPrefix)
-	return path, ok && path != ""
+	path, ok := strings.CutPrefix(target, prefix)
+	slashes := strings.Count(path, "/")
+	switch {
+	case len(path) > h.o.MaxPath:
+		answerPathLimit.send(w, len(path), h.o.MaxPath)
+		return "", false
+	case !ok || path == "" || slashes != 0 && slashes != layout.NumDims-1:
+		answerNotFound.send(w)
+		return "", false
+	}
+	return path, true
 }
 
 // firstRoom is how much memory a request gets before more of its body has come,

@@ -95,6 +95,9 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	ho := ingest.DefaultHandlerOptions()
 	ho.MaxBody, ho.MaxPath, ho.Logger = c.MaxBody, c.MaxPath, st.Log
 	ho.Schema, ho.Definitions = data.Schema(), defs
+	ho.Converter = func() *ingest.Converter {
+		return ingest.NewConverter(defs, c.converterOptions(data.Schema()))
+	}
 	servers := []*http.Server{newServer(c.Listen, ingest.NewHandler(log, ho), st.Log)}
 	if c.AdminListen != "" {
 		servers = append(servers, newServer(c.AdminListen, http.NotFoundHandler(), st.Log))

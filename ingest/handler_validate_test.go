@@ -1,0 +1,48 @@
+package ingest
+
+import (
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+func TestHandlerValidate(t *testing.T) {
+	dir := t.TempDir()
+	o := DefaultHandlerOptions()
+	o.Schema = layout.DefaultSchema()
+	o.Converter = func() *Converter {
+		return NewConverter(oneRevision(`{"H": {"kind": "boolean", "description": "x"}}`), DefaultConverterOptions())
+	}
+	h := NewHandler(testLog(t, dir, nil), o)
+	ping := func(histogram, repo string) string {
+		return `{"ver": 1, "info": {"reason": "idle-daily", "appName": "Firefox", "revision": "https://hg.mozilla.org/` + repo +
+			`/rev/0123456789ab"}, "histograms": {"H": ` + histogram + `}}`
+	}
+	tests := []struct {
+		name, body string
+		code       int
+		want       string
+	}{
+		{"valid", ping(`{"values": {"0": 3, "1": 4}, "sum": 4}`, "mozilla-central"), 200,
+			`"partition":"idle_daily/Firefox/`},
+		{"record", ping(`{"values": {"0": 3, "1": 4}, "sum": 4}`, "mozilla-central"), 200, `"H":[3,4,0,4,`},
+		{"bad bucket", ping(`{"values": {"7": 3}, "sum": 4}`, "mozilla-central"), 400, `{"valid":false,"class":"bad_payload","message":`},
+		{"not JSON", `{`, 400, `"class":"conversion_error"`},
+		{"no definitions now", ping(`{}`, "down"), 503, "Try again later"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest("POST", "/validate/telemetry/2c2b8aa5-56b3-4e0c-a3e8-e5c1c0bcd4f9", strings.NewReader(tt.body)))
+			if w.Code != tt.code || !strings.Contains(w.Body.String(), tt.want) {
+				t.Errorf("%d %s, want %d %s", w.Code, w.Body, tt.code, tt.want)
+			}
+		})
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("something is stored: %v", left)
+	}
+}
