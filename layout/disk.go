@@ -16,6 +16,7 @@ const (
 	opAppend  op = "append"
 	opSync    op = "sync"
 	opRename  op = "rename"
+	opLink    op = "link"
 	opSyncDir op = "syncdir"
 	opRemove  op = "remove"
 )

@@ -23,7 +23,7 @@ var (
 // damaged place on was handed out.
 type CorruptError struct {
 	Path   string // as in Segment.Path
-	Offset int64  // byte in the file where the damaged part begins
+	Offset int64  // byte in the file where the damaged part begins; in the text of a packed old file
 	Err    error
 }
 

@@ -30,9 +30,9 @@ var decoder = func() *zstd.Decoder {
 // frames reads frames of a segment one by one.
 type frames struct {
 	r      io.ReaderAt
-	list   []seekable.FrameOffsetEntry
-	packed []byte // reused
-	plain  []byte // reused; handed out
+	list   []seekable.FrameOffsetEntry // DecompressedSize 0: unknown
+	packed []byte                      // reused
+	plain  []byte                      // reused; handed out
 }
 
 func (f *frames) block() ([]byte, error) {
@@ -55,7 +55,7 @@ func (f *frames) block() ([]byte, error) {
 	if err != nil {
 		return bad(err)
 	}
-	if f.plain = b; len(b) != int(e.DecompressedSize) {
+	if f.plain = b; e.DecompressedSize > 0 && len(b) != int(e.DecompressedSize) {
 		return bad(fmt.Errorf("frame has %d bytes, the seek table says %d", len(b), e.DecompressedSize))
 	}
 	if len(b) == 0 || b[len(b)-1] != '\n' {
@@ -77,21 +77,19 @@ type lines struct {
 	r    io.Reader
 	buf  []byte // handed out up to its last newline
 	rest int    // where the unfinished line begins in buf
-	read int64  // bytes got from r
-	eof  bool
+	read int64  // unpacked bytes got from r
+	err  error  // of r, after what is in buf
 }
 
 func (l *lines) block() ([]byte, error) {
 	l.buf = l.buf[:copy(l.buf, l.buf[l.rest:])]
 	l.rest = 0
-	for !l.eof {
+	for l.err == nil {
 		have := len(l.buf)
 		if cap(l.buf) < have+blockBytes {
 			l.buf = append(make([]byte, 0, 2*have+blockBytes), l.buf...)
 		}
-		if err := l.fill(blockBytes); err != nil {
-			return nil, &CorruptError{Offset: l.read, Err: err}
-		}
+		l.fill(blockBytes)
 		if i := bytes.LastIndexByte(l.buf, '\n'); i >= 0 {
 			l.rest = i + 1
 			return l.buf[:l.rest], nil
@@ -99,6 +97,9 @@ func (l *lines) block() ([]byte, error) {
 		if len(l.buf) > maxFrameBytes {
 			return nil, &CorruptError{Offset: l.read, Err: fmt.Errorf("no line ends within %d bytes", maxFrameBytes)}
 		}
+	}
+	if l.err != io.EOF {
+		return nil, &CorruptError{Offset: l.read, Err: l.err}
 	}
 	if len(l.buf) == 0 {
 		return nil, io.EOF
@@ -108,22 +109,15 @@ func (l *lines) block() ([]byte, error) {
 	return l.buf, nil
 }
 
-// fill reads n more bytes into buf, which has room for them, or up to the end
-// of the stream. (io.ReadFull would hide a stream that ends too early.)
-func (l *lines) fill(n int) error {
-	for end := len(l.buf) + n; len(l.buf) < end; {
-		n, err := l.r.Read(l.buf[len(l.buf):end])
+// fill reads n more bytes into buf, which has room for them, or up to the end of
+// the stream or its damage. (io.ReadFull would hide a stream that ends too early.)
+func (l *lines) fill(n int) {
+	for end := len(l.buf) + n; len(l.buf) < end && l.err == nil; {
+		var n int
+		n, l.err = l.r.Read(l.buf[len(l.buf):end])
 		l.buf = l.buf[:len(l.buf)+n]
 		l.read += int64(n)
-		if err == io.EOF {
-			l.eof = true
-			return nil
-		}
-		if err != nil {
-			return err
-		}
 	}
-	return nil
 }
 
 // unpack returns the text of a file of the predecessor. The container is told

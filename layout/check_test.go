@@ -1,0 +1,158 @@
+package layout
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// damaged publishes 30 records in three frames, damages the segment, and
+// returns its path.
+func damaged(t *testing.T, d *Data, how func(file []byte) []byte) string {
+	t.Helper()
+	w, err := d.NewWriter("log.1", WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 30 {
+		if err := w.Add(testDims, fmt.Appendf(nil, "id-%d", i), []byte(`{"a":1}`)); err != nil {
+			t.Fatal(err)
+		}
+		if i%10 == 9 {
+			for _, p := range w.parts {
+				if err := p.flush(&d.disk); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	pub, err := w.Commit(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(d.Dir(), pub[0].Path)
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, how(b), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return pub[0].Path
+}
+
+func TestCheckAndRepair(t *testing.T) {
+	flip := func(at func(b []byte) int) func([]byte) []byte {
+		return func(b []byte) []byte { b[at(b)] ^= 0x40; return b }
+	}
+	cut := func(n func(b []byte) int) func([]byte) []byte {
+		return func(b []byte) []byte { return b[:n(b)] }
+	}
+	frameAt := func(i int) func([]byte) int { // somewhere inside the frame's data
+		return func(b []byte) int {
+			ix, err := readIndex(strings.NewReader(string(b)), int64(len(b)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return int(ix.frames[i].CompressedOffset) + 20
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		how  func([]byte) []byte
+		left int
+	}{
+		{"nothing", func(b []byte) []byte { return b }, 30},
+		{"first frame", flip(frameAt(0)), 20},
+		{"second frame", flip(frameAt(1)), 20},
+		{"seek table", flip(func(b []byte) int { return len(b) - 12 }), 30},
+		{"footer cut off", cut(func(b []byte) int { return len(b) - 1 }), 30},
+		{"cut in the last frame", cut(frameAt(2)), 20},
+		{"cut in the first frame", cut(frameAt(0)), 0},
+		{"empty", cut(func([]byte) int { return 0 }), 0},
+		{"ID index", flip(func(b []byte) int { return frameAt(2)(b) + 100 }), 30},
+		{"foreign", func([]byte) []byte { return []byte("hello") }, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := openData(t)
+			name := damaged(t, d, tt.how)
+			whole := tt.name == "nothing"
+			for _, repair := range []bool{false, true} {
+				_, found, err := d.Check(t.Context(), repair)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if whole && len(found) > 0 || !whole && (len(found) != 1 || found[0].Path != name || !found[0].Damage()) {
+					t.Fatalf("found %v", found)
+				}
+			}
+			if got := readAll(t, d.Tree(), All()); len(got) != tt.left {
+				t.Errorf("%d records are left, want %d", len(got), tt.left)
+			}
+			if _, found, err := d.Check(t.Context(), true); err != nil || len(found) != 0 {
+				t.Errorf("after the repair: %v, %v", found, err)
+			}
+			if _, err := os.Stat(filepath.Join(d.Dir(), DamagedDir, name)); (err == nil) == whole {
+				t.Errorf("the damaged file: %v", err)
+			}
+		})
+	}
+}
+
+func TestCheckFindsStraysAndInterruptions(t *testing.T) {
+	d := openData(t)
+	publish(t, d, "log.1", 3, testDims)
+	for _, name := range []string{"published/note", "published/saved_session/x.zst", "invalid/y"} {
+		if err := os.WriteFile(filepath.Join(d.Dir(), name), nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.disk.hook = (&killer{left: 6}).hook
+	if err := convert(t, d); !errors.Is(err, errKilled) {
+		t.Fatal(err)
+	}
+	d.disk.hook = nil
+	for _, repair := range []bool{false, true} {
+		st, found, err := d.Check(t.Context(), repair)
+		if err != nil || len(found) != 4 || st.Records != 3 || st.Segments != 1 {
+			t.Errorf("Check = %+v, %v, %v", st, found, err)
+		}
+		for _, f := range found {
+			if f.Damage() {
+				t.Errorf("%v counts as damage", f)
+			}
+		}
+	}
+	if _, found, err := d.Check(t.Context(), false); err != nil || len(found) != 3 {
+		t.Errorf("after the repair: %v, %v", found, err)
+	}
+}
+
+// TestRepairOldFile: what can be read of a torn file of the predecessor becomes a
+// segment in its place.
+func TestRepairOldFile(t *testing.T) {
+	d := openData(t)
+	dir := filepath.Join(d.Dir(), PublishedDir, testDims.partitionDir())
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	packed, err := os.ReadFile(filepath.Join("testdata", "old.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "2013.20130910.log.3.gz"), packed[:len(packed)-2], 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, found, err := d.Check(t.Context(), true); err != nil || len(found) != 1 || !found[0].Damage() {
+		t.Errorf("Check = %v, %v", found, err)
+	}
+	if got := readAll(t, d.Tree(), All()); len(got) != 2 {
+		t.Errorf("read %q", got)
+	}
+	if segs, _ := d.Tree().Segments(t.Context(), All()); len(segs) != 1 || !segs[0].Seekable() || segs[0].Version != 0 {
+		t.Errorf("segments %+v", segs)
+	}
+}
