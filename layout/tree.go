@@ -38,6 +38,9 @@ func newTree(name string, s store, data bool) *Tree {
 	return &Tree{name: name, store: s, data: data, log: slog.New(slog.DiscardHandler)}
 }
 
+// IsData says whether the Tree is a data folder's.
+func (t *Tree) IsData() bool { return t.data }
+
 // SetLog makes the Tree report what it skips. Call it before anything else.
 func (t *Tree) SetLog(l *slog.Logger) { t.log = l }
 

@@ -12,12 +12,13 @@ import (
 type grammar struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Serve  serveCmd  `cmd:"" help:"Receive submissions, convert and publish them."`
-	Import importCmd `cmd:"" help:"Convert raw logs from elsewhere, the predecessor's too."`
-	Gen    genCmd    `cmd:"" help:"Make up realistic pings."`
-	Bench  benchCmd  `cmd:"" help:"Measure what a server and its disk can take."`
-	Demo   demoCmd   `cmd:"" help:"Show the whole flow on made-up pings."`
-
+	Serve   serveCmd   `cmd:"" help:"Receive submissions, convert and publish them."`
+	Compact compactCmd `cmd:"" help:"Merge segments, remove old ones."`
+	Check   checkCmd   `cmd:"" help:"Verify, and repair, what is stored."`
+	Import  importCmd  `cmd:"" help:"Convert raw logs from elsewhere, the predecessor's too."`
+	Gen     genCmd     `cmd:"" help:"Make up realistic pings."`
+	Bench   benchCmd   `cmd:"" help:"Measure what a server and its disk can take."`
+	Demo    demoCmd    `cmd:"" help:"Show the whole flow on made-up pings."`
 	Convert convertCmd `cmd:"" help:"Convert raw logs, or lines from stdin."`
 }
 
