@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -73,17 +72,19 @@ type Converter struct {
 	// name. The owner may read it between calls, and clear it.
 	Dropped DropCounts
 
-	defs  Definitions
-	o     ConverterOptions
-	body  unpacker
-	top   object
-	info  object
-	out   []byte
-	id    []byte
-	url   []byte // of the revision in hand
-	hist  histogramScratch
-	dims  interner
-	specs map[string]*revisions.Spec // by URL, of those used last
+	defs   Definitions
+	o      ConverterOptions
+	body   unpacker
+	top    object
+	info   object
+	inner  object  // the payload of a unified ping
+	fields []field // of an info that the ping did not have
+	out    []byte
+	id     []byte
+	url    []byte // of the revision in hand
+	hist   histogramScratch
+	dims   interner
+	specs  map[string]*revisions.Spec // by URL, of those used last
 }
 
 // NewConverter returns a Converter that asks defs.
@@ -142,15 +143,12 @@ func (c *Converter) ConvertJSON(ctx context.Context, text []byte, date string) (
 		}
 		return Record{}, badConversion("Missing payload version")
 	}
-	end, err := c.top.index(text, i)
-	if err == nil && jsonscan.Space(text, end) < len(text) {
-		err = jsonscan.Valid(text) // says where
-	}
-	if err != nil {
-		return Record{}, badJSON(err)
+	end, err := c.top.index(text, i, "histograms", "payload")
+	if err != nil || jsonscan.Space(text, end) < len(text) {
+		return Record{}, badJSON(jsonscan.Valid(text)) // the first thing that is wrong
 	}
 	c.top.supersede()
-	r, err := c.payload(ctx, text)
+	r, err := c.payload(ctx, text, i, end)
 	if _, ok := errors.AsType[*Reject](err); ok {
 		// The histograms have not been checked to their end. A text that is not
 		// JSON is that first of all.
@@ -268,7 +266,7 @@ func (c *Converter) dimensions(text []byte, info *object) (d layout.Dims, err er
 	for i, name := range layout.DimNames[:layout.Date] {
 		d[i] = layout.Unknown
 		if m := info.find(name); m != nil {
-			if d[i], err = c.dimensionOf(name, bytes.TrimRight(text[m.start:m.end], " \t")); err != nil {
+			if d[i], err = c.dimensionOf(name, text[m.start:m.end]); err != nil {
 				return d, err
 			}
 		}

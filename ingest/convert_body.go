@@ -68,7 +68,7 @@ func (u *unpacker) unpack(body []byte, limit int) ([]byte, error) {
 // whitespace between tokens if it has line ends, which a record must not have.
 func (u *unpacker) tidy(text []byte) []byte {
 	if !utf8.Valid(text) {
-		text = bytes.ToValidUTF8(text, []byte("\uFFFD"))
+		text = bytes.Map(func(r rune) rune { return r }, text) // one U+FFFD for every bad byte
 	}
 	if bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') < 0 {
 		return text

@@ -260,7 +260,7 @@ func TestConvertRejects(t *testing.T) {
 		{`{"ver":1,"a":NaN}`, conv, "JSONDecodeError: unexpected 'N', want a value at byte 13"},
 		{`{"ver":1,"a":-Infinity}`, conv, "JSONDecodeError: unexpected 'I', want a digit at byte 14"},
 		{"{\"ver\":1,\"a\":\"\x01\"}", ClassControlChar, "JSONDecodeError: invalid control character at byte 14"},
-		{`{"ver":` + strings.Repeat("[", 1000), conv, "JSONDecodeError: nested deeper than 512 at byte 519"},
+		{`{"ver":` + strings.Repeat("[", 1000), conv, "JSONDecodeError: nested deeper than 512 at byte 518"},
 		{ping(`"FLAG":{"values":{"7":1}},"GC":{"values":{}`), conv, "JSONDecodeError: unexpected end of JSON at byte 246"},
 		{ping(`"FLAG":{"values":{"7":1}},"GC":{"values":{]}`), conv, `JSONDecodeError: unexpected ']', want a string at byte 65`},
 		{ping(`"NO":{"values":{]}`), conv, `JSONDecodeError: unexpected ']', want a string at byte 39`},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/jsonscan"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
@@ -13,6 +14,7 @@ import (
 type member struct {
 	key        []byte // as written, between the quotes
 	start, end int    // of the value
+	unchecked  bool   // the value was only skipped
 }
 
 // object is an index of one object's members, in document order, in memory that
@@ -22,23 +24,40 @@ type object struct {
 	superseded []bool // by supersede: member i has a later namesake; nil if none has
 }
 
-// unchecked is the member whose value index skips without checking it, because
-// whoever rewrites it does that.
-const unchecked = "histograms"
-
 // index reads the members of the object at text[i] and returns the offset behind
-// it. All values are checked, except those of `unchecked`. The error is a
-// *jsonscan.SyntaxError.
-func (o *object) index(text []byte, i int) (end int, err error) {
+// it. All values are checked, except those with the names in lazy, which whoever
+// takes them apart checks, or verify. The error is a *jsonscan.SyntaxError.
+func (o *object) index(text []byte, i int, lazy ...string) (end int, err error) {
 	o.members, o.superseded = o.members[:0], nil
 	it := jsonscan.Members(text, i)
 	for it.Next() {
-		if string(it.Key) == unchecked {
-			it.SetEnd(jsonscan.SkipTrusted(text, it.Start))
+		skipped := false
+		for _, name := range lazy {
+			if skipped = string(it.Key) == name; skipped {
+				it.SetEnd(jsonscan.SkipTrusted(text, it.Start))
+				break
+			}
 		}
-		o.members = append(o.members, member{it.Key, it.Start, it.End()})
+		o.members = append(o.members, member{it.Key, it.Start, it.End(), skipped})
 	}
 	return it.After(), it.Err()
+}
+
+// verify checks what index only skipped, but for the member that the caller has
+// checked (or nil). The error is a *Reject.
+func (o *object) verify(text []byte, checked *member) error {
+	for i := range o.members {
+		m := &o.members[i]
+		if !m.unchecked || m == checked {
+			continue
+		}
+		if end, err := jsonscan.Skip(text, m.start); err != nil {
+			return badJSON(err)
+		} else if end != m.end {
+			return badJSON(jsonscan.Valid(text)) // skipping went astray, so this is not nil
+		}
+	}
+	return nil
 }
 
 // supersede finds members with the same name, of which only the last counts.
@@ -90,19 +109,22 @@ const (
 	verUnconverted      = 1
 	verConverted        = 2
 	verFirefoxOS        = 3 // Firefox OS 1.3
-	verUnifiedConverted = 5 // saved-session pings that were unified
+	verUnifiedConverted = 5 // was a unified saved-session ping
 )
 
-// payload converts the ping whose top level is indexed.
-func (c *Converter) payload(ctx context.Context, text []byte) (Record, error) {
+// payload converts the ping whose top level, text[begin:end], is indexed.
+func (c *Converter) payload(ctx context.Context, text []byte, begin, end int) (Record, error) {
 	if ver := c.top.find("ver"); ver != nil {
-		return c.classic(ctx, text, text[ver.start:ver.end])
+		return c.classic(ctx, text, begin, end, text[ver.start:ver.end])
+	}
+	if v := c.top.find("version"); v != nil {
+		return c.unified(ctx, text, begin, end, text[v.start:v.end])
 	}
 	return Record{}, badConversion("Missing payload version")
 }
 
 // classic converts a ping from before telemetry and health report were unified.
-func (c *Converter) classic(ctx context.Context, text, ver []byte) (Record, error) {
+func (c *Converter) classic(ctx context.Context, text []byte, begin, end int, ver []byte) (Record, error) {
 	switch version(ver) {
 	case verUnconverted:
 		info, spec, err := c.revision(ctx, text, &c.top)
@@ -114,39 +136,97 @@ func (c *Converter) classic(ctx context.Context, text, ver []byte) (Record, erro
 			return Record{}, err
 		}
 		c.out = append(c.out[:0], '{')
-		for i, m := range c.top.members {
-			if !c.top.counts(i) {
-				continue
-			}
-			c.key(m.key)
-			switch {
-			case spec != nil && jsonscan.Is(m.key, "histograms"):
-				if err := c.histograms(text, m, spec); err != nil {
-					return Record{}, err
-				}
-			case jsonscan.Is(m.key, "ver"):
-				c.out = strconv.AppendInt(c.out, verConverted, 10)
-			default:
-				c.out = append(c.out, text[m.start:m.end]...)
-			}
+		if err := c.rewrite(text, &c.top, spec); err != nil {
+			return Record{}, err
 		}
 		c.out = append(c.out, '}')
 		return Record{JSON: c.out, Dims: d}, nil
+	case verFirefoxOS:
+		return c.firefoxOS(text)
 	case verConverted, verUnifiedConverted:
-		info, err := c.infoOf(text, &c.top)
-		if err != nil {
-			return Record{}, err
-		}
-		d, err := c.dimensions(text, info)
-		if err != nil {
-			return Record{}, err
-		}
-		if err := jsonscan.Valid(text); err != nil { // the histograms are unchecked
-			return Record{}, badJSON(err)
-		}
-		return Record{JSON: text, Dims: d}, nil
+		return c.pass(text, begin, end)
 	}
 	return Record{}, badConversion("Unknown payload version: " + python(ver))
+}
+
+// rewrite writes the members of a ping with its histograms converted by spec (as
+// they are without one) and ver raised.
+func (c *Converter) rewrite(text []byte, ping *object, spec *revisions.Spec) error {
+	var rewritten *member
+	for i := range ping.members {
+		m := &ping.members[i]
+		if !ping.counts(i) {
+			continue
+		}
+		c.key(m.key)
+		switch {
+		case spec != nil && jsonscan.Is(m.key, "histograms"):
+			if err := c.histograms(text, *m, spec); err != nil {
+				return err
+			}
+			rewritten = m
+		case ping == &c.top && jsonscan.Is(m.key, "ver"):
+			c.out = strconv.AppendInt(c.out, verConverted, 10)
+		default:
+			c.out = append(c.out, text[m.start:m.end]...)
+		}
+	}
+	return ping.verify(text, rewritten)
+}
+
+// pass returns a ping that is converted already.
+func (c *Converter) pass(text []byte, begin, end int) (Record, error) {
+	info, err := c.infoOf(text, &c.top)
+	if err != nil {
+		return Record{}, err
+	}
+	d, err := c.dimensions(text, info)
+	if err == nil {
+		err = c.top.verify(text, nil)
+	}
+	if err != nil {
+		return Record{}, err
+	}
+	if c.top.superseded == nil {
+		return Record{JSON: text[begin:end], Dims: d}, nil
+	}
+	c.out = append(c.out[:0], text[begin:end]...)
+	c.out = keepLast(c.out, 0)
+	return Record{JSON: c.out, Dims: d}, nil
+}
+
+// firefoxOS converts a ping of Firefox OS 1.3, which has its info at the top.
+func (c *Converter) firefoxOS(text []byte) (Record, error) {
+	if err := c.top.verify(text, nil); err != nil {
+		return Record{}, err
+	}
+	c.out = append(c.out[:0], '{')
+	for i, m := range c.top.members {
+		if !c.top.counts(i) || jsonscan.Is(m.key, "info") || jsonscan.Is(m.key, "pingID") {
+			continue
+		}
+		c.key(m.key)
+		if jsonscan.Is(m.key, "ver") {
+			c.out = strconv.AppendInt(c.out, verConverted, 10)
+		} else {
+			c.out = append(c.out, text[m.start:m.end]...)
+		}
+	}
+	c.fields = append(c.fields[:0], field{"reason", []byte(`"ftu"`)}, field{"appName", []byte(`"FirefoxOS"`)})
+	for _, f := range [...]struct{ name, from string }{
+		{"appUpdateChannel", "deviceinfo.update_channel"},
+		{"appBuildID", "deviceinfo.platform_build_id"},
+		{"appVersion", "deviceinfo.platform_version"},
+	} {
+		value := []byte(`"` + layout.Unknown + `"`)
+		if m := c.top.find(f.from); m != nil {
+			value = text[m.start:m.end]
+		}
+		c.fields = append(c.fields, field{f.name, value})
+	}
+	c.writeInfo()
+	c.out = append(c.out, '}')
+	return c.withFields()
 }
 
 // infoOf indexes the info of a ping.
