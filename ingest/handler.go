@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/aitgithub/telemetry-server/layout"
 )
@@ -39,7 +40,12 @@ type HandlerOptions struct {
 	Converter func() *Converter
 	// Status returns what /status answers, to be encoded as JSON; nil: 404.
 	Status func() any
-	Logger *slog.Logger
+	// Metrics counts requests; nil: nobody does.
+	Metrics *Metrics
+	// RequestLog gets a line for every RequestLogEvery-th request; nil: none.
+	RequestLog      *slog.Logger
+	RequestLogEvery uint64
+	Logger          *slog.Logger
 }
 
 // DefaultHandlerOptions returns the options described at HandlerOptions.
@@ -84,7 +90,11 @@ func NewHandler(log *Log, o HandlerOptions) http.Handler {
 	}
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) { answerNotFound.send(w) })
 	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) { answerMethod.send(w) })
-	return r
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(prometheus.NewRegistry())
+		h.o.Metrics = o.Metrics
+	}
+	return &observer{next: r, metrics: o.Metrics, log: o.RequestLog, every: max(o.RequestLogEvery, 1)}
 }
 
 func (h *handler) submit(w http.ResponseWriter, r *http.Request) {
@@ -97,8 +107,12 @@ func (h *handler) submit(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	n := len(f.body())
 	err := h.log.append(f)
 	h.release(f)
+	if err == nil {
+		h.o.Metrics.bytes.Add(float64(n))
+	}
 	h.finish(w, err)
 }
 

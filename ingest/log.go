@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // FinishedSuffix ends the name of a raw log that nobody appends to any more.
@@ -43,7 +45,9 @@ type LogOptions struct {
 	// Finished is called, perhaps from several goroutines, after a raw log has
 	// been closed for good. It must not block. May be nil.
 	Finished func()
-	Logger   *slog.Logger
+	// Metrics measures the commits; nil: nobody does.
+	Metrics *Metrics
+	Logger  *slog.Logger
 }
 
 // DefaultLogOptions returns the options described at LogOptions.
@@ -103,6 +107,9 @@ func openLog(d disk, o LogOptions) (*Log, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(prometheus.NewRegistry())
 	}
 	o.Host = strings.Map(func(r rune) rune {
 		if r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {

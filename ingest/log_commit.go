@@ -27,7 +27,13 @@ func (l *Log) run() {
 		}
 		l.mu.Unlock()
 		if n > 0 {
+			start := time.Now()
 			b.err = l.commit(b, age)
+			l.o.Metrics.sync.Observe(time.Since(start).Seconds())
+			l.o.Metrics.batch.Observe(float64(n))
+			if b.err != nil {
+				l.o.Metrics.failed.Inc()
+			}
 			close(b.done)
 		}
 		if l.file != nil && l.file.off >= l.o.MaxBytes {

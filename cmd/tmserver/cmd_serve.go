@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest"
@@ -29,6 +30,16 @@ type serveCmd struct {
 	MaxLogAge   time.Duration `default:"5m" help:"Time after its first submission when a raw log is finished and converted."`
 	Workers     int           `default:"1" help:"Raw logs converted at the same time."`
 	DrainTime   time.Duration `default:"30s" help:"How long requests in hand may take after SIGTERM."`
+
+	AdminToken      string `env:"TMSERVER_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bearer token for the admin address; needed unless it is a loopback address. Better given in the environment."`
+	TLSCert         string `type:"existingfile" placeholder:"FILE" help:"Certificate chain (PEM); with --tls-key, both addresses speak TLS."`
+	TLSKey          string `type:"existingfile" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
+	H2C             bool   `name:"h2c" help:"Also speak HTTP/2 without TLS, as some load balancers do."`
+	MaxConnections  int    `default:"10000" help:"Connections at the same time; more wait to be accepted."`
+	MaxInFlight     int64  `default:"268435456" placeholder:"BYTES" help:"Memory for bodies being received; requests beyond it are answered 503."`
+	Reserve         int64  `default:"268435456" placeholder:"BYTES" help:"Free space below which submissions are answered 507."`
+	RequestLog      string `placeholder:"FILE" help:"Append JSON lines about requests to FILE."`
+	RequestLogEvery uint64 `default:"1" placeholder:"N" help:"Log every Nth request only."`
 
 	revisionFlags `embed:""`
 }
@@ -56,6 +67,19 @@ func (c *serveCmd) validate() error {
 		return cli.Usage("--max-log-age %v: want more than 0", c.MaxLogAge)
 	case c.Workers < 1:
 		return cli.Usage("--workers %d: want at least 1", c.Workers)
+	case c.MaxConnections < 1:
+		return cli.Usage("--max-connections %d: want at least 1", c.MaxConnections)
+	case c.MaxInFlight < c.MaxBody:
+		return cli.Usage("--max-in-flight %d: want at least --max-body", c.MaxInFlight)
+	case c.Reserve < 0:
+		return cli.Usage("--reserve %d: want at least 0", c.Reserve)
+	case c.RequestLogEvery < 1:
+		return cli.Usage("--request-log-every %d: want at least 1", c.RequestLogEvery)
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return cli.Usage("--tls-cert and --tls-key belong together")
+	case c.AdminListen != "" && c.AdminToken == "" && !isLoopback(c.AdminListen):
+		return cli.WithHint(cli.Usage("--admin-listen %s: others could reach it, and there is no token", c.AdminListen),
+			"set TMSERVER_ADMIN_TOKEN, or listen on 127.0.0.1")
 	}
 	return nil
 }
@@ -83,9 +107,15 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return err
 	}
 	defer defs.Close()
-	pickup := &ingest.Pickup{Data: data, Convert: c.converter(data, defs, st.Log), Workers: c.Workers, Logger: st.Log}
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	metrics := ingest.NewMetrics(reg)
+	ingest.RegisterBacklog(reg, data)
+
+	pickup := &ingest.Pickup{Data: data, Convert: c.converter(data, defs, metrics, st.Log), Workers: c.Workers, Logger: st.Log}
 	lo := ingest.DefaultLogOptions()
-	lo.MaxBytes, lo.MaxAge, lo.Logger, lo.Finished = c.MaxLogSize, c.MaxLogAge, st.Log, pickup.Nudge
+	lo.MaxBytes, lo.MaxAge, lo.Reserve = c.MaxLogSize, c.MaxLogAge, c.Reserve
+	lo.Logger, lo.Finished, lo.Metrics = st.Log, pickup.Nudge, metrics
 	log, err := ingest.OpenLog(raw, lo)
 	if err != nil {
 		return err
@@ -93,16 +123,25 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	defer log.Close()
 
 	ho := ingest.DefaultHandlerOptions()
-	ho.MaxBody, ho.MaxPath, ho.Logger = c.MaxBody, c.MaxPath, st.Log
+	ho.MaxBody, ho.MaxPath, ho.MaxInFlight = c.MaxBody, c.MaxPath, c.MaxInFlight
 	ho.Schema, ho.Definitions = data.Schema(), defs
 	ho.Converter = func() *ingest.Converter {
 		return ingest.NewConverter(defs, c.converterOptions(data.Schema()))
 	}
-	servers := []*http.Server{newServer(c.Listen, ingest.NewHandler(log, ho), st.Log)}
-	if c.AdminListen != "" {
-		servers = append(servers, newServer(c.AdminListen, http.NotFoundHandler(), st.Log))
+	ho.Status, ho.Metrics, ho.Logger = statusOf(data, st.Now), metrics, st.Log
+	if c.RequestLog != "" {
+		f, err := os.OpenFile(c.RequestLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		ho.RequestLog, ho.RequestLogEvery = slog.New(slog.NewJSONHandler(f, nil)), c.RequestLogEvery
 	}
-	listeners, err := listen(servers)
+	servers := []*http.Server{c.newServer(c.Listen, ingest.NewHandler(log, ho), st.Log)}
+	if c.AdminListen != "" {
+		servers = append(servers, c.newServer(c.AdminListen, newAdmin(reg, c.AdminToken), st.Log))
+	}
+	listeners, err := c.listenAll(servers)
 	if err != nil {
 		return err
 	}
@@ -126,101 +165,39 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 }
 
 // converter returns what turns raw/<name> into published records.
-func (c *serveCmd) converter(data *layout.Data, defs *revisions.Cache, log *slog.Logger) func(context.Context, string) error {
+func (c *serveCmd) converter(data *layout.Data, defs *revisions.Cache, metrics *ingest.Metrics, log *slog.Logger) func(context.Context, string) error {
 	return func(ctx context.Context, name string) error {
 		start := time.Now()
 		s, err := ingest.ConvertLog(ctx, data, name, ingest.NewConverter(defs, c.converterOptions(data.Schema())))
 		if err != nil {
 			return err
 		}
+		metrics.Converted(s)
 		log.Info("converted", "log", name, "submissions", s.Submissions, "records", s.Records,
 			"invalid", s.Quarantined(), "bytes_lost", s.BytesLost, "segments", len(s.Published), "took", time.Since(start))
 		return nil
 	}
 }
 
-// announce tells people and scripts where the server listens.
-func (c *serveCmd) announce(st *cli.State, listeners []net.Listener) error {
-	text := ""
-	for i, l := range listeners {
-		text += fmt.Sprintf("%s http://%s\n", []string{"listening", "admin"}[i], l.Addr())
-	}
-	if _, err := fmt.Fprint(st.Stdout, text); err != nil {
-		return err
-	}
-	if c.ReadyFile == "" {
-		return nil
-	}
-	temp := c.ReadyFile + ".tmp" // a script that sees the file sees all of it
-	if err := os.WriteFile(temp, []byte(text), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(temp, c.ReadyFile)
+// serverStatus is what /status answers.
+type serverStatus struct {
+	Status  string         `json:"status"`
+	Version string         `json:"version"`
+	Uptime  float64        `json:"uptime_seconds"`
+	Backlog ingest.Backlog `json:"backlog"`
+	Free    int64          `json:"free_bytes"`
 }
 
-// Timeouts of a connection, for clients that are slow on purpose or have gone.
-const (
-	headTimeout = 10 * time.Second
-	bodyTimeout = time.Minute // for a whole request, its head included
-	idleTimeout = 2 * time.Minute
-	// maxHeadBytes has room for the longest path and the usual header fields.
-	maxHeadBytes = 32 << 10
-)
-
-func newServer(addr string, h http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Addr: addr, Handler: h,
-		ReadHeaderTimeout: headTimeout, ReadTimeout: bodyTimeout,
-		WriteTimeout: bodyTimeout + 30*time.Second, // counted from the end of the head
-		IdleTimeout:  idleTimeout, MaxHeaderBytes: maxHeadBytes,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-}
-
-func listen(servers []*http.Server) ([]net.Listener, error) {
-	var ls []net.Listener
-	for _, s := range servers {
-		l, err := net.Listen("tcp", s.Addr)
-		if err != nil {
-			return nil, errors.Join(err, closeAll(ls))
+// statusOf returns what finds out the status of a server that starts now.
+func statusOf(data *layout.Data, now func() time.Time) func() any {
+	start := now()
+	return func() any {
+		s := serverStatus{Status: "OK", Version: cli.Version(), Uptime: now().Sub(start).Seconds()}
+		var err, err2 error
+		s.Backlog, err = ingest.ReadBacklog(data.Root(), now())
+		if s.Free, err2 = ingest.FreeSpace(data.Root()); errors.Join(err, err2) != nil {
+			s.Status = "data folder cannot be read"
 		}
-		ls = append(ls, l)
+		return s
 	}
-	return ls, nil
-}
-
-func closeAll(ls []net.Listener) error {
-	var errs []error
-	for _, l := range ls {
-		errs = append(errs, l.Close())
-	}
-	return errors.Join(errs...)
-}
-
-// serveHTTP serves until ctx ends or a server fails, then stops accepting and
-// returns when all requests in hand are answered or drain has passed.
-func serveHTTP(ctx context.Context, servers []*http.Server, listeners []net.Listener, drain time.Duration) error {
-	failed := make(chan error, len(servers))
-	var wg sync.WaitGroup
-	for i, s := range servers {
-		wg.Go(func() {
-			if err := s.Serve(listeners[i]); !errors.Is(err, http.ErrServerClosed) {
-				failed <- fmt.Errorf("serve %s: %w", s.Addr, err)
-			}
-		})
-	}
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-	}
-	soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
-	defer cancel()
-	for _, s := range servers {
-		if s.Shutdown(soon) != nil { // who has not sent all by now is cut off, unanswered
-			s.Close()
-		}
-	}
-	wg.Wait()
-	return err
 }

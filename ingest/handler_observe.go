@@ -1,0 +1,57 @@
+package ingest
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// observer counts each answered request, and logs every n-th.
+type observer struct {
+	next    http.Handler
+	metrics *Metrics
+	log     *slog.Logger // nil: none
+	every   uint64
+	seen    atomic.Uint64
+}
+
+// answerWriter notes what is answered. It is pooled.
+type answerWriter struct {
+	http.ResponseWriter
+	code int
+}
+
+var answerWriters = sync.Pool{New: func() any { return new(answerWriter) }}
+
+func (w *answerWriter) WriteHeader(code int) {
+	if w.code == 0 {
+		w.code = code
+	}
+	w.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap lets http.ResponseController find the real writer.
+func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	aw := answerWriters.Get().(*answerWriter)
+	*aw = answerWriter{ResponseWriter: w}
+	o.next.ServeHTTP(aw, r)
+	code := aw.code
+	*aw = answerWriter{}
+	answerWriters.Put(aw)
+	if code == 0 {
+		code = http.StatusOK
+	}
+	took := time.Since(start)
+	o.metrics.request(code, took)
+	if o.log != nil && o.seen.Add(1)%o.every == 0 {
+		o.log.LogAttrs(context.WithoutCancel(r.Context()), slog.LevelInfo, "request",
+			slog.String("method", r.Method), slog.String("url", r.RequestURI), slog.Int("code", code),
+			slog.Int64("size", r.ContentLength), slog.Float64("duration_ms", float64(took.Microseconds())/1000))
+	}
+}

@@ -1,0 +1,142 @@
+package ingest
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// Metrics counts what happens to submissions on their way. Label values are
+// bounded: status codes, classes, and at most maxChannels channels. It is safe
+// for concurrent use.
+type Metrics struct {
+	requests *prometheus.CounterVec // by code
+	byCode   [600]prometheus.Counter
+	bytes    prometheus.Counter
+	latency  prometheus.Histogram
+	sync     prometheus.Histogram
+	batch    prometheus.Histogram
+	records  *prometheus.CounterVec // by channel
+	invalid  *prometheus.CounterVec // by class and channel
+	lost     prometheus.Counter
+	failed   prometheus.Counter
+
+	channels boundedSet
+}
+
+const namespace = "telemetry"
+
+// latencyBuckets reach from a fast disk's sync to a client that waits for long.
+var latencyBuckets = prometheus.ExponentialBuckets(0.0002, 2, 16) // 0.2 ms to 6.5 s
+
+// NewMetrics returns metrics that are registered with reg.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help})
+	}
+	vec := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+	}
+	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets})
+	}
+	m := &Metrics{
+		requests: vec("requests_total", "Requests to the public listener.", "code"),
+		bytes:    counter("received_bytes_total", "Bytes of the bodies that were made durable."),
+		latency:  histogram("request_duration_seconds", "Time from a request's head to its answer.", latencyBuckets),
+		sync:     histogram("raw_log_commit_seconds", "Time to write and sync a batch of submissions.", latencyBuckets),
+		batch:    histogram("raw_log_batch_submissions", "Submissions made durable by one sync.", prometheus.ExponentialBuckets(1, 2, 12)),
+		records:  vec("records_total", "Records published.", "channel"),
+		invalid:  vec("invalid_total", "Submissions quarantined.", "class", "channel"),
+		lost:     counter("raw_log_lost_bytes_total", "Bytes of raw logs passed over as damage."),
+		failed:   counter("raw_log_failures_total", "Batches that could not be made durable."),
+		channels: boundedSet{max: maxChannels},
+	}
+	reg.MustRegister(m.requests, m.bytes, m.latency, m.sync, m.batch, m.records, m.invalid, m.lost, m.failed)
+	for _, code := range []int{200, 202, 400, 404, 405, 411, 500, 503, 507} {
+		m.byCode[code] = m.requests.WithLabelValues(strconv.Itoa(code))
+	}
+	return m
+}
+
+// request counts an answered request.
+func (m *Metrics) request(code int, took time.Duration) {
+	if c := m.byCode[min(max(code, 0), len(m.byCode)-1)]; c != nil {
+		c.Inc()
+	} else {
+		m.requests.WithLabelValues(strconv.Itoa(code)).Inc()
+	}
+	m.latency.Observe(took.Seconds())
+}
+
+// Converted counts what became of a raw log.
+func (m *Metrics) Converted(s Stats) {
+	for _, p := range s.Published {
+		channel := m.channels.keep(p.Dims[layout.Channel])
+		if !p.Invalid {
+			m.records.WithLabelValues(channel).Add(float64(p.Records))
+			continue
+		}
+		class := strings.SplitN(p.Path, "/", 3)[1] // invalid/<class>/…
+		m.invalid.WithLabelValues(class, channel).Add(float64(p.Records))
+	}
+	m.lost.Add(float64(s.BytesLost))
+}
+
+// Backlog is what waits in raw/ to be converted.
+type Backlog struct {
+	Logs   int     `json:"logs"`
+	Bytes  int64   `json:"bytes"`
+	Oldest float64 `json:"oldest_seconds"` // age of the oldest waiting log; 0 if none
+}
+
+// ReadBacklog looks into raw/ of the data folder root. The log that a live
+// server writes does not count.
+func ReadBacklog(root *os.Root, now time.Time) (Backlog, error) {
+	names, err := WaitingLogs(root)
+	var b Backlog
+	for _, name := range names {
+		info, err := root.Stat(layout.RawDir + "/" + name)
+		if err != nil {
+			continue // removed as we came
+		}
+		b.Logs++
+		b.Bytes += info.Size()
+		if ms, err := strconv.ParseInt(stamp(name), 10, 64); err == nil {
+			b.Oldest = max(b.Oldest, now.Sub(time.UnixMilli(ms)).Seconds())
+		}
+	}
+	return b, err
+}
+
+// RegisterBacklog adds gauges of the data folder's backlog and free space, which
+// are looked up when they are asked for.
+func RegisterBacklog(reg prometheus.Registerer, data *layout.Data) {
+	gauge := func(name, help string, read func() float64) {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, read))
+	}
+	backlog := func(of func(Backlog) float64) func() float64 {
+		return func() float64 {
+			b, _ := ReadBacklog(data.Root(), time.Now()) // zero if raw/ cannot be read
+			return of(b)
+		}
+	}
+	gauge("raw_log_backlog_logs", "Raw logs that wait for conversion.", backlog(func(b Backlog) float64 { return float64(b.Logs) }))
+	gauge("raw_log_backlog_bytes", "Bytes of raw logs that wait for conversion.", backlog(func(b Backlog) float64 { return float64(b.Bytes) }))
+	gauge("raw_log_backlog_seconds", "Age of the oldest raw log that waits for conversion.", backlog(func(b Backlog) float64 { return b.Oldest }))
+	gauge("free_bytes", "Free space on the data folder's disk.", func() float64 {
+		n, _ := FreeSpace(data.Root())
+		return float64(n)
+	})
+}
+
+// FreeSpace returns how many bytes may still be written to root's disk.
+func FreeSpace(root *os.Root) (int64, error) { return rootDisk{root}.free() }
+
+// maxChannels bounds the channels that are told apart; schemas name four.
+const maxChannels = 50
