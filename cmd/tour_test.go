@@ -30,7 +30,7 @@ func TestReadmeTour(t *testing.T) {
 		}
 	}
 	readme := readREADME(t)
-	script := "set -euo pipefail\n"
+	script := "set -eu\n"
 	for _, m := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readme, -1) {
 		script += m[1]
 	}

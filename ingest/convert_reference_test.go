@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -252,7 +253,7 @@ func (r *reference) histograms(ping dict) error {
 		return refuse(ClassRevisionRepo)
 	}
 	if err == nil {
-		_, err = r.defs.Spec(nil, ref)
+		_, err = r.defs.Spec(context.Background(), ref)
 	}
 	if errors.Is(err, revisions.ErrUnavailable) {
 		return err

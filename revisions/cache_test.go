@@ -117,7 +117,9 @@ func TestCacheFailures(t *testing.T) {
 		}, ErrUnavailable, 3},
 		{"cut short", func(w http.ResponseWriter, r *http.Request) { w.Write([]byte(someDefinitions[:9])) }, ErrUnavailable, 3},
 		{"a page", func(w http.ResponseWriter, r *http.Request) { w.Write([]byte("<html>")) }, ErrUnavailable, 3},
-		{"elsewhere", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://127.0.0.2:1/", 302) }, ErrUnavailable, 3},
+		{"elsewhere", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://127.0.0.2:1/", http.StatusFound)
+		}, ErrUnavailable, 3},
 		{"bad definitions", func(w http.ResponseWriter, r *http.Request) { w.Write([]byte(`{"A": x}`)) }, ErrBadDefinitions, 1},
 		{"slow", func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, ErrUnavailable, 3},
 	}

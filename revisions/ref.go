@@ -8,7 +8,9 @@ import (
 
 // ErrInvalidURL is returned (wrapped) for a revision URL that names no revision
 // we may ask for.
-var ErrInvalidURL = errors.New("Invalid revision URL") //nolint:staticcheck // the predecessor's words, which its tools match
+//
+//lint:ignore ST1005 the predecessor's words, which its tools match
+var ErrInvalidURL = errors.New("Invalid revision URL")
 
 // Ref names one revision of one repository, such as
 // {"releases/mozilla-release", "a55c55edf302"}. Only ParseURL and NewRef make

@@ -69,8 +69,9 @@ func (g *Generator) Ping(i int) Ping {
 	var p Ping
 	p.ID = g.uuid()
 	p.Time = Start.Add(time.Duration(g.rng.Int64N(7*24*3600*1000)) * time.Millisecond)
-	b := g.browser()
-	p.Dims = layout.Dims{b.reason, b.app, b.channel, b.version, b.build, p.Time.Format("20060102")}
+	date := p.Time.Format("20060102")
+	b := g.browser(date)
+	p.Dims = layout.Dims{b.reason, b.app, b.channel, b.version, b.build, date}
 
 	o := &g.out
 	o.buf = o.buf[:0]

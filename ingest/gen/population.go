@@ -94,10 +94,15 @@ var knownAddons = []addon{
 	{"{7e1e7e1e-0000-4000-8000-00000000cafe}", "%7B7e1e7e1e-0000-4000-8000-00000000cafe%7D", "5.5", "Dictionary of Everything"},
 }
 
-func (g *Generator) browser() browser {
+// browser draws a browser that submits on date (YYYYMMDD, not before Start): its
+// build is not of a later day.
+func (g *Generator) browser(date string) browser {
 	r := g.rng
 	c := draw(r, channelShares)
 	bd := draw(r, c.builds)
+	for bd.id[:len(date)] > date {
+		bd = draw(r, c.builds)
+	}
 	b := browser{
 		reason: draw(r, reasons), app: draw(r, apps), channel: c.name, version: bd.version, build: bd.id,
 		revisionURL: c.revisionURL, locale: draw(r, locales), addons: knownAddons[:1],
