@@ -20,26 +20,27 @@ import (
 
 // serveCmd receives submissions, and converts and publishes them.
 type serveCmd struct {
-	DataDir     string        `required:"" short:"d" placeholder:"DIR" help:"Data folder; made if missing."`
-	Listen      string        `default:":8080" placeholder:"ADDR" help:"Address for submissions; port 0 takes a free one."`
-	AdminListen string        `default:"127.0.0.1:8081" placeholder:"ADDR" help:"Address for operators; empty for none."`
-	ReadyFile   string        `placeholder:"FILE" help:"Write the addresses to FILE once connections are accepted."`
-	MaxBody     int64         `default:"204800" placeholder:"BYTES" help:"Longest body stored."`
-	MaxPath     int           `default:"10240" placeholder:"BYTES" help:"Longest path stored."`
-	MaxLogSize  int64         `default:"524288000" placeholder:"BYTES" help:"Size from which on a raw log is finished and converted."`
-	MaxLogAge   time.Duration `default:"5m" help:"Time after its first submission when a raw log is finished and converted."`
-	Workers     int           `default:"1" help:"Raw logs converted at the same time."`
-	DrainTime   time.Duration `default:"30s" help:"How long requests in hand may take after SIGTERM."`
+	Config      configFile    `env:"TMSERVER_CONFIG" placeholder:"FILE" help:"JSON object with values for these flags (_ for -); the predecessor's keys are understood."`
+	DataDir     string        `env:"TMSERVER_DATA_DIR" required:"" short:"d" placeholder:"DIR" help:"Data folder; made if missing."`
+	Listen      string        `env:"TMSERVER_LISTEN" default:":8080" placeholder:"ADDR" help:"Address for submissions; port 0 takes a free one."`
+	AdminListen string        `env:"TMSERVER_ADMIN_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDR" help:"Address for operators; empty for none."`
+	ReadyFile   string        `env:"TMSERVER_READY_FILE" placeholder:"FILE" help:"Write the addresses to FILE once connections are accepted."`
+	MaxBody     int64         `env:"TMSERVER_MAX_BODY" default:"204800" placeholder:"BYTES" help:"Longest body stored."`
+	MaxPath     int           `env:"TMSERVER_MAX_PATH" default:"10240" placeholder:"BYTES" help:"Longest path stored."`
+	MaxLogSize  int64         `env:"TMSERVER_MAX_LOG_SIZE" default:"524288000" placeholder:"BYTES" help:"Size from which on a raw log is finished and converted."`
+	MaxLogAge   time.Duration `env:"TMSERVER_MAX_LOG_AGE" default:"5m" help:"Time after its first submission when a raw log is finished and converted."`
+	Workers     int           `env:"TMSERVER_WORKERS" default:"1" help:"Raw logs converted at the same time."`
+	DrainTime   time.Duration `env:"TMSERVER_DRAIN_TIME" default:"30s" help:"How long requests in hand may take after SIGTERM."`
 
 	AdminToken      string `env:"TMSERVER_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bearer token for the admin address; needed unless it is a loopback address. Better given in the environment."`
-	TLSCert         string `type:"existingfile" placeholder:"FILE" help:"Certificate chain (PEM); with --tls-key, both addresses speak TLS."`
-	TLSKey          string `type:"existingfile" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
-	H2C             bool   `name:"h2c" help:"Also speak HTTP/2 without TLS, as some load balancers do."`
-	MaxConnections  int    `default:"10000" help:"Connections at the same time; more wait to be accepted."`
-	MaxInFlight     int64  `default:"268435456" placeholder:"BYTES" help:"Memory for bodies being received; requests beyond it are answered 503."`
-	Reserve         int64  `default:"268435456" placeholder:"BYTES" help:"Free space below which submissions are answered 507."`
-	RequestLog      string `placeholder:"FILE" help:"Append JSON lines about requests to FILE."`
-	RequestLogEvery uint64 `default:"1" placeholder:"N" help:"Log every Nth request only."`
+	TLSCert         string `env:"TMSERVER_TLS_CERT" type:"existingfile" placeholder:"FILE" help:"Certificate chain (PEM); with --tls-key, both addresses speak TLS."`
+	TLSKey          string `env:"TMSERVER_TLS_KEY" type:"existingfile" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
+	H2C             bool   `env:"TMSERVER_H2C" name:"h2c" help:"Also speak HTTP/2 without TLS, as some load balancers do."`
+	MaxConnections  int    `env:"TMSERVER_MAX_CONNECTIONS" default:"10000" help:"Connections at the same time; more wait to be accepted."`
+	MaxInFlight     int64  `env:"TMSERVER_MAX_IN_FLIGHT" default:"268435456" placeholder:"BYTES" help:"Memory for bodies being received; requests beyond it are answered 503."`
+	Reserve         int64  `env:"TMSERVER_RESERVE" default:"268435456" placeholder:"BYTES" help:"Free space below which submissions are answered 507."`
+	RequestLog      string `env:"TMSERVER_REQUEST_LOG" placeholder:"FILE" help:"Append JSON lines about requests to FILE."`
+	RequestLogEvery uint64 `env:"TMSERVER_REQUEST_LOG_EVERY" default:"1" placeholder:"N" help:"Log every Nth request only."`
 
 	revisionFlags `embed:""`
 }

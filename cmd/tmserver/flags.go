@@ -13,9 +13,9 @@ import (
 // revisionFlags say where histogram definitions come from; every command that
 // converts embeds them.
 type revisionFlags struct {
-	RevisionCache  string `placeholder:"DIR" help:"Folder of cached definitions, <repo>/<revision>/Histograms.json. Default: histogram_cache in the data folder."`
-	RevisionServer string `default:"https://hg.mozilla.org" placeholder:"URL" help:"Mercurial server to ask for definitions."`
-	Offline        bool   `help:"Never ask a server; use cached definitions only."`
+	RevisionCache  string `env:"TMSERVER_REVISION_CACHE" placeholder:"DIR" help:"Folder of cached definitions, <repo>/<revision>/Histograms.json. Default: histogram_cache in the data folder."`
+	RevisionServer string `env:"TMSERVER_REVISION_SERVER" default:"https://hg.mozilla.org" placeholder:"URL" help:"Mercurial server to ask for definitions."`
+	Offline        bool   `env:"TMSERVER_OFFLINE" help:"Never ask a server; use cached definitions only."`
 }
 
 // open returns the cache; dataDir is the data folder, or "". The caller closes it.

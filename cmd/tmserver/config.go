@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+)
+
+// configFile is the name of a JSON object with values for flags: {"max_body":
+// 100000, "listen": ":80"}. A key is a flag's name with "_" for "-"; one of the
+// predecessor's stands for the flag that took its place; one that begins with
+// "_" is switched off. Any other key is an error. The command line and the
+// environment come first.
+type configFile string
+
+// BeforeResolve is called by kong when the flag is given.
+func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
+	name := string(ctx.FlagValue(trace.Flag).(configFile))
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	values, err := parseConfig(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	for _, f := range ctx.Selected().Flags {
+		delete(values.unknown, f.Name)
+	}
+	if unknown := slices.Sorted(maps.Keys(values.unknown)); len(unknown) > 0 {
+		key := values.unknown[unknown[0]]
+		return cli.WithHint(cli.Usage("%s: unknown key %q", name, key), "tmserver serve --help lists the flags; a key is a flag's name with _ for -")
+	}
+	ctx.AddResolver(values)
+	return nil
+}
+
+// predecessorKeys are the keys of the predecessor's configuration that still
+// mean something: the flag, and how the value reads as one.
+var predecessorKeys = map[string]struct{ flag, format string }{
+	"port":            {"listen", ":%s"},
+	"max_data_length": {"max-body", "%s"},
+	"max_path_length": {"max-path", "%s"},
+	"max_log_age_ms":  {"max-log-age", "%sms"},
+	"stats_log_file":  {"request-log", "%s"},
+}
+
+// configValues are the values of a configuration file by flag.
+type configValues struct {
+	byFlag  map[string]string
+	unknown map[string]string // the file's keys by flag, as long as no such flag is known
+}
+
+func parseConfig(text []byte) (configValues, error) {
+	v := configValues{byFlag: map[string]string{}, unknown: map[string]string{}}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	var doc map[string]any
+	if err := dec.Decode(&doc); err != nil {
+		return v, err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return v, errors.New("text after the document")
+	}
+	for key, value := range doc {
+		if strings.HasPrefix(key, "_") {
+			continue
+		}
+		text, err := flagText(value)
+		if err != nil {
+			return v, fmt.Errorf("key %q: %w", key, err)
+		}
+		flag := strings.ReplaceAll(key, "_", "-")
+		if old, ok := predecessorKeys[key]; ok {
+			flag, text = old.flag, fmt.Sprintf(old.format, text)
+		}
+		if other, ok := v.unknown[flag]; ok {
+			return v, fmt.Errorf("keys %q and %q mean the same", other, key)
+		}
+		v.byFlag[flag], v.unknown[flag] = text, key
+	}
+	return v, nil
+}
+
+// flagText returns a JSON value as it is written on the command line.
+func flagText(value any) (string, error) {
+	switch value := value.(type) {
+	case string:
+		return value, nil
+	case json.Number:
+		return value.String(), nil
+	case bool:
+		return fmt.Sprint(value), nil
+	case []any:
+		parts := make([]string, len(value))
+		for i, v := range value {
+			s, ok := v.(string)
+			if !ok {
+				return "", fmt.Errorf("%v in a list is no string", v)
+			}
+			parts[i] = s
+		}
+		return strings.Join(parts, ","), nil
+	}
+	return "", fmt.Errorf("%v is no string, number, boolean or list of strings", value)
+}
+
+// Validate is there for kong; BeforeResolve has done it.
+func (configValues) Validate(*kong.Application) error { return nil }
+
+// Resolve gives kong the value of a flag that the command line does not have.
+func (v configValues) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, env := range flag.Envs {
+		if os.Getenv(env) != "" {
+			return nil, nil
+		}
+	}
+	if text, ok := v.byFlag[flag.Name]; ok {
+		return text, nil
+	}
+	return nil, nil
+}
