@@ -104,8 +104,8 @@ type runner struct {
 // parallel calls do for 0..n-1, in that order, from up to workers goroutines,
 // and returns when all have ended: the error of the lowest index that failed.
 func parallel(ctx context.Context, workers, n int, do func(context.Context, int) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var (
 		wg     sync.WaitGroup
 		next   atomic.Int64
@@ -130,7 +130,7 @@ func parallel(ctx context.Context, workers, n int, do func(context.Context, int)
 					failed, first = err, i
 				}
 				mu.Unlock()
-				cancel(err)
+				cancel()
 				return
 			}
 		})

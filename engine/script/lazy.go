@@ -47,8 +47,12 @@ type member struct {
 // What a script sets or deletes is kept beside the text.
 type lazyObject struct {
 	view
-	list    []member // nil: not indexed yet
+	list    []member // all of them if indexed
 	indexed bool
+	tail    []member // the last ones, from the end; while not indexed
+	end     *fromEnd // continues tail; nil: not begun, or given up
+	last    bool     // the object ends the text, so tail can be found
+	asText  bool     // a ping: as a string it is its text
 	set     map[string]goja.Value // by the script
 	order   []string              // of names in set that the text does not have
 	deleted map[string]bool
@@ -82,14 +86,28 @@ func (h *host) appendMembers(list []member, text []byte, i int) []member {
 func (o *lazyObject) untouched() bool { return len(o.set) == 0 && len(o.deleted) == 0 }
 
 func (o *lazyObject) index() []member {
-	if !o.indexed {
-		o.list, o.indexed = o.h.members(o.text, o.start), true
+	if o.indexed {
+		return o.list
 	}
+	o.list, o.indexed = o.h.members(o.text, o.start), true
+	for _, t := range o.tail { // a value must stay the same object
+		for i := range o.list {
+			if o.list[i].key == t.key {
+				o.list[i].value = t.value
+			}
+		}
+	}
+	o.tail, o.end = nil, nil
 	return o.list
 }
 
 // find returns the member with that name, or nil.
 func (o *lazyObject) find(name string) *member {
+	if !o.indexed && o.last {
+		if m, sure := o.findFromEnd(name); sure {
+			return m
+		}
+	}
 	list := o.index()
 	for i := len(list) - 1; i >= 0; i-- {
 		m := &list[i]
@@ -98,6 +116,42 @@ func (o *lazyObject) find(name string) *member {
 		}
 	}
 	return nil
+}
+
+// findFromEnd looks among the object's last members; sure is false when it has
+// given up. Members found get their values there, until all are indexed.
+func (o *lazyObject) findFromEnd(name string) (m *member, sure bool) {
+	for i := range o.tail {
+		if m := &o.tail[i]; jsonscan.Is(o.text[m.key:m.keyEnd], name) {
+			return m, true
+		}
+	}
+	if o.end == nil {
+		f, ok := newFromEnd(o.text, o.start)
+		if !ok {
+			o.last = false
+			return nil, false
+		}
+		o.end = &f
+	}
+	for {
+		m, more, ok := o.end.next()
+		if !ok {
+			o.last = false
+			return nil, false
+		}
+		o.tail = append(o.tail, m)
+		if jsonscan.Is(o.text[m.key:m.keyEnd], name) {
+			if !more {
+				o.last = false
+			}
+			return &o.tail[len(o.tail)-1], true
+		}
+		if !more {
+			o.last = false
+			return nil, true
+		}
+	}
 }
 
 // Get implements goja.DynamicObject.
@@ -111,12 +165,21 @@ func (o *lazyObject) Get(name string) goja.Value {
 	}
 	m := o.find(name)
 	if m == nil {
+		if o.asText && name == "length" {
+			return o.textValue().ToObject(o.h.rt).Get("length")
+		}
 		return nil
 	}
 	if m.value == nil {
 		m.value = o.h.lazy(o.text, m.start, o.gen)
 	}
 	return m.value
+}
+
+// textValue returns the text from the object's brace on as a string.
+func (o *lazyObject) textValue() goja.Value {
+	o.alive()
+	return o.h.rt.ToValue(string(o.text[o.start:]))
 }
 
 // Has implements goja.DynamicObject.

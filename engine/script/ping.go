@@ -20,6 +20,8 @@ func (h *host) ping(text []byte) goja.Value {
 	if !ok || o.ExportType() != lazyObjectType {
 		return v
 	}
+	l := o.Export().(*lazyObject)
+	l.last, l.asText = true, true
 	o.SetPrototype(h.protos.ping)
 	return o
 }
@@ -46,38 +48,68 @@ func (h *host) install(console func(level, text string)) {
 // record's text, so that scripts which took the value for a string still do.
 func (h *host) installPing() {
 	rt := h.rt
-	p := rt.NewObject()
-	text := func(this goja.Value) goja.Value {
-		l := objectOf(this)
-		if l == nil {
-			h.throwType("not a ping")
-		}
-		l.alive()
-		return rt.ToValue(string(l.text[l.start:]))
-	}
-	hide := func(name string, f func(goja.FunctionCall) goja.Value) {
-		p.DefineDataProperty(name, rt.ToValue(f), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
-	}
 	str := rt.Get("String").ToObject(rt).Get("prototype").ToObject(rt)
-	for _, name := range str.GetOwnPropertyNames() {
-		method, ok := goja.AssertFunction(str.Get(name))
-		if !ok || name == "constructor" || name == "toString" || name == "valueOf" {
-			continue
-		}
-		hide(name, func(call goja.FunctionCall) goja.Value {
-			v, err := method(text(call.This), call.Arguments...)
-			if err != nil {
-				panic(err)
-			}
-			return v
-		})
-	}
-	hide("toString", func(call goja.FunctionCall) goja.Value { return text(call.This) })
-	p.DefineAccessorProperty("length", rt.ToValue(func(call goja.FunctionCall) goja.Value {
-		return text(call.This).ToObject(rt).Get("length")
-	}), nil, goja.FLAG_TRUE, goja.FLAG_FALSE)
-	h.protos.ping = p
+	h.protos.ping = rt.NewDynamicObject(&pingProto{h: h, str: str, methods: map[string]goja.Value{}})
 }
+
+// pingProto makes its methods when they are first asked for: most tasks never do.
+type pingProto struct {
+	h       *host
+	str     *goja.Object // String.prototype
+	methods map[string]goja.Value
+}
+
+// Get implements goja.DynamicObject.
+func (p *pingProto) Get(name string) goja.Value {
+	if v, ok := p.methods[name]; ok {
+		return v
+	}
+	v := p.make(name)
+	p.methods[name] = v
+	return v
+}
+
+func (p *pingProto) make(name string) goja.Value {
+	rt := p.h.rt
+	switch name {
+	case "constructor", "valueOf", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toJSON":
+		return nil
+	case "toString":
+		return rt.ToValue(func(call goja.FunctionCall) goja.Value { return p.text(call.This) })
+	}
+	method, ok := goja.AssertFunction(p.str.Get(name))
+	if !ok {
+		return nil
+	}
+	return rt.ToValue(func(call goja.FunctionCall) goja.Value {
+		v, err := method(p.text(call.This), call.Arguments...)
+		if err != nil {
+			panic(err)
+		}
+		return v
+	})
+}
+
+// text returns the record's text as a string.
+func (p *pingProto) text(this goja.Value) goja.Value {
+	l := objectOf(this)
+	if l == nil {
+		p.h.throwType("not a ping")
+	}
+	return l.textValue()
+}
+
+// Has implements goja.DynamicObject.
+func (p *pingProto) Has(name string) bool { return p.Get(name) != nil }
+
+// Set implements goja.DynamicObject. False: a value goes to the ping itself.
+func (p *pingProto) Set(string, goja.Value) bool { return false }
+
+// Delete implements goja.DynamicObject.
+func (p *pingProto) Delete(string) bool { return true }
+
+// Keys implements goja.DynamicObject: nothing of it is enumerated.
+func (p *pingProto) Keys() []string { return nil }
 
 // installJSON makes JSON.parse return a ping, or any lazy value, as it is.
 func (h *host) installJSON() {

@@ -1,0 +1,189 @@
+package script_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/script"
+	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/gen"
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/revisions"
+)
+
+// benchPings is how many pings the benchmarks read: about 40 MB of records.
+const benchPings = 1500
+
+var benchData struct {
+	once  sync.Once
+	dir   string
+	bytes int64
+	line  []byte // a record
+	err   error
+}
+
+// benchTree returns a data folder of generated, converted, published pings and
+// the bytes of its records. It is made once per process.
+func benchTree(b *testing.B) (*layout.Tree, int64) {
+	b.Helper()
+	d := &benchData
+	d.once.Do(func() {
+		if d.dir, d.err = os.MkdirTemp("", "bench-engine-*"); d.err == nil {
+			d.bytes, d.line, d.err = publish(b, d.dir, benchPings)
+		}
+	})
+	if d.err != nil {
+		b.Fatal(d.err)
+	}
+	tree, err := layout.OpenTree(d.dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { tree.Close() })
+	return tree, d.bytes
+}
+
+func publish(b *testing.B, dir string, pings int) (size int64, line []byte, err error) {
+	cacheDir := filepath.Join(dir, "cache")
+	if err := gen.WriteCache(cacheDir); err != nil {
+		return 0, nil, err
+	}
+	ro := revisions.DefaultOptions()
+	ro.Dir, ro.Offline = cacheDir, true
+	cache, err := revisions.NewCache(ro)
+	if err != nil {
+		return 0, nil, err
+	}
+	data, err := layout.OpenData(dir)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer data.Close()
+	w, err := data.NewWriter("telemetry.log.v3.bench.1.1391385600000", layout.WriterOptions{})
+	if err != nil {
+		return 0, nil, err
+	}
+	c := ingest.NewConverter(cache, ingest.ConverterOptions{})
+	g := gen.New(1)
+	for i := range pings {
+		p := g.Ping(i)
+		r, err := c.ConvertJSON(b.Context(), p.JSON, "20140203")
+		if err != nil {
+			return 0, nil, err
+		}
+		line = append(append(append(line[:0], p.ID...), '\t'), r.JSON...)
+		size += int64(len(line)) + 1
+		if err := w.Add(data.Schema().Partition(r.Dims), []byte(p.ID), r.JSON); err != nil {
+			return 0, nil, err
+		}
+	}
+	_, err = w.Commit(b.Context())
+	return size, line, err
+}
+
+// BenchmarkScan reads and splits all segments, no script: the floor.
+func BenchmarkScan(b *testing.B) {
+	tree, size := benchTree(b)
+	src := engine.TreeSource{Tree: tree}
+	segs, err := src.Segments(b.Context(), layout.All())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(size)
+	b.ReportAllocs()
+	for b.Loop() {
+		lines := 0
+		for _, s := range segs {
+			r, err := src.Open(s, 0, -1)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for {
+				block, err := r.Next()
+				if err == io.EOF {
+					break
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+				for len(block) > 0 {
+					block = block[bytes.IndexByte(block, '\n')+1:]
+					lines++
+				}
+			}
+			r.Close()
+		}
+		if lines != benchPings {
+			b.Fatalf("%d lines, want %d", lines, benchPings)
+		}
+	}
+}
+
+// BenchmarkJob runs shipped jobs end to end, with one mapper, as BenchmarkScan.
+func BenchmarkJob(b *testing.B) {
+	for _, name := range []string{"dims_only", "os_distribution", "histogram_sum"} {
+		for _, workers := range []int{1, 2} {
+			b.Run(fmt.Sprintf("%s/%d", name, workers), func(b *testing.B) {
+				tree, size := benchTree(b)
+				s, err := script.CompileFile("../../scripts/" + name + ".js")
+				if err != nil {
+					b.Fatal(err)
+				}
+				o := engine.DefaultOptions()
+				o.Mappers = workers
+				job := &script.Job{Script: s, Limits: script.DefaultLimits()}
+				src := engine.TreeSource{Tree: tree}
+				b.SetBytes(size)
+				b.ReportAllocs()
+				for b.Loop() {
+					plan, err := engine.NewPlan(b.Context(), src, layout.All(), nil)
+					if err != nil {
+						b.Fatal(err)
+					}
+					sink := engine.NewTSV(io.Discard)
+					if _, err := engine.Run(b.Context(), src, plan, job, sink, o); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkMap calls map on one record again and again.
+func BenchmarkMap(b *testing.B) {
+	for _, bb := range []struct{ name, text string }{
+		{"untouched", `export function map(id, dims, ping, ctx) {}`},
+		{"emit", `export function map(id, dims, ping, ctx) { ctx.write("k", 1) }`},
+		{"field", `export function map(id, dims, ping, ctx) { ping.info.OS }`},
+		{"histogram", `export function map(id, dims, ping, ctx) { ping.histograms.GC_MS }`},
+		{"parse", `export function map(id, dims, ping, ctx) { JSON.parse(String(ping)).info.OS }`},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			benchTree(b)
+			s, err := script.Compile("bench.js", bb.text)
+			if err != nil {
+				b.Fatal(err)
+			}
+			job := &script.Job{Script: s, Limits: script.DefaultLimits()}
+			m, err := job.NewMapper(b.Context(), engine.Task{}, func(k, v []byte) error { return nil })
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer m.Close()
+			b.SetBytes(int64(len(benchData.line)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := m.Map(benchData.line, 1); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
