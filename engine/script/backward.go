@@ -48,7 +48,7 @@ func (f *fromEnd) next() (m member, more, ok bool) {
 	if key < 0 {
 		return m, false, false
 	}
-	m = member{key: key + 1, keyEnd: quote, start: start}
+	m = member{key: int32(key + 1), keyEnd: int32(quote), start: int32(start)}
 	f.at = back(t, key-1)
 	switch {
 	case f.at == f.open:

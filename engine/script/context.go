@@ -92,18 +92,3 @@ func (h *host) newReduceContext(out *engine.Output) *goja.Object {
 	}
 	return ctx
 }
-
-// valuesOf returns the values as a JavaScript array.
-func (h *host) valuesOf(vs *engine.Values) goja.Value {
-	items := make([]any, 0, vs.Len())
-	for {
-		d, err := vs.Next()
-		if err != nil {
-			h.throwEngine(err)
-		}
-		if d == nil {
-			return h.rt.NewArray(items...)
-		}
-		items = append(items, h.decode(d))
-	}
-}

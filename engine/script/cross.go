@@ -167,11 +167,19 @@ func (h *host) appendJSON(b, text []byte, i int, key bool) []byte {
 			h.throwType("a key must be a string, number, boolean, null or an array of these, not an object")
 		}
 		// A duplicate name: the last value counts, at the first's place.
-		m := h.members(text, i)
+		list := h.members(text, i)
+		last := make(map[string]int32, len(list))
+		for _, m := range list {
+			last[string(jsonscan.Unquote(text[m.key:m.keyEnd]))] = m.start
+		}
 		b = datum.AppendKind(b, datum.Object)
-		for k := range m {
-			b = datum.AppendString(b, jsonscan.Unquote(text[m[k].key:m[k].keyEnd]))
-			b = h.appendJSON(b, text, m[k].start, key)
+		for _, m := range list {
+			name := jsonscan.Unquote(text[m.key:m.keyEnd])
+			if start, ok := last[string(name)]; ok {
+				b = datum.AppendString(b, name)
+				b = h.appendJSON(b, text, int(start), key)
+				delete(last, string(name))
+			}
 		}
 		return datum.AppendKind(b, datum.End)
 	case '[':

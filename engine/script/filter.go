@@ -104,7 +104,7 @@ func (f *Filter) newMatcher(ctx context.Context, t engine.Task, limits Limits, c
 
 func (m *matcher) match(id, text []byte) (ok bool, err error) {
 	h := m.h
-	h.gen++
+	h.nextPing()
 	err = h.guard(func() error {
 		v, err := m.fn(goja.Undefined(), h.rt.ToValue(string(id)), h.protos.dims, h.ping(text))
 		if err == nil {

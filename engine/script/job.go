@@ -88,7 +88,7 @@ func (m *mapper) Map(line []byte, n int64) error {
 		}
 	}
 	h := m.h
-	h.gen++
+	h.nextPing()
 	err := h.guard(func() error {
 		_, err := m.fn(goja.Undefined(), h.rt.ToValue(string(id)), h.protos.dims, h.ping(text), m.ctx)
 		return err
@@ -116,7 +116,7 @@ func (m *mapper) record(id []byte, n int64) string {
 
 // Finish implements engine.Mapper.
 func (m *mapper) Finish() error {
-	m.h.gen++
+	m.h.nextPing()
 	if m.finished == nil {
 		return nil
 	}
@@ -136,7 +136,9 @@ func (m *mapper) Combine(key []byte, values *engine.Values, put func([]byte)) er
 	defer func() { m.combineKey, m.put = outerKey, outerPut }()
 	m.combineKey, m.put = key, put
 	err := m.h.guard(func() error {
-		_, err := m.combine(goja.Undefined(), m.h.decode(key), m.h.valuesOf(values), m.combineCtx)
+		a, list := m.h.valuesOf(values)
+		defer a.end()
+		_, err := m.combine(goja.Undefined(), m.h.decode(key), list, m.combineCtx)
 		return err
 	})
 	if err == nil {
@@ -217,7 +219,9 @@ func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 		}
 	}
 	err := r.h.guard(func() error {
-		_, err := r.fn(goja.Undefined(), r.h.decode(key), r.h.valuesOf(values), r.ctx)
+		a, list := r.h.valuesOf(values)
+		defer a.end()
+		_, err := r.fn(goja.Undefined(), r.h.decode(key), list, r.ctx)
 		return err
 	})
 	if err == nil {

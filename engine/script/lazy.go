@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -35,11 +36,17 @@ func (v *view) alive() {
 	}
 }
 
-// member is one property of a lazy object: offsets into the text.
+// member is one property of a lazy object: offsets into the text, which is
+// shorter than 2 GiB.
 type member struct {
-	key, keyEnd int // between the quotes
-	start       int
-	value       goja.Value // once it was asked for
+	key, keyEnd int32 // between the quotes
+	start       int32
+}
+
+// made is a member's value, once it was asked for.
+type made struct {
+	start int32 // of the member
+	value goja.Value
 }
 
 // lazyObject is a JSON object that is parsed as far as a script looks. It
@@ -47,8 +54,9 @@ type member struct {
 // What a script sets or deletes is kept beside the text.
 type lazyObject struct {
 	view
-	list    []member // all of them if indexed
+	list    []member // all of them if indexed; the host takes it back when the ping is over
 	indexed bool
+	values  []made
 	tail    []member // the last ones, from the end; while not indexed
 	end     *fromEnd // continues tail; nil: not begun, or given up
 	last    bool     // the object ends the text, so tail can be found
@@ -63,9 +71,24 @@ var (
 	lazyArrayType  = reflect.TypeFor[*lazyArray]()
 )
 
-// members returns the properties of the object at text[i], the last of each name.
+// members returns the properties of the object at text[i] in document order;
+// the list is the host's again when the next ping begins.
 func (h *host) members(text []byte, i int) []member {
-	return h.appendMembers(nil, text, i)
+	var list []member
+	if n := len(h.spare); n > 0 {
+		list = h.spare[n-1][:0]
+		h.spare = h.spare[:n-1]
+	}
+	list = h.appendMembers(list, text, i)
+	h.lent = append(h.lent, list)
+	return list
+}
+
+// nextPing makes all views of the ping before stale and takes back their lists.
+func (h *host) nextPing() {
+	h.gen++
+	h.spare = append(h.spare, h.lent...)
+	h.lent = h.lent[:0]
 }
 
 func (h *host) appendMembers(list []member, text []byte, i int) []member {
@@ -75,7 +98,7 @@ func (h *host) appendMembers(list []member, text []byte, i int) []member {
 		for text[keyEnd] != '"' { // back over the colon and any space
 			keyEnd--
 		}
-		list = append(list, member{key: keyEnd - len(it.Key), keyEnd: keyEnd, start: it.Start})
+		list = append(list, member{key: int32(keyEnd - len(it.Key)), keyEnd: int32(keyEnd), start: int32(it.Start)})
 	}
 	if it.Err() != nil {
 		h.throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
@@ -90,13 +113,6 @@ func (o *lazyObject) index() []member {
 		return o.list
 	}
 	o.list, o.indexed = o.h.members(o.text, o.start), true
-	for _, t := range o.tail { // a value must stay the same object
-		for i := range o.list {
-			if o.list[i].key == t.key {
-				o.list[i].value = t.value
-			}
-		}
-	}
 	o.tail, o.end = nil, nil
 	return o.list
 }
@@ -119,7 +135,7 @@ func (o *lazyObject) find(name string) *member {
 }
 
 // findFromEnd looks among the object's last members; sure is false when it has
-// given up. Members found get their values there, until all are indexed.
+// given up.
 func (o *lazyObject) findFromEnd(name string) (m *member, sure bool) {
 	for i := range o.tail {
 		if m := &o.tail[i]; jsonscan.Is(o.text[m.key:m.keyEnd], name) {
@@ -170,10 +186,14 @@ func (o *lazyObject) Get(name string) goja.Value {
 		}
 		return nil
 	}
-	if m.value == nil {
-		m.value = o.h.lazy(o.text, m.start, o.gen)
+	for i := range o.values { // the same object each time
+		if o.values[i].start == m.start {
+			return o.values[i].value
+		}
 	}
-	return m.value
+	v := o.h.lazy(o.text, int(m.start), o.gen)
+	o.values = append(o.values, made{m.start, v})
+	return v
 }
 
 // textValue returns the text from the object's brace on as a string.
@@ -261,9 +281,22 @@ func (a *lazyArray) index() {
 	a.ready = true
 }
 
-// Len implements goja.DynamicArray.
+// Len implements goja.DynamicArray. That of a flat list of numbers, such as a
+// histogram, is found without looking at the numbers.
 func (a *lazyArray) Len() int {
-	a.index()
+	if !a.ready {
+		a.alive()
+		flat := a.text[a.start+1:]
+		if end := bytes.IndexByte(flat, ']'); end >= 0 {
+			if flat = flat[:end]; bytes.IndexByte(flat, '"') < 0 && bytes.IndexByte(flat, '[') < 0 && bytes.IndexByte(flat, '{') < 0 {
+				if jsonscan.Space(flat, 0) == len(flat) {
+					return 0
+				}
+				return bytes.Count(flat, []byte(",")) + 1
+			}
+		}
+		a.index()
+	}
 	return len(a.values)
 }
 

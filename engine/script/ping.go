@@ -41,6 +41,7 @@ func (h *host) install(console func(level, text string)) {
 	h.installPing()
 	h.installJSON()
 	h.installConsole(console)
+	h.installLibrary()
 }
 
 // installPing makes the prototype of pings. A member of the JSON hides a method

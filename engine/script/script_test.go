@@ -164,6 +164,29 @@ func TestJobs(t *testing.T) {
 			export function map(id, dims, ping, ctx) { ctx.write("drop", 1); ctx.write("drop", 2); ctx.write("keep", 2); ctx.write("keep", 1); ctx.write("one", 1) }
 			export function combine(k, v, ctx) { if (k === "keep") for (const x of v.sort()) ctx.write(k, x) }
 			export function reduce(k, v, ctx) { ctx.write(k, v) }`, records: []string{pingA}}, "keep\t[1,2]\none\t[1]\n"},
+		{"values as an array", job{text: `
+			export function map(id, dims, ping, ctx) { for (let i = 0; i < 40000; i++) ctx.write("k", i) }
+			export function reduce(k, v, ctx) {
+				let n = 0
+				for (let i = 0; i < v.length; i += 999) n += v[i]
+				ctx.write("stride", n)
+				ctx.write("back", [v[v.length - 1], v[0], v[39999], v[20000]])
+				ctx.write("sum", v.reduce((a, b) => a + b))
+				ctx.write("of", [...v].length)
+				v.sort((a, b) => b - a)
+				ctx.write("sorted", v.slice(0, 2))
+				v.push("x")
+				ctx.write("pushed", [v.length, v[40000]])
+			}`, records: []string{pingA}}, "stride\t819180\nback\t[39999,0,39999,20000]\nsum\t799980000\nof\t40000\nsorted\t[39999,39998]\npushed\t[40001,\"x\"]\n"},
+		{"the library", job{text: `
+			import { median, quantile, mean, sum, stddev, count } from "stats"
+			import { stringify, parse } from "csv"
+			import * as histogram from "histogram"
+			export function map(id, dims, ping, ctx) { for (const n of [4, 1, 3, 2]) ctx.write("n", n); ctx.write("h", [1, 0, 5, -1, -1, -1, -1]); ctx.write("h", [1, 2, -1, 7, -1, -1, -1]) }
+			export function reduce(k, v, ctx) {
+				if (k === "n") ctx.write(k, [median(v), quantile(v, 1), mean(v), sum(v), sum([0.5, 1]), stddev([1, 3]), count(["a", "a"]), stringify(["a,b", 1]), parse('"x ""y""",z\n1')])
+				else { const h = histogram.sum(v); ctx.write(k, [h, histogram.samples(h), histogram.percentile(h, [0, 10], 50), histogram.sum([[1], [2]])]) }
+			}`, records: []string{pingA}}, "h\t[[2,2,5,7,-1,-1,-1],4,10,[3]]\nn\t[2.5,4,2.5,10,1.5,1.4142135623730951,{\"a\":2},\"\\\"a,b\\\",1\",[[\"x \\\"y\\\"\",\"z\"],[\"1\"]]]\n"},
 		{"default export", job{text: `export default { map(id, dims, ping, ctx) { ctx.write(id, 1) } }`, records: []string{pingA}}, "a\t1\n"},
 	}
 	for _, tt := range tests {
@@ -242,9 +265,9 @@ func TestPingAsText(t *testing.T) {
 }
 
 func TestDuplicateNames(t *testing.T) {
-	got, _, err := job{text: `export function map(id, dims, ping, ctx) { ctx.write(id, [ping.a, Object.keys(ping).join(), ping.o.x]) }`,
-		records: []string{`i` + "\t" + `{"a":1,"b":2,"a":3,"o":{"x":1,"\u0078":2}}`}}.run(t.Context())
-	if want := "i\t[3,\"a,b,o\",2]\n"; err != nil || got != want {
+	got, _, err := job{text: `export function map(id, dims, ping, ctx) { ctx.write(id, [ping.a, Object.keys(ping).join(), ping.o.x, ping.o]) }`,
+		records: []string{`i` + "\t" + `{"a":1,"b":2,"a":3,"o":{"x":1,"y":0,"\u0078":2}}`}}.run(t.Context())
+	if want := "i\t[3,\"a,b,o\",2,{\"x\":2,\"y\":0}]\n"; err != nil || got != want {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 }

@@ -1,0 +1,40 @@
+// histogram: arithmetic on stored histograms, arrays of bucket counts followed by
+// sum, log_sum, log_sum_squares, sum_squares_lo and sum_squares_hi, where -1
+// stands for a number that the browser did not send.
+
+/**
+ * Adds up histograms of one layout, number by number. A -1 is nothing; it stays
+ * only where nobody sent a number. Histograms of another length throw.
+ */
+export const sum = __host.sumHistograms
+
+/** How many numbers follow the bucket counts. */
+export const tail = 5
+
+/** The bucket counts of a stored histogram. */
+export function counts(h) {
+  return h.slice(0, h.length - tail)
+}
+
+/** The number of samples in a stored histogram. */
+export function samples(h) {
+  return counts(h).reduce((a, b) => a + b, 0)
+}
+
+/**
+ * The p-th percentile (0 to 100) of a stored histogram whose buckets begin at
+ * bounds, linear within the bucket; NaN without samples.
+ */
+export function percentile(h, bounds, p) {
+  const n = samples(h)
+  if (n === 0) return NaN
+  let left = (n * p) / 100
+  for (let i = 0; i < bounds.length; i++) {
+    if (left <= h[i] && h[i] > 0) {
+      const high = i + 1 < bounds.length ? bounds[i + 1] : bounds[i]
+      return bounds[i] + ((high - bounds[i]) * left) / h[i]
+    }
+    left -= h[i]
+  }
+  return bounds[bounds.length - 1]
+}

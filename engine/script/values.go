@@ -1,0 +1,140 @@
+package script
+
+import (
+	"errors"
+	"reflect"
+
+	"github.com/dop251/goja"
+
+	"github.com/aitgithub/telemetry-server/engine"
+)
+
+// windowValues is how many decoded values of a key are kept; a key with more is
+// decoded again when a script goes back.
+const windowValues = 1 << 14
+
+var errStaleValues = errors.New("these values are gone: the values of a key are valid during its own call only (copy what you keep)")
+
+var valueArrayType = reflect.TypeFor[*valueArray]()
+
+// valueArray is the array of a key's values. It decodes them as a script reads
+// on, and holds a window of them, so that any number of values takes bounded
+// memory as long as the script reads forward and does not change the array.
+type valueArray struct {
+	h     *host
+	vs    *engine.Values
+	n     int
+	pos   int          // of vs: the index of what Next returns
+	base  int          // index of items[0]
+	items []goja.Value // consecutive decoded values; all of them if own
+	own   bool         // a script has changed it
+	over  bool
+}
+
+// valuesOf returns the values as a JavaScript array, valid until the returned
+// array is ended.
+func (h *host) valuesOf(vs *engine.Values) (*valueArray, goja.Value) {
+	a := &valueArray{h: h, vs: vs, n: vs.Len()}
+	return a, h.rt.NewDynamicArray(a)
+}
+
+// valueArrayOf returns the array of values behind o, or nil.
+func valueArrayOf(o *goja.Object) *valueArray {
+	if o.ExportType() != valueArrayType {
+		return nil
+	}
+	return o.Export().(*valueArray)
+}
+
+// end makes the array stale: the engine reuses what is behind it.
+func (a *valueArray) end() { a.over = true }
+
+func (a *valueArray) untouched() bool { return !a.own }
+
+func (a *valueArray) alive() {
+	if a.over {
+		a.h.throw(errStaleValues)
+	}
+}
+
+// Len implements goja.DynamicArray.
+func (a *valueArray) Len() int { return a.n }
+
+// Get implements goja.DynamicArray.
+func (a *valueArray) Get(i int) goja.Value {
+	a.alive()
+	if i < 0 || i >= a.n {
+		return nil
+	}
+	if k := i - a.base; k >= 0 && k < len(a.items) {
+		return a.items[k]
+	}
+	if i < a.base || a.base+len(a.items) != a.pos { // back, or a host function has read on
+		a.vs.Rewind()
+		a.pos, a.base, a.items = 0, 0, a.items[:0]
+	}
+	for a.pos < i { // values that nobody looks at are not decoded
+		if a.base+len(a.items) == a.pos && len(a.items) < windowValues {
+			a.read()
+			continue
+		}
+		a.skip()
+	}
+	if a.base+len(a.items) != a.pos || len(a.items) == windowValues {
+		a.base, a.items = a.pos, a.items[:0]
+	}
+	return a.read()
+}
+
+// read decodes the next value into the window.
+func (a *valueArray) read() goja.Value {
+	v := a.h.decode(a.skip())
+	a.items = append(a.items, v)
+	return v
+}
+
+func (a *valueArray) skip() []byte {
+	d, err := a.vs.Next()
+	if err != nil {
+		a.h.throwEngine(err)
+	}
+	a.pos++
+	return d
+}
+
+// materialise makes the array the script's own, before a change.
+func (a *valueArray) materialise() {
+	a.alive()
+	if a.own {
+		return
+	}
+	a.vs.Rewind()
+	a.pos, a.base = 0, 0
+	items := make([]goja.Value, a.n)
+	for i := range items {
+		items[i] = a.h.decode(a.skip())
+	}
+	a.items, a.own = items, true
+}
+
+// Set implements goja.DynamicArray.
+func (a *valueArray) Set(i int, v goja.Value) bool {
+	if a.materialise(); i >= a.n && !a.SetLen(i+1) || i < 0 {
+		return false
+	}
+	a.items[i] = v
+	return true
+}
+
+// SetLen implements goja.DynamicArray.
+func (a *valueArray) SetLen(n int) bool {
+	a.materialise()
+	if n < 0 || n > a.n+1<<20 {
+		return false
+	}
+	for len(a.items) < n {
+		a.items = append(a.items, goja.Undefined())
+	}
+	a.items, a.n = a.items[:n], n
+	return true
+}
