@@ -57,10 +57,10 @@ type lazyObject struct {
 	list    []member // all of them if indexed; the host takes it back when the ping is over
 	indexed bool
 	values  []made
-	tail    []member // the last ones, from the end; while not indexed
-	end     *fromEnd // continues tail; nil: not begun, or given up
-	last    bool     // the object ends the text, so tail can be found
-	asText  bool     // a ping: as a string it is its text
+	tail    []member              // the last ones, from the end; while not indexed
+	end     *fromEnd              // continues tail; nil: not begun, or given up
+	last    bool                  // the object ends the text, so tail can be found
+	asText  bool                  // a ping: as a string it is its text
 	set     map[string]goja.Value // by the script
 	order   []string              // of names in set that the text does not have
 	deleted map[string]bool

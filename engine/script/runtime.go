@@ -35,8 +35,8 @@ type host struct {
 	stop    func()
 	interns map[string]goja.Value // of short strings
 	gen     uint64                // of the ping being mapped: older views are stale
-	lent    [][]member // lists of the ping being mapped
-	spare   [][]member // for the next ones
+	lent    [][]member            // lists of the ping being mapped
+	spare   [][]member            // for the next ones
 	protos  protos
 	enc     encoder
 }
