@@ -40,6 +40,7 @@ var owners = map[string]struct{ folder, why string }{
 	"github.com/evanw/esbuild":         {"engine/script", "bundling is part of compiling a script"},
 	"github.com/go-chi/chi/v5":         {"ingest", "the rest of the program sees an http.Handler"},
 	"github.com/alecthomas/kong":       {"cmd", "libraries take options structs, not flags"},
+	"github.com/willabides/kongplete":  {"cmd/cli", "both commands complete alike"},
 	"github.com/ulikunitz/xz":          {"layout", "old containers are read in one place"},
 	"gocloud.dev":                      {"layout", "an object store is a way to keep segments"},
 	"github.com/twmb/franz-go":         {"ingest", "Kafka is a source of submissions"},

@@ -77,6 +77,9 @@ func Main(st *State, name, description string, grammar any) int {
 	if err != nil {
 		panic(fmt.Sprintf("cli: grammar of %s: %v", name, err)) // a bug in the grammar
 	}
+	if answerShell(parser, grammar) { // it was no command to run
+		return ExitOK
+	}
 	run, err := parse(parser, st.Args)
 	if exited >= 0 { // --help or --version
 		return exited

@@ -21,15 +21,15 @@ import (
 
 // runCmd runs one job: plan, map, reduce, write.
 type runCmd struct {
-	Script string `arg:"" help:"The job: a path, or the name of a shipped script."`
+	Script string `arg:"" predictor:"script" help:"The job: a path, or the name of a shipped script."`
 
-	DataDir     string        `short:"d" name:"data-dir" placeholder:"DIR" required:"" help:"A server's data folder, or any partition tree."`
-	InputFilter string        `short:"f" name:"input-filter" placeholder:"FILE" help:"JSON or JavaScript filter, or the name of a shipped one (default: everything valid)."`
+	DataDir     string        `short:"d" predictor:"folder" name:"data-dir" placeholder:"DIR" required:"" help:"A server's data folder, or any partition tree."`
+	InputFilter string        `short:"f" predictor:"filter" name:"input-filter" placeholder:"FILE" help:"JSON or JavaScript filter, or the name of a shipped one (default: everything valid)."`
 	Where       []string      `name:"where" sep:"none" placeholder:"DIM=…" help:"dim=v1,v2 or dim=lo..hi; repeatable, combines with the filter."`
-	Output      string        `short:"o" placeholder:"FILE" help:"Where the result goes (default: standard output)."`
+	Output      string        `short:"o" predictor:"file" placeholder:"FILE" help:"Where the result goes (default: standard output)."`
 	Mappers     int           `short:"m" name:"num-mappers" placeholder:"N" help:"Map tasks at a time (default: all processors)."`
 	Reducers    int           `short:"r" name:"num-reducers" placeholder:"N" help:"Reduce tasks at a time (default: all processors)."`
-	WorkDir     string        `short:"w" name:"work-dir" placeholder:"DIR" help:"Folder for temporary data (default: the system's)."`
+	WorkDir     string        `short:"w" predictor:"folder" name:"work-dir" placeholder:"DIR" help:"Folder for temporary data (default: the system's)."`
 	Memory      size          `default:"256MiB" placeholder:"SIZE" help:"Intermediate data kept in memory; more goes to the work folder."`
 	MaxErrors   int64         `name:"max-errors" default:"0" placeholder:"N" help:"Rejected records that do not stop the job; -1 is any number."`
 	MaxOutput   size          `name:"max-output" default:"0" placeholder:"SIZE" help:"What the job may write; 0 is no limit."`

@@ -3,11 +3,15 @@
 package main
 
 import (
+	"embed"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/filters"
+	"github.com/aitgithub/telemetry-server/scripts"
 )
 
 // grammar lists the subcommands; each has a file of its own, cmd_<name>.go.
@@ -15,6 +19,24 @@ type grammar struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
 	Run runCmd `cmd:"" default:"withargs" help:"Run a job (the default)."`
+
+	cli.Completions
+}
+
+// Shipped names what may be given instead of a file, for the shell to complete.
+func (*grammar) Shipped() map[string][]string {
+	names := func(files embed.FS, suffixes ...string) (all []string) {
+		entries, _ := files.ReadDir(".") // of the program itself
+		for _, e := range entries {
+			name := e.Name()
+			for _, s := range suffixes {
+				name = strings.TrimSuffix(name, s)
+			}
+			all = append(all, name)
+		}
+		return all
+	}
+	return map[string][]string{"script": names(scripts.FS, ".js"), "filter": names(filters.FS, ".js", ".json")}
 }
 
 func run(st *cli.State) int {

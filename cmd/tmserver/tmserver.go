@@ -20,6 +20,8 @@ type grammar struct {
 	Bench   benchCmd   `cmd:"" help:"Measure what a server and its disk can take."`
 	Demo    demoCmd    `cmd:"" help:"Show the whole flow on made-up pings."`
 	Convert convertCmd `cmd:"" help:"Convert raw logs, or lines from stdin."`
+
+	cli.Completions
 }
 
 func run(st *cli.State) int {
