@@ -27,6 +27,10 @@ type ConverterOptions struct {
 	RevisionHosts []string
 	// Schema decides whether the dimensions of URL and payload differ.
 	Schema *layout.Schema
+	// Fallback finds the revision of pings with histograms but without
+	// info.revision; nil: they are refused. A record whose revision was found so
+	// has it as info.revision, and how as info.revisionFallback.
+	Fallback Fallback
 }
 
 // DefaultConverterOptions returns the limits and hosts of a public server.
@@ -79,6 +83,7 @@ type Converter struct {
 	info   object
 	inner  object  // the payload of a unified ping
 	fields []field // of an info that the ping did not have
+	filled []field // that info gets in addition, by Fallback
 	out    []byte
 	id     []byte
 	url    []byte // of the revision in hand

@@ -167,6 +167,8 @@ func (c *Converter) rewrite(text []byte, ping *object, spec *revisions.Spec) err
 			rewritten = m
 		case ping == &c.top && jsonscan.Is(m.key, "ver"):
 			c.out = strconv.AppendInt(c.out, verConverted, 10)
+		case c.isInfo(m, text):
+			c.filledInfo(text[m.start:m.end])
 		default:
 			c.out = append(c.out, text[m.start:m.end]...)
 		}
@@ -249,12 +251,19 @@ func (c *Converter) revision(ctx context.Context, text []byte, ping *object) (*o
 	if err != nil {
 		return nil, nil, err
 	}
+	c.filled = c.filled[:0]
 	revision, histograms := info.find("revision"), ping.find("histograms")
 	switch {
 	case revision == nil && histograms == nil:
 		return info, nil, nil
 	case revision == nil:
-		return nil, nil, badConversion("Missing in payload: info.revision")
+		url, ok := c.findRevision(text, ping, info)
+		if !ok {
+			return nil, nil, badConversion("Missing in payload: info.revision")
+		}
+		c.url = url
+		spec, err := c.spec(ctx, c.url)
+		return info, spec, err
 	case histograms == nil:
 		return nil, nil, badConversion("Missing in payload: histograms")
 	case text[revision.start] != '"':

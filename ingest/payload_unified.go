@@ -204,6 +204,9 @@ func (c *Converter) mainPing(ctx context.Context, text []byte, kind string, flat
 			return badConversion("Too many members")
 		}
 		c.mergeInfo(text, info)
+		for _, f := range c.filled {
+			c.setField(f.name, f.value)
+		}
 		c.addEnvironment(text, environment)
 		c.copyTop(text, func(*member) { err = c.flatten(text, spec) })
 	}
