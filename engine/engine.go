@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -146,7 +145,7 @@ func parallel(ctx context.Context, workers, n int, do func(context.Context, int)
 func guard(do func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			err = NewPanicError(p)
 		}
 	}()
 	return do()

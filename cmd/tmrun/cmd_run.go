@@ -37,6 +37,9 @@ type runCmd struct {
 	Timeout     time.Duration `default:"0" help:"What the whole job may take; 0 is no limit."`
 }
 
+// debugVariable is the environment variable that makes tmrun print Go's stacks.
+const debugVariable = "TMRUN_DEBUG"
+
 var errTimeout = errors.New("the job's time limit is over")
 
 // Run implements the command.
@@ -51,7 +54,7 @@ func (c *runCmd) Run(ctx context.Context, st *cli.State) error {
 	}
 	stats, err := c.run(ctx, st)
 	if err != nil {
-		return c.explain(err)
+		return c.explain(st, err)
 	}
 	if stats.Rejected > 0 {
 		return cli.Fail(cli.ExitRejected, fmt.Errorf("%d of %d records were rejected", stats.Rejected, stats.Records))
@@ -165,7 +168,7 @@ func (c *runCmd) filter(ctx context.Context, limits script.Limits, console func(
 }
 
 // explain gives an error its exit code, detail and hint.
-func (c *runCmd) explain(err error) error {
+func (c *runCmd) explain(st *cli.State, err error) error {
 	out := &cli.Error{Err: err, Code: -1}
 	if e, ok := errors.AsType[*script.Error](err); ok {
 		out.Code, out.Detail = cli.ExitScript, e.Detail()
@@ -176,6 +179,12 @@ func (c *runCmd) explain(err error) error {
 	}
 	if errors.Is(err, script.ErrTimeout) || errors.Is(err, errTimeout) || errors.Is(err, engine.ErrOutputLimit) {
 		out.Code = cli.ExitLimit
+	}
+	if e, ok := errors.AsType[*engine.PanicError](err); ok {
+		out.Code, out.Hint = cli.ExitFailed, "please report it; "+debugVariable+"=1 prints the stack"
+		if st.Env(debugVariable) != "" {
+			out.Detail, out.Hint = string(e.Stack), "please report it with this stack"
+		}
 	}
 	if out.Code < 0 {
 		return err

@@ -3,6 +3,7 @@ package script
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,12 +11,16 @@ import (
 
 	"github.com/dop251/goja"
 	"github.com/dop251/goja/ast"
+	"github.com/dop251/goja/file"
 	"github.com/dop251/goja/parser"
 	"github.com/evanw/esbuild/pkg/api"
 )
 
 // resultName is the global variable that holds a bundle's exports.
 const resultName = "__script"
+
+// bundleName is what goja takes the bundle's name to be.
+const bundleName = "out.js"
 
 // entryPoints are the names that a script may give the engine; the aliases are
 // the predecessor's spelling.
@@ -29,6 +34,7 @@ type Script struct {
 	Name    string // as in messages: the path as given
 	program *goja.Program
 	sources map[string]string // text of each source file by its name, for excerpts
+	names   map[string]string // of source files, by what goja calls them
 	bundle  string
 }
 
@@ -66,7 +72,7 @@ func Compile(name, text string) (*Script, error) {
 		Stdin: &api.StdinOptions{
 			Contents: text + exports, ResolveDir: filepath.Dir(abs), Sourcefile: filepath.Base(abs), Loader: loader,
 		},
-		AbsWorkingDir: wd, Outfile: filepath.Join(wd, "out.js"),
+		AbsWorkingDir: wd, Outfile: filepath.Join(wd, bundleName),
 		Bundle: true, Format: api.FormatIIFE, GlobalName: resultName, Platform: api.PlatformNeutral,
 		MainFields: []string{"module", "main"},
 		Target:     api.ES2020,
@@ -80,7 +86,7 @@ func Compile(name, text string) (*Script, error) {
 	if err := buildError(res.Errors, names); err != nil {
 		return nil, err
 	}
-	s := &Script{Name: name, sources: map[string]string{name: text}}
+	s := &Script{Name: name, sources: map[string]string{name: text}, names: map[string]string{}}
 	var sourceMap []byte
 	for _, f := range res.OutputFiles {
 		if strings.HasSuffix(f.Path, ".map") {
@@ -93,7 +99,7 @@ func Compile(name, text string) (*Script, error) {
 	if err != nil {
 		return nil, err
 	}
-	prog, err := goja.Parse("out.js", s.bundle+"\n//# sourceMappingURL=out.js.map",
+	prog, err := goja.Parse(bundleName, s.bundle+"\n//# sourceMappingURL="+bundleName+".map",
 		parser.WithSourceMapLoader(func(string) ([]byte, error) { return sourceMap, nil }))
 	if err == nil {
 		s.program, err = goja.CompileAST(prog, true)
@@ -191,6 +197,15 @@ func (n sourceNames) of(file string) string {
 	return file
 }
 
+// nameOf returns the name of the source file that goja calls file: it takes the
+// names in a source map for URLs, relative to the bundle's.
+func (s *Script) nameOf(file string) string {
+	if name, ok := s.names[file]; ok {
+		return name
+	}
+	return file
+}
+
 // nameSources renames the files in a source map and remembers their texts.
 func (s *Script) nameSources(sourceMap []byte, names sourceNames) ([]byte, error) {
 	var m struct {
@@ -203,11 +218,17 @@ func (s *Script) nameSources(sourceMap []byte, names sourceNames) ([]byte, error
 	if err := json.Unmarshal(sourceMap, &m); err != nil {
 		return nil, fmt.Errorf("source map of %s: %w", s.Name, err)
 	}
-	for i, file := range m.Sources {
-		m.Sources[i] = names.of(file)
-		if _, known := s.sources[m.Sources[i]]; !known && i < len(m.SourcesContent) {
-			s.sources[m.Sources[i]] = m.SourcesContent[i]
+	for i, path := range m.Sources {
+		name := names.of(path)
+		if _, known := s.sources[name]; !known && i < len(m.SourcesContent) {
+			s.sources[name] = m.SourcesContent[i]
 		}
+		u := url.URL{Path: name}
+		if filepath.IsAbs(name) { // goja would drop the slash of a path
+			u.Scheme = "file"
+		}
+		m.Sources[i] = u.String()
+		s.names[file.ResolveSourcemapURL(bundleName, m.Sources[i]).String()] = name
 	}
 	m.SourcesContent = nil
 	return json.Marshal(m)

@@ -112,9 +112,10 @@ func (s *Script) wrap(err error, phase, record string) error {
 		if p.Filename == "" {
 			continue // native
 		}
-		place := fmt.Sprintf("%s:%d:%d", p.Filename, p.Line, p.Column)
+		file := s.nameOf(p.Filename)
+		place := fmt.Sprintf("%s:%d:%d", file, p.Line, p.Column)
 		if e.Line == 0 {
-			e.File, e.Line, e.Column = p.Filename, p.Line, p.Column
+			e.File, e.Line, e.Column = file, p.Line, p.Column
 		}
 		if name := f.FuncName(); name != "<anonymous>" && name != "" {
 			place = name + " (" + place + ")"

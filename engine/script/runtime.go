@@ -4,11 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math/rand"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
 	"github.com/dop251/goja"
+
+	"github.com/aitgithub/telemetry-server/engine"
 )
 
 // Limits bound what a script may do in one call.
@@ -120,7 +121,7 @@ func (h *host) guard(do func() error) (err error) {
 			if nested {
 				panic(p)
 			}
-			err = fmt.Errorf("panic in the host: %v\n%s", p, debug.Stack())
+			err = engine.NewPanicError(p)
 		}
 	}()
 	return do()

@@ -27,13 +27,14 @@ func TestMain(m *testing.M) {
 
 // job is one run of a script in a test.
 type job struct {
-	name    string // of the script; default test.js
-	text    string
-	records []string // `<id>\t<json>`, each in a segment of its own
-	src     enginetest.Source
-	filter  string // JavaScript
-	limits  script.Limits
-	opts    engine.Options
+	name     string // of the script; default test.js
+	text     string
+	compiled *script.Script // in place of name and text
+	records  []string       // `<id>\t<json>`, each in a segment of its own
+	src      enginetest.Source
+	filter   string // JavaScript
+	limits   script.Limits
+	opts     engine.Options
 }
 
 // run returns the output and what console wrote.
@@ -50,7 +51,10 @@ func (j job) run(ctx context.Context) (out, console string, err error) {
 	for i, r := range j.records {
 		j.src = append(j.src, enginetest.Lines(fmt.Sprintf("seg%03d", i), r))
 	}
-	s, err := script.Compile(j.name, j.text)
+	s, err := j.compiled, error(nil)
+	if s == nil {
+		s, err = script.Compile(j.name, j.text)
+	}
 	if err != nil {
 		return "", "", err
 	}
@@ -237,19 +241,30 @@ func TestLazyPing(t *testing.T) {
 // TestPingAsText: scripts that took the value for a string still can.
 func TestPingAsText(t *testing.T) {
 	for expr, want := range map[string]string{
-		`value.indexOf("WINNT") > 0`:                        "true",
-		`/"OS":"(\w+)"/.exec(value)[1]`:                     "WINNT",
-		`value.match(/"OS":"(\w+)"/)[1]`:                    "WINNT",
-		`value.includes("nope")`:                            "false",
-		`value.length === String(value).length`:             "true",
-		`(value + "").startsWith('{"ver":2')`:               "true",
-		`value.slice(0, 7)`:                                 `{"ver":`,
-		`value.split(",")[0]`:                               `{"ver":2`,
-		`JSON.parse(value) === value`:                       "true",
-		`JSON.parse("[1]")[0]`:                              "1",
-		`JSON.parse(value).info === JSON.parse(value).info`: "true",
-		`Object.keys(value).join()`:                         "ver,info,histograms,text,n,z,t,10,2",
-		"`${value}`.length > 100":                           "true",
+		`value.indexOf("WINNT") > 0`:                         "true",
+		`/"OS":"(\w+)"/.exec(value)[1]`:                      "WINNT",
+		`value.match(/"OS":"(\w+)"/)[1]`:                     "WINNT",
+		`value.includes("nope")`:                             "false",
+		`value.length === String(value).length`:              "true",
+		`(value + "").startsWith('{"ver":2')`:                "true",
+		`value.slice(0, 7)`:                                  `{"ver":`,
+		`typeof value.length`:                                "number",
+		`value.substring(2, 5)`:                              "ver",
+		`value.substr(2, 3)`:                                 "ver",
+		`value.charAt(0)`:                                    "{",
+		`value.search(/ver/)`:                                "2",
+		`value.replace("ver", "VER").slice(2, 5)`:            "VER",
+		`value.lastIndexOf("}") === value.length - 1`:        "true",
+		`typeof value`:                                       "object",
+		`typeof JSON.parse(value)`:                           "object",
+		`"abc".indexOf(value)`:                               "-1",
+		`/\xe4/.test(value) || value.indexOf("\\u00e4") > 0`: "true",
+		`value.split(",")[0]`:                                `{"ver":2`,
+		`JSON.parse(value) === value`:                        "true",
+		`JSON.parse("[1]")[0]`:                               "1",
+		`JSON.parse(value).info === JSON.parse(value).info`:  "true",
+		`Object.keys(value).join()`:                          "ver,info,histograms,text,n,z,t,10,2",
+		"`${value}`.length > 100":                            "true",
 	} {
 		t.Run(expr, func(t *testing.T) {
 			got, _, err := job{text: `function map(key, dims, value, cx) { cx.write("x", ` + expr + `) }
