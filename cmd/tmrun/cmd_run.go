@@ -53,6 +53,9 @@ func (c *runCmd) Run(ctx context.Context, st *cli.State) error {
 		defer cancel()
 	}
 	stats, err := c.run(ctx, st)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = context.Cause(ctx) // which names the limit
+	}
 	if err != nil {
 		return c.explain(st, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -58,6 +59,9 @@ func (c *convertCmd) Run(ctx context.Context, st *cli.State) error {
 }
 
 func (c *convertCmd) rawLogs(ctx context.Context, st *cli.State, defs *revisions.Cache) (err error) {
+	if _, err := os.Stat(c.DataDir); err != nil { // a mistyped name must not make a folder
+		return cli.Fail(cli.ExitUsage, err)
+	}
 	data, err := layout.OpenData(c.DataDir)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -127,11 +128,22 @@ func (h *host) guard(do func() error) (err error) {
 	return do()
 }
 
-// function returns the first export with one of the names that is a function.
+var promiseType = reflect.TypeFor[*goja.Promise]()
+
+// function returns the first export with one of the names that is a function. It
+// fails if the function returns a promise: nobody would see that one rejected.
 func (h *host) function(names ...string) goja.Callable {
 	for _, n := range names {
-		if f, ok := goja.AssertFunction(h.exports.Get(n)); ok {
-			return f
+		f, ok := goja.AssertFunction(h.exports.Get(n))
+		if !ok {
+			continue
+		}
+		return func(this goja.Value, args ...goja.Value) (goja.Value, error) {
+			v, err := f(this, args...)
+			if o, ok := v.(*goja.Object); ok && err == nil && o.ExportType() == promiseType {
+				return nil, fmt.Errorf("%s returned a promise: it must not be async", n)
+			}
+			return v, err
 		}
 	}
 	return nil
