@@ -157,6 +157,7 @@ func convertLog(ctx context.Context, data *layout.Data, source string, conv *Con
 				partitions[rec.Dims] = p
 			}
 		}
+		w.SetTime(s.Time)
 		if err := w.Add(p, rec.ID, rec.JSON); err != nil {
 			return err
 		}
