@@ -155,3 +155,34 @@ func BenchmarkRead(b *testing.B) {
 		r.Close()
 	}
 }
+
+// BenchmarkManyPartitions publishes 1,000,000 records of 2 kB over 5,000
+// partitions, in an order that meets them all in turn, and reports the peak
+// resident memory of the process. Run it with -benchtime 1x.
+func BenchmarkManyPartitions(b *testing.B) {
+	d := openData(b)
+	json := benchRecords(b)[0].json[:2000]
+	b.SetBytes(1_000_000 * 2038)
+	for b.Loop() {
+		w, err := d.NewWriter("log", WriterOptions{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		p := testDims
+		for i := range 1_000_000 {
+			p[BuildID] = fmt.Sprint(i % 5000)
+			if err := w.Add(p, fmt.Appendf(nil, "%08x-0000-4000-8000-000000000000", i), json); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if _, err := w.Commit(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if status, err := os.ReadFile("/proc/self/status"); err == nil {
+		var kB float64
+		_, peak, _ := bytes.Cut(status, []byte("VmHWM:"))
+		fmt.Sscan(string(peak), &kB)
+		b.ReportMetric(kB/1024, "MiB-peak")
+	}
+}
