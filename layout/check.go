@@ -201,6 +201,7 @@ func salvageText(f file, ext string, emit func([]byte, idIndex) error) error {
 		return &CorruptError{Err: err}
 	}
 	l := lines{r: src}
+	defer l.Close()
 	for {
 		at := l.read
 		b, err := l.block()

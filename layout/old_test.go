@@ -49,6 +49,18 @@ func TestReadsThePredecessorsTree(t *testing.T) {
 // TestOldFormats packs the same lines with the real tools, reads them whole, and
 // cut off at every kind of place: that must be an error, never a short read.
 func TestOldFormats(t *testing.T) {
+	t.Run("with xz", testOldFormats)
+	t.Run("without xz", func(t *testing.T) {
+		if _, err := exec.LookPath("xz"); err != nil {
+			t.Skip(err) // then that was tested already
+		}
+		hideXZ = true
+		defer func() { hideXZ = false }()
+		testOldFormats(t)
+	})
+}
+
+func testOldFormats(t *testing.T) {
 	var text strings.Builder
 	for i := range 3000 {
 		text.WriteString(strings.Repeat("i", i%20+1) + "\t{\"a\":\"" + strings.Repeat("b", i%700) + "\"}\n")

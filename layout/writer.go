@@ -51,6 +51,7 @@ type Writer struct {
 	budget   int
 	buffered int // sum of cap(buf) over parts
 	msOfDay  uint32
+	version  int // of the published records
 	err      error
 }
 
@@ -69,7 +70,7 @@ func (d *Data) NewWriter(source string, o WriterOptions) (*Writer, error) {
 	if source == "" || source[0] == '.' || strings.ContainsAny(source, "/\\\x00") || len(source) > 200 {
 		return nil, fmt.Errorf("raw log %q: not a file name", source)
 	}
-	w := &Writer{d: d, source: source, dir: path.Join(StagingDir, source), parts: map[string]*part{}, budget: o.MemoryBytes}
+	w := &Writer{d: d, source: source, dir: path.Join(StagingDir, source), parts: map[string]*part{}, budget: o.MemoryBytes, version: StorageVersion}
 	if w.budget <= 0 {
 		w.budget = defaultMemoryBytes
 	}
@@ -187,13 +188,17 @@ func (w *Writer) part(tree string, p Dims) (*part, error) {
 	if s, ok := w.parts[key]; ok {
 		return s, nil
 	}
+	version := w.version
+	if tree != PublishedDir {
+		version = StorageVersion
+	}
 	seg, err := newSegment(path.Join(w.dir, strconv.Itoa(len(w.parts))), w.enc)
 	if err != nil {
 		return nil, err
 	}
 	s := &part{
 		segment: seg,
-		final:   path.Join(tree, segmentName(p, StorageVersion, uniqueOf(w.source))),
+		final:   path.Join(tree, segmentName(p, version, uniqueOf(w.source))),
 		dims:    p,
 		invalid: tree != PublishedDir,
 	}

@@ -22,9 +22,10 @@ import (
 
 // importCmd converts raw logs that lie anywhere, the predecessor's too.
 type importCmd struct {
-	Files      []string `arg:"" name:"file" type:"existingfile" help:"Raw logs of version 1, 2 or 3; of version 0 with --raw-version 0."`
+	Files      []string `arg:"" optional:"" name:"file" type:"existingfile" help:"Raw logs of version 1, 2 or 3; of version 0 with --raw-version 0."`
 	DataDir    string   `required:"" short:"d" placeholder:"DIR" help:"Data folder; made if missing."`
 	RawVersion int      `default:"-1" placeholder:"N" help:"Version of the files, 0 to 3. Default: from the name, else from the content; 0 is never guessed."`
+	Tree       string   `type:"existingdir" placeholder:"DIR" help:"Take over the records of a partition tree, the predecessor's or a data folder's; they lie where this folder's schema puts them."`
 	MaxBody    int      `default:"0" placeholder:"BYTES" help:"Longest body that is not taken for damage. Default: 204800 for versions 0 to 2, which have no sums."`
 
 	revisionFlags `embed:""`
@@ -35,12 +36,15 @@ func (*importCmd) Help() string {
 is. What a file becomes depends on its content, so importing it again, under
 whatever name, replaces its records and doubles none.
 
-Damage is passed over: reading goes on at the next plausible frame, and the bytes
+With --tree, the segments of a partition tree instead: .log, .gz, .xz, .lzma, .zst. A
+damaged file is left out and named; lines that are no record go to invalid/.
+
+Damage in a raw log is passed over: reading goes on at the next plausible frame, and the bytes
 lost are reported. Submissions that cannot be converted go to invalid/.
 
 EXIT STATUS: 0 done; 1 failed (the files after are not imported); 2 usage, or a file
 that is no raw log; 3 done, but submissions were invalid or bytes were lost;
-130 interrupted.`
+4 files of the tree are damaged; 130 interrupted.`
 }
 
 func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
@@ -50,6 +54,9 @@ func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if c.MaxBody < 0 || c.MaxBody > ingest.MaxBodyLimit {
 		return cli.Usage("--max-body %d: want 1 to %d", c.MaxBody, ingest.MaxBodyLimit)
 	}
+	if (c.Tree != "") == (len(c.Files) > 0) {
+		return cli.Usage("want either files or --tree")
+	}
 	data, err := layout.OpenData(c.DataDir)
 	if err != nil {
 		return err
@@ -57,6 +64,9 @@ func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	defer func() { err = errors.Join(err, data.Close()) }()
 	if err := data.Recover(ctx); err != nil {
 		return err
+	}
+	if c.Tree != "" {
+		return c.importTree(ctx, st, data)
 	}
 	defs, err := c.open(st, c.DataDir)
 	if err != nil {
@@ -80,6 +90,44 @@ func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return cli.Fail(cli.ExitRejected, fmt.Errorf("%d submissions were rejected, %d bytes lost", bad, total.BytesLost))
 	}
 	return nil
+}
+
+// importTree takes over a partition tree.
+func (c *importCmd) importTree(ctx context.Context, st *cli.State, data *layout.Data) error {
+	from, err := os.Stat(c.Tree)
+	if err != nil {
+		return err
+	}
+	for _, own := range []string{".", layout.PublishedDir} {
+		if fi, err := data.Root().Stat(own); err == nil && os.SameFile(fi, from) {
+			return cli.Usage("--tree %s: is the data folder itself", c.Tree)
+		}
+	}
+	tree, err := layout.OpenTree(c.Tree)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	tree.SetLog(st.Log)
+	segs, err := tree.Segments(ctx, layout.All())
+	if err != nil {
+		return err
+	}
+	size := int64(0)
+	for _, s := range segs {
+		size += s.Size
+	}
+	bar := progressBar(st, size, filepath.Base(c.Tree))
+	s, err := data.ImportTree(ctx, tree, layout.All(), func(s layout.Segment) { bar.Add64(s.Size) })
+	bar.Close()
+	fmt.Fprintf(st.Stderr, "%s: %d files, %d records, %d bad lines\n", c.Tree, s.Files, s.Records, s.BadLines)
+	if _, ok := errors.AsType[*layout.CorruptError](err); ok {
+		return cli.Fail(cli.ExitCorrupt, err)
+	}
+	if err == nil && s.BadLines > 0 {
+		err = cli.Fail(cli.ExitRejected, fmt.Errorf("%d lines were rejected", s.BadLines))
+	}
+	return err
 }
 
 // file imports one file.

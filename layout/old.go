@@ -1,0 +1,180 @@
+package layout
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/ulikunitz/xz"
+	"github.com/ulikunitz/xz/lzma"
+)
+
+// blockBytes is the size of the blocks that files without frames are read in.
+const blockBytes = 1 << 20
+
+// lines cuts a stream into blocks of whole lines.
+type lines struct {
+	r    io.Reader
+	buf  []byte // handed out up to its last newline
+	rest int    // where the unfinished line begins in buf
+	read int64  // unpacked bytes got from r
+	err  error  // of r, after what is in buf
+}
+
+func (l *lines) block() ([]byte, error) {
+	l.buf = l.buf[:copy(l.buf, l.buf[l.rest:])]
+	l.rest = 0
+	for l.err == nil {
+		have := len(l.buf)
+		if cap(l.buf) < have+blockBytes {
+			l.buf = append(make([]byte, 0, 2*have+blockBytes), l.buf...)
+		}
+		l.fill(blockBytes)
+		if i := bytes.LastIndexByte(l.buf, '\n'); i >= 0 {
+			l.rest = i + 1
+			return l.buf[:l.rest], nil
+		}
+		if len(l.buf) > maxFrameBytes {
+			return nil, &CorruptError{Offset: l.read, Err: fmt.Errorf("no line ends within %d bytes", maxFrameBytes)}
+		}
+	}
+	if l.err != io.EOF {
+		return nil, &CorruptError{Offset: l.read, Err: l.err}
+	}
+	if len(l.buf) == 0 {
+		return nil, io.EOF
+	}
+	l.buf = append(l.buf, '\n') // the last line of a file that somebody cut by hand
+	l.rest = len(l.buf)
+	return l.buf, nil
+}
+
+// fill reads n more bytes into buf, which has room for them, or up to the end of
+// the stream or its damage. (io.ReadFull would hide a stream that ends too early.)
+func (l *lines) fill(n int) {
+	for end := len(l.buf) + n; len(l.buf) < end && l.err == nil; {
+		var n int
+		n, l.err = l.r.Read(l.buf[len(l.buf):end])
+		l.buf = l.buf[:len(l.buf)+n]
+		l.read += int64(n)
+	}
+}
+
+// unpack returns the text of a file of the predecessor. The container is told
+// by its first bytes, not its name: .lzma files hold LZMA-alone or xz. A result
+// that is an io.Closer must be closed.
+func unpack(f io.ReaderAt, size int64, ext string) (io.Reader, error) {
+	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, size), 64<<10)
+	if ext == "" {
+		return r, nil
+	}
+	magic, _ := r.Peek(6)
+	var src io.Reader
+	var err error
+	switch {
+	case bytes.Equal(magic, []byte("\xfd7zXZ\x00")):
+		if err = xzEnds(f, size); err == nil {
+			if src = runXZ(r, "xz"); src == nil {
+				src, err = xz.NewReader(r)
+			}
+		}
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		src, err = gzip.NewReader(r)
+	case bytes.HasPrefix(magic, []byte{0x5d, 0, 0}):
+		if src = runXZ(r, "lzma"); src == nil {
+			src, err = lzma.NewReader(r)
+		}
+	case len(magic) < 6:
+		err = io.ErrUnexpectedEOF
+	default:
+		err = fmt.Errorf("no %s file: begins with % x", ext, magic)
+	}
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return src, err
+}
+
+// xzEnds checks that an xz file ends as one, which the xz package does not: it
+// takes a file that is cut off after its header for an empty one.
+func xzEnds(f io.ReaderAt, size int64) error {
+	var end [4]byte // stream padding, too, is a multiple of four zeros
+	for ; size >= 4; size -= 4 {
+		if _, err := f.ReadAt(end[:], size-4); err != nil {
+			return err
+		}
+		if end != [4]byte{} {
+			break
+		}
+	}
+	if string(end[2:]) != "YZ" {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+
+// Close ends what unpacks the stream.
+func (l *lines) Close() error {
+	if c, ok := l.r.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// xzProcess unpacks with the xz program, which is five times as fast as our
+// package. It reads the program's output; its failure becomes the read error.
+type xzProcess struct {
+	cmd    *exec.Cmd
+	out    io.Reader
+	stderr bytes.Buffer
+	ended  bool
+}
+
+// hideXZ makes tests go without the program.
+var hideXZ bool
+
+// runXZ starts the program, or returns nil when there is none.
+func runXZ(r io.Reader, format string) io.Reader {
+	tool, err := exec.LookPath("xz")
+	if err != nil || hideXZ {
+		return nil
+	}
+	p := &xzProcess{cmd: exec.Command(tool, "-dc", "--format="+format)}
+	p.cmd.Stdin, p.cmd.Stderr = r, &p.stderr
+	if p.out, err = p.cmd.StdoutPipe(); err != nil || p.cmd.Start() != nil {
+		return nil
+	}
+	return p
+}
+
+func (p *xzProcess) Read(b []byte) (int, error) {
+	if p.ended {
+		return 0, io.EOF
+	}
+	n, err := p.out.Read(b)
+	if err != io.EOF {
+		return n, err
+	}
+	p.ended = true
+	if err := p.cmd.Wait(); err != nil {
+		if msg := bytes.TrimSpace(p.stderr.Bytes()); len(msg) > 0 {
+			err = errors.New(string(msg))
+		}
+		return n, err
+	}
+	return n, io.EOF
+}
+
+// Close ends a program whose output nobody wants any more.
+func (p *xzProcess) Close() error {
+	if !p.ended {
+		p.ended = true
+		p.cmd.Process.Kill()
+		p.cmd.Wait()
+	}
+	return nil
+}
