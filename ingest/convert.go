@@ -76,25 +76,28 @@ type Converter struct {
 	// name. The owner may read it between calls, and clear it.
 	Dropped DropCounts
 
-	defs   Definitions
-	o      ConverterOptions
-	body   unpacker
-	top    object
-	info   object
-	inner  object  // the payload of a unified ping
-	fields []field // of an info that the ping did not have
-	filled []field // that info gets in addition, by Fallback
-	out    []byte
-	id     []byte
-	url    []byte // of the revision in hand
-	hist   histogramScratch
-	dims   interner
-	specs  map[string]*revisions.Spec // by URL, of those used last
+	defs    Definitions
+	o       ConverterOptions
+	specs   map[string]*revisions.Spec // by URL, of those used last
+	body    unpacker
+	top     object
+	info    object
+	inner   object  // the payload of a unified ping
+	fields  []field // of an info that the ping did not have
+	filled  []field // that info gets in addition, by Fallback
+	ahead   ahead
+	hist    histogramScratch
+	dropped []Drop   // from the record in hand
+	names   interner // of dropped histograms
+	dims    interner
+	out     []byte
+	id      []byte
+	url     []byte // of the revision in hand
 }
 
 // NewConverter returns a Converter that asks defs.
 func NewConverter(defs Definitions, o ConverterOptions) *Converter {
-	return &Converter{defs: defs, o: o, Dropped: DropCounts{}, dims: interner{}, specs: map[string]*revisions.Spec{}}
+	return &Converter{defs: defs, o: o, Dropped: DropCounts{}, dims: interner{}, names: interner{}, specs: map[string]*revisions.Spec{}}
 }
 
 // Convert converts a submission. The error is a *Reject for bad data, an *Outage
@@ -148,7 +151,9 @@ func (c *Converter) ConvertJSON(ctx context.Context, text []byte, date string) (
 		}
 		return Record{}, badConversion("Missing payload version")
 	}
-	end, err := c.top.index(text, i, "histograms", "payload")
+	c.lookAhead(text)
+	c.dropped = c.dropped[:0]
+	end, err := c.top.index(text, i, &c.ahead, "histograms", "payload")
 	if err != nil || jsonscan.Space(text, end) < len(text) {
 		return Record{}, badJSON(jsonscan.Valid(text)) // the first thing that is wrong
 	}
@@ -159,6 +164,11 @@ func (c *Converter) ConvertJSON(ctx context.Context, text []byte, date string) (
 		// JSON is that first of all.
 		if err := jsonscan.Valid(text); err != nil {
 			return Record{}, badJSON(err)
+		}
+	}
+	if err == nil {
+		for _, d := range c.dropped {
+			c.Dropped.add(d)
 		}
 	}
 	r.Dims[layout.Date] = date

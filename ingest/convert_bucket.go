@@ -174,7 +174,7 @@ func (s *nameSet) add(name []byte) bool {
 // member that has a later namesake.
 func keepLast(out []byte, i int) []byte {
 	var o object
-	if _, err := o.index(out, i); err != nil {
+	if _, err := o.index(out, i, nil); err != nil {
 		return out
 	}
 	if o.supersede(); o.superseded == nil {

@@ -30,12 +30,16 @@ type DropCounts map[Drop]int64
 // up; further ones count under the name "".
 const maxDrops = 10_000
 
-func (d DropCounts) add(name []byte, reason string) {
-	k := Drop{string(name), reason}
+func (d DropCounts) add(k Drop) {
 	if _, ok := d[k]; !ok && len(d) >= maxDrops {
 		k.Name = ""
 	}
 	d[k]++
+}
+
+// drop notes that a histogram is left out of the record in hand.
+func (c *Converter) drop(name []byte, reason string) {
+	c.dropped = append(c.dropped, Drop{c.names.of(name), reason})
 }
 
 // tailNames are the sums that follow the buckets, in order.
@@ -52,17 +56,76 @@ type histogramScratch struct {
 // -2 is nonsense.
 type claim struct{ kind, low, high, buckets int64 }
 
-// histograms checks and writes the histograms that m holds. c.url is where spec
-// comes from.
-func (c *Converter) histograms(text []byte, m member, spec *revisions.Spec) error {
-	if text[m.start] != '{' {
-		return badConversion("Not an object: histograms")
+// histograms checks and writes the histograms that m holds, unless that has been
+// done ahead. c.url is where spec comes from.
+func (c *Converter) histograms(text []byte, m *member, spec *revisions.Spec) error {
+	if a := &c.ahead; a.start == m.start && a.spec == spec {
+		c.out, c.dropped = append(c.out, a.out...), append(c.dropped, a.dropped...)
+		return nil
+	}
+	end, err := c.rewriteHistograms(text, m.start, spec)
+	if err == nil && end != m.end {
+		err = badJSON(jsonscan.Valid(text)) // skipping went astray, so there is an error
+	}
+	return err
+}
+
+// ahead is histograms that were rewritten before info was seen, by a guess at
+// the revision: that saves skipping them to find info.
+type ahead struct {
+	start, end int // of the histograms; start is 0 for none
+	spec       *revisions.Spec
+	out        []byte
+	dropped    []Drop
+}
+
+// lookAhead rewrites what look like the histograms of the ping if the revision
+// that the text seems to have is known. Whoever uses the result checks both.
+func (c *Converter) lookAhead(text []byte) {
+	c.ahead.start = 0
+	at := bytes.Index(text, []byte(`"histograms":{`))
+	if at < 0 {
+		return
+	}
+	const name = `"revision":"`
+	tail := max(at, len(text)-lookBack)
+	from := tail
+	if i := bytes.LastIndex(text[tail:], []byte(name)); i >= 0 {
+		from += i
+	} else if from = bytes.Index(text[:at], []byte(name)); from < 0 {
+		return
+	}
+	from += len(name)
+	url := text[from : from+max(0, bytes.IndexByte(text[from:], '"'))]
+	spec := c.specs[string(url)]
+	if spec == nil {
+		return
+	}
+	a := &c.ahead
+	c.out, c.dropped, c.url = c.out[:0], c.dropped[:0], url
+	at += len(`"histograms":`)
+	if end, err := c.rewriteHistograms(text, at, spec); err == nil {
+		a.start, a.end, a.spec = at, end, spec
+		a.out, c.out = c.out, a.out
+		a.dropped, c.dropped = c.dropped, a.dropped[:0]
+	}
+}
+
+// lookBack is how much of a ping's end is searched for its revision; info comes
+// last in most and has one or two kB.
+const lookBack = 4 << 10
+
+// rewriteHistograms writes the histograms at text[i] and returns the offset
+// behind them.
+func (c *Converter) rewriteHistograms(text []byte, i int, spec *revisions.Spec) (end int, err error) {
+	if text[i] != '{' {
+		return i, badConversion("Not an object: histograms")
 	}
 	c.out = append(c.out, '{')
 	begin := len(c.out) - 1
 	c.hist.names.reset()
 	twice := false
-	it := jsonscan.Members(text, m.start)
+	it := jsonscan.Members(text, i)
 	for it.Next() {
 		name := it.Key
 		if bytes.IndexByte(name, '\\') >= 0 {
@@ -71,33 +134,92 @@ func (c *Converter) histograms(text []byte, m member, spec *revisions.Spec) erro
 		}
 		d := spec.Lookup(name)
 		if d == nil {
-			c.Dropped.add(name, DropUnknown)
+			c.drop(name, DropUnknown)
 			continue
 		}
 		twice = c.hist.names.add(name) || twice
 		mark := len(c.out)
 		c.key(it.Key)
+		if end, ok := c.usualHistogram(text, it.Start, d); ok {
+			it.SetEnd(end)
+			continue
+		}
+		c.out = c.out[:mark]
+		c.key(it.Key)
 		end, why, err := c.histogram(text, it.Start, name, d)
 		if err != nil {
-			return err
+			return i, err
 		}
 		if why != "" {
 			c.out = c.out[:mark]
-			c.Dropped.add(name, why)
+			c.drop(name, why)
 		}
 		if len(c.out) > maxRecord {
-			return badConversion(fmt.Sprintf("Converted to more than %d bytes", maxRecord))
+			return i, badConversion(fmt.Sprintf("Converted to more than %d bytes", maxRecord))
 		}
 		it.SetEnd(end)
 	}
 	if err := it.Err(); err != nil {
-		return badJSON(err)
+		return i, badJSON(err)
 	}
 	c.out = append(c.out, '}')
 	if twice {
 		c.out = keepLast(c.out, begin)
 	}
-	return nil
+	return it.After(), nil
+}
+
+// usualHistogram is histogram for what browsers send: the members in their order,
+// the defined layout, no whitespace. It gives up on all else, and what it wrote
+// is garbage then.
+func (c *Converter) usualHistogram(text []byte, i int, d *revisions.Definition) (end int, ok bool) {
+	open := d.Opening()
+	if open == nil || !bytes.HasPrefix(text[i:], open) {
+		return i, false
+	}
+	c.out = append(c.out, '[')
+	if i, ok = c.bucketsInOrder(text, i+len(open), d.Bounds()); !ok {
+		return i, false
+	}
+	if i, ok = c.sum(text, i, `,"sum":`); !ok {
+		return i, false
+	}
+	const none = "-1,-1"
+	switch {
+	case text[i] == '}':
+		c.out = append(c.out, none+","+none...)
+	case bytes.HasPrefix(text[i:], []byte(`,"l`)):
+		if i, ok = c.sum(text, i, `,"log_sum":`); ok {
+			i, ok = c.sum(text, i, `,"log_sum_squares":`)
+		}
+		c.out = append(c.out, none...)
+	default:
+		c.out = append(c.out, none+","...)
+		if i, ok = c.sum(text, i, `,"sum_squares_lo":`); ok {
+			i, ok = c.sum(text, i, `,"sum_squares_hi":`)
+		}
+		c.out = c.out[:len(c.out)-1]
+	}
+	if !ok || text[i] != '}' {
+		return i, false
+	}
+	c.out = append(c.out, ']')
+	return i + 1, true
+}
+
+// sum writes the number behind the name at text[i], and a comma. If ok, the
+// result is an offset in text.
+func (c *Converter) sum(text []byte, i int, name string) (end int, ok bool) {
+	if len(text)-i < len(name) || string(text[i:i+len(name)]) != name {
+		return i, false
+	}
+	i += len(name)
+	end, _, err := jsonscan.Number(text, i)
+	if err != nil || end >= len(text) {
+		return end, false
+	}
+	c.out = append(append(c.out, text[i:end]...), ',')
+	return end, true
 }
 
 // histogram writes the histogram at text[i], [buckets…, sums…], and returns the

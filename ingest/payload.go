@@ -26,15 +26,20 @@ type object struct {
 
 // index reads the members of the object at text[i] and returns the offset behind
 // it. All values are checked, except those with the names in lazy, which whoever
-// takes them apart checks, or verify. The error is a *jsonscan.SyntaxError.
-func (o *object) index(text []byte, i int, lazy ...string) (end int, err error) {
+// takes them apart checks, or verify. done (or nil) is histograms whose end is
+// known. The error is a *jsonscan.SyntaxError.
+func (o *object) index(text []byte, i int, done *ahead, lazy ...string) (end int, err error) {
 	o.members, o.superseded = o.members[:0], nil
 	it := jsonscan.Members(text, i)
 	for it.Next() {
 		skipped := false
 		for _, name := range lazy {
 			if skipped = string(it.Key) == name; skipped {
-				it.SetEnd(jsonscan.SkipTrusted(text, it.Start))
+				if done != nil && done.start == it.Start {
+					it.SetEnd(done.end)
+				} else {
+					it.SetEnd(jsonscan.SkipTrusted(text, it.Start))
+				}
 				break
 			}
 		}
@@ -161,7 +166,7 @@ func (c *Converter) rewrite(text []byte, ping *object, spec *revisions.Spec) err
 		c.key(m.key)
 		switch {
 		case spec != nil && jsonscan.Is(m.key, "histograms"):
-			if err := c.histograms(text, *m, spec); err != nil {
+			if err := c.histograms(text, m, spec); err != nil {
 				return err
 			}
 			rewritten = m
@@ -240,7 +245,7 @@ func (c *Converter) infoOf(text []byte, ping *object) (*object, error) {
 	if text[m.start] != '{' {
 		return nil, badConversion("Not an object: info")
 	}
-	_, err := c.info.index(text, m.start)
+	_, err := c.info.index(text, m.start, nil)
 	return &c.info, err
 }
 

@@ -24,7 +24,7 @@ func (c *Converter) flatten(text []byte, spec *revisions.Spec) error {
 			c.key(m.key)
 		}
 		if jsonscan.Is(m.key, "histograms") {
-			if err := c.histograms(text, *m, spec); err != nil {
+			if err := c.histograms(text, m, spec); err != nil {
 				return err
 			}
 			rewritten = m

@@ -169,7 +169,7 @@ func (c *Converter) mainPing(ctx context.Context, text []byte, kind string, flat
 	m := c.top.find("payload")
 	c.inner.members, c.inner.superseded = c.inner.members[:0], nil
 	if text[m.start] == '{' {
-		end, err := c.inner.index(text, m.start, "histograms")
+		end, err := c.inner.index(text, m.start, &c.ahead, "histograms")
 		if err == nil && end != m.end {
 			err = jsonscan.Valid(text)
 		}

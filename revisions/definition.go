@@ -67,7 +67,8 @@ type Definition struct {
 	// nothing and there are no bounds. It is nil for nearly all.
 	Err error
 
-	bounds []int
+	bounds  []int
+	opening []byte
 }
 
 // NewDefinition returns the definition with these parameters; a low of 0 counts
@@ -84,6 +85,7 @@ func NewDefinition(name string, kind Kind, low, high, bucketCount int) (*Definit
 	case bucketCount < 3 || bucketCount > maxBuckets:
 		return nil, fmt.Errorf("%d buckets, 3 to %d", bucketCount, maxBuckets)
 	}
+	d.opening = fmt.Appendf(nil, `{"range":[%d,%d],"bucket_count":%d,"histogram_type":%d,"values":`, d.Low, high, bucketCount, kind.TypeCode())
 	if kind == Exponential {
 		d.bounds = exponentialBounds(d.Low, high, bucketCount)
 	} else {
@@ -95,6 +97,11 @@ func NewDefinition(name string, kind Kind, low, high, bucketCount int) (*Definit
 // Bounds returns the ascending lower bounds of the buckets; len is BucketCount.
 // The caller must not change it.
 func (d *Definition) Bounds() []int { return d.bounds }
+
+// Opening returns how browsers begin a histogram of this definition in a ping, up
+// to its buckets: a histogram that begins like this has the defined type, range
+// and bucket count. It is nil with Err. The caller must not change it.
+func (d *Definition) Opening() []byte { return d.opening }
 
 // rawDefinition is one member of Histograms.json; attributes that do not touch
 // the buckets are left out. Numbers may be strings with expressions.
@@ -168,14 +175,14 @@ func isText(raw json.RawMessage) bool {
 	return err != nil
 }
 
-// bucketing is what the bounds are a function of.
-type bucketing struct {
-	exponential  bool
+// layout is what bounds and opening are functions of.
+type layout struct {
+	kind         Kind
 	low, high, n int
 }
 
-// define reads one definition; those of equal bucketing share their bounds.
-func define(name string, raw json.RawMessage, shared map[bucketing][]int) *Definition {
+// define reads one definition; those of equal layout share their bounds.
+func define(name string, raw json.RawMessage, shared map[layout]*Definition) *Definition {
 	bad := func(err error) *Definition {
 		return &Definition{Name: name, Err: fmt.Errorf("definition of %s: %w", name, err)}
 	}
@@ -192,15 +199,17 @@ func define(name string, raw json.RawMessage, shared map[bucketing][]int) *Defin
 		d.Unsized = isText(r.NBuckets) || kind == Enumerated && isText(r.NValues)
 		return d
 	}
-	key := bucketing{kind == Exponential, low, high, n}
-	d := &Definition{Name: name, Kind: kind, Low: max(low, 1), High: high, BucketCount: n, bounds: shared[key]}
-	if d.bounds == nil {
-		if d, err = NewDefinition(name, kind, low, high, n); err != nil {
+	key := layout{kind, low, high, n}
+	like := shared[key]
+	if like == nil {
+		if like, err = NewDefinition(name, kind, low, high, n); err != nil {
 			return bad(err)
 		}
-		shared[key] = d.bounds
+		shared[key] = like
 	}
-	d.Guessed = guessed(d)
+	d := *like
+	d.Name = name
+	d.Guessed = guessed(&d)
 	d.Keyed = bytes.Equal(r.Keyed, []byte("true")) || bytes.Equal(r.Keyed, []byte(`"true"`))
-	return d
+	return &d
 }

@@ -31,7 +31,7 @@ func Parse(text []byte) (*Spec, error) {
 	}
 	s := &Spec{byName: make(map[string]*Definition)}
 	at := make(map[string]int)
-	shared := make(map[bucketing][]int)
+	shared := make(map[layout]*Definition)
 	for dec.More() {
 		name, err := dec.Token()
 		if err != nil {
