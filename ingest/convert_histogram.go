@@ -116,17 +116,42 @@ func (c *Converter) lookAhead(text []byte) {
 const lookBack = 4 << 10
 
 // rewriteHistograms writes the histograms at text[i] and returns the offset
-// behind them.
+// behind them. Of namesakes only the last counts, be the others as bad as they may.
 func (c *Converter) rewriteHistograms(text []byte, i int, spec *revisions.Spec) (end int, err error) {
 	if text[i] != '{' {
 		return i, badConversion("Not an object: histograms")
 	}
+	mark, dropped := len(c.out), len(c.dropped)
+	end, twice, err := c.rewriteEach(text, i, spec, nil)
+	if err == nil && !twice {
+		return end, nil
+	}
+	var o object
+	if _, syntax := o.index(text, i, nil); syntax != nil {
+		return i, badJSON(syntax)
+	}
+	if o.supersede(); o.superseded == nil {
+		return end, err
+	}
+	c.out, c.dropped = c.out[:mark], c.dropped[:dropped]
+	end, _, err = c.rewriteEach(text, i, spec, o.superseded)
+	return end, err
+}
+
+// rewriteEach is rewriteHistograms without those that are superseded. twice says
+// that there may be namesakes.
+func (c *Converter) rewriteEach(text []byte, i int, spec *revisions.Spec, superseded []bool) (end int, twice bool, err error) {
 	c.out = append(c.out, '{')
-	begin := len(c.out) - 1
 	c.hist.names.reset()
-	twice := false
+	n := -1
 	it := jsonscan.Members(text, i)
 	for it.Next() {
+		if n++; superseded != nil && superseded[n] {
+			continue
+		}
+		if len(c.out) > maxRecord {
+			return i, twice, badConversion(fmt.Sprintf("Converted to more than %d bytes", maxRecord))
+		}
 		name := it.Key
 		if bytes.IndexByte(name, '\\') >= 0 {
 			name = jsonscan.Unquote(name)
@@ -148,25 +173,19 @@ func (c *Converter) rewriteHistograms(text []byte, i int, spec *revisions.Spec) 
 		c.key(it.Key)
 		end, why, err := c.histogram(text, it.Start, name, d)
 		if err != nil {
-			return i, err
+			return i, twice, err
 		}
 		if why != "" {
 			c.out = c.out[:mark]
 			c.drop(name, why)
 		}
-		if len(c.out) > maxRecord {
-			return i, badConversion(fmt.Sprintf("Converted to more than %d bytes", maxRecord))
-		}
 		it.SetEnd(end)
 	}
 	if err := it.Err(); err != nil {
-		return i, badJSON(err)
+		return i, twice, badJSON(err)
 	}
 	c.out = append(c.out, '}')
-	if twice {
-		c.out = keepLast(c.out, begin)
-	}
-	return it.After(), nil
+	return it.After(), twice, nil
 }
 
 // usualHistogram is histogram for what browsers send: the members in their order,

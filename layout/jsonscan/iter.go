@@ -13,7 +13,7 @@ type Iter struct {
 	// Key is the member's name as written, between its quotes and with its
 	// escapes; nil for elements. It aliases the text.
 	Key []byte
-	// Start is the offset of the value's first byte.
+	// Start is the offset of the value's first byte, which is in the text.
 	Start int
 
 	b       []byte
@@ -90,6 +90,9 @@ func (it *Iter) Next() bool {
 			return it.fail(i, "':'")
 		}
 		i = Space(b, i+1)
+	}
+	if i >= len(b) {
+		return it.fail(i, "")
 	}
 	it.Start, it.end = i, 0
 	return true
