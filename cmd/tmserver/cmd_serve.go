@@ -29,7 +29,7 @@ type serveCmd struct {
 	MaxPath     int           `env:"TMSERVER_MAX_PATH" default:"10240" placeholder:"BYTES" help:"Longest path stored."`
 	MaxLogSize  int64         `env:"TMSERVER_MAX_LOG_SIZE" default:"524288000" placeholder:"BYTES" help:"Size from which on a raw log is finished and converted."`
 	MaxLogAge   time.Duration `env:"TMSERVER_MAX_LOG_AGE" default:"5m" help:"Time after its first submission when a raw log is finished and converted."`
-	Workers     int           `env:"TMSERVER_WORKERS" default:"1" help:"Raw logs converted at the same time."`
+	Workers     int           `env:"TMSERVER_WORKERS" default:"1" help:"Raw logs converted at the same time; 0 leaves them to tmserver convert."`
 	DrainTime   time.Duration `env:"TMSERVER_DRAIN_TIME" default:"30s" help:"How long requests in hand may take after SIGTERM."`
 
 	AdminToken      string `env:"TMSERVER_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bearer token for the admin address; needed unless it is a loopback address. Better given in the environment."`
@@ -66,8 +66,8 @@ func (c *serveCmd) validate() error {
 		return cli.Usage("--max-log-size %d: want at least 1", c.MaxLogSize)
 	case c.MaxLogAge <= 0:
 		return cli.Usage("--max-log-age %v: want more than 0", c.MaxLogAge)
-	case c.Workers < 1:
-		return cli.Usage("--workers %d: want at least 1", c.Workers)
+	case c.Workers < 0:
+		return cli.Usage("--workers %d: want at least 0", c.Workers)
 	case c.MaxConnections < 1:
 		return cli.Usage("--max-connections %d: want at least 1", c.MaxConnections)
 	case c.MaxInFlight < c.MaxBody:
@@ -154,7 +154,9 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWorking()
 	var worker sync.WaitGroup
-	worker.Go(func() { pickup.Run(working) })
+	if c.Workers > 0 {
+		worker.Go(func() { pickup.Run(working) })
+	}
 	err = serveHTTP(ctx, servers, listeners, c.DrainTime)
 
 	// In the direction of the flow: the handlers have ended, now the raw log, the
@@ -162,6 +164,9 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	err = errors.Join(err, log.Close())
 	stopWorking()
 	worker.Wait()
+	if c.Workers == 0 {
+		return err
+	}
 	return errors.Join(err, pickup.Drain(context.WithoutCancel(ctx)))
 }
 
