@@ -27,6 +27,9 @@ type ConverterOptions struct {
 	RevisionHosts []string
 	// Schema decides whether the dimensions of URL and payload differ.
 	Schema *layout.Schema
+	// Pace is called between the submissions of a raw log, and may wait, as
+	// Log.Pace does; nil: no pause.
+	Pace func()
 	// Fallback finds the revision of pings with histograms but without
 	// info.revision; nil: they are refused. A record whose revision was found so
 	// has it as info.revision, and how as info.revisionFallback.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -71,6 +72,8 @@ type Log struct {
 	disk disk
 	done chan struct{} // closed when the committer has ended
 	wake chan struct{} // one token: there is a batch, or Close was called
+
+	waiting atomic.Int64 // submissions that wait to be durable
 
 	mu     sync.Mutex // protects next and closed
 	next   *batch
@@ -158,7 +161,9 @@ func (l *Log) append(frames ...*frame) error {
 	case l.wake <- struct{}{}:
 	default:
 	}
+	l.waiting.Add(int64(len(frames)))
 	<-b.done
+	l.waiting.Add(-int64(len(frames)))
 	return b.err
 }
 

@@ -130,6 +130,9 @@ func convertLog(ctx context.Context, data *layout.Data, source string, conv *Con
 			return err
 		}
 		st.Submissions++
+		if conv.o.Pace != nil {
+			conv.o.Pace()
+		}
 		rec, err := conv.Convert(ctx, &s)
 		if bad, ok := errors.AsType[*Reject](err); ok {
 			st.Invalid[bad.Class]++

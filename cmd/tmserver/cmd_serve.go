@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -89,6 +90,7 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if err := c.validate(); err != nil {
 		return err
 	}
+	tuneGC(st)
 	data, err := layout.OpenData(c.DataDir)
 	if err != nil {
 		return err
@@ -113,7 +115,7 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	metrics := ingest.NewMetrics(reg)
 	ingest.RegisterBacklog(reg, data)
 
-	pickup := &ingest.Pickup{Data: data, Convert: c.converter(data, defs, metrics, st.Log), Workers: c.Workers, Logger: st.Log}
+	pickup := &ingest.Pickup{Data: data, Workers: c.Workers, Logger: st.Log}
 	lo := ingest.DefaultLogOptions()
 	lo.MaxBytes, lo.MaxAge, lo.Reserve = c.MaxLogSize, c.MaxLogAge, c.Reserve
 	lo.Logger, lo.Finished, lo.Metrics = st.Log, pickup.Nudge, metrics
@@ -122,6 +124,7 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return err
 	}
 	defer log.Close()
+	pickup.Convert = c.converter(data, defs, log, metrics, st.Log)
 
 	ho := ingest.DefaultHandlerOptions()
 	ho.MaxBody, ho.MaxPath, ho.MaxInFlight = c.MaxBody, c.MaxPath, c.MaxInFlight
@@ -171,15 +174,17 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 }
 
 // converter returns what turns raw/<name> into published records.
-func (c *serveCmd) converter(data *layout.Data, defs *revisions.Cache, metrics *ingest.Metrics, log *slog.Logger) func(context.Context, string) error {
+func (c *serveCmd) converter(data *layout.Data, defs *revisions.Cache, log *ingest.Log, metrics *ingest.Metrics, logger *slog.Logger) func(context.Context, string) error {
 	return func(ctx context.Context, name string) error {
 		start := time.Now()
-		s, err := ingest.ConvertLog(ctx, data, name, ingest.NewConverter(defs, c.converterOptions(data.Schema())))
+		o := c.converterOptions(data.Schema())
+		o.Pace = log.Pace()
+		s, err := ingest.ConvertLog(ctx, data, name, ingest.NewConverter(defs, o))
 		if err != nil {
 			return err
 		}
 		metrics.Converted(s)
-		log.Info("converted", "log", name, "submissions", s.Submissions, "records", s.Records,
+		logger.Info("converted", "log", name, "submissions", s.Submissions, "records", s.Records,
 			"invalid", s.Quarantined(), "bytes_lost", s.BytesLost, "segments", len(s.Published), "took", time.Since(start))
 		return nil
 	}
@@ -205,5 +210,17 @@ func statusOf(data *layout.Data, now func() time.Time) func() any {
 			s.Status = "data folder cannot be read"
 		}
 		return s
+	}
+}
+
+// tuneGC lets garbage grow: a server that only takes submissions in has a few
+// megabytes alive and would collect dozens of times per second. The memory limit
+// makes collection strict again when a conversion needs much.
+func tuneGC(st *cli.State) {
+	if st.Env("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	if st.Env("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(2 << 30)
 	}
 }
