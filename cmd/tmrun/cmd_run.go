@@ -27,6 +27,7 @@ type runCmd struct {
 	InputFilter string        `short:"f" predictor:"filter" name:"input-filter" placeholder:"FILE" help:"JSON or JavaScript filter, or the name of a shipped one (default: everything valid)."`
 	Where       []string      `name:"where" sep:"none" placeholder:"DIM=…" help:"dim=v1,v2 or dim=lo..hi; repeatable, combines with the filter."`
 	Output      string        `short:"o" predictor:"file" placeholder:"FILE" help:"Where the result goes (default: standard output)."`
+	Format      string        `enum:"tsv,csv,jsonl,parquet," default:"" placeholder:"F" help:"tsv, csv, jsonl or parquet (default: what the output file's ending says, else tsv)."`
 	Mappers     int           `short:"m" name:"num-mappers" placeholder:"N" help:"Map tasks at a time (default: all processors)."`
 	Reducers    int           `short:"r" name:"num-reducers" placeholder:"N" help:"Reduce tasks at a time (default: all processors)."`
 	WorkDir     string        `short:"w" predictor:"folder" name:"work-dir" placeholder:"DIR" help:"Folder for temporary data (default: the system's)."`
@@ -105,7 +106,10 @@ func (c *runCmd) run(ctx context.Context, st *cli.State) (stats engine.Stats, er
 		return stats, err
 	}
 	defer out.discard()
-	sink := engine.NewTSV(out)
+	sink, err := c.sink(ctx, compiled, limits, out)
+	if err != nil {
+		return stats, err
+	}
 	job := &script.Job{Script: compiled, Filter: filter, Limits: limits, Console: console}
 	if stats, err = engine.Run(ctx, src, plan, job, sink, opts); err != nil {
 		return stats, err

@@ -26,7 +26,7 @@ const bundleName = "out.js"
 // the predecessor's spelling.
 var entryPoints = []string{
 	"map", "reduce", "combine", "setupReduce", "setup_reduce", "mapFinished", "map_finished",
-	"dimensions", "accept", "match", "include_invalid", "includeInvalid",
+	"columns", "dimensions", "accept", "match", "include_invalid", "includeInvalid",
 }
 
 // Script is a compiled script. It is immutable and safe for concurrent use.

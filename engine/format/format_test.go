@@ -1,0 +1,202 @@
+package format_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	pq "github.com/parquet-go/parquet-go"
+
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/datum"
+	"github.com/aitgithub/telemetry-server/engine/format"
+)
+
+func str(s string) []byte  { return datum.AppendString(nil, s) }
+func num(f float64) []byte { return datum.AppendNumber(nil, f) }
+func null() []byte         { return datum.AppendNull(nil) }
+func array(elements ...[]byte) []byte {
+	b := datum.AppendKind(nil, datum.Array)
+	for _, e := range elements {
+		b = append(b, e...)
+	}
+	return datum.AppendKind(b, datum.End)
+}
+
+// rows writes rows of every shape.
+func rows(t *testing.T, s engine.Sink) {
+	t.Helper()
+	for _, err := range []error{
+		s.Separators(";", "|"),
+		s.Row(str("WINNT"), num(3)),
+		s.Row(array(str(`a,"b"`), num(1)), num(0.5)),
+		s.Row(array(str("x\ny"), num(2), datum.AppendBool(nil, true)), array(num(1), str("z"))),
+		s.Row(null(), null()),
+		s.Record(array(str("r"), num(7))),
+		s.Line([]byte(`{"own": 1}`)),
+		s.Line([]byte("free text")),
+		s.Close(),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestText(t *testing.T) {
+	for _, tt := range []struct {
+		format  string
+		columns []string
+		want    string
+	}{
+		{"tsv", []string{"a"}, "a\nWINNT;3|a,\"b\";1;0.5|x\\ny;2;true;[1,\"z\"]|null;null|r,7\r\n{\"own\": 1}|free text|"},
+		{"csv", nil, "WINNT,3\n\"a,\"\"b\"\"\",1,0.5\n\"x\ny\",2,true,\"[1,\"\"z\"\"]\"\n,\nr,7\n{\"own\": 1}\nfree text\n"},
+		{"csv", []string{"os, version", "n"}, "\"os, version\",n\nWINNT,3\n\"a,\"\"b\"\"\",1,0.5\n\"x\ny\",2,true,\"[1,\"\"z\"\"]\"\n,\nr,7\n{\"own\": 1}\nfree text\n"},
+		{"jsonl", nil, `{"key":"WINNT","value":3}
+{"key1":"a,\"b\"","key2":1,"value":0.5}
+{"key1":"x\ny","key2":2,"key3":true,"value":[1,"z"]}
+{"key":null,"value":null}
+{"column1":"r","column2":7}
+{"own":1}
+{"line":"free text"}
+`},
+		{"jsonl", []string{"os", "n"}, `{"os":"WINNT","n":3}
+{"os":"a,\"b\"","n":1,"column3":0.5}
+{"os":"x\ny","n":2,"column3":true,"column4":[1,"z"]}
+{"os":null,"n":null}
+{"os":"r","n":7}
+{"own":1}
+{"line":"free text"}
+`},
+	} {
+		t.Run(fmt.Sprint(tt.format, tt.columns), func(t *testing.T) {
+			var buf bytes.Buffer
+			s, err := format.New(tt.format, &buf, tt.columns, t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows(t, s)
+			if got := buf.String(); got != tt.want {
+				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
+			}
+		})
+	}
+}
+
+// readParquet returns the schema and the rows, a line each.
+func readParquet(t *testing.T, file []byte) string {
+	t.Helper()
+	f, err := pq.OpenFile(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, c := range f.Schema().Fields() {
+		fmt.Fprintf(&b, "%s:%s ", c.Name(), c.Type())
+	}
+	b.WriteByte('\n')
+	for _, g := range f.RowGroups() {
+		r := g.Rows()
+		row := make([]pq.Row, 1)
+		for {
+			n, err := r.ReadRows(row)
+			if n == 1 {
+				for _, v := range row[0] {
+					fmt.Fprintf(&b, "%v ", v)
+				}
+				b.WriteByte('\n')
+			}
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.Close()
+	}
+	return b.String()
+}
+
+func TestParquet(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		columns []string
+		write   func(*testing.T, engine.Sink)
+		want    string
+	}{
+		{"every shape", nil, rows, `key:STRING key1:STRING key2:INT(64,true) key3:BOOLEAN value:JSON column1:STRING column2:INT(64,true) line:STRING 
+WINNT <null> <null> <null> 3 <null> <null> <null> 
+<null> a,"b" 1 <null> 0.5 <null> <null> <null> 
+<null> x
+y 2 true [1,"z"] <null> <null> <null> 
+<null> <null> <null> <null> <null> <null> <null> <null> 
+<null> <null> <null> <null> <null> r 7 <null> 
+<null> <null> <null> <null> <null> <null> <null> {"own": 1} 
+<null> <null> <null> <null> <null> <null> <null> free text 
+`},
+		{"named columns", []string{"z", "a"}, func(t *testing.T, s engine.Sink) {
+			s.Row(str("x"), num(1))
+			s.Row(num(2), num(1.5))
+		}, "z:STRING a:DOUBLE \nx 1 \n2 1.5 \n"},
+		{"no rows", nil, func(*testing.T, engine.Sink) {}, "key:STRING value:STRING \n"},
+		{"no rows, names", []string{"line"}, func(*testing.T, engine.Sink) {}, "line:STRING \n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var buf bytes.Buffer
+			s, err := format.New("parquet", &buf, tt.columns, t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.write(t, s)
+			if buf.Len() == 0 {
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := readParquet(t, buf.Bytes()); got != tt.want {
+				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestParquetOfManyRowGroups(t *testing.T) {
+	var buf bytes.Buffer
+	s, err := format.New("parquet", &buf, nil, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 150_000
+	for i := range n {
+		if err := s.Row(num(float64(i)), str("v")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := pq.OpenFile(bytes.NewReader(buf.Bytes()), int64(buf.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.NumRows() != n || len(f.RowGroups()) != 3 {
+		t.Errorf("%d rows in %d groups, want %d in 3", f.NumRows(), len(f.RowGroups()), n)
+	}
+}
+
+func TestOf(t *testing.T) {
+	for path, want := range map[string]string{"x.csv": "csv", "a/b.JSONL": "jsonl", "x.ndjson": "jsonl", "x.parquet": "parquet", "x.pq": "parquet", "x.tsv": "tsv", "x.txt": "tsv", "": "tsv"} {
+		if got := format.Of(path); got != want {
+			t.Errorf("Of(%q) = %q, want %q", path, got, want)
+		}
+	}
+	if _, err := format.New("xml", nil, nil, ""); err == nil || !strings.Contains(err.Error(), "tsv, csv, jsonl, parquet") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := format.New("csv", nil, []string{"a", "a"}, ""); err == nil {
+		t.Error("a column name may occur twice")
+	}
+}

@@ -1,0 +1,82 @@
+package format
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/datum"
+)
+
+// jsonl writes one JSON object per row.
+type jsonl struct {
+	w       *bufio.Writer
+	columns []string
+	cells   []cell
+	buf     []byte
+	names   map[class]map[int][]byte // quoted, with their colon
+}
+
+var _ engine.Sink = (*jsonl)(nil)
+
+func newJSONL(w io.Writer, columns []string) *jsonl {
+	return &jsonl{w: bufio.NewWriterSize(w, 64<<10), columns: columns, names: map[class]map[int][]byte{}}
+}
+
+// Row implements engine.Sink.
+func (j *jsonl) Row(k, v []byte) error {
+	j.cells = appendRow(j.cells[:0], k, v, j.columns)
+	return j.write()
+}
+
+// Record implements engine.Sink.
+func (j *jsonl) Record(array []byte) error {
+	j.cells = appendRecord(j.cells[:0], array, j.columns)
+	return j.write()
+}
+
+func (j *jsonl) write() error {
+	b := append(j.buf[:0], '{')
+	for i, c := range j.cells {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, j.name(c)...)
+		b = datum.AppendJSON(b, c.datum)
+	}
+	j.buf = append(b, "}\n"...)
+	_, err := j.w.Write(j.buf)
+	return err
+}
+
+func (j *jsonl) name(c cell) []byte {
+	byIndex := j.names[c.class]
+	if byIndex == nil {
+		byIndex = map[int][]byte{}
+		j.names[c.class] = byIndex
+	}
+	if byIndex[c.index] == nil {
+		byIndex[c.index] = append(quote(c.name(j.columns)), ':')
+	}
+	return byIndex[c.index]
+}
+
+// Line implements engine.Sink.
+func (j *jsonl) Line(text []byte) error {
+	var compact bytes.Buffer
+	if len(bytes.TrimSpace(text)) > 0 && json.Compact(&compact, text) == nil {
+		compact.WriteByte('\n')
+		_, err := j.w.Write(compact.Bytes())
+		return err
+	}
+	j.cells = append(j.cells[:0], cell{line, -1, datum.AppendString(nil, text)})
+	return j.write()
+}
+
+// Separators implements engine.Sink: JSON has none.
+func (j *jsonl) Separators(string, string) error { return nil }
+
+// Close implements engine.Sink.
+func (j *jsonl) Close() error { return j.w.Flush() }
