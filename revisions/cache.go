@@ -80,11 +80,14 @@ type Cache struct {
 	root   *os.Root // nil without Dir
 	server *url.URL
 	now    func() time.Time
+	page   int // how many changes are asked for at once
 
 	mu      sync.Mutex // protects what follows
 	entries map[Ref]*entry
 	byHash  map[[sha256.Size]byte]weak.Pointer[Spec]
 	clock   int64 // counts uses, for the least recent one
+
+	history historyFile
 }
 
 // entry is what is known of one revision; done closes when the rest is set.
@@ -98,7 +101,7 @@ type entry struct {
 
 // NewCache checks o and opens the folder. Close the Cache when done.
 func NewCache(o Options) (*Cache, error) {
-	c := &Cache{o: o, now: time.Now, entries: make(map[Ref]*entry), byHash: make(map[[sha256.Size]byte]weak.Pointer[Spec])}
+	c := &Cache{o: o, now: time.Now, page: pageSize, entries: make(map[Ref]*entry), byHash: make(map[[sha256.Size]byte]weak.Pointer[Spec])}
 	if c.o.Log == nil {
 		c.o.Log = slog.New(slog.DiscardHandler)
 	}

@@ -16,6 +16,10 @@
 //
 // Revisions with the same text share one Spec.
 //
+// A ping may not name its revision. Sync asks hgweb when the definitions, and the
+// product's version, changed in the repository of each release channel, and keeps
+// that as an index in the cache's folder. History.Find looks a build up there.
+//
 // To add a histogram kind: a Kind with its name and type code, and its
 // parameters in (*Definition).resolve.
 package revisions

@@ -19,23 +19,40 @@ func (c *Cache) fetch(ctx context.Context, ref Ref) ([]byte, error) {
 	if c.o.Offline {
 		return nil, fmt.Errorf("revision %s: %w: offline, and not in the cache", ref, ErrUnavailable)
 	}
-	u := c.server.JoinPath(ref.Repo, "raw-file", ref.Revision, definitionsPath).String()
+	text, err := c.ask(ctx, c.server.JoinPath(ref.Repo, "raw-file", ref.Revision, definitionsPath).String(), func(text []byte) error {
+		if !complete(text) {
+			return errors.New("the answer is not a whole JSON object")
+		}
+		return nil
+	})
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("revision %s: %w", ref, err)
+	}
+	c.o.Log.Info("definitions fetched", "revision", ref)
+	return text, nil
+}
+
+// ask returns the body of u if check likes it. It repeats what may succeed the
+// next time. Errors wrap ErrNotFound or ErrUnavailable, or are the context's.
+func (c *Cache) ask(ctx context.Context, u string, check func([]byte) error) ([]byte, error) {
 	delay := c.o.RetryDelay
 	for try := 0; ; try++ {
 		text, err := c.get(ctx, u)
-		if err == nil && !complete(text) {
-			err = errors.New("the answer is not a whole JSON object")
+		if err == nil {
+			err = check(text)
 		}
 		switch {
 		case err == nil:
-			c.o.Log.Info("definitions fetched", "revision", ref)
 			return text, nil
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case errors.Is(err, ErrNotFound):
-			return nil, fmt.Errorf("revision %s: %w", ref, err)
+			return nil, err
 		case try >= c.o.Retries:
-			return nil, fmt.Errorf("revision %s: %w: %w", ref, ErrUnavailable, err)
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 		select {
 		case <-time.After(delay):
