@@ -107,7 +107,12 @@ func (t *Tree) Open(s Segment, lo, hi int) (*Reader, error) {
 		if hi < 0 || hi > len(ix.frames) {
 			hi = len(ix.frames)
 		}
-		return &Reader{path: s.Path, file: f, next: &frames{r: f, list: ix.frames[min(max(lo, 0), hi):hi]}}, nil
+		lo = min(max(lo, 0), hi)
+		r := &Reader{path: s.Path, file: f, next: &frames{r: f, list: ix.frames[lo:hi]}}
+		for _, n := range ix.perFrame[:lo] {
+			r.record += int(n)
+		}
+		return r, nil
 	}
 	if lo != 0 || hi >= 0 {
 		return nil, fmt.Errorf("open %s: %w", s.Path, ErrNoFrames)
@@ -131,6 +136,9 @@ type Reader struct {
 	file io.Closer
 	next interface{ block() ([]byte, error) }
 	err  error
+
+	drop   []uint64 // records to leave out, by number in the segment
+	record int      // number of the next one; counted only with drop
 }
 
 // Next returns the next block: one or more whole lines `<id>\t<json>\n`, valid
@@ -140,15 +148,21 @@ func (r *Reader) Next() ([]byte, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	b, err := r.next.block()
-	if err != nil && err != io.EOF {
-		err = inFile(r.path, err)
+	for {
+		b, err := r.next.block()
+		if err != nil && err != io.EOF {
+			err = inFile(r.path, err)
+		}
+		if r.err = err; err != nil {
+			return nil, err
+		}
+		if r.drop != nil {
+			b = r.withoutDuplicates(b)
+		}
+		if len(b) > 0 {
+			return b, nil
+		}
 	}
-	r.err = err
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
 }
 
 // Close releases the Reader. It may be called twice.
