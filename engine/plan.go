@@ -58,3 +58,14 @@ func NewPlan(ctx context.Context, src Source, f layout.Filter, accept func(layou
 	}
 	return p, nil
 }
+
+// Inputs returns the segments of the tasks, each once, in the order of the input.
+func (p *Plan) Inputs() []layout.Segment {
+	var segs []layout.Segment
+	for _, t := range p.Tasks {
+		if t.Lo == 0 {
+			segs = append(segs, t.Segment.Segment)
+		}
+	}
+	return segs
+}

@@ -11,7 +11,11 @@ import (
 const smallSegment = 512 << 10
 
 // TreeSource is the Source of a data folder or partition tree.
-type TreeSource struct{ Tree *layout.Tree }
+type TreeSource struct {
+	Tree *layout.Tree
+	// Duplicates are left out; nil leaves out nothing.
+	Duplicates *layout.Duplicates
+}
 
 var _ Source = TreeSource{}
 
@@ -38,5 +42,12 @@ func (s TreeSource) Segments(ctx context.Context, f layout.Filter) ([]Segment, e
 
 // Open implements Source.
 func (s TreeSource) Open(seg Segment, lo, hi int) (Blocks, error) {
-	return s.Tree.Open(seg.Segment, lo, hi)
+	r, err := s.Tree.Open(seg.Segment, lo, hi)
+	if err != nil {
+		return nil, err
+	}
+	if s.Duplicates != nil {
+		r.Skip(s.Duplicates)
+	}
+	return r, nil
 }

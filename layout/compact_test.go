@@ -195,7 +195,11 @@ func TestCompactKilledAtEveryChange(t *testing.T) {
 // before it began.
 func TestReadersDuringCompaction(t *testing.T) {
 	d := openData(t)
-	const perLog, logs = 3, 40
+	const perLog = 3
+	logs := 40
+	if testing.Short() {
+		logs = 10
+	}
 	var mu sync.Mutex
 	published := 0
 	var wg sync.WaitGroup

@@ -26,6 +26,7 @@ type runCmd struct {
 	DataDir     string        `short:"d" predictor:"folder" name:"data-dir" placeholder:"DIR" required:"" help:"A server's data folder, or any partition tree."`
 	InputFilter string        `short:"f" predictor:"filter" name:"input-filter" placeholder:"FILE" help:"JSON or JavaScript filter, or the name of a shipped one (default: everything valid)."`
 	Where       []string      `name:"where" sep:"none" placeholder:"DIM=…" help:"dim=v1,v2 or dim=lo..hi; repeatable, combines with the filter."`
+	Dedup       string        `enum:"none,latest" default:"none" placeholder:"latest" help:"latest: each document counts once, by its latest submission; a saved-session replaces the idle-dailies of its session."`
 	Output      string        `short:"o" predictor:"file" placeholder:"FILE" help:"Where the result goes (default: standard output)."`
 	Format      string        `enum:"tsv,csv,jsonl,parquet," default:"" placeholder:"F" help:"tsv, csv, jsonl or parquet (default: what the output file's ending says, else tsv)."`
 	Mappers     int           `short:"m" name:"num-mappers" placeholder:"N" help:"Map tasks at a time (default: all processors)."`
@@ -97,6 +98,11 @@ func (c *runCmd) run(ctx context.Context, st *cli.State) (stats engine.Stats, er
 	plan, err := engine.NewPlan(ctx, src, filter.Layout, accept)
 	if err != nil {
 		return stats, err
+	}
+	if c.Dedup == "latest" {
+		if src.Duplicates, err = tree.Latest(ctx, plan.Inputs(), layout.LatestOptions{WorkDir: c.WorkDir}); err != nil {
+			return stats, err
+		}
 	}
 	if len(plan.Tasks) == 0 {
 		fmt.Fprintln(st.Stderr, "tmrun: the filter matches no segments; there is nothing to do")
