@@ -3,14 +3,14 @@
 //
 // Output: reason, application, channel, version, build ID, date, records.
 
+import { sum } from "stats"
+
 export function map(id, dims, ping, ctx) {
   ctx.write(dims, 1)
 }
 
 export function reduce(dims, counts, ctx) {
-  let sum = 0
-  for (const n of counts) sum += n
-  ctx.write(dims, sum)
+  ctx.write(dims, sum(counts))
 }
 
 export const combine = reduce

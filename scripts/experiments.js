@@ -5,6 +5,8 @@
 // experiment, branch, sessions; "EXPERIMENT_ACTIVATION" or "EXPERIMENT_TERMINATION",
 // channel, version, what the log entry says, entries.
 
+import { sum } from "stats"
+
 export function map(id, dims, ping, ctx) {
   if (dims.appName !== "Firefox") return
   const where = [dims.appUpdateChannel, dims.appVersion]
@@ -22,15 +24,9 @@ export function map(id, dims, ping, ctx) {
 }
 
 export function combine(key, counts, ctx) {
-  ctx.write(key, total(counts))
+  ctx.write(key, sum(counts))
 }
 
 export function reduce(key, counts, ctx) {
-  ctx.writeCSV([...key, total(counts)])
-}
-
-function total(counts) {
-  let sum = 0
-  for (const n of counts) sum += n
-  return sum
+  ctx.writeCSV([...key, sum(counts)])
 }

@@ -4,6 +4,8 @@
 // Output: application, version, channel, OS, OS version, Flash version ("NA" if
 // there is none), records.
 
+import { sum } from "stats"
+
 export function map(id, dims, ping, ctx) {
   const info = ping.info
   if (!info || !info.OS) return
@@ -15,9 +17,7 @@ export function map(id, dims, ping, ctx) {
 }
 
 export function reduce(key, counts, ctx) {
-  let sum = 0
-  for (const n of counts) sum += n
-  ctx.write(key, sum)
+  ctx.write(key, sum(counts))
 }
 
 export const combine = reduce

@@ -2,8 +2,8 @@
 //
 // A stored histogram is its bucket counts followed by sum, log_sum,
 // log_sum_squares, sum_squares_lo and sum_squares_hi (old data: the first three
-// only). A sum that the client did not send is -1 and must not be added up: it
-// stays -1 in the result only if nobody sent it. Histograms of different layouts
+// only). A sum that the client did not send is -1 and must not be added up: the
+// library's sum leaves -1 only where nobody sent one. Histograms of different layouts
 // (a definition that changed between revisions) are kept apart by their length.
 //
 // Output: channel, version, histogram, numbers per histogram, the added-up

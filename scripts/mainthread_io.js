@@ -3,6 +3,8 @@
 // Output (CSV): application, interval, file, pings, median ms, median number of
 // operations. The file TOTAL counts the pings that report anything for the interval.
 
+import { median } from "stats"
+
 // Files of fewer pings are left out: their names could identify somebody.
 const minPings = 100
 // Medians are taken over so many pings at most.
@@ -36,10 +38,4 @@ export function reduce(key, values, ctx) {
     operations.push(n)
   }
   if (pings > minPings) ctx.writeCSV([...key, pings, median(times), median(operations)])
-}
-
-function median(v) {
-  v.sort((a, b) => a - b)
-  const mid = v.length >> 1
-  return v.length % 2 ? v[mid] : (v[mid - 1] + v[mid]) / 2
 }

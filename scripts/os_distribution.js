@@ -2,14 +2,14 @@
 //
 // Output: OS, records.
 
+import { sum } from "stats"
+
 export function map(id, dims, ping, ctx) {
   ctx.write(ping.info.OS, 1)
 }
 
 export function reduce(os, counts, ctx) {
-  let sum = 0
-  for (const n of counts) sum += n
-  ctx.write(os, sum)
+  ctx.write(os, sum(counts))
 }
 
 export const combine = reduce

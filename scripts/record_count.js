@@ -3,6 +3,8 @@
 //
 // Output: the word "records", their number.
 
+import { sum } from "stats"
+
 let records = 0
 
 export function map() {
@@ -16,9 +18,7 @@ export function mapFinished(ctx) {
 }
 
 export function reduce(key, counts, ctx) {
-  let sum = 0
-  for (const n of counts) sum += n
-  ctx.write(key, sum)
+  ctx.write(key, sum(counts))
 }
 
 export const combine = reduce

@@ -3,14 +3,14 @@
 //
 // Output: document ID, records.
 
+import { sum } from "stats"
+
 export function map(id, dims, ping, ctx) {
   ctx.write(id, 1)
 }
 
 export function reduce(id, counts, ctx) {
-  let sum = 0
-  for (const n of counts) sum += n
-  ctx.write(id, sum)
+  ctx.write(id, sum(counts))
 }
 
 export const combine = reduce

@@ -6,6 +6,8 @@
 // statement, pings, invocations, total ms, median ms. The thread TOTAL counts all
 // pings of the day and version.
 
+import { median } from "stats"
+
 // Statements invoked less often are left out: they could identify somebody.
 const minInvocations = 100
 
@@ -39,10 +41,4 @@ export function reduce(key, values, ctx) {
   }
   if (invocations <= minInvocations && key[0] !== "TOTAL") return
   ctx.writeCSV([...key, pings, invocations, total, median(means)])
-}
-
-function median(v) {
-  v.sort((a, b) => a - b)
-  const mid = v.length >> 1
-  return v.length % 2 ? v[mid] : (v[mid - 1] + v[mid]) / 2
 }
