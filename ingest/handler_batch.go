@@ -33,17 +33,7 @@ func (h *handler) batch(form string) http.HandlerFunc {
 			answer{http.StatusBadRequest, err.Error()}.send(w)
 			return
 		}
-		fs := make([]*frame, len(subs))
-		for i, s := range subs {
-			fs[i] = takeFrame(s.Path, len(s.Body), s.Time)
-			copy(fs[i].body(), s.Body)
-			fs[i].seal()
-		}
-		err = h.log.append(fs...)
-		for _, f := range fs {
-			f.free()
-		}
-		h.finish(w, err)
+		h.finish(w, h.log.Append(r.Context(), subs...))
 	}
 }
 

@@ -128,22 +128,33 @@ func openLog(d disk, o LogOptions) (*Log, error) {
 	return l, nil
 }
 
-// Append returns nil when s is durable: framed, written and synced. It neither
-// keeps nor changes s. It returns ErrTooLong, ErrClosed, ErrReserve, ctx's error if ctx
-// has ended before the submission was queued, or the disk's error; then nothing
-// may be assumed of s.
-func (l *Log) Append(ctx context.Context, s Submission) error {
-	if len(s.Path) > MaxPathBytes || len(s.Body) > MaxBodyLimit {
-		return ErrTooLong
+// Append returns nil when all of subs are durable: framed, written and synced, by
+// one sync. It neither keeps nor changes them. It returns ErrTooLong, ErrClosed,
+// ErrReserve, ctx's error if ctx has ended before they were queued, or the disk's
+// error; then nothing may be assumed of any of them.
+func (l *Log) Append(ctx context.Context, subs ...Submission) error {
+	for _, s := range subs {
+		if len(s.Path) > MaxPathBytes || len(s.Body) > MaxBodyLimit {
+			return ErrTooLong
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
-	f := takeFrame(s.Path, len(s.Body), s.Time)
-	defer f.free()
-	copy(f.body(), s.Body)
-	f.seal()
-	return l.append(f)
+	if len(subs) == 0 {
+		return nil
+	}
+	fs := make([]*frame, len(subs))
+	for i, s := range subs {
+		fs[i] = takeFrame(s.Path, len(s.Body), s.Time)
+		copy(fs[i].body(), s.Body)
+		fs[i].seal()
+	}
+	err := l.append(fs...)
+	for _, f := range fs {
+		f.free()
+	}
+	return err
 }
 
 // append queues sealed frames as one unit and waits until all are durable. The

@@ -43,6 +43,7 @@ type serveCmd struct {
 	RequestLog      string `env:"TMSERVER_REQUEST_LOG" placeholder:"FILE" help:"Append JSON lines about requests to FILE."`
 	RequestLogEvery uint64 `env:"TMSERVER_REQUEST_LOG_EVERY" default:"1" placeholder:"N" help:"Log every Nth request only."`
 
+	sourceFlags   `embed:""`
 	revisionFlags `embed:""`
 }
 
@@ -50,6 +51,10 @@ func (*serveCmd) Help() string {
 	return `Runs until SIGTERM or SIGINT, then stops accepting, answers the requests in hand,
 finishes the raw log, converts and publishes it. A second signal ends the
 program at once; what was answered with 200 is converted by the next start.
+
+Submissions also come from a Kafka topic with --kafka-brokers and --kafka-topic.
+Their offsets are committed when they are durable, so a crash loses none and may
+deliver the last ones twice.
 
 Prints "listening URL" and "admin URL" to stdout once connections are accepted.
 
@@ -83,7 +88,7 @@ func (c *serveCmd) validate() error {
 		return cli.WithHint(cli.Usage("--admin-listen %s: others could reach it, and there is no token", c.AdminListen),
 			"set TMSERVER_ADMIN_TOKEN, or listen on 127.0.0.1")
 	}
-	return nil
+	return c.sourceFlags.validate()
 }
 
 func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
@@ -141,6 +146,10 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		defer f.Close()
 		ho.RequestLog, ho.RequestLogEvery = slog.New(slog.NewJSONHandler(f, nil)), c.RequestLogEvery
 	}
+	sources, err := c.openSources(c, log, reg, st.Log)
+	if err != nil {
+		return err
+	}
 	servers := []*http.Server{c.newServer(c.Listen, ingest.NewHandler(log, ho), st.Log)}
 	if c.AdminListen != "" {
 		servers = append(servers, c.newServer(c.AdminListen, newAdmin(reg, c.AdminToken), st.Log))
@@ -153,17 +162,26 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return errors.Join(err, closeAll(listeners))
 	}
 
-	// 1 converts; 2 serves until the signal or until a listener fails.
+	// 1 converts; 2 takes from other sources; 3 serves until the signal or until a
+	// listener fails.
 	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWorking()
 	var worker sync.WaitGroup
 	if c.Workers > 0 {
 		worker.Go(func() { pickup.Run(working) })
 	}
+	feeding, stopFeeding := context.WithCancel(ctx)
+	defer stopFeeding()
+	var feeders sync.WaitGroup
+	for _, run := range sources {
+		feeders.Go(func() { run(feeding) })
+	}
 	err = serveHTTP(ctx, servers, listeners, c.DrainTime)
+	stopFeeding()
+	feeders.Wait()
 
-	// In the direction of the flow: the handlers have ended, now the raw log, the
-	// conversion in hand, and what that left.
+	// In the direction of the flow: the handlers and the other sources have ended,
+	// now the raw log, the conversion in hand, and what that left.
 	err = errors.Join(err, log.Close())
 	stopWorking()
 	worker.Wait()

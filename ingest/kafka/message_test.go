@@ -1,0 +1,104 @@
+package kafka
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// encode is the envelope as Bagheera's producer writes it.
+func (e *envelope) encode() []byte {
+	var b []byte
+	b = protowire.AppendTag(b, 2, protowire.BytesType) // the namespace, which we pass over
+	b = protowire.AppendString(b, "telemetry")
+	b = protowire.AppendTag(b, fieldID, protowire.BytesType)
+	b = protowire.AppendString(b, e.id)
+	b = protowire.AppendTag(b, 4, protowire.BytesType) // the client's address
+	b = protowire.AppendBytes(b, []byte{127, 0, 0, 1})
+	b = protowire.AppendTag(b, fieldPayload, protowire.BytesType)
+	b = protowire.AppendBytes(b, e.payload)
+	b = protowire.AppendTag(b, fieldTimestamp, protowire.VarintType)
+	b = protowire.AppendVarint(b, protowire.EncodeZigZag(e.millis))
+	b = protowire.AppendTag(b, fieldOperation, protowire.VarintType)
+	b = protowire.AppendVarint(b, e.operation)
+	for _, p := range e.partition {
+		b = protowire.AppendTag(b, fieldPartition, protowire.BytesType)
+		b = protowire.AppendString(b, p)
+	}
+	return b
+}
+
+func TestRead(t *testing.T) {
+	now := time.Date(2014, 2, 3, 4, 5, 6, 789e6, time.UTC)
+	sent := now.Add(-time.Hour)
+	whole := envelope{id: "i", payload: []byte("{}"), millis: sent.UnixMilli(), partition: []string{"idle-daily", "Firefox", "27.0", "release", "20140127"}}
+	deleted := envelope{id: "i", operation: 1}
+	const place = "kafka/t/2/7"
+	for _, c := range []struct {
+		name   string
+		format Format
+		key    string
+		value  []byte
+		stamp  time.Time
+		class  class
+		path   string
+		body   string
+		time   time.Time
+	}{
+		{"plain", JSON, "i", []byte("{}"), sent, classAppended, "i", "{}", sent},
+		{"with dimensions", JSON, "i/r/a/v/c/b", []byte("{}"), sent, classAppended, "i/r/a/v/c/b", "{}", sent},
+		{"gzip stays as it is", JSON, "i", []byte("\x1f\x8b"), sent, classAppended, "i", "\x1f\x8b", sent},
+		{"tabs are for the Converter", JSON, "a\tb", []byte("{}"), sent, classAppended, "a\tb", "{}", sent},
+		{"empty value", JSON, "i", []byte{}, sent, classAppended, "i", "", sent},
+		{"tombstone", JSON, "i", nil, sent, classSkipped, "", "", sent},
+		{"no key", JSON, "", []byte("{}"), sent, classMissingID, place, "{}", sent},
+		{"longest", JSON, "i", make([]byte, 100), sent, classAppended, "i", string(make([]byte, 100)), sent},
+		{"value too long", JSON, "i", make([]byte, 101), sent, classTooLarge, "", "", sent},
+		{"key too long", JSON, strings.Repeat("i", 101), []byte("{}"), sent, classTooLarge, "", "", sent},
+		{"no time", JSON, "i", []byte("{}"), time.UnixMilli(-1), classAppended, "i", "{}", now},
+		{"time of a broken clock", JSON, "i", []byte("{}"), now.AddDate(10, 0, 0), classAppended, "i", "{}", now},
+		{"envelope", Bagheera, "", whole.encode(), now, classAppended, "i/idle-daily/Firefox/27.0/release/20140127", "{}", sent},
+		{"envelope, DELETE", Bagheera, "", deleted.encode(), now, classSkipped, "", "", sent},
+		{"envelope without ID", Bagheera, "k", (&envelope{payload: []byte("{}")}).encode(), sent, classMissingID, place, string((&envelope{payload: []byte("{}")}).encode()), sent},
+		{"envelope cut short", Bagheera, "k", whole.encode()[:19], sent, classBadEnvelope, place, string(whole.encode()[:19]), sent},
+		{"JSON is no envelope", Bagheera, "k", []byte(`{"ver":1}`), sent, classBadEnvelope, place, `{"ver":1}`, sent},
+		{"empty envelope", Bagheera, "k", []byte{}, sent, classMissingID, place, "", sent},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &Source{o: Options{Format: c.format, MaxBody: 100, MaxPath: 100}}
+			sub, class := s.read(&kgo.Record{Topic: "t", Partition: 2, Offset: 7, Key: []byte(c.key), Value: c.value, Timestamp: c.stamp}, now)
+			if class != c.class {
+				t.Fatalf("class %s, want %s", class, c.class)
+			}
+			if !class.toStore() {
+				return
+			}
+			if sub.Path != c.path || string(sub.Body) != c.body || !sub.Time.Equal(c.time) {
+				t.Errorf("got %q %q %v, want %q %q %v", sub.Path, sub.Body, sub.Time, c.path, c.body, c.time)
+			}
+		})
+	}
+}
+
+func FuzzEnvelope(f *testing.F) {
+	f.Add((&envelope{id: "i", payload: []byte("{}"), millis: -1, partition: []string{"a", ""}}).encode())
+	f.Add((&envelope{id: "i", operation: 1}).encode())
+	f.Add([]byte("{}"))
+	f.Add([]byte{0x0b, 0x0c}) // a group
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := parseEnvelope(b)
+		if err != nil {
+			return
+		}
+		again, err := parseEnvelope(e.encode())
+		if err != nil || again.id != e.id || !bytes.Equal(again.payload, e.payload) || again.millis != e.millis ||
+			again.operation != e.operation || !slices.Equal(again.partition, e.partition) {
+			t.Errorf("%+v became %+v, %v", e, again, err)
+		}
+	})
+}

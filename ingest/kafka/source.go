@@ -1,0 +1,204 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/aitgithub/telemetry-server/ingest"
+)
+
+const (
+	// pollRecords bounds a round, and with it how long a rebalance waits and how
+	// much is delivered again after a crash.
+	pollRecords = 1000
+	// fetchBytes bounds what one broker is asked for at once, compressed as it is.
+	fetchBytes = 16 << 20
+	// pause is how long the source waits after the disk or a broker failed.
+	pause = time.Second
+	// commitLimit bounds how long a commit is tried; the next one includes it.
+	commitLimit = 10 * time.Second
+)
+
+// Options configure a Source.
+type Options struct {
+	Brokers []string // host:port of one or more
+	Topic   string
+	// Group is the consumer group, whose committed offsets say what has been
+	// read. A new group begins with the oldest message.
+	Group  string
+	Format Format
+	// MaxBody and MaxPath are the longest body and path stored, in bytes; at most,
+	// and for zero, ingest.MaxBodyLimit and ingest.MaxPathBytes.
+	MaxBody, MaxPath int
+	// Registerer gets the counter of messages by class; nil: nobody does.
+	Registerer prometheus.Registerer
+	Logger     *slog.Logger // nil: none
+}
+
+// Log makes submissions durable; *ingest.Log is one.
+type Log interface {
+	// Append returns nil when all of subs are durable.
+	Append(ctx context.Context, subs ...ingest.Submission) error
+}
+
+var _ Log = (*ingest.Log)(nil)
+
+// Source consumes a topic as a member of a consumer group.
+type Source struct {
+	log    Log
+	o      Options
+	client *kgo.Client
+	counts map[class]prometheus.Counter
+}
+
+// New returns a Source that appends to log. It does not wait for a broker; Run
+// must be called, which closes it. The error is about the options.
+func New(log Log, o Options) (*Source, error) {
+	if len(o.Brokers) == 0 || o.Topic == "" || o.Group == "" {
+		return nil, errors.New("kafka: brokers, topic and group are all needed")
+	}
+	if o.MaxBody <= 0 || o.MaxBody > ingest.MaxBodyLimit {
+		o.MaxBody = ingest.MaxBodyLimit
+	}
+	if o.MaxPath <= 0 || o.MaxPath > ingest.MaxPathBytes {
+		o.MaxPath = ingest.MaxPathBytes
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	client, err := kgo.NewClient(
+		kgo.ClientID("telemetry-server"),
+		kgo.SeedBrokers(o.Brokers...),
+		kgo.ConsumerGroup(o.Group),
+		kgo.ConsumeTopics(o.Topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.DisableAutoCommit(),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.FetchMaxBytes(fetchBytes),
+		kgo.WithLogger(clientLog{o.Logger}),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	vec := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "telemetry", Name: "kafka_messages_total", Help: "Messages consumed, by what became of them.",
+	}, []string{"class"})
+	if o.Registerer != nil {
+		if err := o.Registerer.Register(vec); err != nil {
+			client.Close()
+			return nil, fmt.Errorf("kafka: %w", err)
+		}
+	}
+	s := &Source{log: log, o: o, client: client, counts: map[class]prometheus.Counter{}}
+	for _, c := range classes {
+		s.counts[c] = vec.WithLabelValues(string(c))
+	}
+	return s, nil
+}
+
+// Run consumes until ctx ends, finishes the round in hand, commits it and leaves
+// the group. Brokers that do not answer and a disk that refuses are waited for.
+func (s *Source) Run(ctx context.Context) {
+	defer s.close()
+	for ctx.Err() == nil {
+		if !s.round(ctx) {
+			select {
+			case <-ctx.Done():
+			case <-time.After(pause):
+			}
+		}
+	}
+}
+
+// round polls, appends and commits once. It reports whether to go on at once.
+func (s *Source) round(ctx context.Context) bool {
+	defer s.client.AllowRebalance()
+	fetches := s.client.PollRecords(ctx, pollRecords)
+	if ctx.Err() != nil {
+		return false // what was polled, if anything, is not committed
+	}
+	ok := true
+	fetches.EachError(func(topic string, partition int32, err error) {
+		s.o.Logger.Warn("cannot fetch from Kafka", "topic", topic, "partition", partition, "err", err)
+		ok = false
+	})
+	if fetches.NumRecords() == 0 {
+		return ok
+	}
+	subs := make([]ingest.Submission, 0, fetches.NumRecords())
+	counts := map[class]int{}
+	now := time.Now()
+	fetches.EachRecord(func(r *kgo.Record) {
+		sub, class := s.read(r, now)
+		counts[class]++
+		if class.toStore() {
+			subs = append(subs, sub)
+		}
+	})
+	// From here on ctx does not cut the round short: what is durable shall be
+	// committed.
+	ctx = context.WithoutCancel(ctx)
+	if err := s.log.Append(ctx, subs...); err != nil {
+		s.o.Logger.Error("messages are not durable and will be fetched again", "messages", len(subs), "err", err)
+		s.rewind(fetches)
+		return false
+	}
+	for c, n := range counts {
+		s.counts[c].Add(float64(n))
+	}
+	ctx, cancel := context.WithTimeout(ctx, commitLimit)
+	defer cancel()
+	if err := s.client.CommitUncommittedOffsets(ctx); err != nil {
+		s.o.Logger.Warn("cannot commit offsets; the messages may come again", "err", err)
+	}
+	return ok
+}
+
+// rewind makes the next poll begin where this one began.
+func (s *Source) rewind(fetches kgo.Fetches) {
+	begin := map[string]map[int32]kgo.EpochOffset{}
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		if len(p.Records) == 0 {
+			return
+		}
+		if begin[p.Topic] == nil {
+			begin[p.Topic] = map[int32]kgo.EpochOffset{}
+		}
+		first := p.Records[0]
+		if have, ok := begin[p.Topic][p.Partition]; !ok || first.Offset < have.Offset {
+			begin[p.Topic][p.Partition] = kgo.EpochOffset{Epoch: first.LeaderEpoch, Offset: first.Offset}
+		}
+	})
+	s.client.SetOffsets(begin)
+}
+
+// close leaves the group, so that other members need not wait for the session to
+// expire, but does not insist when no broker answers.
+func (s *Source) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), commitLimit)
+	defer cancel()
+	s.client.AllowRebalance()
+	if err := s.client.LeaveGroupContext(ctx); err != nil {
+		s.o.Logger.Warn("cannot leave the consumer group", "err", err)
+	}
+	s.client.Close()
+}
+
+// clientLog passes on what the client has to say from warnings upwards.
+type clientLog struct{ log *slog.Logger }
+
+func (clientLog) Level() kgo.LogLevel { return kgo.LogLevelWarn }
+
+func (l clientLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
+	to := slog.LevelWarn
+	if level == kgo.LogLevelError {
+		to = slog.LevelError
+	}
+	l.log.Log(context.Background(), to, "kafka client: "+msg, keyvals...)
+}
