@@ -97,6 +97,7 @@ func BenchmarkScan(b *testing.B) {
 	}
 	b.SetBytes(size)
 	b.ReportAllocs()
+	defer cpuTime(b, benchPings)()
 	for b.Loop() {
 		lines := 0
 		for _, s := range segs {
@@ -141,6 +142,7 @@ func BenchmarkJob(b *testing.B) {
 				src := engine.TreeSource{Tree: tree}
 				b.SetBytes(size)
 				b.ReportAllocs()
+				defer cpuTime(b, benchPings)()
 				for b.Loop() {
 					plan, err := engine.NewPlan(b.Context(), src, layout.All(), nil)
 					if err != nil {
@@ -179,6 +181,7 @@ func BenchmarkMap(b *testing.B) {
 			defer m.Close()
 			b.SetBytes(int64(len(benchData.line)))
 			b.ReportAllocs()
+			defer cpuTime(b, 1)()
 			for b.Loop() {
 				if err := m.Map(benchData.line, 1); err != nil {
 					b.Fatal(err)

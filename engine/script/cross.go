@@ -167,7 +167,7 @@ func (h *host) appendJSON(b, text []byte, i int, key bool) []byte {
 			h.throwType("a key must be a string, number, boolean, null or an array of these, not an object")
 		}
 		// A duplicate name: the last value counts, at the first's place.
-		list := h.members(text, i)
+		list := h.members(text, i, false)
 		last := make(map[string]int32, len(list))
 		for _, m := range list {
 			last[string(jsonscan.Unquote(text[m.key:m.keyEnd]))] = m.start

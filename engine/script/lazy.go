@@ -72,26 +72,19 @@ var (
 )
 
 // members returns the properties of the object at text[i] in document order;
-// the list is the host's again when the next ping begins.
-func (h *host) members(text []byte, i int) []member {
-	var list []member
+// the list is the host's again when the next ping begins. If deep, the objects
+// that are its members are indexed on the way, for the price of skipping them.
+func (h *host) members(text []byte, i int, deep bool) []member {
+	list, _ := h.indexMembers(text, i, deep)
+	return list
+}
+
+// indexMembers returns also the offset behind the object.
+func (h *host) indexMembers(text []byte, i int, deep bool) (list []member, end int) {
 	if n := len(h.spare); n > 0 {
 		list = h.spare[n-1][:0]
 		h.spare = h.spare[:n-1]
 	}
-	list = h.appendMembers(list, text, i)
-	h.lent = append(h.lent, list)
-	return list
-}
-
-// nextPing makes all views of the ping before stale and takes back their lists.
-func (h *host) nextPing() {
-	h.gen++
-	h.spare = append(h.spare, h.lent...)
-	h.lent = h.lent[:0]
-}
-
-func (h *host) appendMembers(list []member, text []byte, i int) []member {
 	it := jsonscan.MembersTrusted(text, i)
 	for it.Next() {
 		keyEnd := it.Start - 1
@@ -99,11 +92,30 @@ func (h *host) appendMembers(list []member, text []byte, i int) []member {
 			keyEnd--
 		}
 		list = append(list, member{key: int32(keyEnd - len(it.Key)), keyEnd: int32(keyEnd), start: int32(it.Start)})
+		if deep && it.Start < len(text) && text[it.Start] == '{' {
+			sub, end := h.indexMembers(text, it.Start, false)
+			h.inner = append(h.inner, inner{start: int32(it.Start), list: sub})
+			it.SetEnd(end)
+		}
 	}
 	if it.Err() != nil {
 		h.throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
 	}
-	return list
+	h.lent = append(h.lent, list)
+	return list, it.After()
+}
+
+// inner is the index of an object inside a ping, made in passing.
+type inner struct {
+	start int32
+	list  []member
+}
+
+// nextPing makes all views of the ping before stale and takes back their lists.
+func (h *host) nextPing() {
+	h.gen++
+	h.spare = append(h.spare, h.lent...)
+	h.lent, h.inner = h.lent[:0], h.inner[:0]
 }
 
 func (o *lazyObject) untouched() bool { return len(o.set) == 0 && len(o.deleted) == 0 }
@@ -112,16 +124,19 @@ func (o *lazyObject) index() []member {
 	if o.indexed {
 		return o.list
 	}
-	o.list, o.indexed = o.h.members(o.text, o.start), true
+	o.list, o.indexed = o.h.members(o.text, o.start, o.asText), true
 	o.tail, o.end = nil, nil
 	return o.list
 }
 
 // find returns the member with that name, or nil.
 func (o *lazyObject) find(name string) *member {
-	if !o.indexed && o.last {
+	if !o.indexed && o.last && !o.h.early[name] {
 		if m, sure := o.findFromEnd(name); sure {
 			return m
+		}
+		if len(o.h.early) < maxEarly { // it will stand there in the next ping too
+			o.h.early[name] = true
 		}
 	}
 	list := o.index()
@@ -362,7 +377,13 @@ func (h *host) lazy(text []byte, i int, gen uint64) goja.Value {
 	}
 	switch text[i] {
 	case '{':
-		return h.rt.NewDynamicObject(&lazyObject{view: view{h: h, gen: gen, text: text, start: i}})
+		o := &lazyObject{view: view{h: h, gen: gen, text: text, start: i}}
+		for k := range h.inner {
+			if h.inner[k].start == int32(i) {
+				o.list, o.indexed = h.inner[k].list, true
+			}
+		}
+		return h.rt.NewDynamicObject(o)
 	case '[':
 		return h.rt.NewDynamicArray(&lazyArray{view: view{h: h, gen: gen, text: text, start: i}})
 	case '"':
@@ -390,6 +411,9 @@ func lazyArrayOf(o *goja.Object) *lazyArray {
 	}
 	return o.Export().(*lazyArray)
 }
+
+// maxEarly bounds the names that are not looked for from the end.
+const maxEarly = 100
 
 // indexNames are the names of small array indexes, so that reading an array
 // makes no garbage.

@@ -39,6 +39,8 @@ type host struct {
 	gen     uint64                // of the ping being mapped: older views are stale
 	lent    [][]member            // lists of the ping being mapped
 	spare   [][]member            // for the next ones
+	inner   []inner
+	early   map[string]bool // names that do not stand near the end of a ping
 	protos  protos
 	enc     encoder
 }
@@ -46,7 +48,7 @@ type host struct {
 // newHost makes a runtime and runs the script's top level in it. ctx ends what
 // runs in it until close.
 func newHost(ctx context.Context, s *Script, limits Limits, console func(level, text string)) (*host, error) {
-	h := &host{rt: goja.New(), script: s, interns: make(map[string]goja.Value)}
+	h := &host{rt: goja.New(), script: s, interns: make(map[string]goja.Value), early: make(map[string]bool)}
 	h.rt.SetMaxCallStackSize(limits.Stack)
 	h.rt.SetFieldNameMapper(goja.TagFieldNameMapper("json", true))
 	rng := rand.New(rand.NewSource(1))
