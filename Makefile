@@ -5,7 +5,7 @@ FUZZTIME ?= 5s
 # Where the programs must build; tests run on linux.
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: build test deps check fuzz race clean
+.PHONY: build test deps check fuzz race bench-peers clean
 
 build:
 	go build -o bin/ ./cmd/...
@@ -28,6 +28,10 @@ fuzz:
 
 race:
 	go test -race -timeout 20m ./...
+
+# The same jobs in DuckDB and in Node, on the same segments.
+bench-peers:
+	@.ci/bench-peers
 
 clean:
 	rm -rf bin

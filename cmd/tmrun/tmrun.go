@@ -4,6 +4,7 @@ package main
 
 import (
 	"embed"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -39,7 +40,13 @@ func (*grammar) Shipped() map[string][]string {
 	return map[string][]string{"script": names(scripts.FS, ".js"), "filter": names(filters.FS, ".js", ".json")}
 }
 
+// gcPercent lets garbage grow: a job keeps little and makes much.
+const gcPercent = 300
+
 func run(st *cli.State) int {
 	time.Local = time.UTC // dates in scripts must not depend on the machine
+	if st.Env("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	return cli.Main(st, "tmrun", "Run a JavaScript map/combine/reduce job over stored telemetry.", &grammar{})
 }

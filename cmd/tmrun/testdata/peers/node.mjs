@@ -1,0 +1,66 @@
+// The benchmark's jobs in plain Node: two processes, zstd -dc, JSON.parse.
+// usage: node node.mjs JOB FILE…
+import { fork, spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+
+const [job, ...files] = process.argv.slice(2)
+const names = ["GC_MS", "CYCLE_COLLECTOR", "MEMORY_RESIDENT", "CACHE_HIT", "PAGE_LOAD_KIND"]
+
+const jobs = {
+  dims_only(sums, dims) {
+    sums[dims] = (sums[dims] || 0) + 1
+  },
+  os_distribution(sums, dims, text) {
+    const os = JSON.parse(text).info.OS
+    sums[os] = (sums[os] || 0) + 1
+  },
+  histogram_sum(sums, dims, text) {
+    const { histograms } = JSON.parse(text)
+    const [channel, version] = dims.split("/").slice(-3)
+    for (const name of names) {
+      const h = histograms[name]
+      if (!h) continue
+      const key = [channel, version, name, h.length].join()
+      const sum = sums[key]
+      if (!sum) sums[key] = h
+      else for (let i = 0; i < h.length; i++) if (h[i] >= 0) sum[i] = sum[i] >= 0 ? sum[i] + h[i] : h[i]
+    }
+  },
+}
+
+function add(a, b) {
+  for (const k in b) {
+    if (Array.isArray(b[k])) a[k] = a[k] ? a[k].map((x, i) => (b[k][i] >= 0 ? (x >= 0 ? x + b[k][i] : b[k][i]) : x)) : b[k]
+    else a[k] = (a[k] || 0) + b[k]
+  }
+}
+
+if (process.send) {
+  const sums = {}
+  for (const file of files) {
+    const dims = file.replace(/[.]v2[.]log.*$/, "")
+    const zstd = spawn("zstd", ["-dcq", file], { stdio: ["ignore", "pipe", "inherit"] })
+    let rest = []
+    for await (let chunk of zstd.stdout) {
+      for (let i; (i = chunk.indexOf(10)) >= 0; chunk = chunk.subarray(i + 1)) {
+        rest.push(chunk.subarray(0, i))
+        const line = Buffer.concat(rest)
+        rest = []
+        jobs[job](sums, dims, line.toString("utf8", line.indexOf(9) + 1))
+      }
+      rest.push(chunk)
+    }
+  }
+  process.send(sums)
+  process.disconnect()
+} else {
+  const sums = {}
+  const half = [files.filter((_, i) => i % 2), files.filter((_, i) => !(i % 2))]
+  await Promise.all(half.map((list) => new Promise((done) => {
+    const child = fork(fileURLToPath(import.meta.url), [job, ...list])
+    child.on("message", (m) => add(sums, m))
+    child.on("exit", done)
+  })))
+  const keys = Object.keys(sums).sort()
+  console.log(keys.length, JSON.stringify([keys[0], sums[keys[0]]]).slice(0, 100))
+}
