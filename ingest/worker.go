@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"syscall"
 
@@ -17,6 +18,9 @@ type Stats struct {
 	Records     int64 // converted and published
 	RawBytes    int64 // of the bodies, unpacked
 	BytesLost   int64 // of the raw log, passed over as damage
+	// Waiting counts the submissions whose definitions could not be had; they are
+	// in a raw log of their own now.
+	Waiting int64
 	// Invalid counts the quarantined submissions by class.
 	Invalid map[string]int64
 	// Mismatched counts, by dimension, where URL and payload differed.
@@ -41,6 +45,7 @@ func (s *Stats) Add(t Stats) {
 	s.Records += t.Records
 	s.RawBytes += t.RawBytes
 	s.BytesLost += t.BytesLost
+	s.Waiting += t.Waiting
 	if s.Invalid == nil {
 		s.Invalid, s.Dropped = map[string]int64{}, DropCounts{}
 	}
@@ -59,11 +64,13 @@ func (s *Stats) Add(t Stats) {
 // submissions in the quarantine, all or none; the raw log is removed. If it
 // fails, nothing has been published and the raw log is still there, or (after
 // the commit) the rest is done by the next attempt. An error wraps
-// layout.ErrBusy when a server still writes the log or someone else converts it,
-// revisions.ErrUnavailable when definitions cannot be had now. conv belongs to
-// the caller's goroutine until ConvertLog returns.
+// layout.ErrBusy when a server still writes the log or someone else converts it.
+// Submissions whose definitions cannot be had now go to another raw log, to be
+// converted later; if that is all of them, the error wraps
+// revisions.ErrUnavailable and the log stays. conv belongs to the caller's
+// goroutine until ConvertLog returns.
 func ConvertLog(ctx context.Context, data *layout.Data, source string, conv *Converter) (Stats, error) {
-	return convert(ctx, data, source, conv, func() (*FrameReader, func() error, error) {
+	return convert(ctx, data, source, conv, true, func() (*FrameReader, func() error, error) {
 		f, err := data.Root().Open(path.Join(layout.RawDir, source))
 		if err != nil {
 			return nil, nil, err
@@ -82,26 +89,25 @@ func ConvertLog(ctx context.Context, data *layout.Data, source string, conv *Con
 // Source takes the place of its name: converting the same again under the same
 // source replaces what was published before.
 func ConvertFrames(ctx context.Context, data *layout.Data, source string, r *FrameReader, conv *Converter) (Stats, error) {
-	return convert(ctx, data, source, conv, func() (*FrameReader, func() error, error) {
+	return convert(ctx, data, source, conv, false, func() (*FrameReader, func() error, error) {
 		return r, func() error { return nil }, nil
 	})
 }
 
-// convert publishes the raw log that open opens under the name source.
-func convert(ctx context.Context, data *layout.Data, source string, conv *Converter, open func() (*FrameReader, func() error, error)) (Stats, error) {
+// convert publishes the raw log that open opens under the name source. wait says
+// that submissions may go to another raw log.
+func convert(ctx context.Context, data *layout.Data, source string, conv *Converter, wait bool, open func() (*FrameReader, func() error, error)) (Stats, error) {
 	st := Stats{Invalid: map[string]int64{}, Dropped: DropCounts{}}
 	clear(conv.Dropped)
-	err := convertLog(ctx, data, source, conv, open, &st)
-	for d, n := range conv.Dropped {
-		st.Dropped[d] = n
-	}
+	err := convertLog(ctx, data, source, conv, wait, open, &st)
+	maps.Copy(st.Dropped, conv.Dropped)
 	if err != nil {
 		return st, fmt.Errorf("convert %s: %w", source, err)
 	}
 	return st, nil
 }
 
-func convertLog(ctx context.Context, data *layout.Data, source string, conv *Converter, open func() (*FrameReader, func() error, error), st *Stats) (err error) {
+func convertLog(ctx context.Context, data *layout.Data, source string, conv *Converter, wait bool, open func() (*FrameReader, func() error, error), st *Stats) (err error) {
 	// The Writer comes first: it finishes what an earlier, committed attempt left.
 	w, err := data.NewWriter(source, layout.WriterOptions{})
 	if err != nil {
@@ -117,6 +123,8 @@ func convertLog(ctx context.Context, data *layout.Data, source string, conv *Con
 		return err
 	}
 	defer done()
+	var away *Outage
+	var waiting *waitingLog
 	partitions := map[layout.Dims]layout.Dims{}
 	for {
 		s, err := r.Next()
@@ -145,6 +153,16 @@ func convertLog(ctx context.Context, data *layout.Data, source string, conv *Con
 			}
 			continue
 		}
+		if o, ok := errors.AsType[*Outage](err); ok && wait {
+			if waiting == nil {
+				away, waiting = o, newWaitingLog(w, source)
+			}
+			st.Waiting++
+			if err := waiting.add(&s); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -166,6 +184,13 @@ func convertLog(ctx context.Context, data *layout.Data, source string, conv *Con
 		}
 	}
 	st.BytesLost = r.BytesLost()
+	if st.Waiting > 0 && st.Waiting == st.Submissions {
+		return away
+	}
+	maps.Copy(st.Dropped, conv.Dropped)
+	if err := attachStats(w, source, st); err != nil {
+		return err
+	}
 	st.Published, err = w.Commit(ctx)
 	return err
 }

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -146,23 +145,43 @@ func TestConvertLogLeavesWhatIsInUse(t *testing.T) {
 }
 
 func TestConvertLogWaitsForDefinitions(t *testing.T) {
-	away := strings.Replace(ping(``), "0123456789ab", "503503503503", 1)
-	data, name := dataWith(t, goodPath, ping(``), "id2", away, "id3", "{}")
-	if _, err := ConvertLog(t.Context(), data, name, newTestConverter(t)); !errors.Is(err, revisions.ErrUnavailable) {
-		t.Errorf("server away: %v", err)
+	gone := strings.Replace(ping(``), "0123456789ab", "503503503503", 1)
+	data, name := dataWith(t, goodPath, ping(``), "id2", gone, "id3", "{}", "id4/idle-daily/Firefox/23.0.1/release/2013", gone)
+	st, err := ConvertLog(t.Context(), data, name, newTestConverter(t))
+	if err != nil || st.Waiting != 2 || st.Records != 1 || st.Quarantined() != 1 {
+		t.Errorf("%+v, %v", st, err)
 	}
-	f := layout.All()
-	f.IncludeInvalid = true
-	if got := linesIn(t, data, f); len(got) != 0 {
-		t.Errorf("published %q", got)
+	const waiting, again = "telemetry.log.v3.host.1.waiting1.1.finished", "telemetry.log.v3.host.1.waiting2.1.finished"
+	if logs, err := WaitingLogs(data.Root()); err != nil || fmt.Sprint(logs) != "["+waiting+"]" {
+		t.Errorf("raw logs %v, %v", logs, err)
+	}
+	// Nothing of it can be converted yet: it stays as it is.
+	if st, err := ConvertLog(t.Context(), data, waiting, newTestConverter(t)); !errors.Is(err, revisions.ErrUnavailable) || st.Waiting != 2 {
+		t.Errorf("%+v, %v", st, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := ConvertLog(ctx, data, name, newTestConverter(t)); !errors.Is(err, context.Canceled) {
+	if _, err := ConvertLog(ctx, data, waiting, newTestConverter(t)); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	raw, err := data.Root().ReadFile(layout.RawDir + "/" + name)
-	if err != nil || !bytes.Contains(raw, []byte(away)) {
-		t.Errorf("the raw log: %v", err)
+	// The server is back.
+	back := newTestConverter(t)
+	back.defs = returned{back.defs}
+	if st, err := ConvertLog(t.Context(), data, waiting, back); err != nil || st.Records != 2 {
+		t.Errorf("%+v, %v", st, err)
 	}
+	got := linesIn(t, data, layout.All())
+	if len(got) != 3 || !strings.Contains(got[1], "20130910\tid2\t") || !strings.Contains(got[2], "20130910\tid4\t") {
+		t.Errorf("published %q", got)
+	}
+	if waitingName(name) != waiting || waitingName(waiting) != again || waitingName("x") == "x" {
+		t.Errorf("waitingName: %s, %s", waitingName(name), waitingName(waiting))
+	}
+}
+
+// returned is definitions of which all can be had.
+type returned struct{ Definitions }
+
+func (r returned) Spec(ctx context.Context, _ revisions.Ref) (*revisions.Spec, error) {
+	return r.Definitions.Spec(ctx, revisions.Ref{})
 }

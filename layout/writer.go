@@ -52,6 +52,8 @@ type Writer struct {
 	buffered int // sum of cap(buf) over parts
 	msOfDay  uint32
 	version  int // of the published records
+	attached []*attachment
+	remove   []string // at the commit, relative to the data folder
 	err      error
 }
 
@@ -251,7 +253,7 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 		parts = append(parts, s)
 	}
 	slices.SortFunc(parts, func(a, b *part) int { return strings.Compare(a.final, b.final) })
-	c := commit{Version: commitVersion, Source: w.source, Remove: []string{path.Join(RawDir, w.source)}}
+	c := commit{Version: commitVersion, Source: w.source, Remove: append([]string{path.Join(RawDir, w.source)}, w.remove...)}
 	pub := make([]Published, len(parts))
 	for _, s := range parts { // the encoder belongs to this goroutine
 		if err := s.flush(&w.d.disk); err != nil {
@@ -276,6 +278,12 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
+	}
+	for _, a := range w.attached {
+		if err := a.finish(); err != nil {
+			return nil, err
+		}
+		c.Rename = append(c.Rename, [2]string{path.Base(a.staged), a.final})
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -88,14 +88,17 @@ func (c *convertCmd) rawLogs(ctx context.Context, st *cli.State, defs *revisions
 		return err
 	}
 	bad := total.Quarantined()
-	fmt.Fprintf(st.Stderr, "converted %d raw logs: %d submissions, %d records, %d invalid\n", logs, total.Submissions, total.Records, bad)
+	fmt.Fprintf(st.Stderr, "converted %d raw logs: %d submissions, %d records, %d invalid, %d waiting\n", logs, total.Submissions, total.Records, bad, total.Waiting)
 	for _, class := range slices.Sorted(maps.Keys(total.Invalid)) {
 		fmt.Fprintf(st.Stderr, "  %s %d\n", class, total.Invalid[class])
 	}
 	if total.BytesLost > 0 {
 		fmt.Fprintf(st.Stderr, "  bytes lost to damage %d\n", total.BytesLost)
 	}
-	if bad > 0 {
+	switch {
+	case total.Waiting > 0:
+		return cli.WithHint(fmt.Errorf("%d submissions wait for their histogram definitions", total.Waiting), "convert again when the revision server is back")
+	case bad > 0:
 		return rejected(bad, "submissions")
 	}
 	return nil

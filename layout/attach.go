@@ -1,0 +1,61 @@
+package layout
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+)
+
+// attachment is a file that is not a segment and that a Commit puts in place too.
+type attachment struct {
+	w      *Writer
+	staged string
+	final  string
+	buf    []byte
+	err    error
+}
+
+// attachBuffer is how much of an attachment is gathered before it is written.
+const attachBuffer = 256 << 10
+
+// Attach stages a file that Commit puts at name, relative to the data folder,
+// together with the segments, replacing what is there: a raw log of what has to
+// wait, or statistics. What is written to the result is copied; an error of its
+// Write comes back from Commit too. It belongs to the Writer's goroutine.
+func (w *Writer) Attach(name string) *attachment {
+	a := &attachment{w: w, staged: path.Join(w.dir, "attached"+strconv.Itoa(len(w.attached))), final: name}
+	w.attached = append(w.attached, a)
+	return a
+}
+
+// Write implements io.Writer.
+func (a *attachment) Write(b []byte) (int, error) {
+	a.buf = append(a.buf, b...)
+	if len(a.buf) >= attachBuffer {
+		a.flush()
+	}
+	return len(b), a.err
+}
+
+func (a *attachment) flush() {
+	if a.err == nil {
+		a.err = a.w.d.disk.append(a.staged, a.buf)
+	}
+	a.buf = a.buf[:0]
+}
+
+// finish makes the staged file durable.
+func (a *attachment) finish() error {
+	a.flush()
+	if a.err == nil {
+		a.err = a.w.d.disk.sync(a.staged)
+	}
+	if a.err != nil {
+		return fmt.Errorf("attach %s: %w", a.final, a.err)
+	}
+	return nil
+}
+
+// Supersede makes Commit remove a file, relative to the data folder, whose
+// records the published segments hold from then on. It need not exist.
+func (w *Writer) Supersede(name string) { w.remove = append(w.remove, name) }
