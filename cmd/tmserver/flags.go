@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/url"
 	"path/filepath"
 
@@ -10,16 +11,15 @@ import (
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
-// revisionFlags say where histogram definitions come from; every command that
-// converts embeds them.
-type revisionFlags struct {
+// definitionFlags say where histogram definitions come from.
+type definitionFlags struct {
 	RevisionCache  string `env:"TMSERVER_REVISION_CACHE" placeholder:"DIR" help:"Folder of cached definitions, <repo>/<revision>/Histograms.json. Default: histogram_cache in the data folder."`
 	RevisionServer string `env:"TMSERVER_REVISION_SERVER" default:"https://hg.mozilla.org" placeholder:"URL" help:"Mercurial server to ask for definitions."`
 	Offline        bool   `env:"TMSERVER_OFFLINE" help:"Never ask a server; use cached definitions only."`
 }
 
 // open returns the cache; dataDir is the data folder, or "". The caller closes it.
-func (f *revisionFlags) open(st *cli.State, dataDir string) (*revisions.Cache, error) {
+func (f *definitionFlags) open(st *cli.State, dataDir string) (*revisions.Cache, error) {
 	o := revisions.DefaultOptions()
 	o.Dir, o.Server, o.Offline, o.Log = f.RevisionCache, f.RevisionServer, f.Offline, st.Log
 	if o.Dir == "" && dataDir != "" {
@@ -32,12 +32,40 @@ func (f *revisionFlags) open(st *cli.State, dataDir string) (*revisions.Cache, e
 	return c, nil
 }
 
-// converterOptions returns the options of every Converter of the command.
+// revisionFlags say which definitions a ping is converted with; every command
+// that converts embeds them.
+type revisionFlags struct {
+	definitionFlags  `embed:""`
+	RevisionFallback string `env:"TMSERVER_REVISION_FALLBACK" enum:"on,off" default:"on" help:"Whether pings without info.revision are converted with the definitions that their channel, build ID and version tell of, as far as \"tmserver revisions sync\" has found out: ${enum}."`
+
+	cache *revisions.Cache // that open opened
+}
+
+// open returns the cache; dataDir is the data folder, or "". The caller closes it.
+func (f *revisionFlags) open(st *cli.State, dataDir string) (*revisions.Cache, error) {
+	c, err := f.definitionFlags.open(st, dataDir)
+	if err != nil {
+		return nil, err
+	}
+	if f.RevisionFallback == "on" {
+		if _, err := c.History(); err != nil {
+			return nil, cli.WithHint(cli.Fail(cli.ExitCorrupt, errors.Join(err, c.Close())), "tmserver revisions sync makes it anew")
+		}
+	}
+	f.cache = c
+	return c, nil
+}
+
+// converterOptions returns the options of every Converter of the command; call
+// open before.
 func (f *revisionFlags) converterOptions(schema *layout.Schema) ingest.ConverterOptions {
 	o := ingest.DefaultConverterOptions()
 	o.Schema = schema
 	if u, err := url.Parse(f.RevisionServer); err == nil && u.Host != "" {
 		o.RevisionHosts = append(o.RevisionHosts, u.Host)
+	}
+	if f.RevisionFallback == "on" && f.cache != nil {
+		o.Fallback = f.cache
 	}
 	return o
 }

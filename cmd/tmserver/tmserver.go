@@ -21,6 +21,8 @@ type grammar struct {
 	Demo    demoCmd    `cmd:"" help:"Show the whole flow on made-up pings."`
 	Convert convertCmd `cmd:"" help:"Convert raw logs, or lines from stdin."`
 
+	Revisions revisionsCmd `cmd:"" help:"Look after the histogram definitions and their history."`
+
 	cli.Completions
 }
 

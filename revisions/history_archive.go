@@ -1,0 +1,178 @@
+package revisions
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+)
+
+// ErrBadArchive is returned (wrapped) for an archive that Export did not write,
+// or that was damaged since.
+var ErrBadArchive = errors.New("bad archive of revisions")
+
+// Cached returns the revisions whose definitions are on disk, ordered by
+// repository and revision.
+func (c *Cache) Cached() (refs []Ref, err error) {
+	if c.root == nil {
+		return nil, nil
+	}
+	err = fs.WalkDir(c.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if ref, ok := refOfFile(name); ok && d.Type().IsRegular() {
+			refs = append(refs, ref)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("revision cache: %w", err)
+	}
+	return refs, nil
+}
+
+// refOfFile is the inverse of Ref.file.
+func refOfFile(name string) (ref Ref, ok bool) {
+	dir, file := path.Split(name)
+	repo, revision := path.Split(strings.TrimSuffix(dir, "/"))
+	ref, err := NewRef(strings.TrimSuffix(repo, "/"), revision)
+	return ref, err == nil && file == definitionsFile && ref.file() == name
+}
+
+// Export writes all definitions on disk and the index as a gzipped tar, laid out
+// as the cache's folder, the index last. The same cache gives the same bytes.
+// Definitions that do not parse are left out.
+func (c *Cache) Export(w io.Writer) (files int, err error) {
+	refs, err := c.Cached()
+	if err != nil {
+		return 0, err
+	}
+	h, err := c.History()
+	if err != nil {
+		return 0, err
+	}
+	gz := gzip.NewWriter(w)
+	tw := tar.NewWriter(gz)
+	add := func(name string, text []byte) error {
+		hdr := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(text)), ModTime: time.Unix(0, 0), Format: tar.FormatPAX}
+		if err := tw.WriteHeader(hdr); err != nil {
+			return err
+		}
+		_, err := tw.Write(text)
+		return err
+	}
+	for _, ref := range refs {
+		text, err := c.root.ReadFile(ref.file())
+		if err != nil {
+			return files, fmt.Errorf("export: %w", err)
+		}
+		if _, err := c.parse(text); err != nil {
+			c.o.Log.Warn("cached definitions are damaged", "revision", ref, "err", err)
+			continue
+		}
+		if err := add(ref.file(), text); err != nil {
+			return files, fmt.Errorf("export: %w", err)
+		}
+		files++
+	}
+	if err := errors.Join(add(indexFile, h.format()), tw.Close(), gz.Close()); err != nil {
+		return files, fmt.Errorf("export: %w", err)
+	}
+	return files, nil
+}
+
+// Import adds what Export wrote to the cache, file by file; nothing that is no
+// definitions gets in. Of a repository that both indexes know, the longer history
+// stays. Errors wrap ErrBadArchive or are the disk's; what came before the
+// damage is in the cache then.
+func (c *Cache) Import(r io.Reader) (files int, err error) {
+	if c.root == nil {
+		return 0, errors.New("import: there is no cache folder")
+	}
+	bad := func(err error) (int, error) { return files, fmt.Errorf("import: %w: %w", ErrBadArchive, err) }
+	gz, err := gzip.NewReader(r)
+	if err != nil {
+		return bad(err)
+	}
+	tr := tar.NewReader(gz)
+	complete := false
+	for {
+		hdr, err := tr.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return bad(err)
+		}
+		limit := int64(maxDefinitions)
+		ref, isRef := refOfFile(hdr.Name)
+		switch {
+		case hdr.Typeflag != tar.TypeReg || !isRef && hdr.Name != indexFile:
+			return bad(fmt.Errorf("unexpected file %q", hdr.Name))
+		case !isRef:
+			limit = maxIndex
+		}
+		if hdr.Size > limit {
+			return bad(fmt.Errorf("%s is longer than %d bytes", hdr.Name, limit))
+		}
+		text, err := io.ReadAll(tr)
+		if err != nil {
+			return bad(err)
+		}
+		if !isRef {
+			if err := c.mergeHistory(text); errors.Is(err, ErrBadHistory) {
+				return bad(err)
+			} else if err != nil {
+				return files, err
+			}
+			complete = true
+			continue
+		}
+		if _, err := c.parse(text); err != nil {
+			return bad(fmt.Errorf("%s: %w", hdr.Name, err))
+		}
+		files++
+		if old, err := c.root.ReadFile(ref.file()); err == nil && bytes.Equal(old, text) {
+			continue
+		}
+		if err := writeFile(c.root, ref.file(), text); err != nil {
+			return files, fmt.Errorf("import: %w", err)
+		}
+	}
+	// The gzip sum comes last, behind what tar reads.
+	if _, err := io.Copy(io.Discard, gz); err != nil {
+		return bad(err)
+	}
+	if !complete {
+		return bad(errors.New("there is no index"))
+	}
+	return files, nil
+}
+
+// mergeHistory adds an index to the local one.
+func (c *Cache) mergeHistory(text []byte) error {
+	other, err := parseHistory(text)
+	if err != nil {
+		return err
+	}
+	h, err := c.History()
+	if errors.Is(err, ErrBadHistory) {
+		h, err = &History{}, nil
+	}
+	if err != nil {
+		return err
+	}
+	for repo, r := range other.Repos() {
+		if len(r.Definitions) >= len(h.Repo(repo).Definitions) {
+			h = h.with(repo, r)
+		}
+	}
+	return c.saveHistory(h)
+}
