@@ -120,7 +120,7 @@ func (b *bed) waitCommitted(t *testing.T, n int64) {
 // wait returns when done does.
 func wait(t *testing.T, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("waited for nothing")
 		}

@@ -19,6 +19,8 @@ const (
 	pollRecords = 1000
 	// fetchBytes bounds what one broker is asked for at once, compressed as it is.
 	fetchBytes = 16 << 20
+	// sessionLimit is how long after a member died its partitions go to others.
+	sessionLimit = 10 * time.Second
 	// pause is how long the source waits after the disk or a broker failed.
 	pause = time.Second
 	// commitLimit bounds how long a commit is tried; the next one includes it.
@@ -78,6 +80,7 @@ func New(log Log, o Options) (*Source, error) {
 		kgo.ConsumerGroup(o.Group),
 		kgo.ConsumeTopics(o.Topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.SessionTimeout(sessionLimit),
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.FetchMaxBytes(fetchBytes),
