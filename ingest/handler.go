@@ -68,6 +68,10 @@ type handler struct {
 func NewHandler(log *Log, o HandlerOptions) http.Handler {
 	o.MaxBody = min(o.MaxBody, MaxBodyLimit)
 	o.MaxPath = min(o.MaxPath, MaxPathBytes)
+	o.RequestLogEvery = max(o.RequestLogEvery, 1)
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(prometheus.NewRegistry())
+	}
 	h := &handler{log: log, o: o}
 	r := chi.NewRouter()
 	r.Post(submitPrefix+"*", h.submit)
@@ -90,11 +94,7 @@ func NewHandler(log *Log, o HandlerOptions) http.Handler {
 	}
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) { answerNotFound.send(w) })
 	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) { answerMethod.send(w) })
-	if o.Metrics == nil {
-		o.Metrics = NewMetrics(prometheus.NewRegistry())
-		h.o.Metrics = o.Metrics
-	}
-	return &observer{next: r, metrics: o.Metrics, log: o.RequestLog, every: max(o.RequestLogEvery, 1)}
+	return &observer{handler: h, next: r}
 }
 
 func (h *handler) submit(w http.ResponseWriter, r *http.Request) {

@@ -11,11 +11,9 @@ import (
 
 // observer counts each answered request, and logs every n-th.
 type observer struct {
-	next    http.Handler
-	metrics *Metrics
-	log     *slog.Logger // nil: none
-	every   uint64
-	seen    atomic.Uint64
+	*handler
+	next http.Handler
+	seen atomic.Uint64
 }
 
 // answerWriter notes what is answered. It is pooled.
@@ -48,9 +46,9 @@ func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		code = http.StatusOK
 	}
 	took := time.Since(start)
-	o.metrics.request(code, took)
-	if o.log != nil && o.seen.Add(1)%o.every == 0 {
-		o.log.LogAttrs(context.WithoutCancel(r.Context()), slog.LevelInfo, "request",
+	o.o.Metrics.request(code, took)
+	if log := o.o.RequestLog; log != nil && o.seen.Add(1)%o.o.RequestLogEvery == 0 {
+		log.LogAttrs(context.WithoutCancel(r.Context()), slog.LevelInfo, "request",
 			slog.String("method", r.Method), slog.String("url", r.RequestURI), slog.Int("code", code),
 			slog.Int64("size", r.ContentLength), slog.Float64("duration_ms", float64(took.Microseconds())/1000))
 	}

@@ -17,7 +17,12 @@ func testServer(t testing.TB, dir string, l *Log) *httptest.Server {
 	t.Helper()
 	o := DefaultHandlerOptions()
 	o.MaxBody = 1000
-	s := httptest.NewServer(NewHandler(l, o))
+	return testServerOf(t, NewHandler(l, o))
+}
+
+func testServerOf(t testing.TB, h http.Handler) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	return s
 }

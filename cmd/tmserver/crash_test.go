@@ -88,10 +88,14 @@ func submitUntilDeath(ctx context.Context, s *server, bodies [][]byte, round int
 }
 
 // TestKilledServerLosesNothing kills a server in the middle of its work again
-// and again. Whatever it answered with 200 is in the store exactly once.
+// and again. Whatever it answered with 200 is in the store exactly once. With
+// SOAK=1 it does so 20 times, every three seconds.
 func TestKilledServerLosesNothing(t *testing.T) {
-	rounds := 5
-	if testing.Short() {
+	rounds, life := 5, 500*time.Millisecond
+	switch {
+	case os.Getenv("SOAK") != "":
+		rounds, life = 20, 3*time.Second
+	case testing.Short():
 		rounds = 2
 	}
 	dir := t.TempDir()
@@ -107,7 +111,7 @@ func TestKilledServerLosesNothing(t *testing.T) {
 	for round := range rounds {
 		// Small logs, so that the kill hits rotation and conversion as well.
 		s := startServer(t, dir, "--max-log-size", "1000000", "--workers", "2")
-		timer := time.AfterFunc(200*time.Millisecond+rand.N(800*time.Millisecond), func() { s.Process.Kill() })
+		timer := time.AfterFunc(life/2+rand.N(life), func() { s.Process.Kill() })
 		submitUntilDeath(t.Context(), s, bodies, round, acked)
 		timer.Stop()
 		s.Process.Kill()
@@ -119,6 +123,9 @@ func TestKilledServerLosesNothing(t *testing.T) {
 	}
 	if err := s.Wait(); err != nil {
 		t.Errorf("the last server: %v", err)
+	}
+	if out, err := exec.Command("tmserver", "check", "--data-dir", dir).CombinedOutput(); err != nil {
+		t.Errorf("check: %v\n%s", err, out)
 	}
 	stored := storedIDs(t, dir)
 	for id := range acked {
