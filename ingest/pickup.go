@@ -31,6 +31,8 @@ const (
 // and those that a crash left. One that a live server holds is left alone.
 type Pickup struct {
 	Data *layout.Data
+	// List lists the names of what is to be converted now; nil: WaitingLogs.
+	List func() ([]string, error)
 	// Convert converts raw/<name>, publishes its records and removes it. It is
 	// called from several goroutines. After an error the log is tried again later;
 	// layout.ErrBusy says that another process has it.
@@ -58,6 +60,9 @@ func (p *Pickup) init() {
 		p.states = map[string]*pickupState{}
 		if p.Logger == nil {
 			p.Logger = slog.New(slog.DiscardHandler)
+		}
+		if p.List == nil {
+			p.List = func() ([]string, error) { return WaitingLogs(p.Data.Root()) }
 		}
 	})
 }
@@ -115,7 +120,7 @@ func (p *Pickup) Run(ctx context.Context) {
 // errors of those that remain. It must not run beside Run.
 func (p *Pickup) Drain(ctx context.Context) error {
 	p.init()
-	names, err := p.waiting()
+	names, err := p.List()
 	if err != nil {
 		return err
 	}
@@ -135,7 +140,7 @@ func (p *Pickup) Drain(ctx context.Context) error {
 
 // due lists the raw logs to be converted now and says how long to wait for the next.
 func (p *Pickup) due() ([]string, time.Duration) {
-	names, err := p.waiting()
+	names, err := p.List()
 	if err != nil {
 		p.Logger.Error("cannot list raw logs", "err", err)
 		return nil, sweepEvery
@@ -183,9 +188,6 @@ func (p *Pickup) convert(ctx context.Context, name string) error {
 	}
 	return err
 }
-
-// waiting lists the raw logs that nobody appends to, oldest first.
-func (p *Pickup) waiting() ([]string, error) { return WaitingLogs(p.Data.Root()) }
 
 // WaitingLogs lists the raw logs in the data folder root that can be converted,
 // oldest first: every finished one, and every one that is not locked.

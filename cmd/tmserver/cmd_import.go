@@ -143,20 +143,30 @@ func (c *importCmd) file(ctx context.Context, st *cli.State, data *layout.Data, 
 	}
 	bar := progressBar(st, info.Size()*2, filepath.Base(name)) // read twice: to name it, then to convert it
 	defer bar.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, io.TeeReader(f, bar)); err != nil {
-		return ingest.Stats{}, err
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return ingest.Stats{}, err
-	}
 	version := c.RawVersion
 	if version == ingest.VersionAuto {
 		version = ingest.VersionOf(filepath.Base(name))
 	}
 	r := ingest.NewFrameReader(io.TeeReader(f, bar), version)
 	r.Source, r.MaxBody = filepath.Base(name), c.MaxBody
-	return ingest.ConvertFrames(ctx, data, fmt.Sprintf("import.%x", sum.Sum(nil)[:12]), r, conv)
+	source, err := contentSource(f, bar)
+	if err != nil {
+		return ingest.Stats{}, err
+	}
+	return ingest.ConvertFrames(ctx, data, source, r, conv)
+}
+
+// contentSource returns the name under which a file's records are published,
+// which is a function of its content, and goes back to its start.
+func contentSource(f *os.File, progress io.Writer) (string, error) {
+	sum := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(sum, progress), f); err != nil {
+		return "", err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("import.%x", sum.Sum(nil)[:12]), nil
 }
 
 // report says what became of a file.

@@ -130,13 +130,15 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	}
 	defer log.Close()
 	pickup.Convert = c.converter(data, defs, log, metrics, st.Log)
+	newConverter := func() *ingest.Converter { return ingest.NewConverter(defs, c.converterOptions(data.Schema())) }
+	spool, err := c.spoolPickup(data, newConverter, metrics, st.Log)
+	if err != nil {
+		return err
+	}
 
 	ho := ingest.DefaultHandlerOptions()
 	ho.MaxBody, ho.MaxPath, ho.MaxInFlight = c.MaxBody, c.MaxPath, c.MaxInFlight
-	ho.Schema, ho.Definitions = data.Schema(), defs
-	ho.Converter = func() *ingest.Converter {
-		return ingest.NewConverter(defs, c.converterOptions(data.Schema()))
-	}
+	ho.Schema, ho.Definitions, ho.Converter = data.Schema(), defs, newConverter
 	ho.Status, ho.Metrics, ho.Logger = statusOf(data, st.Now), metrics, st.Log
 	if c.RequestLog != "" {
 		f, err := os.OpenFile(c.RequestLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -170,6 +172,9 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if c.Workers > 0 {
 		worker.Go(func() { pickup.Run(working) })
 	}
+	if spool != nil {
+		worker.Go(func() { spool.Run(working) })
+	}
 	feeding, stopFeeding := context.WithCancel(ctx)
 	defer stopFeeding()
 	var feeders sync.WaitGroup
@@ -201,9 +206,7 @@ func (c *serveCmd) converter(data *layout.Data, defs *revisions.Cache, log *inge
 		if err != nil {
 			return err
 		}
-		metrics.Converted(s)
-		logger.Info("converted", "log", name, "submissions", s.Submissions, "records", s.Records,
-			"invalid", s.Quarantined(), "bytes_lost", s.BytesLost, "segments", len(s.Published), "took", time.Since(start))
+		converted(logger, metrics, name, s, start)
 		return nil
 	}
 }

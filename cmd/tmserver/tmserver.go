@@ -16,6 +16,7 @@ type grammar struct {
 	Compact compactCmd `cmd:"" help:"Merge segments, remove old ones."`
 	Check   checkCmd   `cmd:"" help:"Verify, and repair, what is stored."`
 	Import  importCmd  `cmd:"" help:"Convert raw logs from elsewhere, the predecessor's too."`
+	Replay  replayCmd  `cmd:"" help:"Submit what raw logs hold to another server."`
 	Gen     genCmd     `cmd:"" help:"Make up realistic pings."`
 	Bench   benchCmd   `cmd:"" help:"Measure what a server and its disk can take."`
 	Demo    demoCmd    `cmd:"" help:"Show the whole flow on made-up pings."`

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/ingest"
+)
+
+// replayCmd submits what raw logs hold to another server.
+type replayCmd struct {
+	Files      []string `arg:"" name:"file" type:"existingfile" help:"Raw logs."`
+	To         string   `required:"" placeholder:"URL" help:"The server, such as http://127.0.0.1:8080."`
+	Sample     float64  `default:"100" placeholder:"PERCENT" help:"Share of the submissions to send; which ones depends on their ID only."`
+	Rate       float64  `default:"0" placeholder:"N" help:"Submissions per second; 0 is as fast as the server takes them."`
+	Clients    int      `default:"16" help:"Requests at the same time."`
+	RawVersion int      `default:"-1" placeholder:"N" help:"Version of the files, 0 to 3. Default: from the name, else from the content."`
+}
+
+func (*replayCmd) Help() string {
+	return `Sends bodies byte for byte, so that another server gets the traffic that this one
+had. The receive time is not sent: the other server dates them itself. A server
+that is busy (503, 507) is asked again, up to five times.
+
+EXIT STATUS: 0 done; 1 the server cannot be reached; 2 usage, or a file that is no raw
+log; 3 done, but something was not answered with 200 or bytes were lost; 130
+interrupted.`
+}
+
+// replayTries is how often a submission is sent to a server that is busy.
+const replayTries = 5
+
+// replayCounts is what became of the submissions.
+type replayCounts struct {
+	mu      sync.Mutex // protects what follows
+	sent    int64
+	skipped int64
+	bytes   int64
+	codes   map[int]int64
+}
+
+func (c *replayCmd) Run(ctx context.Context, st *cli.State) error {
+	base, err := url.Parse(c.To)
+	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
+		return cli.Usage("--to %q: want http://HOST[:PORT]", c.To)
+	}
+	switch {
+	case c.Sample <= 0 || c.Sample > 100:
+		return cli.Usage("--sample %v: want more than 0, at most 100", c.Sample)
+	case c.Rate < 0 || c.Clients < 1:
+		return cli.Usage("--rate %v, --clients %d: want at least 0 and 1", c.Rate, c.Clients)
+	case c.RawVersion < ingest.VersionAuto || c.RawVersion > ingest.LogVersion:
+		return cli.Usage("--raw-version %d: want 0 to %d", c.RawVersion, ingest.LogVersion)
+	}
+	transport := &http.Transport{MaxIdleConnsPerHost: c.Clients}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport, Timeout: time.Minute}
+	counts := &replayCounts{codes: map[int]int64{}}
+	start := time.Now()
+	subs := make(chan ingest.Submission)
+	var lost, read int64
+	eg, egctx := errgroup.WithContext(ctx)
+	eg.Go(func() (err error) {
+		defer close(subs)
+		for _, name := range c.Files {
+			n, err := c.read(egctx, name, subs, counts, start, &read)
+			if err != nil {
+				return err
+			}
+			lost += n
+		}
+		return nil
+	})
+	for range c.Clients {
+		eg.Go(func() error {
+			for s := range subs {
+				if err := counts.send(egctx, client, strings.TrimSuffix(c.To, "/"), s); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	err = eg.Wait()
+	took := time.Since(start)
+	fmt.Fprintf(st.Stdout, "sent %d, skipped %d, %.1f MB in %.1f s\n", counts.sent, counts.skipped, float64(counts.bytes)/1e6, took.Seconds())
+	for _, code := range slices.Sorted(maps.Keys(counts.codes)) {
+		fmt.Fprintf(st.Stdout, "status %d %s: %d\n", code, http.StatusText(code), counts.codes[code])
+	}
+	if errors.Is(err, ingest.ErrVersion) {
+		return cli.WithHint(cli.Fail(cli.ExitUsage, err), "--raw-version states the version of files that do not")
+	}
+	if err != nil {
+		return err
+	}
+	if bad := counts.sent - counts.codes[http.StatusOK]; bad > 0 || lost > 0 {
+		return cli.Fail(cli.ExitRejected, fmt.Errorf("%d submissions were not answered with 200, %d bytes lost", bad, lost))
+	}
+	return nil
+}
+
+// read gives the chosen submissions of a file to subs, at the wanted rate; *read
+// counts them over all files.
+func (c *replayCmd) read(ctx context.Context, name string, subs chan<- ingest.Submission, counts *replayCounts, start time.Time, read *int64) (lost int64, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	version := c.RawVersion
+	if version == ingest.VersionAuto {
+		version = ingest.VersionOf(filepath.Base(name))
+	}
+	r := ingest.NewFrameReader(f, version)
+	r.Source = filepath.Base(name)
+	for {
+		s, err := r.Next()
+		if err == io.EOF {
+			return r.BytesLost(), nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		if !chosen(s.Path, c.Sample) {
+			counts.mu.Lock()
+			counts.skipped++
+			counts.mu.Unlock()
+			continue
+		}
+		if c.Rate > 0 {
+			due := start.Add(time.Duration(float64(*read) / c.Rate * float64(time.Second)))
+			select {
+			case <-time.After(time.Until(due)):
+			case <-ctx.Done():
+			}
+		}
+		*read++
+		s.Body = bytes.Clone(s.Body)
+		select {
+		case subs <- s:
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+	}
+}
+
+// chosen says whether a submission belongs to the sample, by its ID alone.
+func chosen(path string, percent float64) bool {
+	id, _, _ := strings.Cut(path, "/")
+	h := fnv.New64a()
+	io.WriteString(h, id)
+	// The upper bits of FNV are the mixed ones.
+	return float64(h.Sum64()>>11)/(1<<53)*100 < percent
+}
+
+// send submits s and counts the answer.
+func (n *replayCounts) send(ctx context.Context, client *http.Client, base string, s ingest.Submission) error {
+	n.mu.Lock()
+	n.sent++
+	n.bytes += int64(len(s.Body))
+	n.mu.Unlock()
+	target := base + "/submit/telemetry/" + escapePath(s.Path)
+	for try, pause := 1, time.Second; ; try, pause = try+1, 2*pause {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(s.Body))
+		if err != nil {
+			return err
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		busy := resp.StatusCode == http.StatusServiceUnavailable || resp.StatusCode == http.StatusInsufficientStorage
+		if !busy || try == replayTries {
+			n.mu.Lock()
+			n.codes[resp.StatusCode]++
+			n.mu.Unlock()
+			return nil
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// escapePath makes a stored path fit for a URL. What is fit stays as it is, so
+// that the other server stores the same path.
+func escapePath(path string) string {
+	var b strings.Builder
+	for i := range len(path) {
+		c := path[i]
+		switch {
+		case '0' <= c && c <= '9', 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', strings.IndexByte("/-._~!$&'()*+,;=:@", c) >= 0:
+			b.WriteByte(c)
+		case c == '%' && i+2 < len(path) && isHex(path[i+1:i+3]):
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+func isHex(s string) bool {
+	_, err := strconv.ParseUint(s, 16, 8)
+	return err == nil
+}
