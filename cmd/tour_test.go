@@ -129,3 +129,38 @@ func freePort(t *testing.T) string {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	return port
 }
+
+// TestStatusTableInDocs compares the status table in docs/operating.md with the
+// one in the code. UPDATE_SCRIPTS=1 copies it.
+func TestStatusTableInDocs(t *testing.T) {
+	source, err := os.ReadFile("../ingest/doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(source), "// # Status table\n//\n")
+	var want strings.Builder
+	for line := range strings.Lines(rest) {
+		row, ok := strings.CutPrefix(line, "//\t")
+		if !ok {
+			break
+		}
+		want.WriteString(row)
+	}
+	const file = "../docs/operating.md"
+	docs, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := regexp.MustCompile("(?s)```\nPOST /submit/.*?```")
+	got := table.FindString(string(docs))
+	if os.Getenv("UPDATE_SCRIPTS") != "" {
+		updated := table.ReplaceAllLiteralString(string(docs), "```\n"+want.String()+"```")
+		if err := os.WriteFile(file, []byte(updated), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if got != "```\n"+want.String()+"```" {
+		t.Errorf("docs/operating.md has another status table than ingest/doc.go: UPDATE_SCRIPTS=1 go test ./cmd -run StatusTable copies it\ngot:\n%s\nwant:\n%s", got, &want)
+	}
+}
