@@ -21,6 +21,10 @@ type unpacker struct {
 	tidied []byte
 }
 
+// Unpack returns the text of a body as a Converter does, in memory of its own or
+// the body's. The error is a *Reject.
+func Unpack(body []byte, limit int) ([]byte, error) { return new(unpacker).unpack(body, limit) }
+
 // unpack returns the text of a body: the body itself, or what it unpacks to if
 // it begins like gzip. It never holds more than limit bytes (and a buffer's
 // slack). The result is valid until the next call. The error is a *Reject.

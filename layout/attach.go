@@ -2,6 +2,7 @@ package layout
 
 import (
 	"fmt"
+	"io"
 	"path"
 	"strconv"
 )
@@ -59,3 +60,7 @@ func (a *attachment) finish() error {
 // Supersede makes Commit remove a file, relative to the data folder, whose
 // records the published segments hold from then on. It need not exist.
 func (w *Writer) Supersede(name string) { w.remove = append(w.remove, name) }
+
+// Lock keeps out compaction, retention, repair and other holders of the lock: it
+// is for who replaces segments. An error wraps ErrBusy. The caller closes it.
+func (d *Data) Lock() (io.Closer, error) { return d.lockCompaction() }

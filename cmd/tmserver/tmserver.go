@@ -23,6 +23,8 @@ type grammar struct {
 	Convert convertCmd `cmd:"" help:"Convert raw logs, or lines from stdin."`
 
 	Revisions revisionsCmd `cmd:"" help:"Look after the histogram definitions and their history."`
+	Invalid   invalidCmd   `cmd:"" help:"Look into the quarantine; convert it again."`
+	Stats     statsCmd     `cmd:"" help:"Report what was converted and what was not."`
 
 	cli.Completions
 }
