@@ -21,6 +21,7 @@ type Options struct {
 	MaxOutput int64        // bytes that the job may write; 0 is no limit
 	Log       *slog.Logger // never nil
 	Progress  *Progress    // filled while the job runs; nil: nobody looks
+	Rejected  func(error)  // called with each rejected record's error; nil, or safe for concurrent use
 }
 
 // DefaultOptions uses every processor and 256 MiB.
@@ -230,6 +231,9 @@ func (r *runner) reject(t Task, n int64, err error) error {
 	count := r.rejected.Add(1)
 	if limit := r.o.MaxErrors; limit >= 0 && count > limit {
 		return err
+	}
+	if r.o.Rejected != nil {
+		r.o.Rejected(err)
 	}
 	if count <= 10 {
 		r.o.Log.Warn("record rejected", "segment", t.String(), "line", n, "err", err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,6 +36,10 @@ type runCmd struct {
 	MaxOutput   size          `name:"max-output" default:"0" placeholder:"SIZE" help:"What the job may write; 0 is no limit."`
 	CallTimeout time.Duration `name:"call-timeout" default:"30s" help:"What one call of a script's function may take; 0 is no limit."`
 	Timeout     time.Duration `default:"0" help:"What the whole job may take; 0 is no limit."`
+
+	aroundFlags `embed:""`
+
+	failed failedCalls
 }
 
 // debugVariable is the environment variable that makes tmrun print Go's stacks.
@@ -58,11 +61,14 @@ func (c *runCmd) Run(ctx context.Context, st *cli.State) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = context.Cause(ctx) // which names the limit
 	}
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) { // wherever it was noticed: no fault of the script
+		return cli.Fail(cli.ExitInterrupted, context.Cause(ctx))
+	}
 	if err != nil {
-		return c.explain(st, err)
+		return c.keepFailed(c.explain(st, err))
 	}
 	if stats.Rejected > 0 {
-		return cli.Fail(cli.ExitRejected, fmt.Errorf("%d of %d records were rejected", stats.Rejected, stats.Records))
+		return c.keepFailed(cli.Fail(cli.ExitRejected, fmt.Errorf("%d of %d records were rejected", stats.Rejected, stats.Records)))
 	}
 	return nil
 }
@@ -107,6 +113,10 @@ func (c *runCmd) run(ctx context.Context, st *cli.State) (stats engine.Stats, er
 	if len(plan.Tasks) == 0 {
 		fmt.Fprintln(st.Stderr, "tmrun: the filter matches no segments; there is nothing to do")
 	}
+	job := &script.Job{Script: compiled, Filter: filter, Limits: limits, Console: console, Counters: &script.Counters{}}
+	if c.Explain {
+		return stats, c.explainPlan(ctx, st.Stdout, src, plan, job, opts)
+	}
 	out, err := openOutput(c.Output, st.Stdout)
 	if err != nil {
 		return stats, err
@@ -116,14 +126,22 @@ func (c *runCmd) run(ctx context.Context, st *cli.State) (stats engine.Stats, er
 	if err != nil {
 		return stats, err
 	}
-	job := &script.Job{Script: compiled, Filter: filter, Limits: limits, Console: console}
-	if stats, err = engine.Run(ctx, src, plan, job, sink, opts); err != nil {
+	around, err := c.begin(st, plan, job, &opts)
+	if err != nil {
+		return stats, err
+	}
+	defer around.end()
+	if stats, err = engine.Run(ctx, src, plan, around.job, sink, opts); err != nil {
 		return stats, err
 	}
 	if err := sink.Close(); err != nil {
 		return stats, fmt.Errorf("write output: %w", err)
 	}
-	return stats, out.commit()
+	if err := out.commit(); err != nil {
+		return stats, err
+	}
+	around.summary(stats)
+	return stats, nil
 }
 
 func (c *runCmd) options(st *cli.State) (engine.Options, error) {
@@ -238,53 +256,5 @@ func consoleTo(st *cli.State, name string) func(level, text string) {
 		mu.Lock()
 		defer mu.Unlock()
 		fmt.Fprintf(st.Stderr, "%s: %s: %s\n", name, level, text)
-	}
-}
-
-// output is stdout, or a file that appears under its name when it is complete.
-type output struct {
-	io.Writer
-	file *os.File
-	name string
-}
-
-func openOutput(name string, stdout io.Writer) (*output, error) {
-	if name == "" || name == "-" {
-		return &output{Writer: stdout}, nil
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.tmp")
-	if err != nil {
-		return nil, fmt.Errorf("create output: %w", err)
-	}
-	return &output{Writer: f, file: f, name: name}, nil
-}
-
-// commit renames the finished file into place.
-func (o *output) commit() error {
-	if o.file == nil {
-		return nil
-	}
-	err := o.file.Chmod(0o644)
-	if err == nil {
-		err = o.file.Sync()
-	}
-	if cerr := o.file.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(o.file.Name(), o.name)
-	}
-	if err != nil {
-		return fmt.Errorf("write output %s: %w", o.name, err)
-	}
-	o.file = nil
-	return nil
-}
-
-// discard removes what was not committed.
-func (o *output) discard() {
-	if o.file != nil {
-		o.file.Close()
-		os.Remove(o.file.Name())
 	}
 }

@@ -19,7 +19,8 @@ import (
 type grammar struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Run runCmd `cmd:"" default:"withargs" help:"Run a job (the default)."`
+	Run   runCmd   `cmd:"" default:"withargs" help:"Run a job (the default)."`
+	Repro reproCmd `cmd:"" help:"Make a failed call again."`
 
 	cli.Completions
 }

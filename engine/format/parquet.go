@@ -197,7 +197,7 @@ func (p *parquet) Close() error {
 		root.Group[name] = c.node()
 		root.order = append(root.order, name)
 	}
-	w := pq.NewWriter(p.w, pq.NewSchema("rows", root), pq.Compression(&pq.Zstd), pq.MaxRowsPerRowGroup(rowGroupRows))
+	w := pq.NewGenericWriter[any](p.w, pq.NewSchema("rows", root), pq.Compression(&pq.Zstd), pq.MaxRowsPerRowGroup(rowGroupRows))
 	if err := p.copyRows(w, len(order)); err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ func (p *parquet) Close() error {
 }
 
 // copyRows moves the rows from the spool to w.
-func (p *parquet) copyRows(w *pq.Writer, columns int) error {
+func (p *parquet) copyRows(w *pq.GenericWriter[any], columns int) error {
 	br := bufio.NewReaderSize(p.spool, 256<<10)
 	row := make(pq.Row, columns)
 	var d []byte

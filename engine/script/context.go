@@ -17,6 +17,7 @@ var errEngine = errors.New("engine")
 // newContext makes the ctx of map and combine: write(key, value).
 func (h *host) newContext(phase string, write engine.Emit) *goja.Object {
 	ctx := h.rt.NewObject()
+	ctx.Set("counter", h.counter)
 	ctx.Set("write", func(call goja.FunctionCall) goja.Value {
 		if err := write(h.encodeKey(call.Argument(0)), h.encodeValue(call.Argument(1))); err != nil {
 			h.throwEngine(err)
@@ -42,6 +43,7 @@ func (h *host) throwEngine(err error) {
 // newReduceContext makes the ctx of setupReduce and reduce.
 func (h *host) newReduceContext(out *engine.Output) *goja.Object {
 	ctx := h.rt.NewObject()
+	ctx.Set("counter", h.counter)
 	ctx.Set("write", func(call goja.FunctionCall) goja.Value {
 		// A value may be an object, and so may a key that is only written, not sorted.
 		h.enc.key = h.appendDatum(h.enc.key[:0], call.Argument(0), 0, false)

@@ -19,6 +19,7 @@ type Error struct {
 	Stack        []string // JavaScript frames, innermost first: "f (job.js:12:7)"
 	Excerpt      string   // the source line, or ""
 	Notes        []string
+	call         *Call // what failed, or nil
 	Cause        error // what a host function or an interrupt said, or nil
 }
 

@@ -21,6 +21,8 @@ type Job struct {
 	Filter  *Filter // nil: every record
 	Limits  Limits
 	Console func(level, text string) // nil drops; safe for concurrent use
+
+	Counters *Counters // nil: nobody counts
 }
 
 var _ engine.Job = (*Job)(nil)
@@ -31,7 +33,7 @@ func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (e
 	if err != nil {
 		return nil, err
 	}
-	m := &mapper{h: h, task: t}
+	m := &mapper{h: h, task: t, counters: j.Counters}
 	if m.fn = h.function("map"); m.fn == nil {
 		h.close()
 		return nil, j.Script.noMap(h)
@@ -69,6 +71,7 @@ type mapper struct {
 	ctx, combineCtx *goja.Object
 	combineKey      []byte
 	put             func([]byte)
+	counters        *Counters
 }
 
 // Map implements engine.Mapper.
@@ -94,9 +97,12 @@ func (m *mapper) Map(line []byte, n int64) error {
 		return err
 	})
 	if err == nil {
+		h.counts.keep()
 		return nil
 	}
+	h.counts.drop()
 	err = h.script.wrap(err, "map", m.record(id, n))
+	keepCall(err, m.call(id, text, n))
 	if fatal(err) {
 		return err
 	}
@@ -144,11 +150,14 @@ func (m *mapper) Combine(key []byte, values *engine.Values, put func([]byte)) er
 	if err == nil {
 		return nil
 	}
-	return m.h.script.wrap(err, "combine", "key "+string(datum.AppendJSON(nil, key)))
+	err = m.h.script.wrap(err, "combine", "key "+string(datum.AppendJSON(nil, key)))
+	keepCall(err, keyCall(m.h.script, "combine", key, values))
+	return err
 }
 
 // Close implements engine.Mapper.
 func (m *mapper) Close() {
+	m.h.counts.flush(m.counters)
 	m.h.close()
 	if m.filter != nil {
 		m.filter.h.close()
@@ -182,7 +191,7 @@ func (j *Job) NewReducer(ctx context.Context, _ int, out *engine.Output) (engine
 	if err != nil {
 		return nil, err
 	}
-	r := &reducer{h: h, out: out, fn: h.function("reduce")}
+	r := &reducer{h: h, out: out, fn: h.function("reduce"), counters: j.Counters}
 	r.ctx = h.newReduceContext(out)
 	if setup := h.function("setupReduce", "setup_reduce"); setup != nil {
 		err := h.guard(func() error {
@@ -203,20 +212,14 @@ type reducer struct {
 	out *engine.Output
 	fn  goja.Callable
 	ctx *goja.Object
+
+	counters *Counters
 }
 
 // Reduce implements engine.Reducer. A job without reduce writes every value.
 func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 	if r.fn == nil {
-		for {
-			v, err := values.Next()
-			if err != nil || v == nil {
-				return err
-			}
-			if err := r.out.Row(key, v); err != nil {
-				return err
-			}
-		}
+		return rowWriter{r.out}.Reduce(key, values)
 	}
 	err := r.h.guard(func() error {
 		a, list := r.h.valuesOf(values)
@@ -227,8 +230,13 @@ func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 	if err == nil {
 		return nil
 	}
-	return r.h.script.wrap(err, "reduce", "key "+string(datum.AppendJSON(nil, key)))
+	err = r.h.script.wrap(err, "reduce", "key "+string(datum.AppendJSON(nil, key)))
+	keepCall(err, keyCall(r.h.script, "reduce", key, values))
+	return err
 }
 
 // Close implements engine.Reducer.
-func (r *reducer) Close() { r.h.close() }
+func (r *reducer) Close() {
+	r.h.counts.flush(r.counters)
+	r.h.close()
+}

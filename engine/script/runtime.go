@@ -43,6 +43,7 @@ type host struct {
 	early   map[string]bool // names that do not stand near the end of a ping
 	protos  protos
 	enc     encoder
+	counts  taskCounts
 }
 
 // newHost makes a runtime and runs the script's top level in it. ctx ends what

@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"sync/atomic"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// Sampled is a Job that maps a share of the records: those whose document ID's
+// hash (XXH64) is small enough. So every run, on any machine, takes the same
+// records, those of a smaller share are among those of a larger one, and all
+// submissions of one document are in or out. It is safe for concurrent use.
+type Sampled struct {
+	Job
+	limit  uint64
+	mapped atomic.Int64
+}
+
+// Sample returns job on share of the records, between 0 and 1.
+func Sample(job Job, share float64) *Sampled {
+	s := &Sampled{Job: job, limit: math.MaxUint64}
+	if share < 1 {
+		s.limit = uint64(max(share, 0) * (1 << 63) * 2)
+	}
+	return s
+}
+
+// Mapped returns how many records were in the sample so far.
+func (s *Sampled) Mapped() int64 { return s.mapped.Load() }
+
+// NewMapper implements Job.
+func (s *Sampled) NewMapper(ctx context.Context, t Task, emit Emit) (Mapper, error) {
+	m, err := s.Job.NewMapper(ctx, t, emit)
+	if err != nil {
+		return nil, err
+	}
+	return &sampledMapper{Mapper: m, s: s}, nil
+}
+
+type sampledMapper struct {
+	Mapper
+	s *Sampled
+	n int64
+}
+
+// Map implements Mapper. A line without an ID is the mapper's to refuse.
+func (m *sampledMapper) Map(line []byte, n int64) error {
+	if tab := bytes.IndexByte(line, '\t'); tab >= 0 && xxhash.Sum64(line[:tab]) > m.s.limit {
+		return nil
+	}
+	m.n++
+	return m.Mapper.Map(line, n)
+}
+
+// Close implements Mapper.
+func (m *sampledMapper) Close() {
+	m.s.mapped.Add(m.n)
+	m.Mapper.Close()
+}

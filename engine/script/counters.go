@@ -1,0 +1,98 @@
+package script
+
+import (
+	"maps"
+	"sync"
+
+	"github.com/dop251/goja"
+)
+
+// Counters are what scripts count with ctx.counter(name).add(n), over all tasks
+// of a job. What a rejected record counted is taken back. Safe for concurrent use.
+type Counters struct {
+	mu sync.Mutex // protects n
+	n  map[string]int64
+}
+
+// All returns the counts by name.
+func (c *Counters) All() map[string]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.n)
+}
+
+func (c *Counters) add(counts map[string]int64) {
+	if c == nil || len(counts) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = map[string]int64{}
+	}
+	for name, n := range counts {
+		c.n[name] += n
+	}
+}
+
+// taskCounts are those of one runtime. Not safe for concurrent use.
+type taskCounts struct {
+	all    map[string]int64
+	record []count // of the record being mapped
+	made   map[string]*goja.Object
+}
+
+type count struct {
+	name string
+	n    int64
+}
+
+// keep makes the record's counts count.
+func (c *taskCounts) keep() {
+	for _, r := range c.record {
+		if c.all == nil {
+			c.all = map[string]int64{}
+		}
+		c.all[r.name] += r.n
+	}
+	c.record = c.record[:0]
+}
+
+// drop takes the record's counts back.
+func (c *taskCounts) drop() { c.record = c.record[:0] }
+
+// flush adds what the task has counted to the job's counters.
+func (c *taskCounts) flush(to *Counters) {
+	c.keep()
+	to.add(c.all)
+	clear(c.all)
+}
+
+// counter is ctx.counter(name): an object with add(n = 1).
+func (h *host) counter(call goja.FunctionCall) goja.Value {
+	name := call.Argument(0)
+	if !goja.IsString(name) {
+		h.throwType("ctx.counter takes a name")
+	}
+	key := name.String()
+	if o := h.counts.made[key]; o != nil {
+		return o
+	}
+	o := h.rt.NewObject()
+	o.Set("add", func(call goja.FunctionCall) goja.Value {
+		n := int64(1)
+		if v := call.Argument(0); !goja.IsUndefined(v) {
+			if !goja.IsNumber(v) {
+				h.throwType("counter.add takes a number")
+			}
+			n = v.ToInteger()
+		}
+		h.counts.record = append(h.counts.record, count{key, n})
+		return goja.Undefined()
+	})
+	if h.counts.made == nil {
+		h.counts.made = map[string]*goja.Object{}
+	}
+	h.counts.made[key] = o
+	return o
+}

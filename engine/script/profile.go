@@ -1,0 +1,55 @@
+package script
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/dop251/goja"
+	"github.com/google/pprof/profile"
+)
+
+// StartProfile begins to sample what scripts do; the function it returns writes
+// the profile to w, for `go tool pprof`: by line of this script and of what it
+// imports. There can be one at a time in a process.
+func (s *Script) StartProfile(w io.Writer) (stop func() error, err error) {
+	var raw bytes.Buffer
+	if err := goja.StartProfile(&raw); err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	return func() error {
+		goja.StopProfile()
+		p, err := profile.Parse(&raw)
+		if err != nil {
+			return fmt.Errorf("profile: %w", err)
+		}
+		// goja has the lines of the sources, but the bundle's file name.
+		for _, f := range p.Function {
+			f.Filename = s.fileOf(f.Name)
+		}
+		if err := p.Write(w); err != nil {
+			return fmt.Errorf("profile: %w", err)
+		}
+		return nil
+	}, nil
+}
+
+// fileOf returns the source file that a function of that name is in: the
+// script unless only an import declares one.
+func (s *Script) fileOf(function string) string {
+	name, _, _ := strings.Cut(function, ".") // goja numbers functions of one name
+	declares := regexp.MustCompile(`(function\s+|\b)` + regexp.QuoteMeta(name) + `\s*(=[^=]|\([^)]*\)\s*\{)`)
+	if declares.MatchString(s.sources[s.Name]) {
+		return s.Name
+	}
+	for _, file := range slices.Sorted(maps.Keys(s.sources)) {
+		if declares.MatchString(s.sources[file]) {
+			return file
+		}
+	}
+	return s.Name
+}
