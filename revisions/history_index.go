@@ -112,15 +112,22 @@ func parsePeriod(f []string) (p Period, err error) {
 	default:
 		return p, fmt.Errorf("unknown kind %q", f[1])
 	}
-	if p.From, err = time.Parse(time.RFC3339, f[3]); err != nil {
-		return p, err
-	}
-	if f[4] != "-" {
-		if p.Until, err = time.Parse(time.RFC3339, f[4]); err == nil && p.Until.Before(p.From) {
+	if p.From, err = parseTime(f[3]); err == nil && f[4] != "-" {
+		p.Until, err = parseTime(f[4])
+		if err == nil && p.Until.Before(p.From) {
 			err = errors.New("ends before it begins")
 		}
 	}
 	return p, err
+}
+
+// parseTime reads what format writes, and only that.
+func parseTime(s string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, s)
+	if err == nil && t.UTC().Format(time.RFC3339) != s {
+		err = fmt.Errorf("not a time: %s", s)
+	}
+	return t.UTC(), err
 }
 
 // historyFile is the index as it was read last.

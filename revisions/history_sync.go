@@ -40,9 +40,10 @@ type Synced struct {
 // Sync brings the local index up to date with a repository. It asks for the
 // changes of Histograms.json and of the version that are newer than those known.
 //
-// A change is in effect from its date on, but never before the one that it
-// follows: a commit's date is when it was written, which may be long before it
-// came into the repository. Errors wrap ErrNotFound or ErrUnavailable, or are
+// A change is in effect from its push on, if the server tells of pushes, as
+// hg.mozilla.org does. Else it is from its commit's date on, but never before the
+// one that it follows: a commit may have been written long before it came into
+// the repository. Errors wrap ErrNotFound or ErrUnavailable, or are
 // the context's or the disk's; the index is then as it was.
 func (c *Cache) Sync(ctx context.Context, repo string) (Synced, error) {
 	s := Synced{Repo: repo}
@@ -126,11 +127,26 @@ func appendPeriod(all []Period, p Period, now time.Time) []Period {
 // change is one entry of a json-filelog.
 type change struct {
 	Node   string     `json:"node"`
-	Date   [2]float64 `json:"date"` // seconds since 1970, and the zone's offset
+	Date   [2]float64 `json:"date"` // of the commit: seconds since 1970, and the zone's offset
 	Branch string     `json:"branch"`
+	// PushDate is the same for the push that brought the change into the repository.
+	// Only hg.mozilla.org tells; it may be anything else for a change without one.
+	PushDate json.RawMessage `json:"pushdate"`
 }
 
-func (ch change) time() time.Time { return time.Unix(int64(ch.Date[0]), 0).UTC() }
+// time returns since when the change has been in the repository, as far as the
+// server tells.
+func (ch change) time() time.Time {
+	date := ch.Date
+	var pushed [2]float64
+	if json.Unmarshal(ch.PushDate, &pushed) == nil && pushed[0] > 0 && pushed[0] < maxSeconds {
+		date = pushed
+	}
+	return time.Unix(int64(date[0]), 0).UTC()
+}
+
+// maxSeconds bounds the dates that make sense.
+const maxSeconds = 1 << 36
 
 // defaultBranch is the branch that builds are made from.
 const defaultBranch = "default"
@@ -180,7 +196,7 @@ func (c *Cache) askPage(ctx context.Context, repo, file, from string) ([]change,
 			return fmt.Errorf("%s: %w", u, err)
 		}
 		for _, ch := range answer.Entries {
-			if _, err := NewRef(repo, ch.Node); err != nil || len(ch.Node) != 40 || ch.Date[0] < 0 || ch.Date[0] > 1<<40 {
+			if _, err := NewRef(repo, ch.Node); err != nil || len(ch.Node) != 40 || ch.Date[0] < 0 || ch.Date[0] > maxSeconds {
 				return fmt.Errorf("%s: bad entry %.60q of %v", u, ch.Node, ch.Date)
 			}
 		}
