@@ -29,6 +29,7 @@ type Data struct {
 	root   *os.Root
 	disk   disk
 	schema *Schema
+	seen   *seen // nil: not wanted
 }
 
 // OpenData opens a data folder and makes what is missing: the folder itself,

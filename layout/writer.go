@@ -3,6 +3,7 @@ package layout
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,7 +55,10 @@ type Writer struct {
 	version  int // of the published records
 	attached []*attachment
 	remove   []string // at the commit, relative to the data folder
-	err      error
+
+	claims     map[seenKey]string // submissions first seen here, and their day
+	seenSource seenSource
+	err        error
 }
 
 // part is the segment of one partition, and where it goes.
@@ -86,7 +90,12 @@ func (w *Writer) start() (err error) {
 	if w.lock, err = w.d.stage(w.dir); err != nil {
 		return err
 	}
-	if w.enc, err = newEncoder(zstd.SpeedFastest, frameBytes); err != nil {
+	if w.enc, err = newEncoder(zstd.SpeedFastest, frameBytes); err == nil && w.d.seen != nil {
+		sum := sha256.Sum256([]byte(strings.TrimSuffix(w.source, ".finished")))
+		w.seenSource = seenSource(sum[:8])
+		err = w.d.seen.acquire()
+	}
+	if err != nil {
 		w.lock.Close()
 	}
 	return err
@@ -288,6 +297,11 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if w.d.seen != nil {
+		if err := w.d.seen.remember(w.claims, w.seenSource); err != nil {
+			return nil, err
+		}
+	}
 	if err := w.d.writeCommit(w.dir, c); err != nil {
 		return nil, err
 	}
@@ -310,6 +324,9 @@ func (w *Writer) close(reason error) {
 		w.err = reason
 	}
 	if w.lock != nil {
+		if w.d.seen != nil {
+			w.d.seen.release(w.claims) // whose writes are all done
+		}
 		w.enc.Close()
 		w.lock.Close()
 		w.lock, w.parts = nil, nil
