@@ -21,6 +21,9 @@ type Stats struct {
 	// Waiting counts the submissions whose definitions could not be had; they are
 	// in a raw log of their own now.
 	Waiting int64
+	// Repeated counts the submissions that were received before, byte for byte,
+	// and dropped; see layout.Data.DropRepeats.
+	Repeated int64
 	// Invalid counts the quarantined submissions by class.
 	Invalid map[string]int64
 	// Mismatched counts, by dimension, where URL and payload differed.
@@ -46,6 +49,7 @@ func (s *Stats) Add(t Stats) {
 	s.RawBytes += t.RawBytes
 	s.BytesLost += t.BytesLost
 	s.Waiting += t.Waiting
+	s.Repeated += t.Repeated
 	if s.Invalid == nil {
 		s.Invalid, s.Dropped = map[string]int64{}, DropCounts{}
 	}
@@ -165,6 +169,14 @@ func convertLog(ctx context.Context, data *layout.Data, source string, conv *Con
 		}
 		if err != nil {
 			return err
+		}
+		again, err := w.Repeated(rec.ID, s.Body, s.Time)
+		if err != nil {
+			return err
+		}
+		if again {
+			st.Repeated++
+			continue
 		}
 		st.Records++
 		st.RawBytes += int64(rec.RawBytes)

@@ -26,6 +26,7 @@ type convertCmd struct {
 	Date          string `placeholder:"YYYYMMDD" help:"With --stdin: submission date of the lines. Default: today, UTC."`
 	Workers       int    `default:"1" help:"With --data-dir: raw logs converted at the same time."`
 	revisionFlags `embed:""`
+	repeatFlags   `embed:""`
 }
 
 func (*convertCmd) Help() string {
@@ -67,6 +68,9 @@ func (c *convertCmd) rawLogs(ctx context.Context, st *cli.State, defs *revisions
 		return err
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
+	if err := c.repeatFlags.apply(data); err != nil {
+		return err
+	}
 	if err := data.Recover(ctx); err != nil {
 		return err
 	}
@@ -91,6 +95,9 @@ func (c *convertCmd) rawLogs(ctx context.Context, st *cli.State, defs *revisions
 	fmt.Fprintf(st.Stderr, "converted %d raw logs: %d submissions, %d records, %d invalid, %d waiting\n", logs, total.Submissions, total.Records, bad, total.Waiting)
 	for _, class := range slices.Sorted(maps.Keys(total.Invalid)) {
 		fmt.Fprintf(st.Stderr, "  %s %d\n", class, total.Invalid[class])
+	}
+	if total.Repeated > 0 {
+		fmt.Fprintf(st.Stderr, "  repeated %d\n", total.Repeated)
 	}
 	if total.BytesLost > 0 {
 		fmt.Fprintf(st.Stderr, "  bytes lost to damage %d\n", total.BytesLost)

@@ -29,6 +29,7 @@ type importCmd struct {
 	MaxBody    int      `default:"0" placeholder:"BYTES" help:"Longest body that is not taken for damage. Default: 204800 for versions 0 to 2, which have no sums."`
 
 	revisionFlags `embed:""`
+	repeatFlags   `embed:""`
 }
 
 func (*importCmd) Help() string {
@@ -62,6 +63,9 @@ func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
+	if err := c.repeatFlags.apply(data); err != nil {
+		return err
+	}
 	if err := data.Recover(ctx); err != nil {
 		return err
 	}

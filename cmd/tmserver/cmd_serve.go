@@ -45,6 +45,7 @@ type serveCmd struct {
 
 	sourceFlags   `embed:""`
 	revisionFlags `embed:""`
+	repeatFlags   `embed:""`
 }
 
 func (*serveCmd) Help() string {
@@ -101,6 +102,9 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
+	if err := c.repeatFlags.apply(data); err != nil {
+		return err
+	}
 	if err := data.Recover(ctx); err != nil {
 		return err
 	}

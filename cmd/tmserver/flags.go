@@ -69,3 +69,18 @@ func (f *revisionFlags) converterOptions(schema *layout.Schema) ingest.Converter
 	}
 	return o
 }
+
+// repeatFlags say which submissions count as sent twice; every command that
+// converts raw logs embeds them.
+type repeatFlags struct {
+	DropRepeats int `default:"3" placeholder:"DAYS" help:"Drop, and count, submissions whose ID and body were received within so many days before; 0 keeps all."`
+}
+
+// apply sets the folder up; call it before anything is converted.
+func (f *repeatFlags) apply(data *layout.Data) error {
+	if f.DropRepeats < 0 {
+		return cli.Usage("--drop-repeats %d: cannot be negative", f.DropRepeats)
+	}
+	data.DropRepeats(f.DropRepeats)
+	return nil
+}

@@ -76,5 +76,5 @@ func (f *sourceFlags) spoolPickup(data *layout.Data, converter func() *ingest.Co
 func converted(log *slog.Logger, metrics *ingest.Metrics, name string, s ingest.Stats, start time.Time) {
 	metrics.Converted(s)
 	log.Info("converted", "log", name, "submissions", s.Submissions, "records", s.Records,
-		"invalid", s.Quarantined(), "bytes_lost", s.BytesLost, "segments", len(s.Published), "took", time.Since(start))
+		"invalid", s.Quarantined(), "repeated", s.Repeated, "bytes_lost", s.BytesLost, "segments", len(s.Published), "took", time.Since(start))
 }
