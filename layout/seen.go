@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -14,7 +15,7 @@ import (
 
 // seenFile remembers the submissions of the last days: a bucket per day of
 // receipt, in it the hash of a submission, and of the raw log that it is kept in.
-const seenFile = StateDir + "/seen.bolt"
+const seenFile = StateDir + "/dedup/seen.bolt"
 
 // seen finds submissions that a client sent again. The file is open, and so
 // locked against other processes, while a Writer of this process lives.
@@ -106,6 +107,9 @@ func (s *seen) acquire() (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.users == 0 {
+		if err := os.MkdirAll(filepath.Dir(s.path), 0o777); err != nil {
+			return err
+		}
 		if s.db, err = bbolt.Open(s.path, 0o666, nil); err != nil {
 			return fmt.Errorf("open %s: %w", seenFile, err)
 		}
