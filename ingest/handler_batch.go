@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -33,7 +34,8 @@ func (h *handler) batch(form string) http.HandlerFunc {
 			answer{http.StatusBadRequest, err.Error()}.send(w)
 			return
 		}
-		h.finish(w, h.log.Append(r.Context(), subs...))
+		// A client that has closed its side only, as nc does, waits for the answer.
+		h.finish(w, h.log.Append(context.WithoutCancel(r.Context()), subs...))
 	}
 }
 

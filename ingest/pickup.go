@@ -140,13 +140,15 @@ func (p *Pickup) Drain(ctx context.Context) error {
 
 // due lists the raw logs to be converted now and says how long to wait for the next.
 func (p *Pickup) due() ([]string, time.Duration) {
+	// Locked while listing: what is converted meanwhile has been removed, or is
+	// busy still, and is not taken for a new one.
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	names, err := p.List()
 	if err != nil {
 		p.Logger.Error("cannot list raw logs", "err", err)
 		return nil, sweepEvery
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	wait, now := sweepEvery, time.Now()
 	names = slices.DeleteFunc(names, func(name string) bool {
 		s := p.states[name]
