@@ -49,5 +49,5 @@ func run(st *cli.State) int {
 	if st.Env("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	return cli.Main(st, "tmrun", "Run a JavaScript map/combine/reduce job over stored telemetry.", &grammar{})
+	return cli.Main(st, "tmrun", "Run a JavaScript map/combine/reduce job over stored telemetry: tmrun --data-dir DIR SCRIPT", &grammar{})
 }
