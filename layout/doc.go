@@ -28,16 +28,34 @@
 // even a raw log that comes back from a backup replaces its segments.
 // Nothing is lost, nothing is doubled, and no half file is ever visible.
 //
+// # Compaction (Compact)
+//
+//  1. List the partitions; those with one merged segment and nothing else are done.
+//  2. Read the segments of a partition, oldest raw log first, and pack their
+//     records into frames of 4 MiB; full frames that were merged before are copied.
+//     All cores compress; frames stay in order (pipeline.go).
+//  3. Stage the merged segment, whose trailer names what it replaces. Every so
+//     many partitions, commit: rename it into place, then move what it replaces
+//     to state/replaced, where jobs that listed it before still find it.
+//
 // # Reading (Tree)
 //
 //  1. Segments walks the folders level by level and does not enter one that the
 //     filter's dimension excludes. Names that are no segments are skipped and
-//     counted; so are symbolic links.
+//     counted; so are symbolic links. A folder is listed until two listings in a
+//     row agree, and what a merged segment replaces is left out: so the list has
+//     what was there before a compaction or after it, and never a mixture.
 //  2. Info reads a segment's last bytes: records, bytes, frames.
 //  3. Open gives a Reader over some of its frames. Each Next reads one frame and
 //     decodes it into a buffer that is used again.
 //
 // Files of the predecessor have no frames; they are read from end to end.
+//
+// # Duplicates
+//
+// A document may be submitted several times. Latest reads the ID indexes of the
+// segments of a job and tells the Reader which records to skip. What a client
+// sent again byte for byte is not published at all (DropRepeats).
 //
 // # Paths
 //
