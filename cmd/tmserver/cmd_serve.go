@@ -46,6 +46,7 @@ type serveCmd struct {
 	sourceFlags   `embed:""`
 	revisionFlags `embed:""`
 	repeatFlags   `embed:""`
+	idleFlags     `embed:""`
 }
 
 func (*serveCmd) Help() string {
@@ -88,6 +89,9 @@ func (c *serveCmd) validate() error {
 	case c.AdminListen != "" && c.AdminToken == "" && !isLoopback(c.AdminListen):
 		return cli.WithHint(cli.Usage("--admin-listen %s: others could reach it, and there is no token", c.AdminListen),
 			"set TMSERVER_ADMIN_TOKEN, or listen on 127.0.0.1")
+	}
+	if err := c.idleFlags.validate(); err != nil {
+		return err
 	}
 	return c.sourceFlags.validate()
 }
@@ -176,6 +180,7 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if c.Workers > 0 {
 		worker.Go(func() { pickup.Run(working) })
 	}
+	worker.Go(func() { c.compactWhenIdle(working, data, st.Now, st.Log) })
 	if spool != nil {
 		worker.Go(func() { spool.Run(working) })
 	}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// TestCompactWhenIdle waits for what a server does by itself: past days are
+// merged, today's partition is not, and what is too old goes.
+func TestCompactWhenIdle(t *testing.T) {
+	data, err := layout.OpenData(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
+	for log := range 3 {
+		w, err := data.NewWriter(fmt.Sprintf("log.%d", log), layout.WriterOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, date := range []string{"20130801", "20130909", "20130910"} {
+			p := layout.Dims{"r", "a", "c", "1", "b", date}
+			if err := w.Add(p, fmt.Appendf(nil, "id-%d", log), []byte("{}")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := w.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	f := idleFlags{CompactEvery: time.Millisecond, Keep: "30d"}
+	now := func() time.Time { return time.Date(2013, 9, 10, 12, 0, 0, 0, time.UTC) }
+	go func() {
+		defer close(done)
+		f.compactWhenIdle(ctx, data, now, slog.New(slog.DiscardHandler))
+	}()
+	for {
+		segs, err := data.Tree().Segments(t.Context(), layout.All())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(segs) == 4 { // one of the 9th, three of the 10th
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	stop()
+	<-done
+}
