@@ -3,6 +3,7 @@ package ingest
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"time"
 )
 
@@ -19,6 +20,9 @@ func (l *Log) run() {
 			l.rotate()
 			continue
 		}
+		// Handlers that could run come first: on a busy machine their submissions
+		// join this batch, and one sync serves more of them.
+		runtime.Gosched()
 		l.mu.Lock()
 		b, n, closed := l.next, len(l.next.frames), l.closed
 		if n > 0 {
