@@ -27,6 +27,9 @@ type ConverterOptions struct {
 	RevisionHosts []string
 	// Schema decides whether the dimensions of URL and payload differ.
 	Schema *layout.Schema
+	// Countries finds the country of an address in a v2 raw log; nil: it is not
+	// looked up. The country that a v3 log carries is taken over anyway.
+	Countries *Countries
 	// Pace is called between the submissions of a raw log, and may wait, as
 	// Log.Pace does; nil: no pause.
 	Pace func()
@@ -95,6 +98,7 @@ type Converter struct {
 	dims    interner
 	out     []byte
 	id      []byte
+	located []byte // a record with its country
 	url     []byte // of the revision in hand
 }
 
@@ -118,6 +122,14 @@ func (c *Converter) Convert(ctx context.Context, s *Submission) (Record, error) 
 	r, err := c.ConvertJSON(ctx, text, s.Time.UTC().Format("20060102"))
 	if err != nil {
 		return Record{}, err
+	}
+	country := s.Country
+	if country == "" && s.Address != "" && c.o.Countries != nil {
+		country = c.o.Countries.OfList(s.Address)
+	}
+	if len(country) == 2 {
+		c.located = appendWithCountry(c.located[:0], r.JSON, country)
+		r.JSON = c.located
 	}
 	c.id = append(c.id[:0], id...)
 	r.ID, r.RawBytes = c.id, len(text)

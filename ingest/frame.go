@@ -57,10 +57,11 @@ func VersionOf(name string) int {
 
 // AppendFrame appends the v3 frame of s, as it stands in a file with that salt,
 // to dst. The path must not be longer than MaxPathBytes, the body not longer
-// than MaxBodyLimit; the address is not written.
+// than MaxBodyLimit; the address is not written, the country is.
 func AppendFrame(dst []byte, s *Submission, salt uint32) []byte {
 	start := len(dst)
-	dst = appendHeader(dst, len(s.Path), len(s.Body), s.Time)
+	dst = appendHeader(dst, len(s.Country), len(s.Path), len(s.Body), s.Time)
+	dst = append(dst, s.Country...)
 	dst = append(dst, s.Path...)
 	dst = append(dst, s.Body...)
 	saltFrame(dst[start:], sumFrame(dst[start:])^salt)
@@ -68,8 +69,8 @@ func AppendFrame(dst []byte, s *Submission, salt uint32) []byte {
 }
 
 // appendHeader appends a v3 header whose sum is still zero.
-func appendHeader(dst []byte, pathLen, bodyLen int, t time.Time) []byte {
-	dst = append(dst, separator, 0)
+func appendHeader(dst []byte, countryLen, pathLen, bodyLen int, t time.Time) []byte {
+	dst = append(dst, separator, byte(countryLen))
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(pathLen))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(bodyLen))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(t.UnixMilli()))

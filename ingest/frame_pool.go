@@ -20,12 +20,13 @@ type frame struct {
 // per request and a pool of small ones does not grow large.
 var frames [26]sync.Pool
 
-// takeFrame returns a frame with its head and path written and room for a body of
+// takeFrame returns a frame with its head, country and path written and room for a body of
 // n bytes. The caller fills body, calls seal, and frees it in the end.
-func takeFrame(path string, n int, t time.Time) *frame {
-	size := frameOverhead + len(path) + n
+func takeFrame(country, path string, n int, t time.Time) *frame {
+	size := frameOverhead + len(country) + len(path) + n
 	f := takeRoom(size)
-	f.buf = appendHeader(f.buf, len(path), n, t)
+	f.buf = appendHeader(f.buf, len(country), len(path), n, t)
+	f.buf = append(f.buf, country...)
 	f.buf = append(f.buf, path...)
 	f.at = len(f.buf)
 	f.buf, f.room = f.buf[:size], n

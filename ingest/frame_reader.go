@@ -183,7 +183,12 @@ func (r *FrameReader) take(h header) Submission {
 		Origin: Origin{Log: r.Source, Offset: r.off},
 	}
 	b = b[h.fixed:]
-	s.Address, b = string(b[:h.address]), b[h.address:]
+	if r.version == LogVersion {
+		s.Country = string(b[:h.address])
+	} else {
+		s.Address = string(b[:h.address])
+	}
+	b = b[h.address:]
 	s.Path, b = string(b[:h.path]), b[h.path:]
 	s.Body = b[:h.body:h.body]
 	r.consume(h.size())

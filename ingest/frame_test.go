@@ -233,7 +233,7 @@ func FuzzFrameReader(f *testing.F) {
 			if s.Origin.Offset < at {
 				t.Fatalf("frame at %d overlaps one that ends at %d", s.Origin.Offset, at)
 			}
-			n := int64(fixedBytes[r.Version()] + len(s.Address) + len(s.Path) + len(s.Body))
+			n := int64(fixedBytes[r.Version()] + len(s.Address) + len(s.Country) + len(s.Path) + len(s.Body))
 			at = s.Origin.Offset + n
 			framed += n
 		}

@@ -31,6 +31,9 @@ type HandlerOptions struct {
 	// MaxInFlight bounds the bytes of bodies that are being read or wait for the
 	// disk; a request beyond it is told to come again later. Default 256 MiB.
 	MaxInFlight int64
+	// Countries finds out the country that is kept of a client's address; nil:
+	// nothing is kept.
+	Countries *Countries
 	// Schema is handed out at /telemetry_schema; nil: 404.
 	Schema *layout.Schema
 	// Definitions are handed out at /histograms/<repo…>/<revision> and
@@ -174,7 +177,11 @@ func (h *handler) readFrame(w http.ResponseWriter, r *http.Request, path string,
 		answerUnavailable.send(w)
 		return nil, false
 	}
-	f := takeFrame(path, room, t)
+	country := ""
+	if h.o.Countries != nil {
+		country = h.o.Countries.Of(h.o.Countries.client(r))
+	}
+	f := takeFrame(country, path, room, t)
 	filled, bad := h.fill(r, &f, n)
 	if bad == nil && filled > limit {
 		bad = &answerStreamLimit

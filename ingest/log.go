@@ -134,7 +134,7 @@ func openLog(d disk, o LogOptions) (*Log, error) {
 // error; then nothing may be assumed of any of them.
 func (l *Log) Append(ctx context.Context, subs ...Submission) error {
 	for _, s := range subs {
-		if len(s.Path) > MaxPathBytes || len(s.Body) > MaxBodyLimit {
+		if len(s.Country) > maxAddress || len(s.Path) > MaxPathBytes || len(s.Body) > MaxBodyLimit {
 			return ErrTooLong
 		}
 	}
@@ -146,7 +146,7 @@ func (l *Log) Append(ctx context.Context, subs ...Submission) error {
 	}
 	fs := make([]*frame, len(subs))
 	for i, s := range subs {
-		fs[i] = takeFrame(s.Path, len(s.Body), s.Time)
+		fs[i] = takeFrame(s.Country, s.Path, len(s.Body), s.Time)
 		copy(fs[i].body(), s.Body)
 		fs[i].seal()
 	}

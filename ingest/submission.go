@@ -17,6 +17,9 @@ type Submission struct {
 	// Address is the client address that a v2 raw log carries (perhaps a list
 	// separated by commas), or "". It is for looking up a country, never for storing.
 	Address string
+	// Country is the country that the client's address is in (two letters, or
+	// "??"), if the server was told to look it up; else "".
+	Country string
 	// Origin says where the submission lies.
 	Origin Origin
 }

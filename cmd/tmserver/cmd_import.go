@@ -28,6 +28,7 @@ type importCmd struct {
 	Tree       string   `type:"existingdir" placeholder:"DIR" help:"Take over the records of a partition tree, the predecessor's or a data folder's; they lie where this folder's schema puts them."`
 	MaxBody    int      `default:"0" placeholder:"BYTES" help:"Longest body that is not taken for damage. Default: 204800 for versions 0 to 2, which have no sums."`
 
+	countryFlags  `embed:""`
 	revisionFlags `embed:""`
 	repeatFlags   `embed:""`
 }
@@ -77,7 +78,16 @@ func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return err
 	}
 	defer defs.Close()
-	conv := ingest.NewConverter(defs, c.converterOptions(data.Schema()))
+	countries, err := c.openCountries(nil)
+	if err != nil {
+		return err
+	}
+	if countries != nil {
+		defer countries.Close()
+	}
+	o := c.converterOptions(data.Schema())
+	o.Countries = countries
+	conv := ingest.NewConverter(defs, o)
 	var total ingest.Stats
 	for _, name := range c.Files {
 		s, err := c.file(ctx, st, data, conv, name)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -43,6 +44,9 @@ type serveCmd struct {
 	RequestLog      string `env:"TMSERVER_REQUEST_LOG" placeholder:"FILE" help:"Append JSON lines about requests to FILE."`
 	RequestLogEvery uint64 `env:"TMSERVER_REQUEST_LOG_EVERY" default:"1" placeholder:"N" help:"Log every Nth request only."`
 
+	TrustedProxies []string `env:"TMSERVER_TRUSTED_PROXIES" placeholder:"CIDR" help:"With --geo-db: proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8."`
+
+	countryFlags  `embed:""`
 	sourceFlags   `embed:""`
 	revisionFlags `embed:""`
 	repeatFlags   `embed:""`
@@ -144,8 +148,22 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return err
 	}
 
+	var trusted []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return cli.Usage("--trusted-proxies: %w", err)
+		}
+		trusted = append(trusted, p.Masked())
+	}
 	ho := ingest.DefaultHandlerOptions()
 	ho.MaxBody, ho.MaxPath, ho.MaxInFlight = c.MaxBody, c.MaxPath, c.MaxInFlight
+	if ho.Countries, err = c.openCountries(trusted); err != nil {
+		return err
+	}
+	if ho.Countries != nil {
+		defer ho.Countries.Close()
+	}
 	ho.Schema, ho.Definitions, ho.Converter = data.Schema(), defs, newConverter
 	ho.Status, ho.Metrics, ho.Logger = statusOf(data, st.Now), metrics, st.Log
 	if c.RequestLog != "" {

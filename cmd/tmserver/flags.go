@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 
@@ -73,7 +74,7 @@ func (f *revisionFlags) converterOptions(schema *layout.Schema) ingest.Converter
 // repeatFlags say which submissions count as sent twice; every command that
 // converts raw logs embeds them.
 type repeatFlags struct {
-	DropRepeats int `default:"3" placeholder:"DAYS" help:"Drop, and count, submissions whose ID and body were received within so many days before; 0 keeps all."`
+	DropRepeats int `env:"TMSERVER_DROP_REPEATS" default:"3" placeholder:"DAYS" help:"Drop, and count, submissions whose ID and body were received within so many days before; 0 keeps all."`
 }
 
 // apply sets the folder up; call it before anything is converted.
@@ -83,4 +84,21 @@ func (f *repeatFlags) apply(data *layout.Data) error {
 	}
 	data.DropRepeats(f.DropRepeats)
 	return nil
+}
+
+// countryFlags say what is kept of a client's address: nothing, or its country.
+type countryFlags struct {
+	GeoDB string `name:"geo-db" env:"TMSERVER_GEO_DB" type:"existingfile" placeholder:"FILE" help:"MaxMind database (.mmdb); the country of each client's address becomes info.geoCountry. Default: addresses are not looked at. The address itself is never stored."`
+}
+
+// openCountries returns nil if there is no database.
+func (f *countryFlags) openCountries(trusted []netip.Prefix) (*ingest.Countries, error) {
+	if f.GeoDB == "" {
+		return nil, nil
+	}
+	c, err := ingest.OpenCountries(f.GeoDB, trusted)
+	if err != nil {
+		return nil, cli.Fail(cli.ExitUsage, err)
+	}
+	return c, nil
 }
