@@ -24,10 +24,10 @@ type Options struct {
 	Rejected  func(error)  // called with each rejected record's error; nil, or safe for concurrent use
 }
 
-// DefaultOptions uses every processor and 256 MiB.
+// DefaultOptions uses every processor and 128 MiB.
 func DefaultOptions() Options {
 	n := runtime.GOMAXPROCS(0)
-	return Options{Mappers: n, Reducers: n, Memory: 256 << 20, Log: slog.New(slog.DiscardHandler)}
+	return Options{Mappers: n, Reducers: n, Memory: 128 << 20, Log: slog.New(slog.DiscardHandler)}
 }
 
 func (o *Options) validate() error {
