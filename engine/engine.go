@@ -55,14 +55,11 @@ type Progress struct {
 
 // Stats is what a job did.
 type Stats struct {
-	Tasks    int
-	Records  int64
-	RawBytes int64 // decompressed
-	Emitted  int64
-	Rejected int64
-	Keys     int64
-	Rows     int64 // written
-	Spilled  int64 // bytes
+	TaskStats
+	Tasks   int
+	Keys    int64
+	Rows    int64 // written
+	Spilled int64 // bytes
 }
 
 // Run maps, combines, shuffles and reduces, and writes the output to sink,
@@ -197,7 +194,7 @@ func (r *runner) reduceShard(ctx context.Context, runs []*run, sh shard, i int, 
 		return err
 	}
 	defer red.Close()
-	out.drop = false
+	out.drop = false // a reducer in another process drops its preamble itself
 	m, err := newMerger(runs, sh)
 	if err != nil {
 		return err
@@ -217,6 +214,9 @@ func (r *runner) reduceShard(ctx context.Context, runs []*run, sh shard, i int, 
 		if err := red.Reduce(key, values); err != nil {
 			return err
 		}
+	}
+	if err := red.Finish(); err != nil {
+		return err
 	}
 	r.o.Progress.Reduced.Add(1)
 	r.mu.Lock()

@@ -43,7 +43,14 @@ type Mapper interface {
 type Reducer interface {
 	// Reduce handles one key; values are valid until it returns.
 	Reduce(key []byte, values *Values) error
+	// Finish is called after the shard's last key.
+	Finish() error
 	Close()
+}
+
+// Counted is a Mapper that counts for itself, in another process.
+type Counted interface {
+	Counts() (rejected, emitted int64)
 }
 
 // Task is the work of one map task: frames [Lo, Hi) of a segment; Hi is -1 for

@@ -10,18 +10,44 @@ import (
 
 // mapTask runs one task: read, map, combine, sort, keep.
 type mapTask struct {
-	r      *runner
+	o      *Options
 	task   Task
 	mapper Mapper
 	table  *table
-	seq    int // of the next run
+	keep   func(groups []*group) error // takes a sorted table
+	reject func(n int64, err error) error
 
 	pending []byte // what the current record has emitted, if it may yet be rejected
-	emitted int64
+	done    TaskStats
+}
+
+// TaskStats is what one map task did.
+type TaskStats struct {
+	Records  int64 `json:"records"`
+	RawBytes int64 `json:"rawBytes"` // decompressed
+	Rejected int64 `json:"rejected"`
+	Emitted  int64 `json:"emitted"`
+}
+
+func (s *TaskStats) add(t TaskStats) {
+	s.Records += t.Records
+	s.RawBytes += t.RawBytes
+	s.Rejected += t.Rejected
+	s.Emitted += t.Emitted
 }
 
 func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
-	m := &mapTask{r: r, task: t, table: newTable()}
+	seq := 0
+	m := &mapTask{o: &r.o, task: t, table: newTable()}
+	m.keep = func(groups []*group) error {
+		var w runBuilder
+		for _, g := range groups {
+			w.add(g)
+		}
+		seq++
+		return r.store.put(t.Index, seq-1, &w)
+	}
+	m.reject = func(n int64, err error) error { return r.reject(t, n, err) }
 	if m.mapper, err = r.job.NewMapper(ctx, t, m.emit); err != nil {
 		return err
 	}
@@ -31,19 +57,36 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 		return fmt.Errorf("open segment %s: %w", t, err)
 	}
 	defer blocks.Close()
-	var records, raw, rejected int64
+	if err := m.run(ctx, blocks); err != nil {
+		return err
+	}
+	if c, ok := m.mapper.(Counted); ok { // what another process has counted
+		m.done.Rejected, m.done.Emitted = c.Counts()
+	}
+	p := r.o.Progress
+	p.TasksDone.Add(1)
+	p.BytesDone.Add(t.Bytes)
+	p.Records.Add(m.done.Records)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stats.TaskStats.add(m.done)
+	return nil
+}
+
+// run maps all lines of blocks and keeps what they emit.
+func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
 	for {
 		block, err := blocks.Next()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("read segment %s: %w", t, err)
+			return fmt.Errorf("read segment %s: %w", m.task, err)
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		raw += int64(len(block))
+		m.done.RawBytes += int64(len(block))
 		for len(block) > 0 {
 			line := block
 			if i := bytes.IndexByte(block, '\n'); i >= 0 {
@@ -51,22 +94,8 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 			} else {
 				block = nil
 			}
-			records++
-			if err := m.mapper.Map(line, records); err != nil {
-				m.pending = m.pending[:0]
-				if _, ok := errors.AsType[*RecordError](err); !ok {
-					return err
-				}
-				rejected++
-				if err := r.reject(t, records, err); err != nil {
-					return err
-				}
-				continue
-			}
-			if len(m.pending) > 0 {
-				if err := m.commit(); err != nil {
-					return err
-				}
+			if err := m.record(line); err != nil {
+				return err
 			}
 		}
 	}
@@ -76,26 +105,30 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 	if err := m.commit(); err != nil {
 		return err
 	}
-	if err := m.flush(); err != nil {
+	return m.flush()
+}
+
+func (m *mapTask) record(line []byte) error {
+	m.done.Records++
+	err := m.mapper.Map(line, m.done.Records)
+	if err == nil {
+		if len(m.pending) > 0 {
+			return m.commit()
+		}
+		return nil
+	}
+	m.pending = m.pending[:0]
+	if _, ok := errors.AsType[*RecordError](err); !ok {
 		return err
 	}
-	p := r.o.Progress
-	p.TasksDone.Add(1)
-	p.BytesDone.Add(t.Bytes)
-	p.Records.Add(records)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.stats.Records += records
-	r.stats.RawBytes += raw
-	r.stats.Rejected += rejected
-	r.stats.Emitted += m.emitted
-	return nil
+	m.done.Rejected++
+	return m.reject(m.done.Records, err)
 }
 
 // emit takes what the mapper emits. When errors are tolerated it waits for the
 // end of the record: what a rejected record has emitted must not count.
 func (m *mapTask) emit(key, value []byte) error {
-	if m.r.o.MaxErrors != 0 {
+	if m.o.MaxErrors != 0 {
 		m.pending = appendValue(appendValue(m.pending, key), value)
 		return nil
 	}
@@ -121,7 +154,7 @@ func (m *mapTask) commit() error {
 }
 
 func (m *mapTask) add(key, value []byte) error {
-	m.emitted++
+	m.done.Emitted++
 	g := m.table.add(key, value)
 	if g.n >= g.next && m.mapper.Combines() {
 		if err := m.table.combine(g, m.mapper); err != nil {
@@ -134,21 +167,22 @@ func (m *mapTask) add(key, value []byte) error {
 	return nil
 }
 
-// flush turns the table into a run.
+// flush hands the sorted table over.
 func (m *mapTask) flush() error {
 	combines := m.mapper.Combines()
-	var w runBuilder
-	for _, g := range m.table.sorted() {
+	groups := m.table.sorted()
+	kept := groups[:0]
+	for _, g := range groups {
 		if combines && g.n > 1 {
 			if err := m.table.combine(g, m.mapper); err != nil {
 				return err
 			}
 		}
 		if g.n > 0 {
-			w.add(g)
+			kept = append(kept, g)
 		}
 	}
+	err := m.keep(kept)
 	m.table.reset()
-	m.seq++
-	return m.r.store.put(m.task.Index, m.seq-1, &w)
+	return err
 }

@@ -58,7 +58,8 @@ func (m *concatMapper) Combine(_ []byte, values *engine.Values, put func([]byte)
 
 type concatReducer struct{ out *engine.Output }
 
-func (r concatReducer) Close() {}
+func (r concatReducer) Finish() error { return nil }
+func (r concatReducer) Close()        {}
 
 func (r concatReducer) Reduce(key []byte, values *engine.Values) error {
 	s, err := join(values)

@@ -235,6 +235,9 @@ func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 	return err
 }
 
+// Finish implements engine.Reducer.
+func (r *reducer) Finish() error { return nil }
+
 // Close implements engine.Reducer.
 func (r *reducer) Close() {
 	r.h.counts.flush(r.counters)
