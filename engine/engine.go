@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -65,7 +64,7 @@ type Stats struct {
 // Run maps, combines, shuffles and reduces, and writes the output to sink,
 // which it does not close. All goroutines have ended when it returns. An error
 // of the job or the source is returned as it is, with the task's name where it
-// has none itself; with several, the one of the lowest task seen.
+// has none itself; with several, that of the lowest task.
 func Run(ctx context.Context, src Source, plan *Plan, job Job, sink Sink, o Options) (Stats, error) {
 	if err := o.validate(); err != nil {
 		return Stats{}, err
@@ -99,44 +98,61 @@ type runner struct {
 }
 
 // parallel calls do for 0..n-1, in that order, from up to workers goroutines,
-// and returns when all have ended: the error of the lowest index that failed.
+// and returns when all have ended. When one fails, those after it are cancelled
+// and those before it end, so that the error returned is always the same: that of
+// the lowest index that fails.
 func parallel(ctx context.Context, workers, n int, do func(context.Context, int) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	var (
-		wg     sync.WaitGroup
-		next   atomic.Int64
-		mu     sync.Mutex // protects failed and first
-		failed error
-		first  = n
+		wg      sync.WaitGroup
+		mu      sync.Mutex // protects what follows
+		next    int
+		failed  error
+		first   = n // index of failed
+		running = map[int]context.CancelFunc{}
 	)
+	take := func() (int, context.Context, context.CancelFunc) {
+		mu.Lock()
+		defer mu.Unlock()
+		if next >= first || ctx.Err() != nil {
+			return -1, nil, nil
+		}
+		i := next
+		next++
+		ictx, cancel := context.WithCancel(ctx)
+		running[i] = cancel
+		return i, ictx, cancel
+	}
+	end := func(i int, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		delete(running, i)
+		if err == nil || i > first {
+			return
+		}
+		failed, first = err, i
+		for k, cancel := range running {
+			if k > i {
+				cancel()
+			}
+		}
+	}
 	for range min(workers, n) {
 		wg.Go(func() {
 			for {
-				i := int(next.Add(1)) - 1
-				if i >= n || ctx.Err() != nil {
+				i, ictx, cancel := take()
+				if i < 0 {
 					return
 				}
-				err := guard(func() error { return do(ctx, i) })
-				if err == nil {
-					continue
-				}
-				mu.Lock()
-				// What fails because another has failed is no news.
-				if i < first && (failed == nil || !errors.Is(err, context.Canceled)) {
-					failed, first = err, i
-				}
-				mu.Unlock()
+				end(i, guard(func() error { return do(ictx, i) }))
 				cancel()
-				return
 			}
 		})
 	}
 	wg.Wait()
-	if failed == nil {
-		return context.Cause(ctx)
+	if failed != nil {
+		return failed
 	}
-	return failed
+	return context.Cause(ctx)
 }
 
 // guard turns a panic into an error, so that a bug ends the job, not the process.

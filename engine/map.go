@@ -60,7 +60,7 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 	if err := m.run(ctx, blocks); err != nil {
 		return err
 	}
-	if c, ok := m.mapper.(Counted); ok { // what another process has counted
+	if c := counted(m.mapper); c != nil { // what another process has counted
 		m.done.Rejected, m.done.Emitted = c.Counts()
 	}
 	p := r.o.Progress
@@ -71,6 +71,20 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 	defer r.mu.Unlock()
 	r.stats.TaskStats.add(m.done)
 	return nil
+}
+
+// counted returns the Counted in a mapper that others may wrap, or nil.
+func counted(m Mapper) Counted {
+	for {
+		if c, ok := m.(Counted); ok {
+			return c
+		}
+		w, ok := m.(interface{ Unwrap() Mapper })
+		if !ok {
+			return nil
+		}
+		m = w.Unwrap()
+	}
 }
 
 // run maps all lines of blocks and keeps what they emit.

@@ -57,6 +57,10 @@ func exitCode(err error) int {
 	return ExitFailed
 }
 
+// Report prints err as Main does and returns the exit code, for a program that
+// has to end at once.
+func Report(st *State, program string, err error) int { return report(st.Stderr, program, err) }
+
 // report prints err the way a person reads it and returns the exit code.
 func report(w io.Writer, program string, err error) int {
 	if err == nil {

@@ -46,16 +46,16 @@ type around struct {
 	st     *cli.State
 	plan   *engine.Plan
 	script *script.Job
-	job    engine.Job // script, or a sample of it
+	job    engine.Job // the script here or in other processes, or a sample of it
 	start  time.Time
 	end    func() // idempotent; ends progress and profile
 }
 
 // begin starts profile and progress. around.end must be called.
-func (c *runCmd) begin(st *cli.State, plan *engine.Plan, job *script.Job, o *engine.Options) (*around, error) {
-	a := &around{c: c, st: st, plan: plan, script: job, job: job, start: st.Now()}
+func (c *runCmd) begin(st *cli.State, plan *engine.Plan, job *script.Job, inner engine.Job, o *engine.Options) (*around, error) {
+	a := &around{c: c, st: st, plan: plan, script: job, job: inner, start: st.Now()}
 	if c.Sample < 100 {
-		a.job = engine.Sample(job, float64(c.Sample)/100)
+		a.job = engine.Sample(inner, float64(c.Sample)/100)
 	}
 	stopProfile, err := c.startProfile(job.Script)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/isolate"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/filters"
 	"github.com/aitgithub/telemetry-server/layout"
@@ -37,6 +38,9 @@ type runCmd struct {
 	MaxOutput   size          `name:"max-output" default:"0" placeholder:"SIZE" help:"What the job may write; 0 is no limit."`
 	CallTimeout time.Duration `name:"call-timeout" default:"30s" help:"What one call of a script's function may take; 0 is no limit."`
 	Timeout     time.Duration `default:"0" help:"What the whole job may take; 0 is no limit."`
+	Isolate     bool          `help:"Run each task in a process of its own, with limits."`
+	TaskMemory  size          `name:"task-memory" default:"512MiB" placeholder:"SIZE" help:"With --isolate: memory that one task may use."`
+	TaskTimeout time.Duration `name:"task-timeout" default:"10m" help:"With --isolate: what one task may take; 0 is no limit."`
 
 	aroundFlags `embed:""`
 
@@ -131,7 +135,17 @@ func (c *runCmd) run(ctx context.Context, st *cli.State) (stats engine.Stats, er
 	if err != nil {
 		return stats, err
 	}
-	around, err := c.begin(st, plan, job, &opts)
+	job.Limits.Stuck = func(err error) { // what listens to no interrupt ends with the process
+		out.discard()
+		os.Exit(cli.Report(st, "tmrun", cli.WithHint(cli.Fail(cli.ExitLimit, err), "--isolate ends such a task alone")))
+	}
+	var inner engine.Job = job
+	if c.Isolate {
+		if inner, err = c.isolated(st); err != nil {
+			return stats, err
+		}
+	}
+	around, err := c.begin(st, plan, job, inner, &opts)
 	if err != nil {
 		return stats, err
 	}
@@ -216,12 +230,13 @@ func (c *runCmd) explain(st *cli.State, err error) error {
 		out.Code = cli.ExitCorrupt
 		out.Hint = "tmserver check --data-dir " + c.DataDir + " says what else is damaged"
 	}
-	if errors.Is(err, script.ErrTimeout) || errors.Is(err, errTimeout) || errors.Is(err, engine.ErrOutputLimit) {
+	if errors.Is(err, script.ErrTimeout) || errors.Is(err, errTimeout) || errors.Is(err, engine.ErrOutputLimit) ||
+		errors.Is(err, isolate.ErrMemory) || errors.Is(err, isolate.ErrKilled) {
 		out.Code = cli.ExitLimit
 	}
 	if e, ok := errors.AsType[*engine.PanicError](err); ok {
 		out.Code, out.Hint = cli.ExitFailed, "please report it; "+debugVariable+"=1 prints the stack"
-		if st.Env(debugVariable) != "" {
+		if st != nil && st.Env(debugVariable) != "" {
 			out.Detail, out.Hint = string(e.Stack), "please report it with this stack"
 		}
 	}

@@ -19,8 +19,10 @@ import (
 type grammar struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Run   runCmd   `cmd:"" default:"withargs" help:"Run a job (the default)."`
-	Repro reproCmd `cmd:"" help:"Make a failed call again."`
+	Run    runCmd    `cmd:"" default:"withargs" help:"Run a job (the default)."`
+	Map    mapCmd    `cmd:"" help:"Run one map task from standard input to standard output."`
+	Reduce reduceCmd `cmd:"" help:"Run one reduce task from standard input to standard output."`
+	Repro  reproCmd  `cmd:"" help:"Make a failed call again."`
 
 	cli.Completions
 }

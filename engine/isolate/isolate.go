@@ -247,19 +247,39 @@ func (r *reducer) Finish() error {
 // Close implements engine.Reducer.
 func (r *reducer) Close() { r.close() }
 
-// tail passes on what a child prints and keeps the end of it.
+// tail passes on the lines that a child prints, until it dies: then it keeps what
+// Go says about that.
 type tail struct {
-	w   io.Writer
-	end bytes.Buffer
+	w     io.Writer
+	line  []byte // not whole yet
+	crash bytes.Buffer
 }
 
-const tailBytes = 16 << 10
+// crashBytes is how much of a crash is kept; its first lines say why.
+const crashBytes = 4 << 10
 
 func (t *tail) Write(p []byte) (int, error) {
-	if t.end.Len() < tailBytes {
-		t.end.Write(p[:min(len(p), tailBytes)])
+	if t.crash.Len() == 0 {
+		t.line = append(t.line, p...)
+		for {
+			i := bytes.IndexByte(t.line, '\n')
+			if i < 0 {
+				return len(p), nil
+			}
+			if bytes.HasPrefix(t.line, []byte("fatal error: ")) || bytes.HasPrefix(t.line, []byte("runtime: ")) || bytes.HasPrefix(t.line, []byte("panic: ")) {
+				t.crash.Write(t.line)
+				return len(p), nil
+			}
+			if t.w != nil {
+				t.w.Write(t.line[:i+1])
+			}
+			t.line = t.line[i+1:]
+		}
+	}
+	if left := crashBytes - t.crash.Len(); left > 0 {
+		t.crash.Write(p[:min(len(p), left)])
 	}
 	return len(p), nil
 }
 
-func (t *tail) String() string { return t.end.String() }
+func (t *tail) String() string { return t.crash.String() + string(t.line) }

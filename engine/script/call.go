@@ -163,6 +163,8 @@ func (m *replayMapper) Combines() bool { return m.call.Phase == "combine" && m.M
 // rowWriter writes every value as a row.
 type rowWriter struct{ out *engine.Output }
 
+func (rowWriter) Finish() error { return nil }
+
 func (w rowWriter) Reduce(key []byte, values *engine.Values) error {
 	for {
 		v, err := values.Next()

@@ -20,7 +20,7 @@ type Error struct {
 	Excerpt      string   // the source line, or ""
 	Notes        []string
 	call         *Call // what failed, or nil
-	Cause        error // what a host function or an interrupt said, or nil
+	Cause        error `json:"-"` // what a host function or an interrupt said, or nil
 }
 
 func (e *Error) Error() string {

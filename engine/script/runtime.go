@@ -17,7 +17,14 @@ import (
 type Limits struct {
 	Call  time.Duration // of one call of a script's function; 0 is no limit
 	Stack int           // JavaScript frames
+	// Stuck is called, once, when a call goes on for stuckTime after it was
+	// interrupted: native code, such as a backtracking regular expression, does
+	// not listen. Nothing but the end of the process helps. Nil: wait for it.
+	Stuck func(err error)
 }
+
+// stuckTime is what an interrupted call has to end.
+const stuckTime = time.Second
 
 // DefaultLimits allow 30 s and 2048 frames.
 func DefaultLimits() Limits { return Limits{Call: 30 * time.Second, Stack: 2048} }
@@ -55,7 +62,7 @@ func newHost(ctx context.Context, s *Script, limits Limits, console func(level, 
 	rng := rand.New(rand.NewSource(1))
 	h.rt.SetRandSource(rng.Float64)
 	h.rt.SetTimeSource(func() time.Time { return time.Unix(0, 0).UTC() })
-	unwatch := h.watch(limits.Call)
+	unwatch := h.watch(limits)
 	unhook := context.AfterFunc(ctx, func() { h.rt.Interrupt(context.Cause(ctx)) })
 	h.stop = func() { unhook(); unwatch() }
 	h.install(console)
@@ -80,19 +87,21 @@ func newHost(ctx context.Context, s *Script, limits Limits, console func(level, 
 
 func (h *host) close() { h.stop() }
 
-// watch interrupts a call that is older than limit.
-func (h *host) watch(limit time.Duration) (stop func()) {
-	if limit <= 0 {
+// watch interrupts a call that is older than its limit.
+func (h *host) watch(limits Limits) (stop func()) {
+	if limits.Call <= 0 {
 		return func() {}
 	}
 	done := make(chan struct{})
 	ended := make(chan struct{})
+	err := fmt.Errorf("%w: %s", ErrTimeout, limits.Call)
 	go func() {
 		defer close(ended)
-		tick := time.NewTicker(min(watchTick, limit))
+		tick := time.NewTicker(min(watchTick, limits.Call))
 		defer tick.Stop()
 		var seen uint64
 		var age time.Duration
+		interrupted := false
 		last := time.Now()
 		for {
 			select {
@@ -100,11 +109,15 @@ func (h *host) watch(limit time.Duration) (stop func()) {
 				return
 			case now := <-tick.C:
 				n := h.calls.Load()
-				if n%2 == 0 || n != seen {
-					seen, age = n, 0
-				} else if age += now.Sub(last); age > limit {
-					h.rt.Interrupt(fmt.Errorf("%w: %s", ErrTimeout, limit))
-					seen = 0
+				switch age += now.Sub(last); {
+				case n%2 == 0 || n != seen:
+					seen, age, interrupted = n, 0, false
+				case age > limits.Call && !interrupted:
+					h.rt.Interrupt(err)
+					interrupted = true
+				case age > limits.Call+stuckTime && limits.Stuck != nil:
+					limits.Stuck(err)
+					return
 				}
 				last = now
 			}

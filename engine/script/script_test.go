@@ -42,7 +42,7 @@ func (j job) run(ctx context.Context) (out, console string, err error) {
 	if j.name == "" {
 		j.name = "test.js"
 	}
-	if j.limits == (script.Limits{}) {
+	if j.limits.Stack == 0 {
 		j.limits = script.DefaultLimits()
 	}
 	if j.opts.Mappers == 0 {

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// mapCmd runs one map task over standard input and output.
+type mapCmd struct {
+	taskFlags
+	InputFilter string `short:"f" predictor:"filter" name:"input-filter" placeholder:"FILE" help:"Filter whose match judges each record."`
+	Dims        string `placeholder:"R/A/C/V/B/D" default:"UNKNOWN/UNKNOWN/UNKNOWN/UNKNOWN/UNKNOWN/UNKNOWN" help:"The dimensions of the records: reason/app/channel/version/build/date."`
+	Segment     string `default:"stdin" help:"What messages call the input."`
+}
+
+// Help is the long help.
+func (c *mapCmd) Help() string {
+	return `Reads lines "<id> TAB <json>" and writes lines "hex(key) TAB base64(value)",
+combined, sorted by key within runs. Sorted as text (stably, in the order of the
+tasks) they are what tmrun reduce reads: the contract of Hadoop streaming.
+
+EXIT STATUS: 0 done; 1 failed; 2 usage; 5 script error; 6 limit hit.`
+}
+
+// Run implements the command.
+func (c *mapCmd) Run(ctx context.Context, st *cli.State) error {
+	stats, err := c.run(ctx, st)
+	return c.end(stats, err)
+}
+
+func (c *mapCmd) run(ctx context.Context, st *cli.State) (stats engine.TaskStats, err error) {
+	dims, err := layout.ParseDims(c.Dims)
+	if err != nil {
+		return stats, cli.Fail(cli.ExitUsage, fmt.Errorf("--dims: %w", err))
+	}
+	job, o, err := c.begin(st)
+	if err != nil {
+		return stats, err
+	}
+	if job.Filter, err = (&runCmd{InputFilter: c.InputFilter}).filter(ctx, job.Limits, job.Console); err != nil {
+		return stats, err
+	}
+	t := engine.Task{Segment: engine.Segment{Segment: layout.Segment{Path: c.Segment, Dims: dims}}, Hi: -1}
+	return engine.MapStream(ctx, job, t, st.Stdin, st.Stdout, o)
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"bufio"
+	"context"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/engine"
+)
+
+// reduceCmd runs one reduce task over standard input and output.
+type reduceCmd struct {
+	taskFlags
+	Shard int  `default:"0" help:"Number of the shard; what setupReduce writes appears for shard 0 only."`
+	Rows  bool `hidden:"" help:"Write rows for another process instead of text."`
+}
+
+// Help is the long help.
+func (c *reduceCmd) Help() string {
+	return `Reads what tmrun map has written, sorted as text, and writes the result as tsv.
+
+EXIT STATUS: 0 done; 1 failed; 2 usage; 5 script error; 6 limit hit.`
+}
+
+// Run implements the command.
+func (c *reduceCmd) Run(ctx context.Context, st *cli.State) error {
+	return c.end(engine.TaskStats{}, c.run(ctx, st))
+}
+
+func (c *reduceCmd) run(ctx context.Context, st *cli.State) error {
+	job, o, err := c.begin(st)
+	if err != nil {
+		return err
+	}
+	var sink engine.Sink = engine.NewTSV(st.Stdout)
+	if c.Rows {
+		sink = engine.EncodeRows{W: bufio.NewWriterSize(st.Stdout, 64<<10)}
+	}
+	if err := engine.ReduceStream(ctx, job, c.Shard, st.Stdin, sink, o); err != nil {
+		return err
+	}
+	return sink.Close()
+}
