@@ -1,11 +1,15 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/aitgithub/telemetry-server/ingest/gen"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -76,4 +80,67 @@ func TestConvertWithoutRevision(t *testing.T) {
 			}
 		})
 	}
+}
+
+// always finds one revision, whatever it is asked for.
+type always revisions.Ref
+
+func (a always) FindRevision(string, string, string) (revisions.Ref, string, bool) {
+	return revisions.Ref(a), "buildID", true
+}
+
+// TestFallbackChangesNothingElse takes the revision out of pings and has it
+// found: but for where it stands in info, the record stays what it was, byte for
+// byte.
+func TestFallbackChangesNothingElse(t *testing.T) {
+	check := func(t *testing.T, defs Definitions, text []byte) {
+		t.Helper()
+		member := regexp.MustCompile(`"revision":"(http[^"]*)",`)
+		m := member.FindSubmatch(text)
+		if m == nil {
+			t.Fatal("no revision in the ping")
+		}
+		ref, err := revisions.ParseURL(string(m[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := DefaultConverterOptions()
+		plain, err := NewConverter(defs, o).ConvertJSON(t.Context(), text, "20140203")
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Fallback = always(ref)
+		found, err := NewConverter(defs, o).ConvertJSON(t.Context(), bytes.Replace(text, m[0], nil, 1), "20140203")
+		if err != nil {
+			t.Fatal(err)
+		}
+		added := []byte(`,"revision":"` + ref.URL() + `","revisionFallback":"buildID"}`)
+		if !bytes.Contains(found.JSON, added) {
+			t.Errorf("not marked: %.300s", found.JSON)
+		}
+		got, want := bytes.Replace(found.JSON, added, []byte("}"), 1), bytes.Replace(plain.JSON, m[0], nil, 1)
+		if !bytes.Equal(got, want) || found.Dims != plain.Dims {
+			t.Errorf("got  %.300s\nwant %.300s", got, want)
+		}
+	}
+	t.Run("made up", func(t *testing.T) {
+		spec, err := revisions.Parse(gen.Definitions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for g, i := gen.New(1), 0; i < 100; i++ {
+			check(t, fixedDefinitions{spec}, g.Ping(i).JSON)
+		}
+	})
+	t.Run("unified", func(t *testing.T) {
+		spec, err := revisions.Parse(shared(t, "histogram_cache/mozilla-central/ad0ae007aa9e/Histograms.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text bytes.Buffer
+		if err := json.Compact(&text, shared(t, "raw/unified-main.v4.json")); err != nil {
+			t.Fatal(err)
+		}
+		check(t, fixedDefinitions{spec}, text.Bytes())
+	})
 }
