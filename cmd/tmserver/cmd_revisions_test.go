@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/ingest"
 	"github.com/aitgithub/telemetry-server/revisions/hgtest"
 )
 
@@ -105,6 +107,8 @@ releases/mozilla-release: 1 revisions, 1 new, 0 versions
 		t.Errorf("--revision-fallback=maybe: exit %d", code)
 	}
 
+	importDuringOutage(t, hg, dir)
+
 	// Another machine, without network, by a file.
 	file, far := filepath.Join(t.TempDir(), "cache.tar.gz"), filepath.Join(t.TempDir(), "new")
 	for _, args := range [][]string{
@@ -153,5 +157,45 @@ releases/mozilla-release: 1 revisions, 1 new, 0 versions
 	sync()
 	if _, stderr, code = convert(); code != 0 {
 		t.Errorf("after repair: exit %d\n%s", code, stderr)
+	}
+}
+
+// importDuringOutage imports a raw log whose ping names no revision while the
+// definitions cannot be had: nothing is published and nothing is invalid. Once
+// the server is back, the same command publishes the record.
+func importDuringOutage(t *testing.T, hg *hgtest.Server, cache string) {
+	const ping = `{"ver":1,"info":{"appUpdateChannel":"aurora","appBuildID":"20140204030204"},"histograms":{"A":{"values":{"1":1},"sum":1}}}`
+	log := ingest.AppendHead(nil, 7)
+	log = ingest.AppendFrame(log, &ingest.Submission{Path: "an-id", Body: []byte(ping), Time: time.Date(2014, 3, 1, 0, 0, 0, 0, time.UTC)}, 7)
+	data := t.TempDir()
+	raw := filepath.Join(t.TempDir(), "telemetry.log.v3.host.1.1.finished")
+	empty := filepath.Join(t.TempDir(), "cache") // the index alone
+	index, err := os.ReadFile(filepath.Join(cache, "history.tsv"))
+	if err := errors.Join(err, os.WriteFile(raw, log, 0o644), os.Mkdir(empty, 0o755), os.WriteFile(filepath.Join(empty, "history.tsv"), index, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	files := func(dir string) (names []string) {
+		names, err := filepath.Glob(filepath.Join(data, dir, "*", "*", "*", "*", "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	imported := func(want int) {
+		t.Helper()
+		_, stderr, code := tmserver(t, "", "import", "--data-dir", data, "--revision-cache", empty, "--revision-server", hg.URL, raw)
+		if code != want {
+			t.Fatalf("import: exit %d, want %d\n%s", code, want, stderr)
+		}
+	}
+	hg.Stop()
+	imported(cli.ExitFailed)
+	if got := append(files("published"), files("invalid")...); len(got) != 0 {
+		t.Errorf("during the outage: %v", got)
+	}
+	hg.Start()
+	imported(cli.ExitOK)
+	if got := files("published"); len(got) != 1 {
+		t.Errorf("after the outage: %v", got)
 	}
 }
