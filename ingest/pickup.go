@@ -31,8 +31,6 @@ const (
 // and those that a crash left. One that a live server holds is left alone.
 type Pickup struct {
 	Data *layout.Data
-	// List lists the names of what is to be converted now; nil: WaitingLogs.
-	List func() ([]string, error)
 	// Convert converts raw/<name>, publishes its records and removes it. It is
 	// called from several goroutines. After an error the log is tried again later;
 	// layout.ErrBusy says that another process has it.
@@ -60,9 +58,6 @@ func (p *Pickup) init() {
 		p.states = map[string]*pickupState{}
 		if p.Logger == nil {
 			p.Logger = slog.New(slog.DiscardHandler)
-		}
-		if p.List == nil {
-			p.List = func() ([]string, error) { return WaitingLogs(p.Data.Root()) }
 		}
 	})
 }
@@ -120,7 +115,7 @@ func (p *Pickup) Run(ctx context.Context) {
 // errors of those that remain. It must not run beside Run.
 func (p *Pickup) Drain(ctx context.Context) error {
 	p.init()
-	names, err := p.List()
+	names, err := WaitingLogs(p.Data.Root())
 	if err != nil {
 		return err
 	}
@@ -144,7 +139,7 @@ func (p *Pickup) due() ([]string, time.Duration) {
 	// busy still, and is not taken for a new one.
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	names, err := p.List()
+	names, err := WaitingLogs(p.Data.Root())
 	if err != nil {
 		p.Logger.Error("cannot list raw logs", "err", err)
 		return nil, sweepEvery

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -173,14 +172,14 @@ func (c *importCmd) file(ctx context.Context, st *cli.State, data *layout.Data, 
 // contentSource returns the name under which a file's records are published,
 // which is a function of its content, and goes back to its start.
 func contentSource(f *os.File, progress io.Writer) (string, error) {
-	sum := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(sum, progress), f); err != nil {
+	source, err := ingest.ImportSource(io.TeeReader(f, progress))
+	if err != nil {
 		return "", err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("import.%x", sum.Sum(nil)[:12]), nil
+	return source, nil
 }
 
 // report says what became of a file.

@@ -17,7 +17,6 @@ import (
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest"
 	"github.com/aitgithub/telemetry-server/layout"
-	"github.com/aitgithub/telemetry-server/revisions"
 )
 
 // serveCmd receives submissions, and converts and publishes them.
@@ -60,7 +59,10 @@ program at once; what was answered with 200 is converted by the next start.
 
 Submissions also come from a Kafka topic with --kafka-brokers and --kafka-topic.
 Their offsets are committed when they are durable, so a crash loses none and may
-deliver the last ones twice.
+deliver the last ones twice, which --drop-repeats then drops. With --spool, raw
+logs of versions 1 to 3 that are renamed into a folder (one that has another name
+while it is written) are published exactly once and removed; one that cannot be
+read to its end is kept in damaged/ there.
 
 Prints "listening URL" and "admin URL" to stdout once connections are accepted.
 
@@ -141,9 +143,14 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return err
 	}
 	defer log.Close()
-	pickup.Convert = c.converter(data, defs, log, metrics, st.Log)
+	paced := func() *ingest.Converter {
+		o := c.converterOptions(data.Schema())
+		o.Pace = log.Pace()
+		return ingest.NewConverter(defs, o)
+	}
+	pickup.Convert = c.converter(data, paced, metrics, st.Log)
 	newConverter := func() *ingest.Converter { return ingest.NewConverter(defs, c.converterOptions(data.Schema())) }
-	spool, err := c.spoolPickup(data, newConverter, metrics, st.Log)
+	spool, err := c.openSpool(data, paced, metrics, st.Log)
 	if err != nil {
 		return err
 	}
@@ -200,6 +207,7 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	}
 	worker.Go(func() { c.compactWhenIdle(working, data, st.Now, st.Log) })
 	if spool != nil {
+		defer spool.Dir.Close()
 		worker.Go(func() { spool.Run(working) })
 	}
 	feeding, stopFeeding := context.WithCancel(ctx)
@@ -224,12 +232,10 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 }
 
 // converter returns what turns raw/<name> into published records.
-func (c *serveCmd) converter(data *layout.Data, defs *revisions.Cache, log *ingest.Log, metrics *ingest.Metrics, logger *slog.Logger) func(context.Context, string) error {
+func (c *serveCmd) converter(data *layout.Data, conv func() *ingest.Converter, metrics *ingest.Metrics, logger *slog.Logger) func(context.Context, string) error {
 	return func(ctx context.Context, name string) error {
 		start := time.Now()
-		o := c.converterOptions(data.Schema())
-		o.Pace = log.Pace()
-		s, err := ingest.ConvertLog(ctx, data, name, ingest.NewConverter(defs, o))
+		s, err := ingest.ConvertLog(ctx, data, name, conv())
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 
 // sourceFlags say where serve takes submissions from besides HTTP.
 type sourceFlags struct {
-	Spool        string   `env:"TMSERVER_SPOOL" placeholder:"DIR" help:"Also convert the raw logs named *.finished that appear in DIR, and remove them."`
+	Spool        string   `env:"TMSERVER_SPOOL" placeholder:"DIR" help:"Also publish the raw logs that are renamed into DIR, and remove them."`
 	KafkaBrokers []string `env:"TMSERVER_KAFKA_BROKERS" placeholder:"HOST:PORT" help:"Also take submissions from the Kafka topic that these brokers have."`
 	KafkaTopic   string   `env:"TMSERVER_KAFKA_TOPIC" placeholder:"NAME" help:"The topic; a message's key is the document ID, its value the ping, plain or gzip."`
 	KafkaGroup   string   `env:"TMSERVER_KAFKA_GROUP" default:"telemetry-server" placeholder:"NAME" help:"The consumer group that remembers what has been read."`

@@ -2,13 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
@@ -16,60 +12,25 @@ import (
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
-// rejectedSuffix is appended to the name of a spooled file that is no raw log.
-const rejectedSuffix = ".rejected"
-
-// spoolPickup returns what converts the files of the spool folder, nil if there
-// is none. A file's records are published under a name that depends on its
-// content, so a crash before it is removed doubles nothing.
-func (f *sourceFlags) spoolPickup(data *layout.Data, converter func() *ingest.Converter, metrics *ingest.Metrics, log *slog.Logger) (*ingest.Pickup, error) {
+// openSpool returns what publishes the files of the spool folder, nil if there
+// is none. The caller closes its Dir.
+func (f *sourceFlags) openSpool(data *layout.Data, conv func() *ingest.Converter, metrics *ingest.Metrics, log *slog.Logger) (*ingest.Spool, error) {
 	if f.Spool == "" {
 		return nil, nil
 	}
 	dir, err := os.OpenRoot(f.Spool)
 	if err != nil {
-		return nil, cli.Fail(cli.ExitUsage, err)
+		return nil, cli.Fail(cli.ExitUsage, fmt.Errorf("--spool: %w", err))
 	}
-	dir.Close()
-	convert := func(ctx context.Context, name string) error {
-		path := filepath.Join(f.Spool, name)
-		file, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		source, err := contentSource(file, io.Discard)
-		if err != nil {
-			return err
-		}
-		r := ingest.NewFrameReader(file, ingest.VersionOf(name))
-		r.Source = name
+	convert := func(ctx context.Context, source string, r *ingest.FrameReader) (ingest.Stats, error) {
 		start := time.Now()
-		s, err := ingest.ConvertFrames(ctx, data, source, r, converter())
-		if errors.Is(err, ingest.ErrVersion) {
-			log.Error("a spooled file is no raw log", "log", name, "err", err)
-			return os.Rename(path, path+rejectedSuffix)
+		s, err := ingest.ConvertFrames(ctx, data, source, r, conv())
+		if err == nil {
+			converted(log, metrics, r.Source, s, start)
 		}
-		if err != nil {
-			return err
-		}
-		converted(log, metrics, name, s, start)
-		return os.Remove(path)
+		return s, err
 	}
-	list := func() ([]string, error) {
-		entries, err := os.ReadDir(f.Spool)
-		if err != nil {
-			return nil, fmt.Errorf("list spool folder: %w", err)
-		}
-		var names []string
-		for _, e := range entries {
-			if e.Type().IsRegular() && strings.HasSuffix(e.Name(), ingest.FinishedSuffix) {
-				names = append(names, e.Name())
-			}
-		}
-		return names, nil
-	}
-	return &ingest.Pickup{List: list, Convert: convert, Workers: 1, Logger: log}, nil
+	return &ingest.Spool{Dir: dir, Convert: convert, Logger: log}, nil
 }
 
 // converted tells people and metrics what became of a raw log.

@@ -193,15 +193,11 @@ func (s *Source) close() {
 	s.client.Close()
 }
 
-// clientLog passes on what the client has to say from warnings upwards.
+// clientLog passes on the client's errors; its warnings say each of them again.
 type clientLog struct{ log *slog.Logger }
 
-func (clientLog) Level() kgo.LogLevel { return kgo.LogLevelWarn }
+func (clientLog) Level() kgo.LogLevel { return kgo.LogLevelError }
 
-func (l clientLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
-	to := slog.LevelWarn
-	if level == kgo.LogLevelError {
-		to = slog.LevelError
-	}
-	l.log.Log(context.Background(), to, "kafka client: "+msg, keyvals...)
+func (l clientLog) Log(_ kgo.LogLevel, msg string, keyvals ...any) {
+	l.log.Error("kafka client: "+msg, keyvals...)
 }

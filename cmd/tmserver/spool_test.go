@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aitgithub/telemetry-server/ingest"
+)
+
+// TestSpoolSurvivesKills kills a server that takes files from a spool folder
+// again and again. Every record is stored exactly once, and no file is left.
+func TestSpoolSurvivesKills(t *testing.T) {
+	rounds := 8
+	if testing.Short() {
+		rounds = 3
+	}
+	const files, perFile = 10, 200
+	dir, spool := t.TempDir(), t.TempDir()
+	sent := 0
+	for round := range rounds {
+		for i := range files {
+			text := ingest.AppendHead(nil, 1)
+			for range perFile {
+				text = ingest.AppendFrame(text, &ingest.Submission{
+					Path: fmt.Sprint("id", sent), Body: []byte(`{"ver":2,"info":{"appName":"Firefox"}}`), Time: time.UnixMilli(1391385600000),
+				}, 1)
+				sent++
+			}
+			name := filepath.Join(spool, fmt.Sprintf("log%d.%d", round, i))
+			if err := os.WriteFile(name+".tmp", text, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Rename(name+".tmp", name+ingest.FinishedSuffix); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := startServer(t, dir, "--spool", spool)
+		time.Sleep(rand.N(60 * time.Millisecond)) // anywhere in its work
+		s.Process.Kill()
+		s.Wait()
+	}
+	s := startServer(t, dir, "--spool", spool)
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		left, err := os.ReadDir(spool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(left) == 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("left in the spool folder: %v", left)
+		}
+	}
+	s.Process.Signal(syscall.SIGTERM)
+	if err := s.Wait(); err != nil {
+		t.Error(err)
+	}
+	stored := storedIDs(t, dir)
+	for i := range sent {
+		if n := stored[fmt.Sprint("id", i)]; n != 1 {
+			t.Errorf("id%d is stored %d times", i, n)
+		}
+	}
+}
