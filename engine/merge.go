@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// shardBytes is about how much run data one reduce task merges. A constant: it
-// decides which keys share a reducer's globals.
-const shardBytes = 64 << 20
+// shardBytes is about how much run data one reduce task merges. It decides which
+// keys share a reducer's globals, so only tests change it.
+var shardBytes int64 = 64 << 20
 
 // shard is the keys from lo (inclusive) to hi (exclusive; none if last).
 type shard struct {

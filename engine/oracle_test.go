@@ -142,17 +142,15 @@ func TestRunEqualsSequential(t *testing.T) {
 
 // TestRunSpillsAndShards has more data than a table, a block and a shard hold.
 func TestRunSpillsAndShards(t *testing.T) {
-	if testing.Short() {
-		t.Skip("writes 150 MB")
-	}
+	engine.SetSizes(t, 100<<10, 300<<10)
 	var segs enginetest.Source
-	pad := strings.Repeat("x", 400)
+	pad := strings.Repeat("x", 200)
 	for i := range 4 {
 		s := enginetest.Segment{Path: fmt.Sprintf("seg%02d", i), Dims: enginetest.Dims}
 		for f := range 20 {
 			var b strings.Builder
-			for n := range 1000 {
-				fmt.Fprintf(&b, "key%06d\t%s%d.%d.%d;\nhot\t%d.%d.%d;\n", (n*7919+f*104729)%50000, pad, i, f, n, i, f, n)
+			for n := range 100 {
+				fmt.Fprintf(&b, "key%06d\t%s%d.%d.%d;\nhot\t%d.%d.%d;\n", (n*7919+f*104729)%5000, pad, i, f, n, i, f, n)
 			}
 			s.Frames = append(s.Frames, b.String())
 		}
@@ -162,7 +160,7 @@ func TestRunSpillsAndShards(t *testing.T) {
 	for _, o := range []engine.Options{
 		{Mappers: 1, Reducers: 1, Memory: 1 << 30},
 		{Mappers: 3, Reducers: 4, Memory: 0},
-		{Mappers: 2, Reducers: 2, Memory: 10 << 20},
+		{Mappers: 2, Reducers: 2, Memory: 500 << 10},
 	} {
 		o.Log, o.WorkDir = engine.DefaultOptions().Log, t.TempDir()
 		got, st, err := runJob(t.Context(), segs, concat{}, o)

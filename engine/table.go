@@ -9,12 +9,13 @@ import (
 const (
 	// combineValues is how many values a key collects before they are combined.
 	combineValues = 256
-	// tableBytes is how much a task collects before it becomes a sorted run. A
-	// constant, not a share of Options.Memory: it decides how values are grouped.
-	tableBytes = 16 << 20
 	// groupOverhead is what a group costs beside its key and values, about.
 	groupOverhead = 128
 )
+
+// tableBytes is how much a task collects before it becomes a sorted run. Not a
+// share of Options.Memory: it decides how values are grouped. Only tests change it.
+var tableBytes = 16 << 20
 
 // table groups what one map task emits. Not safe for concurrent use.
 type table struct {

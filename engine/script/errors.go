@@ -126,6 +126,7 @@ func (s *Script) wrap(err error, phase, record string) error {
 		}
 	}
 	e.Excerpt = s.line(e.File, e.Line)
+	e.Notes = append(e.Notes, advice(e)...)
 	return e
 }
 

@@ -179,6 +179,9 @@ func (s *Script) noMap(h *host) error {
 	e := &Error{File: s.Name, Phase: "load", Message: "the script has no function map"}
 	if names := h.exports.Keys(); len(names) > 0 {
 		e.Notes = append(e.Notes, fmt.Sprintf("It exports %v.", names))
+		if hint := suggestExport("map", names); hint != "" {
+			e.Notes = append(e.Notes, hint)
+		}
 	} else {
 		e.Notes = append(e.Notes, "It exports nothing: export function map(id, dims, ping, ctx) { … }.")
 	}
