@@ -14,7 +14,6 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/enginetest"
 	"github.com/aitgithub/telemetry-server/engine/script"
-	"github.com/aitgithub/telemetry-server/layout"
 )
 
 // reproCmd makes failed calls again.
@@ -88,13 +87,5 @@ func (c *reproCmd) replay(ctx context.Context, st *cli.State, call *script.Call)
 		fmt.Fprintf(st.Stderr, "tmrun: %d values of the key were not saved\n", call.Left)
 	}
 	src := enginetest.Source{{Path: call.Segment, Dims: call.Dims, Frames: []string{record + "\n"}}}
-	plan, err := engine.NewPlan(ctx, src, layout.All(), nil)
-	if err != nil {
-		return err
-	}
-	o := engine.DefaultOptions()
-	o.Mappers, o.Reducers = 1, 1
-	sink := engine.NewTSV(st.Stdout)
-	_, err = engine.Run(ctx, src, plan, job, sink, o)
-	return errors.Join(err, sink.Close())
+	return runInto(ctx, job, src, 1, 1, engine.NewTSV(st.Stdout))
 }

@@ -248,11 +248,16 @@ func (c *runCmd) explain(st *cli.State, err error) error {
 
 // loadScript compiles the script at a path, or the shipped one with that name.
 func loadScript(name string) (*script.Script, error) {
-	path, text, err := readNamed(name, scripts.FS, ".js")
+	path, text, err := readScript(name)
 	if err != nil {
 		return nil, err
 	}
 	return script.Compile(path, text)
+}
+
+// readScript reads the script at a path, or the shipped one with that name.
+func readScript(name string) (path, text string, err error) {
+	return readNamed(name, scripts.FS, ".js")
 }
 
 // readNamed reads a file, or the shipped one of that name, with or without its ending.

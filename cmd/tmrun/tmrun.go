@@ -20,9 +20,12 @@ type grammar struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
 	Run    runCmd    `cmd:"" default:"withargs" help:"Run a job (the default)."`
+	New    newCmd    `cmd:"" help:"Start a script from a template, with a test and the types for editors."`
+	Check  checkCmd  `cmd:"" help:"Say what is wrong with scripts before they run."`
+	Test   testCmd   `cmd:"" help:"Run the tests beside scripts, each in many ways that must not matter."`
+	Repro  reproCmd  `cmd:"" help:"Make a failed call again."`
 	Map    mapCmd    `cmd:"" help:"Run one map task from standard input to standard output."`
 	Reduce reduceCmd `cmd:"" help:"Run one reduce task from standard input to standard output."`
-	Repro  reproCmd  `cmd:"" help:"Make a failed call again."`
 
 	cli.Completions
 }

@@ -8,12 +8,6 @@ import (
 	"strings"
 )
 
-// ctxMembers are what a ctx has, in the order of the reference.
-var ctxMembers = []string{
-	"write", "writeLine", "writeCSV", "counter", "fieldSeparator", "recordSeparator",
-	"writeline", "writecsv", "field_separator", "record_separator",
-}
-
 // missingHere are globals of other JavaScript hosts, with what to do instead.
 var missingHere = map[string]string{
 	"require":        "import works: import { median } from \"stats\", or a file beside the script",

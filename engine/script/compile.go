@@ -36,6 +36,7 @@ type Script struct {
 	sources map[string]string // text of each source file by its name, for excerpts
 	names   map[string]string // of source files, by what goja calls them
 	bundle  string
+	setup   func(*host) // makes more globals, before the script runs; or nil
 }
 
 // CompileFile reads the script at path and compiles it. Errors of the script
@@ -52,10 +53,7 @@ func CompileFile(path string) (*Script, error) {
 // JavaScript; an ES module, a CommonJS module, or plain global functions. Imports
 // are resolved from the folder of name. Errors of the script are *Error.
 func Compile(name, text string) (*Script, error) {
-	loader := api.LoaderJS
-	if ext := filepath.Ext(name); ext == ".ts" || ext == ".mts" || ext == ".cts" {
-		loader = api.LoaderTS
-	}
+	loader := loaderOf(name)
 	wd, err := os.Getwd()
 	if err != nil {
 		return nil, fmt.Errorf("compile %s: %w", name, err)
@@ -108,6 +106,13 @@ func Compile(name, text string) (*Script, error) {
 		return nil, &Error{File: name, Phase: "compile", Message: err.Error()}
 	}
 	return s, nil
+}
+
+func loaderOf(name string) api.Loader {
+	if ext := filepath.Ext(name); ext == ".ts" || ext == ".mts" || ext == ".cts" {
+		return api.LoaderTS
+	}
+	return api.LoaderJS
 }
 
 // globalExports returns a last line that exports the plain global functions of a

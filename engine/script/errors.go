@@ -110,8 +110,8 @@ func (s *Script) wrap(err error, phase, record string) error {
 	}
 	for _, f := range frames {
 		p := f.Position()
-		if p.Filename == "" {
-			continue // native
+		if p.Filename == "" || p.Filename == bundleName {
+			continue // native, or esbuild's
 		}
 		file := s.nameOf(p.Filename)
 		place := fmt.Sprintf("%s:%d:%d", file, p.Line, p.Column)

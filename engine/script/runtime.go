@@ -66,6 +66,9 @@ func newHost(ctx context.Context, s *Script, limits Limits, console func(level, 
 	unhook := context.AfterFunc(ctx, func() { h.rt.Interrupt(context.Cause(ctx)) })
 	h.stop = func() { unhook(); unwatch() }
 	h.install(console)
+	if s.setup != nil {
+		s.setup(h)
+	}
 	err := h.guard(func() error {
 		_, err := h.rt.RunProgram(s.program)
 		return err

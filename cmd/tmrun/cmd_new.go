@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/engine/script"
+	"github.com/aitgithub/telemetry-server/revisions"
+)
+
+// templates are what new scripts begin as, each with its test.
+//
+//go:embed templates/*.js
+var templates embed.FS
+
+// newCmd starts a script.
+type newCmd struct {
+	File       string `arg:"" predictor:"file" help:"The script to make: job.js or job.ts."`
+	Template   string `short:"t" enum:"count,histogram,list,median" default:"count" help:"count: records by key; histogram: add one up; list: map only; median: quantiles of a measure."`
+	Histograms string `predictor:"file" placeholder:"FILE" help:"A Histograms.json whose names editors complete."`
+}
+
+// Run implements the command: it writes the script, its test, and types.d.ts
+// beside them. It overwrites no script and no test.
+//
+// EXIT STATUS: 0 made; 2 one of the files is there, or the name is no script's.
+func (c *newCmd) Run(_ context.Context, st *cli.State) error {
+	ext := filepath.Ext(c.File)
+	if ext != ".js" && ext != ".ts" {
+		return cli.Usage("%s: a script's name ends in .js or .ts", c.File)
+	}
+	var histograms []string
+	if c.Histograms != "" {
+		text, err := os.ReadFile(c.Histograms)
+		if err != nil {
+			return cli.Fail(cli.ExitUsage, err)
+		}
+		spec, err := revisions.Parse(text)
+		if err != nil {
+			return cli.Fail(cli.ExitUsage, fmt.Errorf("%s: %w", c.Histograms, err))
+		}
+		for d := range spec.Definitions() {
+			histograms = append(histograms, d.Name)
+		}
+	}
+	base := strings.TrimSuffix(c.File, ext)
+	test := base + ".test" + ext
+	for _, name := range []string{c.File, test} {
+		if _, err := os.Lstat(name); err == nil {
+			return cli.Usage("%s is there already", name)
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(c.File), 0o777); err != nil {
+		return err
+	}
+	for _, f := range []struct{ name, template string }{{c.File, c.Template + ".js"}, {test, c.Template + ".test.js"}} {
+		text, err := templates.ReadFile("templates/" + f.template)
+		if err != nil {
+			return err // a bug
+		}
+		if f.template == c.Template+".js" {
+			text = []byte(script.Annotate(string(text), ext))
+		}
+		if err := create(f.name, text); err != nil {
+			return err
+		}
+	}
+	types := filepath.Join(filepath.Dir(c.File), "types.d.ts")
+	if err := os.WriteFile(types, []byte(script.Types(histograms)), 0o666); err != nil {
+		return err
+	}
+	fmt.Fprintf(st.Stderr, "made %s, %s and %s\n\ntmrun test %[1]s\ntmrun --data-dir DIR %[1]s\n", c.File, test, types)
+	return nil
+}
+
+// create writes a file that must not be there yet.
+func create(name string, text []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
+}

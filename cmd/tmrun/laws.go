@@ -1,0 +1,199 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/datum"
+	"github.com/aitgithub/telemetry-server/engine/enginetest"
+	"github.com/aitgithub/telemetry-server/engine/script"
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// lawRounds is how many random orders and splits a test case is tried with.
+const lawRounds = 4
+
+// tolerance is by how much numbers may differ, relative to their size: sums of
+// fractions depend on their order.
+const tolerance = 1e-9
+
+// law is one way to run a job that must not change its output.
+type law struct {
+	name     string
+	shuffled bool // the order of the input is another
+	run      func(ctx context.Context) ([]any, error)
+}
+
+// laws returns the ways to run a case: other splits into segments, numbers of
+// workers and applications of combine, and another order of the records.
+func laws(job engine.Job, c script.TestCase) []law {
+	all := []law{
+		{"each record a segment of its own", false, func(ctx context.Context) ([]any, error) {
+			return runCase(ctx, job, segments(c.Records, func(int) bool { return true }), 1, 1)
+		}},
+	}
+	for i := range lawRounds {
+		rng := rand.New(rand.NewPCG(1, uint64(i)))
+		workers := i + 1
+		all = append(all, law{fmt.Sprintf("split at random, with %d mappers and reducers", workers), false, func(ctx context.Context) ([]any, error) {
+			return runCase(ctx, job, segments(c.Records, func(int) bool { return rng.IntN(2) == 0 }), workers, workers)
+		}})
+	}
+	for _, times := range []int{0, 2, 3} {
+		name := []string{"combine never applied", "", "combine applied twice", "combine applied many times"}[times]
+		all = append(all, law{name, false, func(ctx context.Context) ([]any, error) {
+			return runCase(ctx, engine.Combining(job, times), segments(c.Records, func(int) bool { return false }), 1, 1)
+		}})
+	}
+	if !c.Ordered {
+		for i := range lawRounds {
+			rng := rand.New(rand.NewPCG(2, uint64(i)))
+			all = append(all, law{"records in another order", true, func(ctx context.Context) ([]any, error) {
+				shuffled := slices.Clone(c.Records)
+				rng.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+				return runCase(ctx, job, segments(shuffled, func(int) bool { return rng.IntN(3) == 0 }), 2, 2)
+			}})
+		}
+	}
+	return all
+}
+
+// segments puts the records into segments, a new one wherever the dimensions
+// change or cut says so. Their order is that of the records.
+func segments(records []script.TestRecord, cut func(int) bool) enginetest.Source {
+	var src enginetest.Source
+	for i, r := range records {
+		if i == 0 || r.Dims != records[i-1].Dims || cut(i) {
+			src = append(src, enginetest.Segment{Path: fmt.Sprintf("segment%06d", len(src)), Dims: r.Dims, Frames: []string{""}})
+		}
+		src[len(src)-1].Frames[0] += r.ID + "\t" + string(r.JSON) + "\n"
+	}
+	return src
+}
+
+// runCase returns the rows that the job writes, as JSON values.
+func runCase(ctx context.Context, job engine.Job, src enginetest.Source, mappers, reducers int) ([]any, error) {
+	var rows rowSink
+	err := runInto(ctx, job, src, mappers, reducers, &rows)
+	return rows.rows, err
+}
+
+// runInto runs the job over src and closes sink.
+func runInto(ctx context.Context, job engine.Job, src enginetest.Source, mappers, reducers int, sink engine.Sink) error {
+	plan, err := engine.NewPlan(ctx, src, layout.All(), nil)
+	if err != nil {
+		return err
+	}
+	o := engine.DefaultOptions()
+	o.Mappers, o.Reducers = mappers, reducers
+	_, err = engine.Run(ctx, src, plan, job, sink, o)
+	return errors.Join(err, sink.Close())
+}
+
+// rowSink keeps rows: arrays of cells, and the strings of lines.
+type rowSink struct{ rows []any }
+
+var _ engine.Sink = (*rowSink)(nil)
+
+// Row implements engine.Sink.
+func (s *rowSink) Row(key, value []byte) error {
+	var cells []any
+	if len(key) > 0 && datum.Kind(key[0]) == datum.Array {
+		for e := range datum.Elements(key) {
+			cells = append(cells, jsonOf(e))
+		}
+	} else {
+		cells = append(cells, jsonOf(key))
+	}
+	s.rows = append(s.rows, append(cells, jsonOf(value)))
+	return nil
+}
+
+// Record implements engine.Sink.
+func (s *rowSink) Record(array []byte) error {
+	s.rows = append(s.rows, jsonOf(array))
+	return nil
+}
+
+// Line implements engine.Sink.
+func (s *rowSink) Line(text []byte) error {
+	s.rows = append(s.rows, string(text))
+	return nil
+}
+
+// Separators implements engine.Sink.
+func (s *rowSink) Separators(string, string) error { return nil }
+
+// Close implements engine.Sink.
+func (s *rowSink) Close() error { return nil }
+
+func jsonOf(d []byte) any { return parseJSON(datum.AppendJSON(nil, d)) }
+
+// parseJSON returns the value of a text that is known to be JSON.
+func parseJSON(b []byte) (v any) {
+	_ = json.Unmarshal(b, &v)
+	return v
+}
+
+// differ says where two outputs differ, "" if they do not.
+func differ(got, want []any, anyOrder bool) string {
+	if anyOrder {
+		got, want = sortedRows(got), sortedRows(want)
+	}
+	for i := range max(len(got), len(want)) {
+		switch {
+		case i >= len(got):
+			return fmt.Sprintf("row %d is missing: %s", i+1, text(want[i]))
+		case i >= len(want):
+			return fmt.Sprintf("row %d is too much: %s", i+1, text(got[i]))
+		case !same(got[i], want[i]):
+			return fmt.Sprintf("row %d: got %s, want %s", i+1, text(got[i]), text(want[i]))
+		}
+	}
+	return ""
+}
+
+func sortedRows(rows []any) []any {
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, func(a, b any) int { return cmp.Compare(text(a), text(b)) })
+	return rows
+}
+
+// same compares JSON values: numbers with tolerance, objects without order.
+func same(a, b any) bool {
+	switch a := a.(type) {
+	case float64:
+		b, ok := b.(float64)
+		return ok && (a == b || math.Abs(a-b) <= tolerance*max(math.Abs(a), math.Abs(b)))
+	case []any:
+		b, ok := b.([]any)
+		return ok && slices.EqualFunc(a, b, same)
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for k, v := range a {
+			if w, ok := b[k]; !ok || !same(v, w) {
+				return false
+			}
+		}
+		return true
+	}
+	return a == b
+}
+
+func text(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(b)
+}

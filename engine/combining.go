@@ -1,0 +1,81 @@
+package engine
+
+import "context"
+
+// Combining returns job with a combine that is applied times times: 0 is never,
+// 1 is as the engine does it, and more is to the halves of the values, then to
+// the results, and so on. A job for which this changes the output has a combine
+// that is none.
+func Combining(job Job, times int) Job {
+	if times == 1 {
+		return job
+	}
+	return combining{job, times}
+}
+
+type combining struct {
+	Job
+	times int
+}
+
+func (c combining) NewMapper(ctx context.Context, t Task, emit Emit) (Mapper, error) {
+	m, err := c.Job.NewMapper(ctx, t, emit)
+	if err != nil {
+		return nil, err
+	}
+	return combiningMapper{m, c.times}, nil
+}
+
+type combiningMapper struct {
+	Mapper
+	times int
+}
+
+func (m combiningMapper) Combines() bool { return m.times > 0 && m.Mapper.Combines() }
+
+func (m combiningMapper) Combine(key []byte, values *Values, put func([]byte)) error {
+	var all [][]byte
+	for {
+		v, err := values.Next()
+		if err != nil {
+			return err
+		}
+		if v == nil {
+			break
+		}
+		all = append(all, v)
+	}
+	low, err := m.once(key, all[:len(all)/2])
+	if err != nil {
+		return err
+	}
+	high, err := m.once(key, all[len(all)/2:])
+	if err != nil {
+		return err
+	}
+	all = append(low, high...)
+	for range m.times - 1 {
+		if all, err = m.once(key, all); err != nil {
+			return err
+		}
+	}
+	for _, v := range all {
+		put(v)
+	}
+	return nil
+}
+
+// once combines values, if there are two or more.
+func (m combiningMapper) once(key []byte, values [][]byte) (out [][]byte, err error) {
+	if len(values) < 2 {
+		return values, nil
+	}
+	var buf []byte
+	for _, v := range values {
+		buf = appendValue(buf, v)
+	}
+	err = m.Mapper.Combine(key, memoryValues(buf, len(values)), func(v []byte) {
+		out = append(out, append([]byte(nil), v...))
+	})
+	return out, err
+}

@@ -1,0 +1,280 @@
+package script
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dop251/goja"
+	"github.com/dop251/goja/ast"
+	"github.com/dop251/goja/file"
+	"github.com/dop251/goja/parser"
+	"github.com/dop251/goja/token"
+	"github.com/evanw/esbuild/pkg/api"
+	"github.com/go-sourcemap/sourcemap"
+)
+
+// Finding is what Check has to say about a place of a script.
+type Finding struct {
+	Err    *Error // its Phase is "error" or "warning" if the script compiles and loads
+	Severe bool   // the script cannot run, or will fail where it is called
+}
+
+// Check says what is wrong with a script or filter as far as that can be seen
+// before it runs: syntax, a top level that throws, a missing map, keys and values
+// that cannot be written, members that ctx does not have, and state that records
+// would share. Findings are in the order of the source.
+func Check(ctx context.Context, name, text string, limits Limits) ([]Finding, error) {
+	s, err := Compile(name, text)
+	if err != nil {
+		return severe(err)
+	}
+	h, err := newHost(ctx, s, limits, nil)
+	if err != nil {
+		return severe(err)
+	}
+	defer h.close()
+	filter := h.exports.Get("dimensions") != nil || h.function("accept", "match") != nil
+	if h.function("map") == nil && !filter {
+		return severe(s.noMap(h))
+	}
+	prog, places, err := parseAlone(name, text)
+	if err != nil {
+		return nil, err
+	}
+	c := &checker{
+		s: s, file: prog.File, places: places,
+		gathers: h.function("mapFinished", "map_finished") != nil,
+		state:   map[string]bool{}, told: map[string]bool{},
+	}
+	for _, st := range prog.Body {
+		for _, n := range declared(st) {
+			c.state[n] = true
+		}
+	}
+	for _, st := range prog.Body {
+		c.top(st)
+	}
+	slices.SortStableFunc(c.findings, func(a, b Finding) int {
+		return cmp.Or(a.Err.Line-b.Err.Line, a.Err.Column-b.Err.Column)
+	})
+	return c.findings, nil
+}
+
+// severe makes a finding of an *Error; other errors stay errors.
+func severe(err error) ([]Finding, error) {
+	if e, ok := err.(*Error); ok {
+		return []Finding{{e, true}}, nil
+	}
+	return nil, err
+}
+
+// parseAlone parses the script without what it imports, and returns where the
+// parsed code has its places in the script.
+func parseAlone(name, text string) (*ast.Program, *sourcemap.Consumer, error) {
+	res := api.Transform(text, api.TransformOptions{
+		Sourcefile: "script", Loader: loaderOf(name), Format: api.FormatCommonJS, Target: api.ES2020,
+		Sourcemap: api.SourceMapExternal, LogLevel: api.LogLevelSilent, TsconfigRaw: "{}",
+	})
+	prog, err := goja.Parse(name, string(res.Code), parser.WithDisableSourceMaps)
+	if err != nil {
+		return nil, nil, fmt.Errorf("check %s: %w", name, err)
+	}
+	places, err := sourcemap.Parse("", res.Map)
+	if err != nil {
+		return nil, nil, fmt.Errorf("check %s: %w", name, err)
+	}
+	return prog, places, nil
+}
+
+// checker walks a script's statements.
+type checker struct {
+	s       *Script
+	file    *file.File
+	places  *sourcemap.Consumer // lines from 1, columns from 0
+	gathers bool                // mapFinished writes what globals gather
+	state   map[string]bool     // names that the top level declares
+	told    map[string]bool
+
+	function string            // the top-level function that the walk is in
+	ctx      string            // what that function calls its ctx
+	locals   []map[string]bool // of the functions around
+	findings []Finding
+}
+
+func (c *checker) add(at file.Idx, isSevere bool, format string, args ...any) {
+	p := c.file.Position(int(at) - c.file.Base())
+	_, _, line, column, _ := c.places.Source(p.Line, p.Column-1)
+	e := &Error{File: c.s.Name, Line: line, Column: column + 1, Phase: "warning", Message: fmt.Sprintf(format, args...)}
+	if isSevere {
+		e.Phase = "error"
+	}
+	e.Excerpt = c.s.line(e.File, e.Line)
+	c.findings = append(c.findings, Finding{e, isSevere})
+}
+
+// top walks a top-level statement, function by function.
+func (c *checker) top(st ast.Statement) {
+	names := declared(st)
+	c.function, c.ctx = "", ""
+	if len(names) == 1 {
+		c.function = names[0]
+	}
+	walk(st, c.enter, c.leave)
+}
+
+// contextAt is where ctx stands in a function's parameters.
+var contextAt = map[string]int{"map": 3, "reduce": 2, "combine": 2, "mapFinished": 0, "map_finished": 0, "setupReduce": 0, "setup_reduce": 0}
+
+func (c *checker) enter(n any) {
+	switch n := n.(type) {
+	case *ast.FunctionLiteral:
+		c.into(n, n.ParameterList)
+	case *ast.ArrowFunctionLiteral:
+		c.into(n, n.ParameterList)
+	case *ast.AssignExpression:
+		c.mutation(n.Left, n.Left.Idx0())
+	case *ast.UnaryExpression:
+		if n.Operator == token.INCREMENT || n.Operator == token.DECREMENT || n.Operator == token.DELETE {
+			c.mutation(n.Operand, n.Operand.Idx0())
+		}
+	case *ast.CallExpression:
+		c.call(n)
+	case *ast.NewExpression:
+		if id, ok := n.Callee.(*ast.Identifier); ok && id.Name == "Date" && len(n.ArgumentList) == 0 {
+			c.add(n.New, false, "new Date() is always 1970: there is no clock")
+		}
+	case *ast.DotExpression:
+		c.member(n)
+	}
+}
+
+func (c *checker) leave(n any) {
+	switch n.(type) {
+	case *ast.FunctionLiteral, *ast.ArrowFunctionLiteral:
+		c.locals = c.locals[:len(c.locals)-1]
+	}
+}
+
+// into enters a function.
+func (c *checker) into(fn any, params *ast.ParameterList) {
+	if at, ok := contextAt[c.function]; ok && len(c.locals) == 0 && at < len(params.List) {
+		if id, ok := params.List[at].Target.(*ast.Identifier); ok {
+			c.ctx = id.Name.String()
+		}
+	}
+	locals := map[string]bool{}
+	walk(fn, func(n any) {
+		if b, ok := n.(*ast.Binding); ok {
+			walk(b.Target, func(n any) {
+				if id, ok := n.(*ast.Identifier); ok {
+					locals[id.Name.String()] = true
+				}
+			}, nil)
+		}
+	}, nil)
+	c.locals = append(c.locals, locals)
+}
+
+// global returns the top-level name that e is, or is a part of, or "".
+func (c *checker) global(e ast.Expression) string {
+	for {
+		switch n := e.(type) {
+		case *ast.DotExpression:
+			e = n.Left
+		case *ast.BracketExpression:
+			e = n.Left
+		case *ast.Identifier:
+			name := n.Name.String()
+			if !c.state[name] || slices.ContainsFunc(c.locals, func(l map[string]bool) bool { return l[name] }) {
+				return ""
+			}
+			return name
+		default:
+			return ""
+		}
+	}
+}
+
+func (c *checker) mutation(e ast.Expression, at file.Idx) {
+	name := c.global(e)
+	if name == "" || len(c.locals) == 0 || c.gathers || c.told[name] {
+		return
+	}
+	c.told[name] = true
+	c.add(at, false, "%s is kept from one call to the next, but not from one task to the next: what depends on it depends on how the records lie in segments; write it in mapFinished, or keep it in the function", name)
+}
+
+// mutators change what they are called on.
+var mutators = []string{"push", "pop", "shift", "unshift", "splice", "sort", "reverse", "fill", "set", "add", "delete", "clear"}
+
+func (c *checker) call(n *ast.CallExpression) {
+	dot, ok := n.Callee.(*ast.DotExpression)
+	if !ok {
+		return
+	}
+	method := dot.Identifier.Name.String()
+	object, _ := dot.Left.(*ast.Identifier)
+	switch {
+	case object != nil && object.Name == "Date" && method == "now":
+		c.add(dot.Idx0(), false, "Date.now() is always 0: there is no clock")
+	case object != nil && c.ctx != "" && object.Name.String() == c.ctx && method == "write":
+		if len(n.ArgumentList) > 0 {
+			c.written(n.ArgumentList[0], c.function != "reduce")
+		}
+		if len(n.ArgumentList) > 1 {
+			c.written(n.ArgumentList[1], false)
+		}
+	case slices.Contains(mutators, method):
+		c.mutation(dot.Left, dot.Idx0())
+	}
+}
+
+// written refuses an expression that ctx.write cannot take.
+func (c *checker) written(e ast.Expression, key bool) {
+	what := ""
+	switch n := e.(type) {
+	case *ast.ObjectLiteral:
+		if key {
+			c.add(n.Idx0(), true, "a key must be a string, number, boolean, null or an array of these, not an object")
+		}
+		return
+	case *ast.ArrayLiteral:
+		for _, v := range n.Value {
+			c.written(v, key)
+		}
+		return
+	case *ast.FunctionLiteral, *ast.ArrowFunctionLiteral, *ast.ClassLiteral:
+		what = "function"
+	case *ast.RegExpLiteral:
+		what = "RegExp"
+	case *ast.NewExpression:
+		id, ok := n.Callee.(*ast.Identifier)
+		if !ok || !slices.Contains([]string{"Map", "Set", "WeakMap", "WeakSet", "Promise", "Error", "RegExp"}, id.Name.String()) {
+			return
+		}
+		what = id.Name.String()
+	default:
+		return
+	}
+	c.add(e.Idx0(), true, "cannot write a %s: write a plain object or an array", what)
+}
+
+// member refuses members that ctx does not have.
+func (c *checker) member(n *ast.DotExpression) {
+	id, ok := n.Left.(*ast.Identifier)
+	if !ok || c.ctx == "" || id.Name.String() != c.ctx {
+		return
+	}
+	name := n.Identifier.Name.String()
+	if slices.Contains(ctxMembers, name) {
+		return
+	}
+	hint := "it has " + strings.Join(ctxMembers, ", ")
+	if near := nearest(name, ctxMembers); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	c.add(n.Identifier.Idx, true, "ctx has no member %s: %s", name, hint)
+}

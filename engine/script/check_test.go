@@ -1,0 +1,94 @@
+package script_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aitgithub/telemetry-server/engine/script"
+	"github.com/aitgithub/telemetry-server/filters"
+	"github.com/aitgithub/telemetry-server/scripts"
+)
+
+func TestCheck(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"nothing", "export function map(id, dims, ping, ctx) { ctx.write([id, dims], { a: 1 }) }", ""},
+		{"syntax", "export function map( {", `x.js:1:23: compile: Expected identifier but found end of file`},
+		{"top level throws", "null.x; export function map() {}", "x.js:1:5: load: TypeError: Cannot read property 'x' of"},
+		{"no map", "export function mop() {}", "x.js: load: the script has no function map"},
+		{"a filter", "export function match(id) { return true }", ""},
+		{"an object as key", "export function map(id, dims, ping, ctx) {\n\tctx.write({ id }, 1)\n}",
+			"x.js:2:12: error: a key must be a string, number, boolean, null or an array of these, not an object"},
+		{"an object in an array key", "function map(key, dims, value, cx) { cx.write([key, {}], 1) }",
+			"x.js:1:53: error: a key must be a string, number, boolean, null or an array of these, not an object"},
+		{"an object as key in reduce", "export function map() {}\nexport function reduce(k, v, ctx) { ctx.write({ k }, 1) }", ""},
+		{"a Map as value", "export const map = (id, dims, ping, ctx) => ctx.write(1, new Map())", "x.js:1:58: error: cannot write a Map: write a plain object or an array"},
+		{"a function as value", "export function map(id, dims, ping, ctx) { ctx.write(1, () => 1) }", "x.js:1:57: error: cannot write a function: write a plain object or an array"},
+		{"a member that ctx has not", "export function map(id, dims, ping, context) { context.wirte(1, 1) }", "x.js:1:56: error: ctx has no member wirte: did you mean write?"},
+		{"another object's member", "export function map(id, dims, ping, ctx) { ping.wirte }", ""},
+		{"a counter", "let n = 0\nexport function map(id, dims, ping, ctx) { n++; n += 1 }", "x.js:2:44: warning: n is kept from one call"},
+		{"an object", "const seen = {}\nexport function map(id, dims, ping, ctx) { see(id) }\nfunction see(id) { seen[id].n = 1 }", "x.js:3:20: warning: seen is kept"},
+		{"a Set", "const seen = new Set()\nexport function map(id, dims, ping, ctx) { seen.add(id) }", "x.js:2:44: warning: seen is kept"},
+		{"gathered for mapFinished", "let n = 0\nexport function map() { n++ }\nexport function mapFinished(ctx) { ctx.write('n', n) }", ""},
+		{"made at the top level", "const table = []\nfor (let i = 0; i < 9; i++) table.push(i)\nexport function map(id, dims, ping, ctx) { ctx.write(table[0], 1) }", ""},
+		{"a local of that name", "let n = 0\nexport function map(id, dims, ping, ctx) { let n = 0; n++ }", ""},
+		{"no clock", "export function map(id, dims, ping, ctx) { ctx.write(Date.now(), new Date()) }", "x.js:1:54: warning: Date.now() is always 0: there is no clock\nx.js:1:66: warning: new Date() is always 1970: there is no clock"},
+		{"two", "let a = 0\nexport function map(id, dims, ping, ctx) { ctx.write({}, a++) }", "x.js:2:54: error: a key must"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			findings, err := script.Check(t.Context(), "x.js", tt.text, script.DefaultLimits())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var lines []string
+			for _, f := range findings {
+				lines = append(lines, f.Err.Error())
+			}
+			got := strings.Join(lines, "\n")
+			if !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" {
+				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
+			}
+			for _, f := range findings {
+				if f.Severe == strings.Contains(f.Err.Error(), ": warning: ") {
+					t.Errorf("%v: severe is %v", f.Err, f.Severe)
+				}
+			}
+		})
+	}
+}
+
+func TestCheckTypeScript(t *testing.T) {
+	findings, err := script.Check(t.Context(), "x.ts", "interface A {\n a: number }\n\nexport function map(id: string, dims: any, ping: A, ctx: any): void {\n  ctx.write({ id }, 1)\n}", script.DefaultLimits())
+	if err != nil || fmt.Sprint(findings) == "[]" || !strings.HasPrefix(findings[0].Err.Error(), "x.ts:5:13: error") {
+		t.Errorf("%v, %v", findings, err)
+	}
+}
+
+// TestShippedScriptsAreClean: what ships has no warnings.
+func TestShippedScriptsAreClean(t *testing.T) {
+	check := func(name string, text []byte) {
+		findings, err := script.Check(t.Context(), name, string(text), script.DefaultLimits())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range findings {
+			t.Error(f.Err)
+		}
+	}
+	entries, err := scripts.FS.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		text, err := scripts.FS.ReadFile(e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(e.Name(), text)
+	}
+	text, err := filters.FS.ReadFile("windows_release.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("windows_release.js", text)
+}

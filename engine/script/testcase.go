@@ -1,0 +1,183 @@
+package script
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/dop251/goja"
+
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// TestCase is one test(name, {…}) of a script's test file.
+type TestCase struct {
+	Name    string
+	Records []TestRecord
+	Want    []json.RawMessage // rows, each an array of cells or a line's string
+	Golden  string            // the file that has the wanted output, in place of Want
+	Throws  string            // what the wanted error's text contains, in place of both
+	Ordered bool              // the output may depend on the order of the input
+}
+
+// TestRecord is a record of a test case.
+type TestRecord struct {
+	ID   string
+	Dims layout.Dims
+	JSON []byte
+}
+
+// testDims are those that a test case's record has unless it says otherwise.
+var testDims = layout.Dims{"saved_session", "Firefox", "nightly", "30.0a1", "20140301030201", "20140302"}
+
+// LoadTests runs a test file and returns its cases in order. Errors of the file
+// are *Error. Files that cases name are looked for in its folder.
+func LoadTests(ctx context.Context, path string, limits Limits, console func(level, text string)) ([]TestCase, error) {
+	s, err := CompileFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var cases []TestCase
+	s.setup = func(h *host) {
+		stringify, _ := goja.AssertFunction(h.rt.Get("JSON").ToObject(h.rt).Get("stringify"))
+		h.rt.Set("test", func(call goja.FunctionCall) goja.Value {
+			name := call.Argument(0).String()
+			if _, ok := call.Argument(1).(*goja.Object); !ok {
+				h.throwType("test takes a name and an object with records and want")
+			}
+			text, err := stringify(goja.Undefined(), call.Argument(1))
+			if err != nil {
+				panic(err)
+			}
+			c, err := parseCase(filepath.Dir(path), name, []byte(text.String()))
+			if err != nil {
+				h.throw(fmt.Errorf("test %q: %w", name, err))
+			}
+			cases = append(cases, c)
+			return goja.Undefined()
+		})
+	}
+	h, err := newHost(ctx, s, limits, console)
+	if err != nil {
+		return nil, err
+	}
+	h.close()
+	if len(cases) == 0 {
+		return nil, &Error{File: path, Phase: "load", Message: "there is no test in it",
+			Notes: []string{`A test is test("name", { records: [{ ping: {…} }], want: [["key", 1]] }).`}}
+	}
+	return cases, nil
+}
+
+func parseCase(dir, name string, text []byte) (TestCase, error) {
+	var doc struct {
+		Records json.RawMessage `json:"records"`
+		Want    json.RawMessage `json:"want"`
+		Throws  string          `json:"throws"`
+		Ordered bool            `json:"ordered"`
+	}
+	if err := strict(text, &doc); err != nil {
+		return TestCase{}, err
+	}
+	c := TestCase{Name: name, Throws: doc.Throws, Ordered: doc.Ordered}
+	var err error
+	if c.Records, err = parseRecords(dir, doc.Records); err != nil {
+		return c, fmt.Errorf("records: %w", err)
+	}
+	if len(doc.Want) == 0 {
+		if doc.Throws == "" {
+			return c, errors.New("it has neither want nor throws")
+		}
+		return c, nil
+	}
+	var file string
+	if json.Unmarshal(doc.Want, &file) == nil {
+		c.Golden = filepath.Join(dir, file)
+		return c, nil
+	}
+	if err := json.Unmarshal(doc.Want, &c.Want); err != nil {
+		return c, errors.New("want must be an array of rows, or the name of a file")
+	}
+	return c, nil
+}
+
+// parseRecords reads a list of {id, dims, ping}, or a file of stored records
+// (`<id>\t<json>` lines), or one of such objects (.jsonl).
+func parseRecords(dir string, text json.RawMessage) ([]TestRecord, error) {
+	var list []json.RawMessage
+	var file string
+	switch {
+	case json.Unmarshal(text, &file) == nil:
+		b, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			return nil, err
+		}
+		lines := bytes.Split(bytes.TrimRight(b, "\n"), []byte("\n"))
+		if filepath.Ext(file) != ".jsonl" {
+			return storedRecords(file, lines)
+		}
+		for _, l := range lines {
+			list = append(list, l)
+		}
+	default:
+		if err := json.Unmarshal(text, &list); err != nil {
+			return nil, errors.New("want an array of {id, dims, ping}, or the name of a file")
+		}
+	}
+	var records []TestRecord
+	for i, item := range list {
+		var doc struct {
+			ID   string            `json:"id"`
+			Dims map[string]string `json:"dims"`
+			Ping json.RawMessage   `json:"ping"`
+		}
+		if err := strict(item, &doc); err != nil {
+			return nil, fmt.Errorf("record %d: %w", i+1, err)
+		}
+		r := TestRecord{ID: doc.ID, Dims: testDims, JSON: []byte("{}")}
+		if r.ID == "" {
+			r.ID = fmt.Sprintf("id%d", i+1)
+		}
+		for name, v := range doc.Dims {
+			at := slices.Index(layout.DimNames[:], name)
+			if at < 0 {
+				return nil, fmt.Errorf("record %d: no dimension %q: there are %s", i+1, name, strings.Join(layout.DimNames[:], ", "))
+			}
+			r.Dims[at] = layout.Sanitise(at, v)
+		}
+		if len(doc.Ping) > 0 {
+			var compact bytes.Buffer
+			if err := json.Compact(&compact, doc.Ping); err != nil {
+				return nil, fmt.Errorf("record %d: %w", i+1, err)
+			}
+			r.JSON = compact.Bytes()
+		}
+		records = append(records, r)
+	}
+	return records, nil
+}
+
+func storedRecords(file string, lines [][]byte) ([]TestRecord, error) {
+	var records []TestRecord
+	for i, l := range lines {
+		id, text, ok := bytes.Cut(l, []byte("\t"))
+		if !ok {
+			return nil, fmt.Errorf("%s:%d: no tab between document ID and JSON", file, i+1)
+		}
+		records = append(records, TestRecord{ID: string(id), Dims: testDims, JSON: text})
+	}
+	return records, nil
+}
+
+// strict decodes JSON and refuses members that v does not have.
+func strict(text []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	return d.Decode(v)
+}

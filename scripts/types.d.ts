@@ -1,0 +1,155 @@
+// What scripts see of tmrun, for editors and tsc. Generated from the declarations
+// in engine/script/declare.go: change those.
+
+declare namespace tm {
+  /** What may be a key: it is sorted, and an array becomes columns. */
+  type Key = string | number | boolean | null | readonly Key[]
+  /** What may be a value. Of an object the members that are undefined are left out. */
+  type Value = string | number | boolean | null | undefined | Date | readonly Value[] | { [name: string]: Value }
+  /** Bucket counts, then sum, log_sum, log_sum_squares, sum_squares_lo, sum_squares_hi; a sum that was not sent is -1. */
+  type Histogram = number[]
+
+  /** The record's dimension values, in the schema's order and by name. */
+  type Dims = readonly [string, string, string, string, string, string] & {
+    readonly reason: string
+    readonly appName: string
+    readonly appUpdateChannel: string
+    readonly appVersion: string
+    readonly appBuildID: string
+    readonly submission_date: string
+  }
+
+  /** The record's JSON, read lazily; string methods work on its text. It is valid during its own map call. */
+  interface Ping extends Pick<String, "length" | "indexOf" | "lastIndexOf" | "includes" | "match" | "search" | "slice" | "substring" | "split" | "startsWith" | "endsWith" | "replace"> {
+    histograms: Histograms
+    info: any
+    [member: string]: any
+  }
+
+  /** The ping's histograms by name. */
+  interface Histograms {
+    [name: string]: Histogram | undefined
+  }
+
+  /** What every function gets as its last argument. */
+  interface Context {
+    /**
+     * Emits a pair: to combine and reduce from map, to reduce from combine, a row of the output from reduce. combine writes its own key only.
+     * @example ctx.write([dims.appName, ping.info.OS], 1)
+     */
+    write(key: Key, value: Value): void
+    /**
+     * A number that the summary shows; for what should be looked at but is no result.
+     * @example ctx.counter("no OS").add()
+     */
+    counter(name: string): Counter
+  }
+
+  /** The ctx of setupReduce and reduce. */
+  interface ReduceContext extends Context {
+    /**
+     * A line of the output that the script formats.
+     * @example ctx.writeLine(`# ${os}`)
+     */
+    writeLine(text: string): void
+    /** @deprecated the predecessor's spelling of writeLine */
+    writeline(text: string): void
+    /**
+     * A row of cells; CSV where the output is text.
+     * @example ctx.writeCSV([os, counts.length])
+     */
+    writeCSV(cells: Value[]): void
+    /** @deprecated the predecessor's spelling of writeCSV */
+    writecsv(cells: Value[]): void
+    /**
+     * What stands between cells in TSV (a tab); set it in setupReduce.
+     * @example ctx.fieldSeparator = ","
+     */
+    fieldSeparator: string
+    /** @deprecated the predecessor's spelling of fieldSeparator */
+    field_separator: string
+    /**
+     * What stands behind rows in TSV (a newline).
+     * @example ctx.recordSeparator = "\n\n"
+     */
+    recordSeparator: string
+    /** @deprecated the predecessor's spelling of recordSeparator */
+    record_separator: string
+  }
+
+  /** A counter of the job. */
+  interface Counter {
+    /**
+     * Adds a whole number, 1 if there is none.
+     * @example ctx.counter("bytes").add(ping.length)
+     */
+    add(n?: number): void
+  }
+
+  type Map = (id: string, dims: Dims, ping: Ping, ctx: Context) => void
+  type Combine = (key: any, values: any[], ctx: Context) => void
+  type Reduce = (key: any, values: any[], ctx: ReduceContext) => void
+  type MapFinished = (ctx: Context) => void
+  type SetupReduce = (ctx: ReduceContext) => void
+
+  /** A case of a test file. */
+  interface Test {
+    /** Records, or the name of a file of them: lines <id>\t<json>, or .jsonl of these objects. */
+    records: { id?: string; dims?: Partial<Record<"reason" | "appName" | "appUpdateChannel" | "appVersion" | "appBuildID" | "submission_date", string>>; ping?: object }[] | string
+    /** The rows of the output: arrays of cells, and strings of lines; or the name of a file with the output. */
+    want?: (Value[] | string)[] | string
+    /** What the error's text contains, if the job should fail. */
+    throws?: string
+    /** True where the output depends on the order of the records. */
+    ordered?: boolean
+  }
+}
+
+declare function test(name: string, test: tm.Test): void
+
+/** What jobs most often compute from the values of a key. */
+declare module "stats" {
+  import Value = tm.Value
+  import Histogram = tm.Histogram
+  /** The sum; 0 of none. */
+  export function sum(values: ArrayLike<number>): number
+  /** The arithmetic mean; NaN of none. */
+  export function mean(values: ArrayLike<number>): number
+  /** The median; of an even number of values the mean of the two in the middle. */
+  export function median(values: Iterable<number>): number
+  /**
+   * The q-quantile (0 to 1), linear between neighbours; NaN of no values.
+   * @example quantile(times, 0.95)
+   */
+  export function quantile(values: Iterable<number>, q: number): number
+  /** The standard deviation of a sample; NaN of fewer than two values. */
+  export function stddev(values: number[]): number
+  /** How often each value occurs. */
+  export function count(values: Iterable<Value>): Record<string, number>
+}
+
+/** Lines as RFC 4180 has them. */
+declare module "csv" {
+  import Value = tm.Value
+  import Histogram = tm.Histogram
+  /** One line, without its end. */
+  export function stringify(cells: Iterable<Value>, separator?: string): string
+  /** The rows of a text. */
+  export function parse(text: string, separator?: string): string[][]
+}
+
+/** Arithmetic on stored histograms. */
+declare module "histogram" {
+  import Value = tm.Value
+  import Histogram = tm.Histogram
+  /** Adds up histograms of one layout. A sum of -1 is none, and stays only where nobody sent one. */
+  export function sum(histograms: ArrayLike<Histogram>): Histogram
+  /** The bucket counts. */
+  export function counts(h: Histogram): number[]
+  /** The number of samples. */
+  export function samples(h: Histogram): number
+  /** The p-th percentile (0 to 100), given the lower bounds of the buckets; NaN without samples. */
+  export function percentile(h: Histogram, bounds: number[], p: number): number
+  /** How many sums follow the bucket counts. */
+  export const tail: number
+}
