@@ -74,6 +74,7 @@ type Log struct {
 	wake chan struct{} // one token: there is a batch, or Close was called
 
 	waiting atomic.Int64 // submissions that wait to be durable
+	closing atomic.Bool  // Close was called; preparing stops
 
 	mu     sync.Mutex // protects next and closed
 	next   *batch
@@ -181,6 +182,7 @@ func (l *Log) append(frames ...*frame) error {
 // Close makes everything queued durable, finishes the raw log and waits for
 // that. It is idempotent.
 func (l *Log) Close() error {
+	l.closing.Store(true)
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()

@@ -40,6 +40,7 @@ func (l *Log) run() {
 			}
 			close(b.done)
 		}
+		l.prepare()
 		if l.file != nil && l.file.off >= l.o.MaxBytes {
 			age.Stop()
 			l.rotate()

@@ -31,6 +31,7 @@ type diskFile interface {
 	writeAt(b [][]byte, off int64) error // all of b; b is not kept
 	sync() error                         // the data, and as much metadata as reading it needs
 	allocate(off, n int64)
+	fill(n int64, stop func() bool) error // writes n zeros from the start, or fewer after stop; syncs
 	truncate(size int64) error
 	stat() (size int64, links uint64, err error)
 	close() error

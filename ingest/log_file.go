@@ -27,7 +27,12 @@ const (
 	minSpare = 16 << 20
 	// maxSpares bounds the disk space that waits for recycling.
 	maxSpares = 2
+
+	// pageBytes is the unit in which the kernel caches files.
+	pageBytes = 4096
 )
+
+var zeroPage [pageBytes]byte
 
 // logFile is one raw log being written.
 type logFile struct {
@@ -38,6 +43,7 @@ type logFile struct {
 	off       int64 // end of what is durable
 	allocated int64
 	step      int64 // how much is allocated at once
+	prepared  bool  // the next file is seen to
 	iov       [][]byte
 }
 
@@ -85,6 +91,10 @@ func (lf *logFile) append(frames []*frame, room int64) error {
 		saltFrame(f.buf, f.sum^lf.head.salt)
 		lf.iov = append(lf.iov, f.buf)
 		end += int64(len(f.buf))
+	}
+	// Whole pages: the kernel need not read what it overwrites only in part.
+	if part := end % pageBytes; part > 0 {
+		lf.iov = append(lf.iov, zeroPage[part:])
 	}
 	lf.allocate(end, room)
 	err := lf.f.writeAt(lf.iov, lf.off)
