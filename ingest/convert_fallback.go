@@ -21,31 +21,34 @@ type Fallback interface {
 // for a ping that did not have one.
 const fallbackMark = "revisionFallback"
 
-// findRevision finds the revision URL of a ping that has none, and keeps what its
+// findRevision returns the revision URL of a ping that has none, and keeps what its
 // info gets in addition. The channel and so on are those of info, or, for a
-// unified ping, those of the info that is being put together.
-func (c *Converter) findRevision(text []byte, ping, info *object) (url []byte, ok bool) {
-	if c.o.Fallback == nil {
-		return nil, false
+// unified ping, those of the info that is being put together. The error is a
+// *Reject.
+func (c *Converter) findRevision(text []byte, ping, info *object) (url []byte, err error) {
+	dim := func(i int) string {
+		name, value := layout.DimNames[i], []byte("null")
+		if ping != &c.top {
+			if f := find(c.fields, name); f != nil {
+				value = f.value
+			}
+		} else if m := info.find(name); m != nil {
+			value = text[m.start:m.end]
+		}
+		s, err := c.dimensionOf(name, value)
+		if err != nil {
+			return layout.Unknown // which whoever needs the dimension finds out again
+		}
+		return s
 	}
-	var d layout.Dims
-	var err error
-	if ping == &c.top {
-		d, err = c.dimensions(text, info)
-	} else {
-		var r Record
-		r, err = c.withFields()
-		d = r.Dims
+	if c.o.Fallback != nil {
+		ref, by, ok := c.o.Fallback.FindRevision(dim(layout.Channel), dim(layout.BuildID), dim(layout.Version))
+		if ok {
+			c.filled = []field{{"revision", strconv.AppendQuote(nil, ref.URL())}, {fallbackMark, strconv.AppendQuote(nil, by)}}
+			return []byte(ref.URL()), nil
+		}
 	}
-	if err != nil {
-		return nil, false // which whoever needs the dimensions finds out again
-	}
-	ref, by, ok := c.o.Fallback.FindRevision(d[layout.Channel], d[layout.BuildID], d[layout.Version])
-	if !ok {
-		return nil, false
-	}
-	c.filled = []field{{"revision", strconv.AppendQuote(nil, ref.URL())}, {fallbackMark, strconv.AppendQuote(nil, by)}}
-	return []byte(ref.URL()), true
+	return nil, badConversion("Missing in payload: info.revision")
 }
 
 // filledInfo writes an info with the members that it gets in addition, last.

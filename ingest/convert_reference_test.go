@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,8 +26,9 @@ type dict = map[string]any
 // It returns the result and its info, or the classes that a refusal may have:
 // which histogram is looked at first is left open.
 type reference struct {
-	spec *revisions.Spec
-	defs fixedDefinitions
+	spec     *revisions.Spec
+	defs     fixedDefinitions
+	fallback string // the revision URL of pings without one; "" for none
 }
 
 type refused struct{ classes []string }
@@ -241,7 +243,10 @@ func (r *reference) histograms(ping dict) error {
 		return nil
 	}
 	if !hasRev {
-		return refuse(ClassMissingRevision)
+		if r.fallback == "" {
+			return refuse(ClassMissingRevision)
+		}
+		rev, info["revision"], info["revisionFallback"] = r.fallback, r.fallback, "buildID"
 	}
 	url, isString := rev.(string)
 	all, isDict := hs.(dict)
@@ -373,9 +378,13 @@ func FuzzConvert(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	ref := reference{spec, fixedDefinitions{spec}}
-	c := newTestConverter(f)
-	f.Fuzz(func(t *testing.T, text []byte) {
+	f.Add([]byte(`{"ver":1,"info":{"appVersion":"29.0a1","revisionFallback":1},"histograms":{"FLAG":{"values":{}}}}`))
+	f.Add([]byte(regexp.MustCompile(`"revision":"[^"]*",?`).ReplaceAllString(unifiedPing("saved-session"), "")))
+	known := revisions.Ref{Repo: "mozilla-central", Revision: "26cb30a532a1"}
+	plain, c := reference{spec: spec, defs: fixedDefinitions{spec}}, newTestConverter(f)
+	withFallback, c2 := plain, newTestConverter(f)
+	withFallback.fallback, c2.o.Fallback = known.URL(), always(known)
+	compare := func(t *testing.T, ref *reference, c *Converter, text []byte) {
 		want, info, wantErr := ref.convert(bytes.Map(func(r rune) rune { return r }, text))
 		before := bytes.Clone(text)
 		got, err := c.ConvertJSON(t.Context(), text, "20130910")
@@ -414,5 +423,9 @@ func FuzzConvert(f *testing.F) {
 				t.Fatalf("%q: %s is %q, want %q", text, name, got.Dims[i], w)
 			}
 		}
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		compare(t, &plain, c, text)
+		compare(t, &withFallback, c2, text)
 	})
 }

@@ -262,11 +262,9 @@ func (c *Converter) revision(ctx context.Context, text []byte, ping *object) (*o
 	case revision == nil && histograms == nil:
 		return info, nil, nil
 	case revision == nil:
-		url, ok := c.findRevision(text, ping, info)
-		if !ok {
-			return nil, nil, badConversion("Missing in payload: info.revision")
+		if c.url, err = c.findRevision(text, ping, info); err != nil {
+			return nil, nil, err
 		}
-		c.url = url
 		spec, err := c.spec(ctx, c.url)
 		return info, spec, err
 	case histograms == nil:

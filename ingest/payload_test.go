@@ -107,7 +107,7 @@ func TestConvertRealUnifiedPing(t *testing.T) {
 	for _, kind := range []string{"main", "saved-session"} {
 		t.Run(kind, func(t *testing.T) {
 			text := bytes.Replace(in, []byte(`"main"`), []byte(`"`+kind+`"`), 1)
-			ref := reference{spec, fixedDefinitions{spec}}
+			ref := reference{spec: spec, defs: fixedDefinitions{spec}}
 			want, _, err := ref.convert(text)
 			if err != nil {
 				t.Fatal(err)
