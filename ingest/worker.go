@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"path"
 	"syscall"
@@ -130,42 +129,21 @@ func convertLog(ctx context.Context, data *layout.Data, source string, conv *Con
 	var away *Outage
 	var waiting *waitingLog
 	partitions := map[layout.Dims]layout.Dims{}
-	for {
-		s, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return err
-		}
+	err = pipeline(ctx, r, conv, func(s *Submission, rec Record, err error) error {
 		st.Submissions++
-		if conv.o.Pace != nil {
-			conv.o.Pace()
-		}
-		rec, err := conv.Convert(ctx, &s)
 		if bad, ok := errors.AsType[*Reject](err); ok {
 			st.Invalid[bad.Class]++
-			err = w.AddInvalid(layout.Invalid{
+			return w.AddInvalid(layout.Invalid{
 				Class: bad.Class, Message: bad.Message, Time: s.Time,
 				Origin: s.Origin.Log, Offset: s.Origin.Offset, Path: s.Path, Body: s.Body,
 			})
-			if err != nil {
-				return err
-			}
-			continue
 		}
 		if o, ok := errors.AsType[*Outage](err); ok && wait {
 			if waiting == nil {
 				away, waiting = o, newWaitingLog(w, source)
 			}
 			st.Waiting++
-			if err := waiting.add(&s); err != nil {
-				return err
-			}
-			continue
+			return waiting.add(s)
 		}
 		if err != nil {
 			return err
@@ -191,9 +169,10 @@ func convertLog(ctx context.Context, data *layout.Data, source string, conv *Con
 			}
 		}
 		w.SetTime(s.Time)
-		if err := w.Add(p, rec.ID, rec.JSON); err != nil {
-			return err
-		}
+		return w.Add(p, rec.ID, rec.JSON)
+	})
+	if err != nil {
+		return err
 	}
 	st.BytesLost = r.BytesLost()
 	if st.Waiting > 0 && st.Waiting == st.Submissions {
