@@ -97,6 +97,11 @@ func ConvertFrames(ctx context.Context, data *layout.Data, source string, r *Fra
 	})
 }
 
+// frameMemory bounds the records that wait for their frames to fill. Together
+// with the pipeline, and twice for the garbage collector, a conversion stays
+// below 256 MiB.
+const frameMemory = 64 << 20
+
 // convert publishes the raw log that open opens under the name source. wait says
 // that submissions may go to another raw log.
 func convert(ctx context.Context, data *layout.Data, source string, conv *Converter, wait bool, open func() (*FrameReader, func() error, error)) (Stats, error) {
@@ -112,7 +117,7 @@ func convert(ctx context.Context, data *layout.Data, source string, conv *Conver
 
 func convertLog(ctx context.Context, data *layout.Data, source string, conv *Converter, wait bool, open func() (*FrameReader, func() error, error), st *Stats) (err error) {
 	// The Writer comes first: it finishes what an earlier, committed attempt left.
-	w, err := data.NewWriter(source, layout.WriterOptions{})
+	w, err := data.NewWriter(source, layout.WriterOptions{MemoryBytes: frameMemory})
 	if err != nil {
 		return err
 	}
