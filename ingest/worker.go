@@ -159,7 +159,7 @@ func convertLog(ctx context.Context, data *layout.Data, source string, conv *Con
 		}
 		if again {
 			st.Repeated++
-			continue
+			return nil
 		}
 		st.Records++
 		st.RawBytes += int64(rec.RawBytes)
