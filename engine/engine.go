@@ -20,6 +20,8 @@ type Options struct {
 	MaxOutput int64        // bytes that the job may write; 0 is no limit
 	Log       *slog.Logger // never nil
 	Progress  *Progress    // filled while the job runs; nil: nobody looks
+	Cache     Cache        // of map results; nil: none
+	CacheKey  []byte       // identifies the job in Cache: everything that decides what map emits
 	Rejected  func(error)  // called with each rejected record's error; nil, or safe for concurrent use
 }
 
@@ -55,10 +57,11 @@ type Progress struct {
 // Stats is what a job did.
 type Stats struct {
 	TaskStats
-	Tasks   int
-	Keys    int64
-	Rows    int64 // written
-	Spilled int64 // bytes
+	Tasks    int
+	Recalled int // tasks whose result was remembered
+	Keys     int64
+	Rows     int64 // written
+	Spilled  int64 // bytes
 }
 
 // Run maps, combines, shuffles and reduces, and writes the output to sink,

@@ -37,15 +37,25 @@ func (s *TaskStats) add(t TaskStats) {
 }
 
 func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
+	rec := r.remembered(t)
+	if rec != nil {
+		if ok, err := r.recall(t, rec); ok || err != nil {
+			return err
+		}
+	}
 	seq := 0
 	m := &mapTask{o: &r.o, task: t, table: newTable()}
 	m.keep = func(groups []*group) error {
-		var w runBuilder
+		w := &runBuilder{}
 		for _, g := range groups {
 			w.add(g)
 		}
+		w.cut()
+		if rec != nil {
+			rec.add(w)
+		}
 		seq++
-		return r.store.put(t.Index, seq-1, &w)
+		return r.store.put(t.Index, seq-1, w)
 	}
 	m.reject = func(n int64, err error) error { return r.reject(t, n, err) }
 	if m.mapper, err = r.job.NewMapper(ctx, t, m.emit); err != nil {
@@ -63,14 +73,25 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 	if c := counted(m.mapper); c != nil { // what another process has counted
 		m.done.Rejected, m.done.Emitted = c.Counts()
 	}
+	if rec != nil {
+		rec.save(r.o.Cache, m.mapper, m.done)
+	}
+	r.finished(t, m.done, false)
+	return nil
+}
+
+// finished counts a task that is done.
+func (r *runner) finished(t Task, done TaskStats, recalled bool) {
 	p := r.o.Progress
 	p.TasksDone.Add(1)
 	p.BytesDone.Add(t.Bytes)
-	p.Records.Add(m.done.Records)
+	p.Records.Add(done.Records)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.stats.TaskStats.add(m.done)
-	return nil
+	r.stats.TaskStats.add(done)
+	if recalled {
+		r.stats.Recalled++
+	}
 }
 
 // counted returns the Counted in a mapper that others may wrap, or nil.

@@ -85,11 +85,12 @@ func (w *runBuilder) add(g *group) {
 	}
 }
 
+// cut ends the block, if it has begun.
 func (w *runBuilder) cut() {
-	if n := len(w.blocks); n > 0 {
-		w.blocks[n-1].len = len(w.buf) - w.start
+	if len(w.buf) > w.start {
+		w.blocks[len(w.blocks)-1].len = len(w.buf) - w.start
+		w.start = len(w.buf)
 	}
-	w.start = len(w.buf)
 }
 
 // splitValues returns the leading values that fit into limit bytes, at least

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"github.com/aitgithub/telemetry-server/layout"
 )
@@ -51,3 +52,16 @@ func (s TreeSource) Open(seg Segment, lo, hi int) (Blocks, error) {
 	}
 	return r, nil
 }
+
+var _ Fingerprinter = TreeSource{}
+
+// Fingerprint implements Fingerprinter.
+func (s TreeSource) Fingerprint(seg Segment) ([32]byte, error) {
+	if s.Duplicates != nil {
+		return [32]byte{}, errDuplicates
+	}
+	return s.Tree.Fingerprint(seg.Segment)
+}
+
+// errDuplicates: which records are duplicates depends on all segments.
+var errDuplicates = errors.New("the result of a segment without duplicates depends on the other segments")

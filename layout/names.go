@@ -14,6 +14,8 @@ const (
 	// StateDir holds what can be rebuilt: staging areas, locks, dedup index, job
 	// history, cached map results.
 	StateDir = "state"
+	// MapResultsDir holds the results of map tasks that tmrun remembers.
+	MapResultsDir = StateDir + "/map_results"
 	// ReplacedDir holds segments that compaction replaced, for the jobs that still
 	// read them: <unix seconds>-<hash of the path>.
 	ReplacedDir = StateDir + "/replaced"

@@ -109,6 +109,9 @@ func (a *around) summary(s engine.Stats) {
 	fmt.Fprintf(a.st.Stderr, "tmrun: %d records%s of %d segments, %s (%s compressed) in %.2f s, %s/s; %d rows written, %d records rejected, %s spilled, peak memory %s\n",
 		s.Records, sample, a.plan.Segments, bytesText(s.RawBytes), bytesText(a.plan.Bytes), took, bytesText(int64(float64(s.RawBytes)/max(took, 1e-3))),
 		s.Rows, s.Rejected, bytesText(s.Spilled), bytesText(peakMemory()))
+	if s.Recalled > 0 {
+		fmt.Fprintf(a.st.Stderr, "tmrun: %d of %d map tasks were remembered from earlier runs (--no-cache maps again)\n", s.Recalled, s.Tasks)
+	}
 	counts := a.script.Counters.All()
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		fmt.Fprintf(a.st.Stderr, "tmrun: counter %s: %d\n", name, counts[name])

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/cache"
 	"github.com/aitgithub/telemetry-server/engine/isolate"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/filters"
@@ -38,6 +39,8 @@ type runCmd struct {
 	MaxOutput   size          `name:"max-output" default:"0" placeholder:"SIZE" help:"What the job may write; 0 is no limit."`
 	CallTimeout time.Duration `name:"call-timeout" default:"30s" help:"What one call of a script's function may take; 0 is no limit."`
 	Timeout     time.Duration `default:"0" help:"What the whole job may take; 0 is no limit."`
+	NoCache     bool          `name:"no-cache" help:"Map everything again; do not use or keep the map results of earlier runs in a data folder's state/."`
+	CacheSize   size          `name:"cache-size" default:"1GiB" placeholder:"SIZE" help:"Map results to keep in the data folder."`
 	Isolate     bool          `help:"Run each task in a process of its own, with limits."`
 	TaskMemory  size          `name:"task-memory" default:"512MiB" placeholder:"SIZE" help:"With --isolate: memory that one task may use."`
 	TaskTimeout time.Duration `name:"task-timeout" default:"10m" help:"With --isolate: what one task may take; 0 is no limit."`
@@ -145,6 +148,10 @@ func (c *runCmd) run(ctx context.Context, st *cli.State) (stats engine.Stats, er
 			return stats, err
 		}
 	}
+	if results := c.openCache(st, tree); results != nil {
+		defer results.Close()
+		opts.Cache, opts.CacheKey = results, append(job.CacheKey(), cli.Version()...)
+	}
 	around, err := c.begin(st, plan, job, inner, &opts)
 	if err != nil {
 		return stats, err
@@ -184,6 +191,24 @@ func (c *runCmd) options(st *cli.State) (engine.Options, error) {
 	}
 	o.WorkDir, o.Memory, o.MaxErrors, o.MaxOutput, o.Log = c.WorkDir, int64(c.Memory), c.MaxErrors, int64(c.MaxOutput), st.Log
 	return o, nil
+}
+
+// openCache opens the map results that the data folder keeps; nil if there are
+// none: not wanted, no data folder, or one that is not ours to write.
+func (c *runCmd) openCache(st *cli.State, tree *layout.Tree) *cache.Dir {
+	if c.NoCache || !tree.IsData() || c.Sample < 100 {
+		return nil
+	}
+	dir := filepath.Join(c.DataDir, layout.MapResultsDir)
+	if _, err := os.Stat(filepath.Dir(dir)); err != nil {
+		return nil
+	}
+	results, err := cache.Open(dir, int64(c.CacheSize))
+	if err != nil {
+		st.Log.Debug("map results cannot be kept", "err", err)
+		return nil
+	}
+	return results
 }
 
 // filter reads -f and --where.

@@ -4,6 +4,7 @@ package enginetest
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"slices"
@@ -65,6 +66,16 @@ func (s Source) Open(seg engine.Segment, lo, hi int) (engine.Blocks, error) {
 		}
 	}
 	return nil, fmt.Errorf("no segment %s", seg.Path)
+}
+
+// Fingerprint implements engine.Fingerprinter.
+func (s Source) Fingerprint(seg engine.Segment) ([sha256.Size]byte, error) {
+	for i := range s {
+		if s[i].Path == seg.Path {
+			return sha256.Sum256([]byte(strings.Join(s[i].Frames, "\x00"))), nil
+		}
+	}
+	return [sha256.Size]byte{}, fmt.Errorf("no segment %s", seg.Path)
 }
 
 type blocks struct {

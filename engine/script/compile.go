@@ -1,6 +1,7 @@
 package script
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -238,3 +239,6 @@ func (s *Script) nameSources(sourceMap []byte, names sourceNames) ([]byte, error
 	m.SourcesContent = nil
 	return json.Marshal(m)
 }
+
+// Hash identifies what the script does: its text with that of all its imports.
+func (s *Script) Hash() [sha256.Size]byte { return sha256.Sum256([]byte(s.bundle)) }

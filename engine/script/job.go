@@ -59,6 +59,21 @@ func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (e
 	return m, nil
 }
 
+// CacheKey identifies what map and combine do: the script, and the filter's
+// script if that judges records. What the filter leaves out before is not mapped.
+func (j *Job) CacheKey() []byte {
+	sum := j.Script.Hash()
+	key := sum[:]
+	if j.Filter != nil && j.Filter.hasMatch {
+		sum := j.Filter.script.Hash()
+		key = append(key, sum[:]...)
+	}
+	return append(key, cacheVersion...)
+}
+
+// cacheVersion changes with what a script sees or how values cross.
+const cacheVersion = "1"
+
 // mapper runs one map task in one runtime.
 type mapper struct {
 	h        *host
@@ -131,6 +146,11 @@ func (m *mapper) Finish() error {
 		return err
 	})
 	return m.h.script.wrap(err, "mapFinished", "after the last record of "+m.task.String())
+}
+
+// HasEffects implements engine.Effects.
+func (m *mapper) HasEffects() bool {
+	return m.h.logged || len(m.h.counts.all)+len(m.h.counts.record) > 0 || m.filter != nil && m.filter.h.logged
 }
 
 // Combines implements engine.Mapper.

@@ -135,6 +135,7 @@ func (h *host) installConsole(sink func(level, text string)) {
 	c := h.rt.NewObject()
 	for _, level := range []string{"log", "debug", "info", "warn", "error"} {
 		c.Set(level, func(call goja.FunctionCall) goja.Value {
+			h.logged = true
 			if sink == nil {
 				return goja.Undefined()
 			}

@@ -50,6 +50,7 @@ type host struct {
 	early   map[string]bool // names that do not stand near the end of a ping
 	protos  protos
 	enc     encoder
+	logged  bool // the script has used console
 	counts  taskCounts
 }
 

@@ -1,0 +1,79 @@
+package engine_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/enginetest"
+)
+
+// memory is a Cache that may have forgotten or damaged things.
+type memory struct {
+	mu      sync.Mutex
+	results map[[sha256.Size]byte][]byte
+}
+
+func (m *memory) Get(key [sha256.Size]byte) ([]byte, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b, ok := m.results[key]
+	return b, ok
+}
+
+func (m *memory) Put(key [sha256.Size]byte, data []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.results[key] = data
+}
+
+// TestRememberedEqualsMapped: whatever a growing, changing store and a forgetful
+// cache do, the output is that of mapping everything.
+func TestRememberedEqualsMapped(t *testing.T) {
+	engine.SetSizes(t, 300, 1<<20)
+	rapid.Check(t, func(rt *rapid.T) {
+		cache := &memory{results: map[[sha256.Size]byte][]byte{}}
+		var segs enginetest.Source
+		job := concat{combine: rapid.Bool().Draw(rt, "combine")}
+		for round := range rapid.IntRange(1, 4).Draw(rt, "rounds") {
+			var frames []string
+			for f := range rapid.IntRange(1, 12).Draw(rt, "frames") {
+				frames = append(frames, strings.Repeat(fmt.Sprintf("k%d\t%d;\n", f%3, round), rapid.IntRange(1, 9).Draw(rt, "records")))
+			}
+			s := enginetest.Segment{Path: fmt.Sprintf("seg%d", round), Dims: enginetest.Dims, Frames: frames}
+			if len(segs) > 0 && rapid.Bool().Draw(rt, "replace") {
+				segs[0].Frames = frames
+			} else {
+				segs = append(segs, s)
+			}
+			cache.mu.Lock()
+			for k, b := range cache.results {
+				switch rapid.IntRange(0, 9).Draw(rt, "fate") {
+				case 0:
+					delete(cache.results, k)
+				case 1:
+					cache.results[k] = b[:len(b)/2]
+				}
+			}
+			cache.mu.Unlock()
+			o := engine.DefaultOptions()
+			o.Cache, o.CacheKey = cache, []byte{byte(len(fmt.Sprint(job.combine)))}
+			got, st, err := runJob(t.Context(), segs, job, o)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			if want := sequential(segs); got != want {
+				rt.Fatalf("round %d: got %q, want %q", round, got, want)
+			}
+			_, again, err := runJob(t.Context(), segs, job, o)
+			if err != nil || again.Recalled != again.Tasks || again.TaskStats != st.TaskStats {
+				rt.Fatalf("again: %+v, %v; first %+v", again, err, st)
+			}
+		}
+	})
+}
