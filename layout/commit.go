@@ -21,7 +21,8 @@ const (
 type commit struct {
 	Version int         `json:"version"`
 	Source  string      `json:"source"`
-	Rename  [][2]string `json:"rename"` // staged file in the same folder, final path
+	Remote  string      `json:"remote,omitempty"` // object store that published/ is in
+	Rename  [][2]string `json:"rename"`           // staged file in the same folder, final path
 	// When all of that is durable:
 	Retire [][2]string `json:"retire,omitempty"` // path, where it goes
 	Remove []string    `json:"remove,omitempty"` // paths
@@ -30,6 +31,9 @@ type commit struct {
 // writeCommit makes the publication staged in dir irrevocable. The staged files
 // themselves are already durable.
 func (d *Data) writeCommit(dir string, c commit) error {
+	if d.remote != nil {
+		c.Remote = d.remote.url
+	}
 	b, err := json.Marshal(c)
 	if err != nil {
 		return err
@@ -83,6 +87,15 @@ func (d *Data) rollForward(dir string, c commit) error {
 	publish := make([][2]string, len(c.Rename))
 	for i, r := range c.Rename {
 		publish[i] = [2]string{path.Join(dir, r[0]), r[1]}
+	}
+	if c.Remote != "" {
+		if d.remote == nil || d.remote.url != c.Remote {
+			return fmt.Errorf("%s is being published to %s; that must be finished first", c.Source, c.Remote)
+		}
+		var err error
+		if publish, err = d.uploadAll(publish); err != nil {
+			return err
+		}
 	}
 	if err := d.moveAll(publish); err != nil {
 		return err

@@ -54,6 +54,9 @@ type CompactStats struct {
 // A damaged segment leaves its partition as it is; the rest is compacted, and the
 // error, then, wraps a *CorruptError for each. ErrBusy while another one runs.
 func (d *Data) Compact(ctx context.Context, o CompactOptions) (CompactStats, error) {
+	if d.remote != nil {
+		return d.remote.compact(ctx, &d.disk, o)
+	}
 	var st CompactStats
 	lock, err := d.lockCompaction()
 	if err != nil {
@@ -65,19 +68,13 @@ func (d *Data) Compact(ctx context.Context, o CompactOptions) (CompactStats, err
 			return st, fmt.Errorf("compact: %w", err)
 		}
 	}
-	w := walk{t: d.Tree(), f: o.Filter}
-	if err := w.all(ctx); err != nil {
-		return st, fmt.Errorf("compact: %w", err)
-	}
-	work := plan(w.found, w.hidden)
-	if o.DryRun {
-		for _, m := range work {
-			st.count(m)
+	c := compactor{t: d.Tree(), disk: &d.disk, o: o, st: &st, retire: true, commit: func(_ context.Context, batch commit) error {
+		if err := d.writeCommit(CompactDir, batch); err != nil {
+			return err
 		}
-		return st, nil
-	}
-	c := compactor{d: d, o: o, st: &st}
-	if err := c.run(ctx, work); err != nil {
+		return d.settle(CompactDir)
+	}}
+	if err := c.run(ctx); err != nil {
 		return st, fmt.Errorf("compact: %w", err)
 	}
 	return st, errors.Join(c.damage...)
@@ -154,26 +151,43 @@ func (m *merge) mergedName() string {
 // compactor is one run: the frames of all partitions go through one pipeline,
 // in order (see pipeline.go), and come out in emit.
 type compactor struct {
-	d      *Data
+	t      *Tree
+	disk   *disk // for CompactDir, where merged segments are staged
 	o      CompactOptions
 	st     *CompactStats
+	retire bool            // by moving replaced segments aside; else the names go in Remove
+	skip   map[string]bool // replaced segments that are being taken care of
+	commit func(context.Context, commit) error
+
 	batch  commit
 	parts  int
 	bytes  int64
 	damage []error
 }
 
-func (c *compactor) run(ctx context.Context, work []*merge) error {
-	c.batch = commit{Version: commitVersion, Source: "compaction"}
-	if err := compress(ctx, c.d.Tree(), work, c.emit); err != nil {
+func (c *compactor) run(ctx context.Context) error {
+	w := walk{t: c.t, f: c.o.Filter}
+	if err := w.all(ctx); err != nil {
 		return err
 	}
-	return c.publish()
+	w.hidden = slices.DeleteFunc(w.hidden, func(s Segment) bool { return c.skip[s.Path] })
+	work := plan(w.found, w.hidden)
+	if c.o.DryRun {
+		for _, m := range work {
+			c.st.count(m)
+		}
+		return nil
+	}
+	c.batch = commit{Version: commitVersion, Source: "compaction"}
+	if err := compress(ctx, c.t, work, func(f *frame) error { return c.emit(ctx, f) }); err != nil {
+		return err
+	}
+	return c.publish(ctx)
 }
 
 // emit takes the frames of one partition after the other. The last one of each
 // has no bytes.
-func (c *compactor) emit(f *frame) error {
+func (c *compactor) emit(ctx context.Context, f *frame) error {
 	m := f.of
 	if m.out == nil && len(m.in) > 0 {
 		c.parts++
@@ -185,14 +199,14 @@ func (c *compactor) emit(f *frame) error {
 	switch {
 	case !f.last:
 		m.out.ids.append(f.ids)
-		return m.out.addFrame(&c.d.disk, f.plain, f.packed, uint32(f.ids.len()))
+		return m.out.addFrame(c.disk, f.plain, f.packed, uint32(f.ids.len()))
 	case m.err != nil:
 		c.damage = append(c.damage, m.err)
-		return c.d.disk.remove(m.out.staged)
+		return c.disk.remove(m.out.staged)
 	}
 	if m.out != nil {
 		m.out.trailer.replaces = m.replaces
-		if err := m.out.finish(&c.d.disk); err != nil {
+		if err := m.out.finish(c.disk); err != nil {
 			return err
 		}
 		c.batch.Rename = append(c.batch.Rename, [2]string{path.Base(m.out.staged), m.mergedName()})
@@ -203,7 +217,7 @@ func (c *compactor) emit(f *frame) error {
 		m.out = nil
 	}
 	for _, s := range slices.Concat(m.in, m.gone) {
-		if c.o.Grace > 0 {
+		if c.retire && c.o.Grace > 0 {
 			to := fmt.Sprintf("%s/%d%s", ReplacedDir, c.o.Now.Unix(), replacedSuffix(s.Path))
 			c.batch.Retire = append(c.batch.Retire, [2]string{s.Path, to})
 		} else {
@@ -211,20 +225,17 @@ func (c *compactor) emit(f *frame) error {
 		}
 	}
 	if c.bytes >= batchBytes || len(c.batch.Rename) >= batchParts {
-		return c.publish()
+		return c.publish(ctx)
 	}
 	return nil
 }
 
 // publish makes the batch visible and removes what it replaces.
-func (c *compactor) publish() error {
+func (c *compactor) publish(ctx context.Context) error {
 	if len(c.batch.Rename)+len(c.batch.Retire)+len(c.batch.Remove) == 0 {
 		return nil
 	}
-	if err := c.d.writeCommit(CompactDir, c.batch); err != nil {
-		return err
-	}
-	if err := c.d.settle(CompactDir); err != nil {
+	if err := c.commit(ctx, c.batch); err != nil {
 		return err
 	}
 	c.bytes, c.batch = 0, commit{Version: commitVersion, Source: "compaction"}
@@ -246,46 +257,4 @@ func (d *Data) purgeReplaced(before time.Time) error {
 		}
 	}
 	return nil
-}
-
-// Expire removes every segment, quarantined ones too, whose submission date is
-// before the day of that time, and then empty folders. It returns what it
-// removed, or in a dry run would remove. ErrBusy while Compact runs.
-func (d *Data) Expire(ctx context.Context, before time.Time, dryRun bool) ([]Segment, error) {
-	gone, err := d.expire(ctx, before.UTC().AddDate(0, 0, -1).Format("20060102"), dryRun)
-	if err != nil {
-		err = fmt.Errorf("expire: %w", err)
-	}
-	return gone, err
-}
-
-func (d *Data) expire(ctx context.Context, last string, dryRun bool) ([]Segment, error) {
-	lock, err := d.lockCompaction()
-	if err != nil {
-		return nil, err
-	}
-	defer lock.Close()
-	first := "00000101" // 00000000 stands for a torn clock
-	f := All().Where(Date, Between(&first, &last))
-	f.IncludeInvalid = true
-	w := walk{t: d.Tree(), f: f}
-	if err := w.all(ctx); err != nil || dryRun {
-		return w.found, err
-	}
-	touched := map[string]bool{}
-	for _, s := range slices.Concat(w.hidden, w.found) { // hidden ones must not come back
-		if err := d.disk.remove(s.Path); err != nil {
-			return nil, err
-		}
-		touched[path.Dir(s.Path)] = true
-	}
-	if err := d.syncDirs(touched); err != nil {
-		return nil, err
-	}
-	for dir := range touched {
-		for strings.Contains(dir, "/") && d.disk.remove(dir) == nil { // fails when not empty
-			dir = path.Dir(dir)
-		}
-	}
-	return w.found, nil
 }

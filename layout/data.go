@@ -29,7 +29,8 @@ type Data struct {
 	root   *os.Root
 	disk   disk
 	schema *Schema
-	seen   *seen // nil: not wanted
+	seen   *seen      // nil: not wanted
+	remote *blobStore // where segments are published; nil: here
 }
 
 // OpenData opens a data folder and makes what is missing: the folder itself,
@@ -87,12 +88,24 @@ func (d *Data) Dir() string { return d.dir }
 // Schema is the folder's dimension schema.
 func (d *Data) Schema() *Schema { return d.schema }
 
-// Tree returns the folder's published records, for reading. It is valid until
-// the Data is closed and need not be closed itself.
-func (d *Data) Tree() *Tree { return newTree(d.dir, localStore{d.root, true}, true) }
+// Tree returns the folder's published records, for reading; without the
+// quarantined ones if they are published elsewhere. It is valid until the Data is
+// closed and need not be closed itself.
+func (d *Data) Tree() *Tree {
+	if d.remote != nil {
+		return newTree(d.remote.url, d.remote, true)
+	}
+	return newTree(d.dir, localStore{d.root, true}, true)
+}
 
 // Close releases the folder. Writers must have ended.
-func (d *Data) Close() error { return d.root.Close() }
+func (d *Data) Close() error {
+	err := d.root.Close()
+	if d.remote != nil {
+		err = errors.Join(err, d.remote.close())
+	}
+	return err
+}
 
 // partitionDir is the folder of a partition relative to published/ or
 // invalid/<class>/, and prefix how the names of its segments begin.

@@ -1,12 +1,14 @@
 package layout
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 )
 
 // Tree is a partition tree open for reading: a data folder's, or one of the
@@ -21,8 +23,12 @@ type Tree struct {
 }
 
 // OpenTree opens a data folder, recognised by its published/, or else a
-// partition tree. The caller closes the Tree.
+// partition tree; in a folder or in an object store (see IsURL). The caller
+// closes the Tree.
 func OpenTree(dir string) (*Tree, error) {
+	if IsURL(dir) {
+		return openRemoteTree(dir)
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
@@ -31,6 +37,22 @@ func OpenTree(dir string) (*Tree, error) {
 	data := err == nil && fi.IsDir()
 	t := newTree(dir, localStore{root, data}, data)
 	t.close = root.Close
+	return t, nil
+}
+
+func openRemoteTree(name string) (*Tree, error) {
+	s, err := openBlob(name)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	es, err := s.list(context.Background(), ".")
+	if err != nil {
+		s.close()
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	data := slices.ContainsFunc(es, func(e entry) bool { return e.dir && e.name == PublishedDir })
+	t := newTree(name, s, data)
+	t.close = s.close
 	return t, nil
 }
 

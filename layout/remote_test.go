@@ -1,0 +1,156 @@
+package layout
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+)
+
+// TestObjectStores runs the same suite on every kind of store.
+func TestObjectStores(t *testing.T) {
+	t.Run("memory", func(t *testing.T) { testStore(t, "mem://"+t.Name()[len("TestObjectStores/"):]) })
+	t.Run("file", func(t *testing.T) { testStore(t, "file://"+filepath.Join(t.TempDir(), "store")) })
+	t.Run("fake S3", func(t *testing.T) {
+		back := s3mem.New()
+		if err := back.CreateBucket("bucket"); err != nil {
+			t.Fatal(err)
+		}
+		srv := httptest.NewServer(gofakes3.New(back).Server())
+		defer srv.Close()
+		testStore(t, s3URL(t, srv.URL))
+	})
+}
+
+// TestVersityGateway runs the suite against a real S3 server:
+// go install github.com/versity/versitygw/cmd/versitygw@v1.8.0.
+func TestVersityGateway(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a server")
+	}
+	tool, err := exec.LookPath("versitygw")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("versitygw is missing in CI")
+		}
+		t.Skip(err)
+	}
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "bucket"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	cmd := exec.Command(tool, "--port", addr, "--access", "K", "--secret", "S", "posix", root)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { cmd.Process.Kill(); cmd.Wait() }()
+	for range 100 {
+		if c, err := net.Dial("tcp", addr); err == nil {
+			c.Close()
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	testStore(t, s3URL(t, "http://"+addr))
+}
+
+func s3URL(t *testing.T, endpoint string) string {
+	t.Setenv("AWS_ACCESS_KEY_ID", "K")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "S")
+	return "s3://bucket/some/prefix?endpoint=" + endpoint + "&use_path_style=true&region=us-east-1"
+}
+
+func testStore(t *testing.T, url string) {
+	d := openData(t)
+	if err := d.PublishTo(url); err != nil {
+		t.Fatal(err)
+	}
+	old := channel("a")
+	old[Date] = "20130801"
+	var want []string
+	for i := range 3 {
+		want = append(want, publish(t, d, fmt.Sprintf("log.%d", i), 5, channel("a"), channel("b"), old)...)
+	}
+	slices.Sort(want)
+	if es, _ := os.ReadDir(filepath.Join(d.Dir(), PublishedDir)); len(es) != 0 {
+		t.Errorf("the local published/ holds %v", es)
+	}
+	tree, err := OpenTree(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	check := func(segments int) {
+		t.Helper()
+		segs, err := tree.Segments(t.Context(), All())
+		if err != nil || len(segs) != segments {
+			t.Fatalf("%d segments, %v; want %d", len(segs), err, segments)
+		}
+		if got := readAll(t, tree, All()); !slices.Equal(got, want) {
+			t.Errorf("read %d records, want %d", len(got), len(want))
+		}
+		if st, found, err := tree.Check(t.Context()); err != nil || len(found) != 0 || st.Records != int64(len(want)) {
+			t.Errorf("Check = %+v, %v, %v", st, found, err)
+		}
+	}
+	check(9)
+	if segs, err := tree.Segments(t.Context(), All().Where(Channel, OneOf("b"))); err != nil || len(segs) != 3 {
+		t.Errorf("pruned: %d segments, %v", len(segs), err)
+	}
+	before, err := tree.Segments(t.Context(), All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for range 2 { // the second time there is nothing to do
+		if _, err := CompactURL(t.Context(), url, CompactOptions{Filter: All(), Grace: time.Hour, Now: now}); err != nil {
+			t.Fatal(err)
+		}
+		check(3)
+	}
+	if b, err := readSegment(tree, before[0]); err != nil || len(b) == 0 {
+		t.Errorf("a segment listed before compaction: %v", err)
+	}
+	want = append(want, publish(t, d, "log.9", 5, channel("a"))...)
+	slices.Sort(want)
+	check(4)
+	if st, err := d.Compact(t.Context(), CompactOptions{Filter: All(), Grace: time.Hour, Now: now.Add(2 * time.Hour)}); err != nil || st.Segments != 2 {
+		t.Errorf("Compact = %+v, %v", st, err)
+	}
+	check(3)
+	if _, err := readSegment(tree, before[0]); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a segment whose grace period is over: %v, want ErrNotExist", err)
+	}
+	unlock, err := tree.store.(*blobStore).lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ExpireURL(t.Context(), url, testNow, false); !errors.Is(err, ErrBusy) {
+		t.Errorf("with the lock taken: %v, want ErrBusy", err)
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if gone, err := ExpireURL(t.Context(), url, time.Date(2013, 9, 1, 0, 0, 0, 0, time.UTC), false); err != nil || len(gone) != 1 {
+		t.Errorf("Expire = %v, %v", gone, err)
+	}
+	segs, err := tree.Segments(t.Context(), All())
+	if err != nil || len(segs) != 2 {
+		t.Errorf("after expiry: %d segments, %v", len(segs), err)
+	}
+}
