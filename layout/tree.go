@@ -50,7 +50,9 @@ func openRemoteTree(name string) (*Tree, error) {
 		s.close()
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
-	data := slices.ContainsFunc(es, func(e entry) bool { return e.dir && e.name == PublishedDir })
+	data := slices.ContainsFunc(es, func(e entry) bool {
+		return e.dir && (e.name == PublishedDir || e.name == StateDir) // stores have no empty folders
+	})
 	t := newTree(name, s, data)
 	t.close = s.close
 	return t, nil

@@ -10,7 +10,7 @@ import (
 
 // checkCmd verifies what is stored.
 type checkCmd struct {
-	DataDir string `required:"" short:"d" placeholder:"DIR" help:"Data folder, or any partition tree (without --repair)."`
+	DataDir string `required:"" short:"d" placeholder:"DIR|URL" help:"Data folder; without --repair also any partition tree, and object stores."`
 	Repair  bool   `help:"Move damaged files to state/damaged, keep in their place what can be read, finish interrupted publications."`
 }
 
@@ -66,7 +66,11 @@ func (c *checkCmd) check(ctx context.Context) (layout.CheckStats, []layout.Findi
 		return layout.CheckStats{}, nil, cli.Fail(cli.ExitUsage, err)
 	}
 	defer tree.Close()
-	if !c.Repair && !tree.IsData() {
+	if layout.IsURL(c.DataDir) && c.Repair {
+		return layout.CheckStats{}, nil, cli.WithHint(cli.Usage("--repair: not in an object store"),
+			"copy the tree to a folder, or take it over with tmserver import --tree, which leaves damaged files out")
+	}
+	if !c.Repair && !tree.IsData() || layout.IsURL(c.DataDir) {
 		return tree.Check(ctx)
 	}
 	data, err := openExisting(c.DataDir)

@@ -14,7 +14,7 @@ import (
 
 // compactCmd merges segments and enforces retention; it is made for cron.
 type compactCmd struct {
-	DataDir string        `required:"" short:"d" placeholder:"DIR" help:"Data folder."`
+	DataDir string        `required:"" short:"d" placeholder:"DIR|URL" help:"Data folder, or the object store that segments are published to."`
 	Keep    string        `placeholder:"DAYS" help:"First remove what was submitted longer ago, such as 180d. Default: keep everything."`
 	Where   []string      `placeholder:"COND" sep:"none" help:"Merge only there: dim=v1,v2 or dim=lo..hi; repeatable. Does not narrow --keep."`
 	Grace   time.Duration `default:"24h" help:"How long replaced files stay for the jobs that still read them."`
@@ -49,15 +49,15 @@ func (c *compactCmd) Run(ctx context.Context, st *cli.State) error {
 	if c.Grace < 0 {
 		return cli.Usage("--grace %v: cannot be negative", c.Grace)
 	}
-	data, err := openExisting(c.DataDir)
+	expire, compact, done, err := c.open()
 	if err != nil {
 		return err
 	}
-	defer data.Close()
+	defer done()
 	now := st.Now()
 	if keep > 0 {
 		before := now.UTC().AddDate(0, 0, -keep)
-		gone, err := data.Expire(ctx, before, c.DryRun)
+		gone, err := expire(ctx, before, c.DryRun)
 		if err != nil {
 			return busy(err)
 		}
@@ -71,7 +71,7 @@ func (c *compactCmd) Run(ctx context.Context, st *cli.State) error {
 		fmt.Fprintf(st.Stdout, "%s %d segments, %s, submitted before %s\n",
 			did(c.DryRun, "removed", "would remove"), len(gone), megabytes(bytes), before.Format("2006-01-02"))
 	}
-	s, err := data.Compact(ctx, layout.CompactOptions{Filter: filter, Grace: c.Grace, Now: now, DryRun: c.DryRun})
+	s, err := compact(ctx, layout.CompactOptions{Filter: filter, Grace: c.Grace, Now: now, DryRun: c.DryRun})
 	switch {
 	case c.DryRun:
 		fmt.Fprintf(st.Stdout, "would merge %d segments, %s, in %d partitions\n", s.Segments, megabytes(s.Before), s.Partitions)
@@ -82,6 +82,29 @@ func (c *compactCmd) Run(ctx context.Context, st *cli.State) error {
 		return cli.WithHint(cli.Fail(cli.ExitCorrupt, err), "tmserver check --repair keeps what can be read")
 	}
 	return busy(err)
+}
+
+type (
+	expireFunc  func(ctx context.Context, before time.Time, dryRun bool) ([]layout.Segment, error)
+	compactFunc func(context.Context, layout.CompactOptions) (layout.CompactStats, error)
+)
+
+// open returns what works on the folder or the object store.
+func (c *compactCmd) open() (expireFunc, compactFunc, func() error, error) {
+	if layout.IsURL(c.DataDir) {
+		expire := func(ctx context.Context, before time.Time, dryRun bool) ([]layout.Segment, error) {
+			return layout.ExpireURL(ctx, c.DataDir, before, dryRun)
+		}
+		compact := func(ctx context.Context, o layout.CompactOptions) (layout.CompactStats, error) {
+			return layout.CompactURL(ctx, c.DataDir, o)
+		}
+		return expire, compact, func() error { return nil }, nil
+	}
+	data, err := openExisting(c.DataDir)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return data.Expire, data.Compact, data.Close, nil
 }
 
 // openExisting opens a data folder that must be one already: a mistyped name

@@ -27,6 +27,7 @@ type convertCmd struct {
 	Workers       int    `default:"1" help:"With --data-dir: raw logs converted at the same time."`
 	revisionFlags `embed:""`
 	repeatFlags   `embed:""`
+	publishFlags  `embed:""`
 }
 
 func (*convertCmd) Help() string {
@@ -68,7 +69,7 @@ func (c *convertCmd) rawLogs(ctx context.Context, st *cli.State, defs *revisions
 		return err
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
-	if err := c.repeatFlags.apply(data); err != nil {
+	if err := errors.Join(c.repeatFlags.apply(data), c.publishFlags.apply(data)); err != nil {
 		return err
 	}
 	if err := data.Recover(ctx); err != nil {

@@ -24,12 +24,13 @@ type importCmd struct {
 	Files      []string `arg:"" optional:"" name:"file" type:"existingfile" help:"Raw logs of version 1, 2 or 3; of version 0 with --raw-version 0."`
 	DataDir    string   `required:"" short:"d" placeholder:"DIR" help:"Data folder; made if missing."`
 	RawVersion int      `default:"-1" placeholder:"N" help:"Version of the files, 0 to 3. Default: from the name, else from the content; 0 is never guessed."`
-	Tree       string   `type:"existingdir" placeholder:"DIR" help:"Take over the records of a partition tree, the predecessor's or a data folder's; they lie where this folder's schema puts them."`
+	Tree       string   `placeholder:"DIR|URL" help:"Take over the records of a partition tree, the predecessor's or a data folder's; they lie where this folder's schema puts them."`
 	MaxBody    int      `default:"0" placeholder:"BYTES" help:"Longest body that is not taken for damage. Default: 204800 for versions 0 to 2, which have no sums."`
 
 	countryFlags  `embed:""`
 	revisionFlags `embed:""`
 	repeatFlags   `embed:""`
+	publishFlags  `embed:""`
 }
 
 func (*importCmd) Help() string {
@@ -63,7 +64,7 @@ func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
-	if err := c.repeatFlags.apply(data); err != nil {
+	if err := errors.Join(c.repeatFlags.apply(data), c.publishFlags.apply(data)); err != nil {
 		return err
 	}
 	if err := data.Recover(ctx); err != nil {
@@ -108,11 +109,11 @@ func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
 // importTree takes over a partition tree.
 func (c *importCmd) importTree(ctx context.Context, st *cli.State, data *layout.Data) error {
 	from, err := os.Stat(c.Tree)
-	if err != nil {
-		return err
+	if err != nil && !layout.IsURL(c.Tree) {
+		return cli.Fail(cli.ExitUsage, err)
 	}
 	for _, own := range []string{".", layout.PublishedDir} {
-		if fi, err := data.Root().Stat(own); err == nil && os.SameFile(fi, from) {
+		if fi, err := data.Root().Stat(own); err == nil && from != nil && os.SameFile(fi, from) {
 			return cli.Usage("--tree %s: is the data folder itself", c.Tree)
 		}
 	}

@@ -49,6 +49,7 @@ type serveCmd struct {
 	sourceFlags   `embed:""`
 	revisionFlags `embed:""`
 	repeatFlags   `embed:""`
+	publishFlags  `embed:""`
 	idleFlags     `embed:""`
 }
 
@@ -112,7 +113,7 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
-	if err := c.repeatFlags.apply(data); err != nil {
+	if err := errors.Join(c.repeatFlags.apply(data), c.publishFlags.apply(data)); err != nil {
 		return err
 	}
 	if err := data.Recover(ctx); err != nil {

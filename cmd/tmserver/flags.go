@@ -102,3 +102,19 @@ func (f *countryFlags) openCountries(trusted []netip.Prefix) (*ingest.Countries,
 	}
 	return c, nil
 }
+
+// publishFlags say where segments go; every command that publishes embeds them.
+type publishFlags struct {
+	PublishTo string `env:"TMSERVER_PUBLISH_TO" placeholder:"URL" help:"Object store to publish segments to, such as s3://bucket/prefix?region=us-east-1, instead of the data folder. Raw logs, quarantine and state stay there."`
+}
+
+// apply sets the folder up; call it before anything is recovered or converted.
+func (f *publishFlags) apply(data *layout.Data) error {
+	if f.PublishTo == "" {
+		return nil
+	}
+	if err := data.PublishTo(f.PublishTo); err != nil {
+		return cli.Fail(cli.ExitUsage, err)
+	}
+	return nil
+}
