@@ -17,6 +17,9 @@
 //     renamed to ….finished; a worker converts it, publishes its records, and
 //     removes it. FORMAT.md specifies it.
 //
+// Package kafka appends what comes from a topic; Spool publishes raw logs that
+// others put into a folder.
+//
 // A raw log is locked (flock) while its server lives. One that is neither locked
 // nor finished was left by a crash, and is converted as it is.
 //

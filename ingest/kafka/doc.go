@@ -19,8 +19,9 @@
 //
 // Every message reaches the raw log at least once. A process killed between 3 and
 // 4, or a commit that a broker's death swallowed, delivers the messages of the
-// last round again: both copies have the same ID, body and time, so that they land
-// in the same partition, where whatever removes exact duplicates finds them.
+// last round again. Both copies have the same ID and body, and (where the message
+// states it) the same time, so that conversion drops the second one as a repeat:
+// layout.Data.DropRepeats, `--drop-repeats DAYS`. With that off both are stored.
 //
 // # Classes of messages
 //
