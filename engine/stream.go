@@ -50,6 +50,9 @@ func MapStream(ctx context.Context, job Job, t Task, in io.Reader, out io.Writer
 		if o.MaxErrors >= 0 && m.done.Rejected > o.MaxErrors {
 			return err
 		}
+		if o.Rejected != nil {
+			o.Rejected(err)
+		}
 		o.Log.Warn("record rejected", "segment", t.String(), "line", n, "err", err)
 		return nil
 	}

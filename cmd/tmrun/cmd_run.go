@@ -144,7 +144,7 @@ func (c *runCmd) run(ctx context.Context, st *cli.State) (stats engine.Stats, er
 	}
 	var inner engine.Job = job
 	if c.Isolate {
-		if inner, err = c.isolated(st); err != nil {
+		if inner, err = c.isolated(st, job.Counters); err != nil {
 			return stats, err
 		}
 	}

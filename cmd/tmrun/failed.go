@@ -22,15 +22,16 @@ type failedCalls struct {
 
 // add keeps the call that failed with err, if there is room.
 func (f *failedCalls) add(err error) {
-	call := script.CallOf(err)
-	if call == nil {
-		return
+	if call := script.CallOf(err); call != nil {
+		f.keep([]*script.Call{call})
 	}
+}
+
+// keep keeps calls, if there is room.
+func (f *failedCalls) keep(calls []*script.Call) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.calls) < maxFailed {
-		f.calls = append(f.calls, call)
-	}
+	f.calls = append(f.calls, calls[:min(len(calls), maxFailed-len(f.calls))]...)
 }
 
 // save writes the calls to a file of their own in dir, a line each, which only

@@ -24,12 +24,22 @@ type taskFlags struct {
 	CallTimeout time.Duration `name:"call-timeout" default:"30s" help:"What one call of a script's function may take; 0 is no limit."`
 	TaskMemory  size          `name:"task-memory" default:"0" placeholder:"SIZE" help:"Memory that this process may use; 0 is no limit."`
 	Status      bool          `hidden:"" help:"Write how it ended to file descriptor 3, as JSON."`
+
+	counters script.Counters
+	failed   failedCalls
+}
+
+// taskReport is what a child says beside how it ended: what its script counted,
+// and calls that can be replayed.
+type taskReport struct {
+	Counters map[string]int64 `json:"counters,omitempty"`
+	Failed   []*script.Call   `json:"failed,omitempty"`
 }
 
 // begin limits the process and compiles the script.
 func (f *taskFlags) begin(st *cli.State) (*script.Job, engine.Options, error) {
 	o := engine.DefaultOptions()
-	o.MaxErrors, o.Log = f.MaxErrors, st.Log
+	o.MaxErrors, o.Log, o.Rejected = f.MaxErrors, st.Log, f.failed.add
 	if f.TaskMemory > 0 {
 		debug.SetMemoryLimit(int64(f.TaskMemory) * 3 / 4)
 		if err := limitMemory(uint64(f.TaskMemory)); err != nil {
@@ -48,7 +58,7 @@ func (f *taskFlags) begin(st *cli.State) (*script.Job, engine.Options, error) {
 	limits.Stuck = func(err error) {
 		os.Exit(cli.Report(st, "tmrun", f.end(engine.TaskStats{}, cli.Fail(cli.ExitLimit, err))))
 	}
-	return &script.Job{Script: s, Limits: limits, Console: consoleTo(st, s.Name)}, o, nil
+	return &script.Job{Script: s, Limits: limits, Console: consoleTo(st, s.Name), Counters: &f.counters}, o, nil
 }
 
 // end reports how the task ended, and returns the error for the exit code.
@@ -58,8 +68,10 @@ func (f *taskFlags) end(stats engine.TaskStats, err error) error {
 	}
 	s := isolate.Status{TaskStats: stats}
 	if err != nil {
+		f.failed.add(err)
 		s.Error, _ = json.Marshal(encodeError(err))
 	}
+	s.Report, _ = json.Marshal(taskReport{f.counters.All(), f.failed.calls})
 	report := os.NewFile(3, "status")
 	defer report.Close()
 	if werr := json.NewEncoder(report).Encode(s); werr != nil && err == nil {
@@ -107,15 +119,22 @@ func decodeError(text json.RawMessage) error {
 }
 
 // isolated returns the job that runs each task of c in a process of its own.
-func (c *runCmd) isolated(st *cli.State) (*isolate.Job, error) {
+func (c *runCmd) isolated(st *cli.State, counters *script.Counters) (*isolate.Job, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find tmrun for --isolate: %w", err)
 	}
 	return &isolate.Job{
 		TaskTime: c.TaskTimeout, Stderr: st.Stderr, Decode: decodeError,
+		Report: func(text json.RawMessage) {
+			var r taskReport
+			if json.Unmarshal(text, &r) == nil {
+				counters.Add(r.Counters)
+				c.failed.keep(r.Failed)
+			}
+		},
 		Command: func(ctx context.Context, kind string, t engine.Task, shard int) *exec.Cmd {
-			args := []string{kind, "--status", "--max-errors", strconv.FormatInt(c.MaxErrors, 10),
+			args := []string{kind, "--status", "--max-errors=" + strconv.FormatInt(c.MaxErrors, 10),
 				"--call-timeout", c.CallTimeout.String(), "--task-memory", strconv.FormatInt(int64(c.TaskMemory), 10)}
 			if kind == "map" {
 				args = append(args, "--dims", t.Segment.Dims.String(), "--segment", t.String())

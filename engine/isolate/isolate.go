@@ -33,7 +33,8 @@ var ErrKilled = errors.New("the task's process was killed")
 // Status is how a task ended, as the child reports it.
 type Status struct {
 	engine.TaskStats
-	Error json.RawMessage `json:"error,omitempty"` // of the kind that Job.Decode knows
+	Error  json.RawMessage `json:"error,omitempty"`  // of the kind that Job.Decode knows
+	Report json.RawMessage `json:"report,omitempty"` // what else the child has to say, for Job.Report
 }
 
 // Job runs tasks in children. It is immutable and safe for concurrent use.
@@ -43,6 +44,8 @@ type Job struct {
 	Command func(ctx context.Context, kind string, t engine.Task, shard int) *exec.Cmd
 	// Decode returns the error that a child has reported.
 	Decode func(json.RawMessage) error
+	// Report takes what a child has reported beside that; nil drops it. Safe for concurrent use.
+	Report func(json.RawMessage)
 	// TaskTime is how long one task may take; 0 is no limit.
 	TaskTime time.Duration
 	// Stderr gets what children print. Safe for concurrent use.
@@ -66,7 +69,7 @@ type child struct {
 
 // start runs a command and reads its standard output with read.
 func (j *Job) start(ctx context.Context, kind string, t engine.Task, shard int, read func(io.Reader) error) (*child, error) {
-	cancel := context.CancelFunc(func() {})
+	var cancel context.CancelFunc
 	if j.TaskTime > 0 {
 		ctx, cancel = context.WithTimeoutCause(ctx, j.TaskTime, fmt.Errorf("%w after %s", ErrKilled, j.TaskTime))
 	} else {
@@ -126,6 +129,9 @@ func (c *child) finish(ctx context.Context) (Status, error) {
 	readErr := <-c.read
 	s := <-c.status
 	err := c.cmd.Wait()
+	if len(s.Report) > 0 && c.job.Report != nil {
+		c.job.Report(s.Report)
+	}
 	switch {
 	case len(s.Error) > 0:
 		return s, c.job.Decode(s.Error)

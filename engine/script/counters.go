@@ -21,7 +21,8 @@ func (c *Counters) All() map[string]int64 {
 	return maps.Clone(c.n)
 }
 
-func (c *Counters) add(counts map[string]int64) {
+// Add adds counts by name; a nil Counters drops them.
+func (c *Counters) Add(counts map[string]int64) {
 	if c == nil || len(counts) == 0 {
 		return
 	}
@@ -64,7 +65,7 @@ func (c *taskCounts) drop() { c.record = c.record[:0] }
 // flush adds what the task has counted to the job's counters.
 func (c *taskCounts) flush(to *Counters) {
 	c.keep()
-	to.add(c.all)
+	to.Add(c.all)
 	clear(c.all)
 }
 
