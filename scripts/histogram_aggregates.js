@@ -1,6 +1,5 @@
-// Histograms added up per submission date, for dashboards: the data files that
-// telemetry.js (version 1) reads for the evolution of a measure over time and for
-// one histogram.
+// Histograms added up per submission date: the data files that telemetry.js
+// (version 1) reads for the evolution of a measure and for one histogram. Its histograms.json is the server's /histograms/<repo>/<revision>.
 //
 // Output: the file's path below the data folder, its JSON:
 //   <channel>/<major version>/<measure>-by-submission-date.json
@@ -9,48 +8,50 @@
 //     {_id, name: "reason", <reason>: {_id, name: "appName", …}}
 // A filter ID is a hash of its path, so that files made by different jobs agree.
 
+import { add } from "histogram"
+
 const levels = ["reason", "appName", "OS", "osVersion", "arch"]
 
-export function map(id, dims, ping, ctx) {
+// file: {"<date> <filter ID> <numbers>": {submissions, total}}; of a filter tree {path: ID}.
+const files = {}
+
+export function map(id, dims, ping) {
   const { info, histograms } = ping
   if (!info || !histograms) return
-  const folder = [dims.appUpdateChannel, dims.appVersion.replace(/\..*/, "")].join("/")
-  const path = [dims.reason, dims.appName, info.OS, info.version, info.arch].map(String)
-  ctx.write(folder + "/filter-tree.json", { [JSON.stringify(path)]: 1 })
+  const folder = dims.appUpdateChannel + "/" + dims.appVersion.split(".")[0]
+  const path = JSON.stringify([dims.reason, dims.appName, info.OS, info.version, info.arch].map(String))
+  const filter = ((files[folder + "/filter-tree.json"] ||= {})[path] ||= hash(JSON.parse(path)))
   for (const name in histograms) {
     const h = histograms[name]
-    ctx.write(`${folder}/${name}-by-submission-date.json`, { [`${dims.submission_date} ${hash(path)} ${h.length}`]: [...h, 1] })
+    merge((files[`${folder}/${name}-by-submission-date.json`] ||= {}), `${dims.submission_date} ${filter} ${h.length}`, 1, h)
   }
 }
 
-// Adds up {part: histogram}; a sum that is missing, -1, is not added.
-function add(parts) {
-  const sum = {}
-  for (const p of parts) {
-    for (const k in p) {
-      const to = sum[k]
-      sum[k] = to && to.length ? to.map((n, i) => (n < 0 ? p[k][i] : p[k][i] < 0 ? n : n + p[k][i])) : p[k]
-    }
-  }
-  return sum
+function merge(file, part, submissions, h) {
+  const sum = (file[part] ||= { submissions: 0 })
+  sum.submissions += submissions
+  sum.total = add(sum.total, h)
 }
 
-export const combine = (file, parts, ctx) => ctx.write(file, add(parts))
+export function mapFinished(ctx) {
+  for (const file in files) ctx.write(file, files[file])
+}
 
-export function reduce(file, parts, ctx) {
-  const sum = add(parts), out = {}
-  if (file.endsWith("/filter-tree.json")) return ctx.write(file, tree(Object.keys(sum).map((k) => JSON.parse(k))))
-  const longest = Math.max(...Object.values(sum).map((h) => h.length)) // the newest definition has most buckets
-  for (const k of Object.keys(sum).sort()) {
-    const [date, filter] = k.split(" ")
-    if (sum[k].length === longest) (out[date] = out[date] || []).push([...sum[k], Number(filter)])
+export function reduce(file, values, ctx) {
+  if (file.endsWith("/filter-tree.json")) return ctx.write(file, tree(Object.keys(Object.assign({}, ...values))))
+  const all = {}, out = {}
+  for (const v of values) for (const part in v) merge(all, part, v[part].submissions, v[part].total)
+  const longest = Math.max(...Object.values(all).map((s) => s.total.length)) // the newest definition's, of most buckets
+  for (const part of Object.keys(all).sort()) {
+    const [date, filter] = part.split(" "), { total, submissions } = all[part]
+    if (total.length === longest) (out[date] ||= []).push([...total, submissions, Number(filter)])
   }
   ctx.write(file, out)
 }
 
 function tree(paths) {
   const root = { _id: 0, name: levels[0] }
-  for (const path of paths.sort()) path.reduce((node, v, i) => (node[v] = node[v] || { _id: hash(path.slice(0, i + 1)), name: levels[i + 1] }), root)
+  for (const p of paths.sort()) JSON.parse(p).reduce((node, v, i, path) => (node[v] ||= { _id: hash(path.slice(0, i + 1)), name: levels[i + 1] }), root)
   return root
 }
 

@@ -59,13 +59,36 @@ func (h *host) installLibrary() {
 		}
 		return h.rt.NewArray(items...)
 	})
+	o.Set("addHistogram", func(call goja.FunctionCall) goja.Value {
+		d := h.encodeValue(call.Argument(1))
+		total, ok := call.Argument(0).(*goja.Object)
+		if !ok {
+			return h.float64Array(h.addHistogram(nil, 0, d))
+		}
+		sum, ok := total.Export().([]float64) // shares the array's memory
+		if !ok {
+			h.throwType("histogram.add: the total is no Float64Array")
+		}
+		h.addHistogram(sum, 1, d)
+		return total
+	})
 	h.rt.GlobalObject().DefineDataProperty("__host", o, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
+}
+
+// float64Array returns a Float64Array with these numbers.
+func (h *host) float64Array(numbers []float64) goja.Value {
+	o, err := h.rt.New(h.rt.Get("Float64Array"), h.rt.ToValue(len(numbers)))
+	if err != nil {
+		panic(err)
+	}
+	copy(o.Export().([]float64), numbers)
+	return o
 }
 
 // addHistogram adds the array d, value i of a list, to sum, and returns it.
 func (h *host) addHistogram(sum []float64, i int, d []byte) []float64 {
 	if datum.Kind(d[0]) != datum.Array {
-		h.throwType("histogram.sum: value %d is no array", i)
+		h.throwType("histogram: value %d is no array", i)
 	}
 	n := 0
 	b := d[1:]
@@ -84,10 +107,10 @@ func (h *host) addHistogram(sum []float64, i int, d []byte) []float64 {
 		n++
 	}
 	if datum.Kind(b[0]) != datum.End {
-		h.throwType("histogram.sum: value %d holds something that is no number", i)
+		h.throwType("histogram: value %d holds something that is no number", i)
 	}
 	if n != len(sum) {
-		h.throwType("histogram.sum: value %d has %d numbers, those before have %d: histograms of different layouts do not add up", i, n, len(sum))
+		h.throwType("histogram: value %d has %d numbers, those before have %d: histograms of different layouts do not add up", i, n, len(sum))
 	}
 	return sum
 }

@@ -8,6 +8,12 @@
  */
 export const sum = __host.sumHistograms
 
+/**
+ * Adds histogram h to total, a Float64Array that an earlier call returned, and
+ * returns it; without a total, a new one. For adding up in a global while mapping.
+ */
+export const add = __host.addHistogram
+
 /** How many numbers follow the bucket counts. */
 export const tail = 5
 
