@@ -144,6 +144,11 @@ declare module "histogram" {
   import Histogram = tm.Histogram
   /** Adds up histograms of one layout. A sum of -1 is none, and stays only where nobody sent one. */
   export function sum(histograms: ArrayLike<Histogram>): Histogram
+  /**
+   * Adds h to total, which an earlier call returned, and returns it; without a total a new one. For adding up in a global while mapping.
+   * @example total = add(total, h)
+   */
+  export function add(total: Float64Array | undefined, h: Histogram): Float64Array
   /** The bucket counts. */
   export function counts(h: Histogram): number[]
   /** The number of samples. */

@@ -70,6 +70,7 @@ var modules = []declaration{
 	}},
 	{"histogram", "", "Arithmetic on stored histograms.", []hostMember{
 		{"sum", nil, "(histograms: ArrayLike<Histogram>): Histogram", "Adds up histograms of one layout. A sum of -1 is none, and stays only where nobody sent one.", ""},
+		{"add", nil, "(total: Float64Array | undefined, h: Histogram): Float64Array", "Adds h to total, which an earlier call returned, and returns it; without a total a new one. For adding up in a global while mapping.", "total = add(total, h)"},
 		{"counts", nil, "(h: Histogram): number[]", "The bucket counts.", ""},
 		{"samples", nil, "(h: Histogram): number", "The number of samples.", ""},
 		{"percentile", nil, "(h: Histogram, bounds: number[], p: number): number", "The p-th percentile (0 to 100), given the lower bounds of the buckets; NaN without samples.", ""},
