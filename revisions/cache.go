@@ -43,7 +43,8 @@ type Options struct {
 	Retries    int
 	RetryDelay time.Duration
 	// NotFoundTTL is how long a revision that the server does not know stays
-	// unasked; UnavailableTTL is the same for one that could not be asked for.
+	// unasked; UnavailableTTL is the same for one that could not be asked for, and
+	// for the whole server when it did not answer.
 	NotFoundTTL, UnavailableTTL time.Duration
 	// MaxSpecs bounds the specifications held in memory, at about 150 kB each.
 	MaxSpecs int
@@ -85,7 +86,8 @@ type Cache struct {
 	mu      sync.Mutex // protects what follows
 	entries map[Ref]*entry
 	byHash  map[[sha256.Size]byte]weak.Pointer[Spec]
-	clock   int64 // counts uses, for the least recent one
+	down    time.Time // until when the server is not asked
+	clock   int64     // counts uses, for the least recent one
 
 	history historyFile
 }

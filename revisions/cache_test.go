@@ -184,6 +184,36 @@ func TestCacheWaitersOutliveTheAsker(t *testing.T) {
 	}
 }
 
+func TestCacheAsksNoServerThatIsDown(t *testing.T) {
+	down := true
+	o, requests := hgServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if down {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.Write([]byte(someDefinitions))
+	})
+	c := newCache(t, o)
+	start := time.Now()
+	c.now = func() time.Time { return start }
+	refs := []Ref{{"a", "000000000001"}, {"b", "000000000001"}, {"c", "000000000001"}}
+	for _, r := range refs {
+		if _, err := c.Spec(t.Context(), r); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%v: %v", r, err)
+		}
+	}
+	if n := requests.Load(); n != 3 { // one revision, with its repetitions
+		t.Errorf("%d requests, want 3", n)
+	}
+	down = false
+	c.now = func() time.Time { return start.Add(o.UnavailableTTL + time.Second) }
+	for _, r := range refs {
+		if _, err := c.Spec(t.Context(), r); err != nil {
+			t.Errorf("%v: %v", r, err)
+		}
+	}
+}
+
 func TestCacheEvicts(t *testing.T) {
 	o, requests := hgServer(t, func(w http.ResponseWriter, r *http.Request) { w.Write([]byte(someDefinitions)) })
 	o.MaxSpecs, o.Dir = 2, ""

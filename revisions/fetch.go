@@ -19,6 +19,9 @@ func (c *Cache) fetch(ctx context.Context, ref Ref) ([]byte, error) {
 	if c.o.Offline {
 		return nil, fmt.Errorf("revision %s: %w: offline, and not in the cache", ref, ErrUnavailable)
 	}
+	if c.isDown() {
+		return nil, fmt.Errorf("revision %s: %w: it did not answer a moment ago", ref, ErrUnavailable)
+	}
 	text, err := c.ask(ctx, c.server.JoinPath(ref.Repo, "raw-file", ref.Revision, definitionsPath).String(), func(text []byte) error {
 		if !complete(text) {
 			return errors.New("the answer is not a whole JSON object")
@@ -29,10 +32,30 @@ func (c *Cache) fetch(ctx context.Context, ref Ref) ([]byte, error) {
 		if ctx.Err() != nil {
 			return nil, err
 		}
+		if errors.Is(err, errDown) {
+			c.setDown()
+		}
 		return nil, fmt.Errorf("revision %s: %w", ref, err)
 	}
 	c.o.Log.Info("definitions fetched", "revision", ref)
 	return text, nil
+}
+
+// errDown marks an error that is about the server, not about what it was asked
+// for: then nobody waits for it in vain, for each of a hundred revisions, but all
+// try again after UnavailableTTL.
+var errDown = errors.New("no answer")
+
+func (c *Cache) isDown() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now().Before(c.down)
+}
+
+func (c *Cache) setDown() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.down = c.now().Add(c.o.UnavailableTTL)
 }
 
 // ask returns the body of u if check likes it. It repeats what may succeed the
@@ -84,13 +107,15 @@ func (c *Cache) get(ctx context.Context, u string) ([]byte, error) {
 	}
 	res, err := c.o.Client.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errDown, err)
 	}
 	defer res.Body.Close()
 	switch res.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound, http.StatusGone:
 		return nil, fmt.Errorf("%w: %s: %s", ErrNotFound, u, res.Status)
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return nil, fmt.Errorf("%w: %s: %s", errDown, u, res.Status)
 	default:
 		return nil, fmt.Errorf("%s: %s", u, res.Status)
 	}
