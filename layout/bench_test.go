@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -88,6 +89,7 @@ func BenchmarkFrames(b *testing.B) {
 	}{
 		{"publish", zstd.SpeedFastest, frameBytes},
 		{"compact", zstd.SpeedBestCompression, len(text)},
+		{"compact with zstd", zstd.SpeedBestCompression, len(text)},
 	} {
 		enc, err := newEncoder(tt.level, 4<<20)
 		if err != nil {
@@ -95,7 +97,19 @@ func BenchmarkFrames(b *testing.B) {
 		}
 		plain := text[:bytes.LastIndexByte(text[:tt.size], '\n')+1]
 		packed := enc.EncodeAll(plain, nil)
+		if tt.name == "compact with zstd" {
+			tool, err := exec.LookPath("zstd")
+			if err != nil {
+				b.Skip(err)
+			}
+			packed = toolEncode(b.Context(), tool, plain)
+			b.Logf("%.2f %%size", 100*float64(len(packed))/float64(len(plain)))
+			tt.level = 0
+		}
 		b.Run(tt.name+"/encode", func(b *testing.B) {
+			if tt.level == 0 {
+				b.Skip("by another program")
+			}
 			b.SetBytes(int64(len(plain)))
 			for b.Loop() {
 				packed = enc.EncodeAll(plain, packed[:0])

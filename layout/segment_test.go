@@ -201,5 +201,15 @@ func FuzzSegment(f *testing.F) {
 		if err == nil && len(text) > 0 && text[len(text)-1] != '\n' {
 			t.Errorf("decode gave %q without an error", text)
 		}
+		// What is found without the seek table lies in the file, in order.
+		end := uint64(0)
+		for _, e := range findFrames(bytes.NewReader(file), int64(len(file))) {
+			if e.CompressedOffset < end || e.CompressedSize == 0 {
+				t.Fatalf("frame at %d of %d bytes, after %d", e.CompressedOffset, e.CompressedSize, end)
+			}
+			if end = e.CompressedOffset + uint64(e.CompressedSize); end > uint64(len(file)) {
+				t.Fatalf("frame ends at %d of %d", end, len(file))
+			}
+		}
 	})
 }
