@@ -22,7 +22,7 @@ import (
 // but --sample.
 type aroundFlags struct {
 	Sample   percent `default:"100" placeholder:"PCT" help:"Map only this share of the records, such as 1%: always the same ones, chosen by document ID."`
-	Explain  bool    `help:"Say what the job would read and how long it might take, and do no more than one task."`
+	Explain  bool    `help:"Say what the job would read and how long it might take, and do no more than a few tasks."`
 	Progress string  `enum:"auto,plain,none" default:"auto" placeholder:"HOW" help:"auto: a bar if standard error is a terminal; plain: a line every five seconds; none: no summary either."`
 	Profile  string  `predictor:"file" placeholder:"FILE" help:"Write a profile of the script by line, for go tool pprof."`
 }

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -15,8 +13,11 @@ import (
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
-// trialLimit bounds the task that --explain runs for its estimate.
-const trialLimit = 5 * time.Second
+// What --explain runs for its estimate: about so many tasks, for so long at most.
+const (
+	trialTasks = 16
+	trialLimit = 5 * time.Second
+)
 
 // extent is what some segments hold.
 type extent struct {
@@ -49,7 +50,7 @@ func extentOf(tree *layout.Tree, segments []layout.Segment) (extent, error) {
 }
 
 // explainPlan says what the job would read, compared with the whole store, and
-// runs one task of middle size to judge how long it would take.
+// runs some tasks to judge how long it would take.
 func (c *runCmd) explainPlan(ctx context.Context, w io.Writer, src engine.TreeSource, plan *engine.Plan, job *script.Job, o engine.Options) error {
 	all, err := src.Tree.Segments(ctx, layout.All())
 	if err != nil {
@@ -99,25 +100,26 @@ func (e extent) rawText() string {
 	return bytesText(e.raw)
 }
 
-// estimate runs the task of middle size and draws it up to the plan.
+// estimate runs some tasks, spread over the plan, and draws their time up to it.
 func (c *runCmd) estimate(ctx context.Context, src engine.Source, plan *engine.Plan, job *script.Job, o engine.Options) (string, error) {
 	if len(plan.Tasks) == 0 {
 		return "nothing to do", nil
 	}
-	tasks := slices.SortedFunc(slices.Values(plan.Tasks), func(a, b engine.Task) int { return int(a.Bytes - b.Bytes) })
-	trial := tasks[len(tasks)/2]
-	trialCtx, cancel := context.WithTimeout(ctx, trialLimit)
-	defer cancel()
-	trialOptions := o
-	trialOptions.Mappers, trialOptions.Reducers, trialOptions.MaxErrors = 1, 1, -1
-	trialOptions.Log = engine.DefaultOptions().Log
+	trial := &engine.Plan{}
+	for i := 0; i < len(plan.Tasks); i += max(1, len(plan.Tasks)/trialTasks) {
+		trial.Tasks = append(trial.Tasks, plan.Tasks[i])
+		trial.Bytes += plan.Tasks[i].Bytes
+	}
+	o.MaxErrors, o.Log = -1, engine.DefaultOptions().Log
 	var mapped engine.Job = job
 	if c.Sample < 100 {
 		mapped = engine.Sample(job, float64(c.Sample)/100)
 	}
+	trialCtx, cancel := context.WithTimeout(ctx, trialLimit)
+	defer cancel()
 	start := time.Now()
-	_, err := engine.Run(trialCtx, src, &engine.Plan{Tasks: []engine.Task{trial}, Segments: 1, Bytes: trial.Bytes}, mapped, engine.NewTSV(new(bytes.Buffer)), trialOptions)
-	took := time.Since(start)
+	_, err := engine.Run(trialCtx, src, trial, mapped, engine.NewTSV(io.Discard), o)
+	took := time.Since(start).Seconds()
 	atLeast := ""
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		atLeast, err = "at least ", nil
@@ -125,6 +127,6 @@ func (c *runCmd) estimate(ctx context.Context, src engine.Source, plan *engine.P
 	if err != nil {
 		return "", err
 	}
-	total := took.Seconds() * float64(plan.Bytes) / float64(max(trial.Bytes, 1)) / float64(min(o.Mappers, len(plan.Tasks)))
-	return fmt.Sprintf("%s%.2g s: one task of %s took %.2g s", atLeast, total, bytesText(trial.Bytes), took.Seconds()), nil
+	return fmt.Sprintf("%s%.2g s: %d tasks of %s together took %.2g s", atLeast,
+		took*float64(plan.Bytes)/float64(max(trial.Bytes, 1)), len(trial.Tasks), bytesText(trial.Bytes), took), nil
 }
