@@ -17,8 +17,9 @@
 //     renamed to ….finished; a worker converts it, publishes its records, and
 //     removes it. FORMAT.md specifies it.
 //
-// Package kafka appends what comes from a topic; Spool publishes raw logs that
-// others put into a folder.
+// Kafka (package kafka) enters at step 2; raw logs from elsewhere (tmserver import,
+// Spool) at step 4, by ConvertFrames. While clients wait for the disk the workers
+// rest most of the time: what is in a raw log can wait.
 //
 // A raw log is locked (flock) while its server lives. One that is neither locked
 // nor finished was left by a crash, and is converted as it is.
@@ -38,8 +39,10 @@
 //	  405 Method Not Allowed    another method
 //	  411 Length Required       neither length nor chunked, or nothing in it
 //	  500 Internal Server Error the disk failed; the submission may be sent again
-//	  503 Service Unavailable   shutting down; Retry-After says when to come back
-//	  507 Insufficient Storage  the disk is full
+//	  503 Service Unavailable   shutting down, or the memory for bodies in flight
+//	                            is used up; Retry-After says when to come back
+//	  507 Insufficient Storage  the disk is full, or down to the reserve; goes away
+//	                            by itself when there is space
 //	POST /submit/telemetry/batch, /submit/telemetry/batch_dims
 //	  200, 202, 411, 5xx        as above; 200 when all of it is durable
 //	  400 Bad Request           a field is wrong, and which; nothing is stored
@@ -54,4 +57,15 @@
 //	  400 Bad Request           no revision was given
 //	  404 Not Found             no such revision, or no such page
 //	  503 Service Unavailable   the revision server does not answer
+//
+// # To add …
+//
+// A source: something that calls Log.Append and tells its sender only afterwards,
+// as package kafka does; start it in tmserver's openSources.
+//
+// An answer: a row in the table above, a variable in status.go, and a case in
+// TestHandlerStatusTable.
+//
+// A raw log version: a picture in FORMAT.md, parseHeader, and cases in
+// TestFrameReader; only the newest is written.
 package ingest
