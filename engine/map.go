@@ -27,6 +27,8 @@ type TaskStats struct {
 	RawBytes int64 `json:"rawBytes"` // decompressed
 	Rejected int64 `json:"rejected"`
 	Emitted  int64 `json:"emitted"`
+	// Effects says that mapping has done more than emit; see Effects.
+	Effects bool `json:"effects,omitempty"`
 }
 
 func (s *TaskStats) add(t TaskStats) {
@@ -34,6 +36,7 @@ func (s *TaskStats) add(t TaskStats) {
 	s.RawBytes += t.RawBytes
 	s.Rejected += t.Rejected
 	s.Emitted += t.Emitted
+	s.Effects = s.Effects || t.Effects
 }
 
 func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
@@ -74,7 +77,7 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 		m.done.Rejected, m.done.Emitted = c.Counts()
 	}
 	if rec != nil {
-		rec.save(r.o.Cache, m.mapper, m.done)
+		rec.save(r.o.Cache, m.done)
 	}
 	r.finished(t, m.done, false)
 	return nil
@@ -103,6 +106,20 @@ func counted(m Mapper) Counted {
 		w, ok := m.(interface{ Unwrap() Mapper })
 		if !ok {
 			return nil
+		}
+		m = w.Unwrap()
+	}
+}
+
+// hasEffects says whether a mapper, or what it wraps, has done more than emit.
+func hasEffects(m Mapper) bool {
+	for {
+		if e, ok := m.(Effects); ok {
+			return e.HasEffects()
+		}
+		w, ok := m.(interface{ Unwrap() Mapper })
+		if !ok {
+			return false
 		}
 		m = w.Unwrap()
 	}
@@ -140,7 +157,11 @@ func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
 	if err := m.commit(); err != nil {
 		return err
 	}
-	return m.flush()
+	if err := m.flush(); err != nil {
+		return err
+	}
+	m.done.Effects = hasEffects(m.mapper)
+	return nil
 }
 
 func (m *mapTask) record(line []byte) error {

@@ -67,18 +67,8 @@ func (c *recorder) add(w *runBuilder) {
 }
 
 // save puts the result of a task that did nothing but emit.
-func (c *recorder) save(cache Cache, m Mapper, done TaskStats) {
-	for w := m; w != nil; {
-		if e, ok := w.(Effects); ok && e.HasEffects() {
-			return
-		}
-		u, ok := w.(interface{ Unwrap() Mapper })
-		if !ok {
-			break
-		}
-		w = u.Unwrap()
-	}
-	if done.Rejected > 0 || c.size > rememberBytes {
+func (c *recorder) save(cache Cache, done TaskStats) {
+	if done.Effects || done.Rejected > 0 || c.size > rememberBytes {
 		return
 	}
 	var b []byte

@@ -22,6 +22,8 @@ declare namespace tm {
   /** The record's JSON, read lazily; string methods work on its text. It is valid during its own map call. */
   interface Ping extends Pick<String, "length" | "indexOf" | "lastIndexOf" | "includes" | "match" | "search" | "slice" | "substring" | "split" | "startsWith" | "endsWith" | "replace"> {
     histograms: Histograms
+    /** A histogram with the layout that the ping's revision gives it; undefined where the ping has none. */
+    histogram(name: string): BoundHistogram | undefined
     info: any
     [member: string]: any
   }
@@ -75,6 +77,29 @@ declare namespace tm {
     recordSeparator: string
     /** @deprecated the predecessor's spelling of recordSeparator */
     record_separator: string
+  }
+
+  /** What ping.histogram(name) gives. As a value it is its stored form. */
+  interface BoundHistogram {
+    /** Its name. */
+    name: string
+    /** exponential, linear, boolean, flag, count or enumerated. */
+    kind: string
+    /** The lower bounds of the buckets. */
+    bounds: readonly number[]
+    /** The samples per bucket. */
+    counts: number[]
+    /** The sum of the samples; undefined if it was not sent. */
+    sum: number | undefined
+    /** The number of samples. */
+    samples: number
+    /**
+     * The p-th percentile (0 to 100), linear within a bucket; NaN without samples.
+     * @example ctx.write(dims.appVersion, ping.histogram("GC_MS")?.percentile(95))
+     */
+    percentile(p: number): number
+    /** Adds a histogram of the same layout to this one; another layout throws. */
+    add(other: BoundHistogram): this
   }
 
   /** A counter of the job. */

@@ -25,25 +25,26 @@ import (
 type runCmd struct {
 	Script string `arg:"" predictor:"script" help:"The job: a path, or the name of a shipped script."`
 
-	DataDir     string        `short:"d" predictor:"folder" name:"data-dir" placeholder:"DIR" required:"" help:"A server's data folder, or any partition tree."`
-	InputFilter string        `short:"f" predictor:"filter" name:"input-filter" placeholder:"FILE" help:"JSON or JavaScript filter, or the name of a shipped one (default: everything valid)."`
-	Where       []string      `name:"where" sep:"none" placeholder:"DIM=…" help:"dim=v1,v2 or dim=lo..hi; repeatable, combines with the filter."`
-	Dedup       string        `enum:"none,latest" default:"none" placeholder:"latest" help:"latest: each document counts once, by its latest submission; a saved-session replaces the idle-dailies of its session."`
-	Output      string        `short:"o" predictor:"file" placeholder:"FILE" help:"Where the result goes (default: standard output)."`
-	Format      string        `enum:"tsv,csv,jsonl,parquet," default:"" placeholder:"F" help:"tsv, csv, jsonl or parquet (default: what the output file's ending says, else tsv)."`
-	Mappers     int           `short:"m" name:"num-mappers" placeholder:"N" help:"Map tasks at a time (default: all processors)."`
-	Reducers    int           `short:"r" name:"num-reducers" placeholder:"N" help:"Reduce tasks at a time (default: all processors)."`
-	WorkDir     string        `short:"w" predictor:"folder" name:"work-dir" placeholder:"DIR" help:"Folder for temporary data (default: the system's)."`
-	Memory      size          `default:"128MiB" placeholder:"SIZE" help:"Intermediate data kept in memory; more goes to the work folder."`
-	MaxErrors   int64         `name:"max-errors" default:"0" placeholder:"N" help:"Rejected records that do not stop the job; -1 is any number."`
-	MaxOutput   size          `name:"max-output" default:"0" placeholder:"SIZE" help:"What the job may write; 0 is no limit."`
-	CallTimeout time.Duration `name:"call-timeout" default:"30s" help:"What one call of a script's function may take; 0 is no limit."`
-	Timeout     time.Duration `default:"0" help:"What the whole job may take; 0 is no limit."`
-	NoCache     bool          `name:"no-cache" help:"Map everything again; do not use or keep the map results of earlier runs in a data folder's state/."`
-	CacheSize   size          `name:"cache-size" default:"1GiB" placeholder:"SIZE" help:"Map results to keep in the data folder."`
-	Isolate     bool          `help:"Run each task in a process of its own, with limits."`
-	TaskMemory  size          `name:"task-memory" default:"512MiB" placeholder:"SIZE" help:"With --isolate: memory that one task may use."`
-	TaskTimeout time.Duration `name:"task-timeout" default:"10m" help:"With --isolate: what one task may take; 0 is no limit."`
+	DataDir         string        `short:"d" predictor:"folder" name:"data-dir" placeholder:"DIR" required:"" help:"A server's data folder, or any partition tree."`
+	InputFilter     string        `short:"f" predictor:"filter" name:"input-filter" placeholder:"FILE" help:"JSON or JavaScript filter, or the name of a shipped one (default: everything valid)."`
+	Where           []string      `name:"where" sep:"none" placeholder:"DIM=…" help:"dim=v1,v2 or dim=lo..hi; repeatable, combines with the filter."`
+	Dedup           string        `enum:"none,latest" default:"none" placeholder:"latest" help:"latest: each document counts once, by its latest submission; a saved-session replaces the idle-dailies of its session."`
+	Output          string        `short:"o" predictor:"file" placeholder:"FILE" help:"Where the result goes (default: standard output)."`
+	Format          string        `enum:"tsv,csv,jsonl,parquet," default:"" placeholder:"F" help:"tsv, csv, jsonl or parquet (default: what the output file's ending says, else tsv)."`
+	Mappers         int           `short:"m" name:"num-mappers" placeholder:"N" help:"Map tasks at a time (default: all processors)."`
+	Reducers        int           `short:"r" name:"num-reducers" placeholder:"N" help:"Reduce tasks at a time (default: all processors)."`
+	WorkDir         string        `short:"w" predictor:"folder" name:"work-dir" placeholder:"DIR" help:"Folder for temporary data (default: the system's)."`
+	Memory          size          `default:"128MiB" placeholder:"SIZE" help:"Intermediate data kept in memory; more goes to the work folder."`
+	MaxErrors       int64         `name:"max-errors" default:"0" placeholder:"N" help:"Rejected records that do not stop the job; -1 is any number."`
+	MaxOutput       size          `name:"max-output" default:"0" placeholder:"SIZE" help:"What the job may write; 0 is no limit."`
+	CallTimeout     time.Duration `name:"call-timeout" default:"30s" help:"What one call of a script's function may take; 0 is no limit."`
+	Timeout         time.Duration `default:"0" help:"What the whole job may take; 0 is no limit."`
+	definitionFlags `embed:""`
+	NoCache         bool          `name:"no-cache" help:"Map everything again; do not use or keep the map results of earlier runs in a data folder's state/."`
+	CacheSize       size          `name:"cache-size" default:"1GiB" placeholder:"SIZE" help:"Map results to keep in the data folder."`
+	Isolate         bool          `help:"Run each task in a process of its own, with limits."`
+	TaskMemory      size          `name:"task-memory" default:"512MiB" placeholder:"SIZE" help:"With --isolate: memory that one task may use."`
+	TaskTimeout     time.Duration `name:"task-timeout" default:"10m" help:"With --isolate: what one task may take; 0 is no limit."`
 
 	aroundFlags `embed:""`
 
@@ -97,6 +98,14 @@ func (c *runCmd) run(ctx context.Context, st *cli.State) (stats engine.Stats, er
 	console := consoleTo(st, compiled.Name)
 	limits := script.DefaultLimits()
 	limits.Call = c.CallTimeout
+	definitions, err := c.open(c.DataDir)
+	if err != nil {
+		return stats, err
+	}
+	if definitions != nil {
+		defer definitions.Close()
+		limits.Definitions = definitions
+	}
 	filter, err := c.filter(ctx, limits, console)
 	if err != nil {
 		return stats, err

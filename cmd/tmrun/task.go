@@ -19,11 +19,12 @@ import (
 
 // taskFlags are what map, reduce and the children of --isolate have in common.
 type taskFlags struct {
-	Script      string        `arg:"" predictor:"script" help:"The job: a path, or the name of a shipped script."`
-	MaxErrors   int64         `name:"max-errors" default:"0" placeholder:"N" help:"Rejected records that do not stop the task; -1 is any number."`
-	CallTimeout time.Duration `name:"call-timeout" default:"30s" help:"What one call of a script's function may take; 0 is no limit."`
-	TaskMemory  size          `name:"task-memory" default:"0" placeholder:"SIZE" help:"Memory that this process may use; 0 is no limit."`
-	Status      bool          `hidden:"" help:"Write how it ended to file descriptor 3, as JSON."`
+	Script          string        `arg:"" predictor:"script" help:"The job: a path, or the name of a shipped script."`
+	MaxErrors       int64         `name:"max-errors" default:"0" placeholder:"N" help:"Rejected records that do not stop the task; -1 is any number."`
+	CallTimeout     time.Duration `name:"call-timeout" default:"30s" help:"What one call of a script's function may take; 0 is no limit."`
+	TaskMemory      size          `name:"task-memory" default:"0" placeholder:"SIZE" help:"Memory that this process may use; 0 is no limit."`
+	definitionFlags `embed:""`
+	Status          bool `hidden:"" help:"Write how it ended to file descriptor 3, as JSON."`
 
 	counters script.Counters
 	failed   failedCalls
@@ -53,6 +54,13 @@ func (f *taskFlags) begin(st *cli.State) (*script.Job, engine.Options, error) {
 	}
 	limits := script.DefaultLimits()
 	limits.Call = f.CallTimeout
+	definitions, err := f.open("")
+	if err != nil {
+		return nil, o, err
+	}
+	if definitions != nil { // open until the process ends
+		limits.Definitions = definitions
+	}
 	// A native call that does not listen to interrupts, such as a regular
 	// expression: only the end of the process ends it.
 	limits.Stuck = func(err error) {
@@ -136,6 +144,7 @@ func (c *runCmd) isolated(st *cli.State, counters *script.Counters) (*isolate.Jo
 		Command: func(ctx context.Context, kind string, t engine.Task, shard int) *exec.Cmd {
 			args := []string{kind, "--status", "--max-errors=" + strconv.FormatInt(c.MaxErrors, 10),
 				"--call-timeout", c.CallTimeout.String(), "--task-memory", strconv.FormatInt(int64(c.TaskMemory), 10)}
+			args = append(args, c.definitionFlags.args(c.DataDir)...)
 			if kind == "map" {
 				args = append(args, "--dims", t.Segment.Dims.String(), "--segment", t.String())
 				if c.InputFilter != "" {

@@ -203,6 +203,9 @@ func (m *mapper) Finish() error {
 // Counts implements engine.Counted.
 func (m *mapper) Counts() (rejected, emitted int64) { return m.stats.Rejected, m.stats.Emitted }
 
+// HasEffects implements engine.Effects.
+func (m *mapper) HasEffects() bool { return m.stats.Effects }
+
 // Combines implements engine.Mapper: the child has combined.
 func (m *mapper) Combines() bool { return false }
 

@@ -18,6 +18,7 @@ import (
 //	boolean, number, string       the same; -0 is 0; a lone surrogate becomes U+FFFD
 //	array, lazy array, dims       array
 //	plain object, lazy object     object, members in order; undefined ones are left out
+//	histogram of a ping           array, its stored form
 //	Date                          string, ISO 8601
 //	Boolean, Number, String       what they wrap
 //	BigInt, function, symbol, Map, Set, Promise, other classes   refused with a TypeError
@@ -108,6 +109,8 @@ func (h *host) appendObject(b []byte, o *goja.Object, depth int, key bool) []byt
 			return h.appendJSON(b, l.text, l.start, key)
 		}
 		switch t := o.ExportType(); {
+		case t == boundType:
+			return o.Export().(*bound).appendTo(b)
 		case t == lazyObjectType || t.Kind() == reflect.Map:
 		case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Interface && t.Elem().Kind() != reflect.Array:
 			return h.appendTypedArray(b, reflect.ValueOf(o.Export()))

@@ -40,6 +40,16 @@ var contexts = []declaration{
 		{"fieldSeparator", []string{"field_separator"}, ": string", "What stands between cells in TSV (a tab); set it in setupReduce.", `ctx.fieldSeparator = ","`},
 		{"recordSeparator", []string{"record_separator"}, ": string", "What stands behind rows in TSV (a newline).", `ctx.recordSeparator = "\n\n"`},
 	}},
+	{"BoundHistogram", "", "What ping.histogram(name) gives. As a value it is its stored form.", []hostMember{
+		{"name", nil, ": string", "Its name.", ""},
+		{"kind", nil, ": string", "exponential, linear, boolean, flag, count or enumerated.", ""},
+		{"bounds", nil, ": readonly number[]", "The lower bounds of the buckets.", ""},
+		{"counts", nil, ": number[]", "The samples per bucket.", ""},
+		{"sum", nil, ": number | undefined", "The sum of the samples; undefined if it was not sent.", ""},
+		{"samples", nil, ": number", "The number of samples.", ""},
+		{"percentile", nil, "(p: number): number", "The p-th percentile (0 to 100), linear within a bucket; NaN without samples.", `ctx.write(dims.appVersion, ping.histogram("GC_MS")?.percentile(95))`},
+		{"add", nil, "(other: BoundHistogram): this", "Adds a histogram of the same layout to this one; another layout throws.", ""},
+	}},
 	{"Counter", "", "A counter of the job.", []hostMember{
 		{"add", nil, "(n?: number): void", "Adds a whole number, 1 if there is none.", `ctx.counter("bytes").add(ping.length)`},
 	}},
@@ -102,6 +112,8 @@ declare namespace tm {
   /** The record's JSON, read lazily; string methods work on its text. It is valid during its own map call. */
   interface Ping extends Pick<String, "length" | "indexOf" | "lastIndexOf" | "includes" | "match" | "search" | "slice" | "substring" | "split" | "startsWith" | "endsWith" | "replace"> {
     histograms: Histograms
+    /** A histogram with the layout that the ping's revision gives it; undefined where the ping has none. */
+    histogram(name: string): BoundHistogram | undefined
     info: any
     [member: string]: any
   }

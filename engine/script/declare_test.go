@@ -80,7 +80,7 @@ func TestDeclarationsAreTrue(t *testing.T) {
 		t.Error("ctx of map lacks what is declared")
 	}
 	compare("ctx of reduce", h.newReduceContext(nil), slices.Concat(contexts[0].members, contexts[1].members))
-	compare("a counter", h.counter(goja.FunctionCall{Arguments: []goja.Value{h.rt.ToValue("n")}}).ToObject(h.rt), contexts[2].members)
+	compare("a counter", h.counter(goja.FunctionCall{Arguments: []goja.Value{h.rt.ToValue("n")}}).ToObject(h.rt), contexts[3].members)
 }
 
 func TestAnnotatedScriptsCompile(t *testing.T) {

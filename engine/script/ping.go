@@ -9,6 +9,7 @@ import (
 // protos are the prototypes and values of one runtime that every call needs.
 type protos struct {
 	ping      *goja.Object // of pings: string methods over the text
+	bound     *goja.Object // of ping.histogram(name); nil until asked for
 	dims      *goja.Object
 	dimsDatum []byte
 }
@@ -75,6 +76,8 @@ func (p *pingProto) make(name string) goja.Value {
 	switch name {
 	case "constructor", "valueOf", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toJSON":
 		return nil
+	case "histogram":
+		return rt.ToValue(p.h.pingHistogram)
 	case "toString":
 		return rt.ToValue(func(call goja.FunctionCall) goja.Value { return p.text(call.This) })
 	}
@@ -176,9 +179,14 @@ func (h *host) frozenDims(names, values []string) *goja.Object {
 	for i, n := range names {
 		dims.DefineDataProperty(n, h.rt.ToValue(values[i]), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
 	}
+	return h.freeze(dims)
+}
+
+// freeze returns o, which cannot be changed any more.
+func (h *host) freeze(o *goja.Object) *goja.Object {
 	freeze, _ := goja.AssertFunction(h.rt.Get("Object").ToObject(h.rt).Get("freeze"))
-	if _, err := freeze(goja.Undefined(), dims); err != nil {
+	if _, err := freeze(goja.Undefined(), o); err != nil {
 		panic(err)
 	}
-	return dims
+	return o
 }

@@ -11,12 +11,15 @@ import (
 	"github.com/dop251/goja"
 
 	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/revisions"
 )
 
 // Limits bound what a script may do in one call.
 type Limits struct {
 	Call  time.Duration // of one call of a script's function; 0 is no limit
 	Stack int           // JavaScript frames
+	// Definitions are what ping.histogram is bound to; nil: there are none.
+	Definitions Definitions
 	// Stuck is called, once, when a call goes on for stuckTime after it was
 	// interrupted: native code, such as a backtracking regular expression, does
 	// not listen. Nothing but the end of the process helps. Nil: wait for it.
@@ -50,6 +53,10 @@ type host struct {
 	early   map[string]bool // names that do not stand near the end of a ping
 	protos  protos
 	enc     encoder
+	limits  Limits
+	ctx     context.Context            // of the task, for definitions
+	specs   map[string]*revisions.Spec // by URL
+	bounds  map[*revisions.Definition]goja.Value
 	logged  bool // the script has used console
 	counts  taskCounts
 }
@@ -57,7 +64,7 @@ type host struct {
 // newHost makes a runtime and runs the script's top level in it. ctx ends what
 // runs in it until close.
 func newHost(ctx context.Context, s *Script, limits Limits, console func(level, text string)) (*host, error) {
-	h := &host{rt: goja.New(), script: s, interns: make(map[string]goja.Value), early: make(map[string]bool)}
+	h := &host{rt: goja.New(), script: s, limits: limits, ctx: ctx, interns: make(map[string]goja.Value), early: make(map[string]bool)}
 	h.rt.SetMaxCallStackSize(limits.Stack)
 	h.rt.SetFieldNameMapper(goja.TagFieldNameMapper("json", true))
 	rng := rand.New(rand.NewSource(1))
