@@ -28,19 +28,29 @@ type Job struct {
 var _ engine.Job = (*Job)(nil)
 
 // NewMapper implements engine.Job.
-func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (engine.Mapper, error) {
+func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (em engine.Mapper, err error) {
 	h, err := newHost(ctx, j.Script, j.Limits, j.Console)
 	if err != nil {
 		return nil, err
 	}
 	m := &mapper{h: h, task: t, counters: j.Counters}
+	defer func() {
+		if em != nil {
+			return
+		}
+		m.Close()
+		// An interrupt may come while the script's exports are looked at.
+		if p := recover(); p != nil && ctx.Err() == nil {
+			panic(p)
+		} else if p != nil {
+			err = context.Cause(ctx)
+		}
+	}()
 	if m.fn = h.function("map"); m.fn == nil {
-		h.close()
 		return nil, j.Script.noMap(h)
 	}
 	if j.Filter != nil && j.Filter.script != nil && j.Filter.hasMatch {
 		if m.filter, err = j.Filter.newMatcher(ctx, t, j.Limits, j.Console); err != nil {
-			h.close()
 			return nil, err
 		}
 	}

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -27,5 +28,23 @@ func TestHostPanicIsOneLine(t *testing.T) {
 	}
 	if strings.ContainsRune(err.Error(), '\n') || !strings.Contains(err.Error(), "bug of tmrun") {
 		t.Errorf("error %q", err)
+	}
+}
+
+// TestInterruptedWhileStarting: a job that is cancelled while a task starts is
+// cancelled, wherever that finds it, and leaves no goroutine (TestMain looks).
+func TestInterruptedWhileStarting(t *testing.T) {
+	s, err := Compile("x.js", "export function map() {}\nexport function combine() {}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 300 {
+		ctx, cancel := context.WithCancel(t.Context())
+		go cancel()
+		job := &Job{Script: s, Limits: DefaultLimits()}
+		m, err := job.NewMapper(ctx, engine.Task{}, nil)
+		if err == nil {
+			m.Close()
+		}
 	}
 }
