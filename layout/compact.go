@@ -54,15 +54,15 @@ type CompactStats struct {
 // A damaged segment leaves its partition as it is; the rest is compacted, and the
 // error, then, wraps a *CorruptError for each. ErrBusy while another one runs.
 func (d *Data) Compact(ctx context.Context, o CompactOptions) (CompactStats, error) {
-	if d.remote != nil {
-		return d.remote.compact(ctx, &d.disk, o)
-	}
 	var st CompactStats
-	lock, err := d.lockCompaction()
+	lock, err := d.lockCompaction() // and empties the staging folder
 	if err != nil {
 		return st, fmt.Errorf("compact: %w", err)
 	}
 	defer lock.Close()
+	if d.remote != nil {
+		return d.remote.compact(ctx, &d.disk, o)
+	}
 	if !o.DryRun {
 		if err := d.purgeReplaced(o.Now.Add(-o.Grace)); err != nil {
 			return st, fmt.Errorf("compact: %w", err)
