@@ -3,6 +3,7 @@ package layout
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"slices"
 	"strings"
 
 	seekable "github.com/SaveTheRbtz/zstd-seekable-format-go/pkg"
@@ -44,6 +45,9 @@ func newEncoder(level zstd.EncoderLevel, windowBytes int) (*zstd.Encoder, error)
 
 // add appends one line to the frame being filled.
 func (s *segment) add(id, json []byte, msOfDay uint32) {
+	if need := len(id) + len(json) + 2; len(s.buf) >= frameBytes/8 && cap(s.buf)-len(s.buf) < need {
+		s.buf = slices.Grow(s.buf, frameBytes-len(s.buf)+need) // it will fill a frame: grow once
+	}
 	s.buf = append(append(append(append(s.buf, id...), '\t'), json...), '\n')
 	s.inBuf++
 	s.ids.add(IDOf(id), msOfDay)
