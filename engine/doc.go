@@ -13,6 +13,7 @@
 //     a table of tableBytes is combined, sorted and becomes a run, as does the
 //     rest of it at the end. So neither script globals nor the grouping of
 //     float sums can depend on workers or memory.
+//     With a Cache, a task whose result is remembered is not run (remember.go).
 //  3. Runs lie in memory up to Options.Memory, then in one file of the work
 //     folder.
 //  4. When all maps are done, the key space is cut into shards of about
@@ -23,6 +24,9 @@
 //  5. What shard n wrote goes to the Sink after what shard n-1 wrote.
 //
 // Hence the output is the same bytes for any number of workers and any memory.
+//
+// A task can also run on streams of lines, in another process (stream.go, package
+// isolate).
 //
 // To add an output format: implement Sink. To add a kind of input: implement
 // Source. To add a language: implement Job.

@@ -2,9 +2,9 @@ package engine
 
 import "testing"
 
-// SetSizes makes tables and shards small until the test ends.
+// SetSizes makes tables, shards and what a key holds small until the test ends.
 func SetSizes(t *testing.T, table int, shard int64) {
-	oldTable, oldShard := tableBytes, shardBytes
-	tableBytes, shardBytes = table, shard
-	t.Cleanup(func() { tableBytes, shardBytes = oldTable, oldShard })
+	oldTable, oldShard, oldHeld := tableBytes, shardBytes, heldBytes
+	tableBytes, shardBytes, heldBytes = table, shard, table/10
+	t.Cleanup(func() { tableBytes, shardBytes, heldBytes = oldTable, oldShard, oldHeld })
 }

@@ -6,8 +6,8 @@ import (
 )
 
 // heldBytes is how much of one key's values is kept in memory while they are
-// read; the rest is read again from the runs.
-const heldBytes = 8 << 20
+// read; the rest is read again from the runs. Only tests change it.
+var heldBytes = 8 << 20
 
 var errMalformedRun = errors.New("malformed run")
 
