@@ -161,3 +161,67 @@ func testStore(t *testing.T, url string) {
 		t.Errorf("after expiry: %d segments, %v", len(segs), err)
 	}
 }
+
+// TestRemotePublicationKilledAtEveryChange: as for a local folder, with the
+// segments going to an object store.
+func TestRemotePublicationKilledAtEveryChange(t *testing.T) {
+	step := 1
+	if testing.Short() {
+		step = 4
+	}
+	for n, completed := 0, false; !completed; n += step {
+		dir, url := t.TempDir(), fmt.Sprintf("mem://killed-%d", n)
+		open := func() *Data {
+			d, err := OpenData(dir)
+			if err == nil {
+				err = d.PublishTo(url)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		d := open()
+		raw := filepath.Join(dir, RawDir, crashSource)
+		if err := os.WriteFile(raw, []byte("x"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		d.disk.hook = (&killer{left: n}).hook
+		err := convert(t, d)
+		if completed = err == nil; !completed && !errors.Is(err, errKilled) {
+			t.Fatalf("kill %d: %v", n, err)
+		}
+		d.Close()
+		d = open()
+		if err := d.Recover(t.Context()); err != nil {
+			t.Fatalf("kill %d: %v", n, err)
+		}
+		if _, err := os.Stat(raw); err == nil {
+			if err := convert(t, d); err != nil {
+				t.Fatalf("kill %d: %v", n, err)
+			}
+		}
+		if got := readAll(t, d.Tree(), All()); len(got) != 10 || len(slices.Compact(got)) != 10 {
+			t.Errorf("kill %d: %d records, want 10", n, len(got))
+		}
+		d.Close()
+	}
+	// A publication under way to a store is not finished elsewhere.
+	d := openData(t)
+	if err := d.PublishTo("mem://elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	d.disk.hook = func(o op, name string) error {
+		if o == opRename && filepath.Base(name) != commitFile {
+			return errKilled
+		}
+		return nil
+	}
+	if err := convert(t, d); !errors.Is(err, errKilled) {
+		t.Fatal(err)
+	}
+	d.disk.hook, d.remote = nil, nil
+	if err := d.Recover(t.Context()); err == nil {
+		t.Error("Recover finished a publication to a store in the folder")
+	}
+}
