@@ -14,7 +14,7 @@ func TestCheck(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"nothing", "export function map(id, dims, ping, ctx) { ctx.write([id, dims], { a: 1 }) }", ""},
 		{"syntax", "export function map( {", `x.js:1:23: compile: Expected identifier but found end of file`},
-		{"top level throws", "null.x; export function map() {}", "x.js:1:5: load: TypeError: Cannot read property 'x' of"},
+		{"top level throws", "null.x; export function map() {}", "x.js:1:6: load: TypeError: Cannot read property 'x' of"},
 		{"no map", "export function mop() {}", "x.js: load: the script has no function map"},
 		{"a filter", "export function match(id) { return true }", ""},
 		{"an object as key", "export function map(id, dims, ping, ctx) {\n\tctx.write({ id }, 1)\n}",

@@ -236,7 +236,7 @@ func (s *Script) nameSources(sourceMap []byte, names sourceNames) ([]byte, error
 		m.Sources[i] = u.String()
 		s.names[file.ResolveSourcemapURL(bundleName, m.Sources[i]).String()] = name
 	}
-	m.SourcesContent = nil
+	m.SourcesContent, m.Mappings = nil, shiftColumns(m.Mappings)
 	return json.Marshal(m)
 }
 

@@ -51,7 +51,7 @@ func TestErrorsNameFilesAsGiven(t *testing.T) {
 		if !ok {
 			t.Fatalf("error %v is no script error", err)
 		}
-		if !strings.HasPrefix(err.Error(), tt.lib+":1:31: map: TypeError") {
+		if !strings.HasPrefix(err.Error(), tt.lib+":1:32: map: TypeError") {
 			t.Errorf("%s: error %v, want one in %s", tt.path, err, tt.lib)
 		}
 		if want := "at map (" + tt.path + ":3:"; !strings.Contains(e.Detail(), want) || !strings.Contains(e.Detail(), "    1 | "+lib) {
