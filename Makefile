@@ -5,6 +5,9 @@ FUZZTIME ?= 5s
 # Where the programs must build; tests run on linux.
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
+# Where .ci/deps puts the programs that Debian does not have.
+export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/telemetry-server/bin:$(PATH)
+
 .PHONY: build test deps check fuzz race bench-peers clean
 
 build:

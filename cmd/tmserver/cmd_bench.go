@@ -45,6 +45,9 @@ EXIT STATUS: 0 done, 1 the server cannot be reached or fails, 2 bad flags,
 3 something was answered with another status than 200.`
 }
 
+// errTimeIsUp ends the submitting.
+var errTimeIsUp = errors.New("the time to submit is over")
+
 // benchCount is what one client has seen.
 type benchCount struct {
 	bytes int64
@@ -65,7 +68,7 @@ func (c *benchCmd) Run(ctx context.Context, st *cli.State) error {
 	}
 	requests := c.requests(u.Host)
 	counts := make([]benchCount, c.Clients)
-	limit, cancel := context.WithTimeout(ctx, c.Duration)
+	limit, cancel := context.WithTimeoutCause(ctx, c.Duration, errTimeIsUp)
 	defer cancel()
 	start := time.Now()
 	eg, limit := errgroup.WithContext(limit)
@@ -99,6 +102,9 @@ func (n *benchCount) run(ctx context.Context, host string, requests [][]byte, fi
 	n.codes = map[int]int{}
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", host)
 	if err != nil {
+		if errors.Is(context.Cause(ctx), errTimeIsUp) {
+			return nil // not one request fitted into the time
+		}
 		return err
 	}
 	defer conn.Close()

@@ -9,6 +9,7 @@
 //	build PROGRAM             builds ./cmd/PROGRAM of the repository into the work folder
 //	[have:NAME]               a program, or "shared" for ../shared/data, is there;
 //	                          where CI=true it must be, so nothing is skipped
+//	[race]                    the race detector is on, which no memory limit fits
 //
 // $REPO is the repository's root and $SHARED is ../shared/data. Programs of this
 // repository other than the one under test are built when asked for.
@@ -69,6 +70,9 @@ func Run(t *testing.T, dir string, programs ...string) {
 			"build":   build,
 		},
 		Condition: func(cond string) (bool, error) {
+			if cond == "race" {
+				return raceDetector, nil
+			}
 			what, ok := strings.CutPrefix(cond, "have:")
 			if !ok {
 				return false, fmt.Errorf("unknown condition %q", cond)
