@@ -63,10 +63,25 @@ func New(seed uint64) *Generator {
 	return g
 }
 
+// What the pings of a Generator keep to; the few that would not are drawn again.
+const (
+	minHistograms, maxHistograms = 150, 300
+	minPingBytes, maxPingBytes   = 20_000, 40_000
+)
+
 // Ping returns the ping with that number. Its JSON is valid until the next call.
 func (g *Generator) Ping(i int) Ping {
 	g.src.Seed(g.seed, uint64(i))
-	var p Ping
+	for {
+		p, histograms := g.draw()
+		if size := len(p.JSON); minHistograms <= histograms && histograms <= maxHistograms && minPingBytes <= size && size <= maxPingBytes {
+			return p
+		}
+	}
+}
+
+// draw makes a ping of what the random numbers say next, and counts its histograms.
+func (g *Generator) draw() (p Ping, histograms int) {
 	p.ID = g.uuid()
 	p.Time = Start.Add(time.Duration(g.rng.Int64N(7*24*3600*1000)) * time.Millisecond)
 	date := p.Time.Format("20060102")
@@ -78,7 +93,7 @@ func (g *Generator) Ping(i int) Ping {
 	o.open()
 	o.int("ver", 1)
 	g.simpleMeasurements(o, &b)
-	g.writeHistograms(o)
+	histograms = g.writeHistograms(o)
 	g.slowSQL(o)
 	g.chromeHangs(o)
 	o.raw("lateWrites", `{"memoryMap":[],"stacks":[]}`)
@@ -88,7 +103,7 @@ func (g *Generator) Ping(i int) Ping {
 	g.info(o, &b)
 	o.close()
 	p.JSON = o.buf
-	return p
+	return p, histograms
 }
 
 // uuid returns a random UUID of version 4.

@@ -34,7 +34,7 @@ func TestPingsAgreeWithTheDefinitions(t *testing.T) {
 	}
 	g := New(7)
 	var bytesTotal int
-	for i := range 300 {
+	for i := range 2000 {
 		p := g.Ping(i)
 		var got ping
 		if err := json.Unmarshal(p.JSON, &got); err != nil {
@@ -44,8 +44,8 @@ func TestPingsAgreeWithTheDefinitions(t *testing.T) {
 		if n := len(got.Histograms); n < 150 || n > 300 {
 			t.Errorf("ping %d has %d histograms, want 150 to 300", i, n)
 		}
-		if n := len(p.JSON); n < 18_000 || n > 42_000 {
-			t.Errorf("ping %d has %d bytes, want about 20 to 40 kB", i, n)
+		if n := len(p.JSON); n < 20_000 || n > 40_000 {
+			t.Errorf("ping %d has %d bytes, want 20 to 40 kB", i, n)
 		}
 		for name, h := range got.Histograms {
 			d := spec.Lookup([]byte(name))

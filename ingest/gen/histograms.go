@@ -102,8 +102,8 @@ func newHistogram(d *revisions.Definition, name string, extended bool) histogram
 	return h
 }
 
-// writeHistograms writes the member "histograms".
-func (g *Generator) writeHistograms(o *object) {
+// writeHistograms writes the member "histograms" and returns how many it holds.
+func (g *Generator) writeHistograms(o *object) (n int) {
 	o.begin("histograms")
 	share := 0.42 + 0.1*g.rng.Float64() // of all histograms
 	activity := pow(1.4, g.rng.NormFloat64())
@@ -114,9 +114,11 @@ func (g *Generator) writeHistograms(o *object) {
 				o.buf = append(o.buf, ',')
 			}
 			g.writeHistogram(o, h, activity)
+			n++
 		}
 	}
 	o.end()
+	return n
 }
 
 func (g *Generator) writeHistogram(o *object, h *histogram, activity float64) {
