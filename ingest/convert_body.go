@@ -2,17 +2,21 @@ package ingest
 
 import (
 	"bytes"
-	"errors"
+	"encoding/binary"
 	"fmt"
+	"io"
+	"slices"
 	"unicode/utf8"
 
-	"github.com/aitgithub/telemetry-server/ingest/inflate"
+	"github.com/klauspost/compress/gzip"
+
 	"github.com/aitgithub/telemetry-server/layout/jsonscan"
 )
 
 // unpacker turns bodies into text, in buffers that it uses again and again.
 type unpacker struct {
-	gz     inflate.Decoder
+	src    bytes.Reader
+	gz     *gzip.Reader
 	text   []byte // unpacked
 	tidied []byte
 }
@@ -31,17 +35,37 @@ func (u *unpacker) unpack(body []byte, limit int) ([]byte, error) {
 	if len(body) < 2 || body[0] != 0x1f || body[1] != 0x8b {
 		return body, nil
 	}
-	text, err := u.gz.Gunzip(u.text, body, limit)
-	switch {
-	case errors.Is(err, inflate.ErrTooLong):
-		return nil, reject(ClassCorrupt, fmt.Sprintf("unpacks to more than %d bytes", limit))
-	case err != nil:
-		return nil, reject(ClassCorrupt, "gzip: "+err.Error())
-	case len(text) == 0:
-		return nil, reject(ClassEmpty, "Found empty data")
+	u.src.Reset(body)
+	var err error
+	if u.gz == nil {
+		u.gz, err = gzip.NewReader(&u.src)
+	} else {
+		err = u.gz.Reset(&u.src)
 	}
-	u.text = text
-	return text, nil
+	if err != nil {
+		return nil, reject(ClassCorrupt, "gzip: "+err.Error())
+	}
+	// The last four bytes say how much it will be, modulo 2³² and if they are
+	// honest. A wrong hint costs a little memory or time.
+	hint := binary.LittleEndian.Uint32(body[len(body)-4:])
+	u.text = slices.Grow(u.text[:0], min(int(hint)+1, 64*len(body), limit+1))
+	for {
+		if len(u.text) == cap(u.text) {
+			u.text = slices.Grow(u.text, min(len(u.text)+512, limit+1-len(u.text)))
+		}
+		n, err := u.gz.Read(u.text[len(u.text):min(cap(u.text), limit+1)])
+		u.text = u.text[:len(u.text)+n]
+		switch {
+		case len(u.text) > limit:
+			return nil, reject(ClassCorrupt, fmt.Sprintf("unpacks to more than %d bytes", limit))
+		case err == io.EOF && len(u.text) == 0:
+			return nil, reject(ClassEmpty, "Found empty data")
+		case err == io.EOF:
+			return u.text, nil
+		case err != nil:
+			return nil, reject(ClassCorrupt, "gzip: "+err.Error())
+		}
+	}
 }
 
 // tidy returns text as UTF-8, with U+FFFD for what is not, and without the
