@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -109,8 +110,21 @@ func NewConverter(defs Definitions, o ConverterOptions) *Converter {
 
 // Convert converts a submission. The error is a *Reject for bad data, an *Outage
 // when its definitions cannot be had now; any other (the context ended) says
-// nothing about the submission.
-func (c *Converter) Convert(ctx context.Context, s *Submission) (Record, error) {
+// nothing about the submission. A panic costs one submission, which is kept as
+// bad, and not the server, which would meet it again after each start.
+func (c *Converter) Convert(ctx context.Context, s *Submission) (r Record, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			fresh := NewConverter(c.defs, c.o) // what c holds may be half done
+			fresh.Dropped = c.Dropped
+			*c = *fresh
+			r, err = Record{}, reject(ClassConversion, fmt.Sprintf("panic, a bug of the converter: %v", p))
+		}
+	}()
+	return c.convert(ctx, s)
+}
+
+func (c *Converter) convert(ctx context.Context, s *Submission) (Record, error) {
 	text, err := c.body.unpack(s.Body, c.o.MaxUnpacked)
 	if err != nil {
 		return Record{}, err
