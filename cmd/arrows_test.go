@@ -28,6 +28,10 @@ var arrows = []struct {
 	{"ingest", []string{"revisions", "layout", "ingest", "engine/script"}, "acquisition must run without a job engine; engine/script only for ingest filters"},
 	{"engine", []string{"layout", "engine"}, "any engine.Job runs: the engine knows no JavaScript and no HTTP"},
 	{"engine/script", []string{"engine", "layout", "revisions"}, "the only place where JavaScript meets Go"},
+	{"engine/script/bundle", nil, "compiling a script takes no data and no runtime"},
+	{"engine/script/value", []string{"engine", "layout", "revisions"}, "values cross in the same way whatever the script is and runs for"},
+	{"engine/script/declare", nil, "what scripts see is said once, for everybody"},
+	{"engine/script/suggest", nil, "a function on names"},
 	{"scripts", nil, "only the scripts themselves"},
 	{"filters", nil, "only the filters themselves"},
 	{"cmd/cli", []string{"cmd/cli"}, "what the commands share knows none of their subjects"},
@@ -37,7 +41,7 @@ var arrows = []struct {
 // owners says which folder alone may import a library, so that it can be swapped.
 var owners = map[string]struct{ folder, why string }{
 	"github.com/dop251/goja":           {"engine/script", "goja's values must not leak into Go code"},
-	"github.com/evanw/esbuild":         {"engine/script", "bundling is part of compiling a script"},
+	"github.com/evanw/esbuild":         {"engine/script/bundle", "bundling is part of compiling a script"},
 	"github.com/go-chi/chi/v5":         {"ingest", "the rest of the program sees an http.Handler"},
 	"github.com/alecthomas/kong":       {"cmd", "libraries take options structs, not flags"},
 	"github.com/willabides/kongplete":  {"cmd/cli", "both commands complete alike"},

@@ -1,5 +1,5 @@
 // What scripts see of tmrun, for editors and tsc. Generated from the declarations
-// in engine/script/declare.go: change those.
+// in engine/script/declare: change those.
 
 declare namespace tm {
   /** What may be a key: it is sorted, and an array becomes columns. */

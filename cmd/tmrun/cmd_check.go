@@ -7,6 +7,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine/script"
+	"github.com/aitgithub/telemetry-server/engine/script/lint"
 )
 
 // checkCmd says what is wrong with scripts before they run.
@@ -25,7 +26,7 @@ func (c *checkCmd) Run(ctx context.Context, st *cli.State) error {
 		if err != nil {
 			return err
 		}
-		findings, err := script.Check(ctx, path, text, script.DefaultLimits())
+		findings, err := lint.Check(ctx, path, text, script.DefaultLimits())
 		if err != nil {
 			return err
 		}

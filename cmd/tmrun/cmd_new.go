@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
-	"github.com/aitgithub/telemetry-server/engine/script"
+	"github.com/aitgithub/telemetry-server/engine/script/declare"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -65,14 +65,14 @@ func (c *newCmd) Run(_ context.Context, st *cli.State) error {
 			return err // a bug
 		}
 		if f.template == c.Template+".js" {
-			text = []byte(script.Annotate(string(text), ext))
+			text = []byte(declare.Annotate(string(text), ext))
 		}
 		if err := create(f.name, text); err != nil {
 			return err
 		}
 	}
 	types := filepath.Join(filepath.Dir(c.File), "types.d.ts")
-	if err := os.WriteFile(types, []byte(script.Types(histograms)), 0o666); err != nil {
+	if err := os.WriteFile(types, []byte(declare.Types(histograms)), 0o666); err != nil {
 		return err
 	}
 	fmt.Fprintf(st.Stderr, "made %s, %s and %s\n\ntmrun test %[1]s\ntmrun --data-dir DIR %[1]s\n", c.File, test, types)

@@ -6,6 +6,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/aitgithub/telemetry-server/engine/script/bundle"
+	"github.com/aitgithub/telemetry-server/engine/script/declare"
+	"github.com/aitgithub/telemetry-server/engine/script/suggest"
 )
 
 // missingHere are globals of other JavaScript hosts, with what to do instead.
@@ -46,7 +50,7 @@ func advice(e *Error) []string {
 		if !strings.Contains(e.Excerpt, "."+m[1]) {
 			return nil
 		}
-		if near := nearest(m[1], ctxMembers); near != "" {
+		if near := suggest.Nearest(m[1], declare.ContextMembers); near != "" {
 			return []string{fmt.Sprintf("Did you mean %s?", near)}
 		}
 	}
@@ -61,49 +65,9 @@ func advice(e *Error) []string {
 	return nil
 }
 
-// nearest returns the candidate that differs from name by at most a third of its
-// letters, the first of the nearest, or "".
-func nearest(name string, candidates []string) string {
-	best, least := "", len(name)/3+1
-	for _, c := range candidates {
-		if d := distance(strings.ToLower(name), strings.ToLower(c)); d < least || d == least && best == "" {
-			best, least = c, d
-		}
-	}
-	return best
-}
-
-// distance is the number of letters to insert, delete, replace or swap with
-// their neighbour to make b of a.
-func distance(a, b string) int {
-	rows := [3][]int{}
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-	}
-	for j := range rows[1] {
-		rows[1][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		before, prev, cur := rows[0], rows[1], rows[2]
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				cur[j] = min(cur[j], before[j-2]+1)
-			}
-		}
-		rows[0], rows[1], rows[2] = prev, cur, before
-	}
-	return rows[1][len(b)]
-}
-
 // suggestExport says which export looks like the one that is missing.
 func suggestExport(want string, exports []string) string {
-	if near := nearest(want, exports); near != "" && !slices.Contains(entryPoints, near) {
+	if near := suggest.Nearest(want, exports); near != "" && !slices.Contains(bundle.EntryPoints, near) {
 		return fmt.Sprintf("Did you mean %s where it has %s?", want, near)
 	}
 	return ""

@@ -40,18 +40,27 @@ type Call struct {
 
 // CallOf returns the call that failed with err, or nil.
 func CallOf(err error) *Call {
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errors.AsType[*callError](err); ok {
 		return e.call
 	}
 	return nil
 }
 
-// keepCall remembers what was called when err came about.
-func keepCall(err error, c *Call) {
-	if e, ok := errors.AsType[*Error](err); ok && e.call == nil {
-		c.Version, c.Error = 1, err.Error()
-		e.call = c
+// callError is a script's failure with the call that failed.
+type callError struct {
+	error
+	call *Call
+}
+
+func (e *callError) Unwrap() error { return e.error }
+
+// keepCall adds to err what was called when it came about, unless it has that.
+func keepCall(err error, c *Call) error {
+	if _, ok := errors.AsType[*Error](err); !ok || CallOf(err) != nil {
+		return err
 	}
+	c.Version, c.Error = 1, err.Error()
+	return &callError{err, c}
 }
 
 func (m *mapper) call(id, text []byte, n int64) *Call {

@@ -2,7 +2,6 @@ package script
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/dop251/goja"
 
@@ -10,34 +9,32 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/datum"
 )
 
-// errEngine marks an error of the engine that passed through the script: a full
-// disk is not the record's fault.
-var errEngine = errors.New("engine")
-
 // newContext makes the ctx of map and combine: write(key, value).
 func (h *host) newContext(phase string, write engine.Emit) *goja.Object {
 	ctx := h.rt.NewObject()
 	ctx.Set("counter", h.counter)
 	ctx.Set("write", func(call goja.FunctionCall) goja.Value {
-		if err := write(h.encodeKey(call.Argument(0)), h.encodeValue(call.Argument(1))); err != nil {
-			h.throwEngine(err)
+		if err := write(h.EncodeKey(call.Argument(0)), h.EncodeValue(call.Argument(1))); err != nil {
+			h.throwWrite(err)
 		}
 		return goja.Undefined()
 	})
 	for _, name := range []string{"writeline", "writeLine", "writecsv", "writeCSV"} {
 		ctx.Set(name, func(goja.FunctionCall) goja.Value {
-			h.throwType("ctx.%s is for reduce; in %s use ctx.write(key, value)", name, phase)
+			h.ThrowType("ctx.%s is for reduce; in %s use ctx.write(key, value)", name, phase)
 			return nil
 		})
 	}
 	return ctx
 }
 
-func (h *host) throwEngine(err error) {
-	if _, ok := errors.AsType[*Error](err); !ok {
-		err = fmt.Errorf("%w: %w", errEngine, err)
+// throwWrite throws what writing has failed with: the engine's error, or that of
+// a combine that it has called.
+func (h *host) throwWrite(err error) {
+	if _, ok := errors.AsType[*Error](err); ok {
+		h.Throw(err)
 	}
-	h.throw(err)
+	h.ThrowEngine(err)
 }
 
 // newReduceContext makes the ctx of setupReduce and reduce.
@@ -46,27 +43,26 @@ func (h *host) newReduceContext(out *engine.Output) *goja.Object {
 	ctx.Set("counter", h.counter)
 	ctx.Set("write", func(call goja.FunctionCall) goja.Value {
 		// A value may be an object, and so may a key that is only written, not sorted.
-		h.enc.key = h.appendDatum(h.enc.key[:0], call.Argument(0), 0, false)
-		if err := out.Row(h.enc.key, h.encodeValue(call.Argument(1))); err != nil {
-			h.throwEngine(err)
+		if err := out.Row(h.EncodeCell(call.Argument(0)), h.EncodeValue(call.Argument(1))); err != nil {
+			h.throwWrite(err)
 		}
 		return goja.Undefined()
 	})
 	line := func(call goja.FunctionCall) goja.Value {
 		if err := out.Line([]byte(call.Argument(0).String())); err != nil {
-			h.throwEngine(err)
+			h.throwWrite(err)
 		}
 		return goja.Undefined()
 	}
 	ctx.Set("writeLine", line)
 	ctx.Set("writeline", line)
 	csv := func(call goja.FunctionCall) goja.Value {
-		v := h.encodeValue(call.Argument(0))
+		v := h.EncodeValue(call.Argument(0))
 		if len(v) == 0 || datum.Kind(v[0]) != datum.Array {
-			h.throwType("ctx.writecsv takes an array")
+			h.ThrowType("ctx.writecsv takes an array")
 		}
 		if err := out.Record(v); err != nil {
-			h.throwEngine(err)
+			h.throwWrite(err)
 		}
 		return goja.Undefined()
 	}
@@ -84,7 +80,7 @@ func (h *host) newReduceContext(out *engine.Output) *goja.Object {
 		set := h.rt.ToValue(func(call goja.FunctionCall) goja.Value {
 			*p.at = call.Argument(0).String()
 			if err := out.Separators(field, record); err != nil {
-				h.throwEngine(err)
+				h.throwWrite(err)
 			}
 			return goja.Undefined()
 		})

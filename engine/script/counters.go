@@ -73,7 +73,7 @@ func (c *taskCounts) flush(to *Counters) {
 func (h *host) counter(call goja.FunctionCall) goja.Value {
 	name := call.Argument(0)
 	if !goja.IsString(name) {
-		h.throwType("ctx.counter takes a name")
+		h.ThrowType("ctx.counter takes a name")
 	}
 	key := name.String()
 	if o := h.counts.made[key]; o != nil {
@@ -84,7 +84,7 @@ func (h *host) counter(call goja.FunctionCall) goja.Value {
 		n := int64(1)
 		if v := call.Argument(0); !goja.IsUndefined(v) {
 			if !goja.IsNumber(v) {
-				h.throwType("counter.add takes a number")
+				h.ThrowType("counter.add takes a number")
 			}
 			n = v.ToInteger()
 		}

@@ -6,68 +6,12 @@ import (
 	"strings"
 
 	"github.com/dop251/goja"
+
+	"github.com/aitgithub/telemetry-server/engine/script/bundle"
 )
 
-// Error is a script's failure, in the script's own words and places. Error()
-// is `job.js:12:7: map: TypeError: … (record <id> in <segment>:<n>)`.
-type Error struct {
-	File         string
-	Line, Column int      // from 1; 0 unknown
-	Phase        string   // compile, load, map, combine, reduce, …
-	Message      string   // "TypeError: …"
-	Record       string   // "record <id> in <segment>:<n>", "key …", or ""
-	Stack        []string // JavaScript frames, innermost first: "f (job.js:12:7)"
-	Excerpt      string   // the source line, or ""
-	Notes        []string
-	call         *Call // what failed, or nil
-	Cause        error `json:"-"` // what a host function or an interrupt said, or nil
-}
-
-func (e *Error) Error() string {
-	var b strings.Builder
-	if e.File != "" {
-		b.WriteString(e.File)
-		if e.Line > 0 {
-			fmt.Fprintf(&b, ":%d:%d", e.Line, e.Column)
-		}
-		b.WriteString(": ")
-	}
-	fmt.Fprintf(&b, "%s: %s", e.Phase, e.Message)
-	if e.Record != "" {
-		fmt.Fprintf(&b, " (%s)", e.Record)
-	}
-	return b.String()
-}
-
-func (e *Error) Unwrap() error { return e.Cause }
-
-// Detail is what stands below the error: excerpt with a caret, stack, notes.
-// It is "" or ends in a newline.
-func (e *Error) Detail() string {
-	var b strings.Builder
-	if e.Excerpt != "" && e.Column > 0 {
-		prefix := fmt.Sprintf("%5d | ", e.Line)
-		b.WriteString(prefix + e.Excerpt + "\n")
-		b.WriteString(strings.Repeat(" ", len(prefix)-2) + "| ")
-		for i, r := range e.Excerpt {
-			if i >= e.Column-1 {
-				break
-			}
-			if r != '\t' {
-				r = ' '
-			}
-			b.WriteRune(r)
-		}
-		b.WriteString("^\n")
-	}
-	for _, f := range e.Stack {
-		b.WriteString("    at " + f + "\n")
-	}
-	for _, n := range e.Notes {
-		b.WriteString(n + "\n")
-	}
-	return b.String()
-}
+// Error is a script's failure, in the script's own words and places.
+type Error = bundle.Error
 
 // Sentinels that an Error's chain may hold.
 var (
@@ -102,7 +46,7 @@ func (s *Script) wrap(err error, phase, record string) error {
 		frames = exception.Stack()
 		e.Message = thrown(exception)
 		e.Cause = exception.Unwrap()
-		if inner, ok := errors.AsType[*Error](e.Cause); ok { // a combine inside a map
+		if inner, ok := errors.AsType[*callError](e.Cause); ok { // a combine inside a map
 			return inner
 		}
 	default:
@@ -110,10 +54,10 @@ func (s *Script) wrap(err error, phase, record string) error {
 	}
 	for _, f := range frames {
 		p := f.Position()
-		if p.Filename == "" || p.Filename == bundleName {
+		file := s.Source(p.Filename)
+		if file == "" {
 			continue // native, or esbuild's
 		}
-		file := s.nameOf(p.Filename)
 		place := fmt.Sprintf("%s:%d:%d", file, p.Line, p.Column)
 		if e.Line == 0 {
 			e.File, e.Line, e.Column = file, p.Line, p.Column
@@ -125,7 +69,7 @@ func (s *Script) wrap(err error, phase, record string) error {
 			e.Stack = append(e.Stack, place)
 		}
 	}
-	e.Excerpt = s.line(e.File, e.Line)
+	e.Excerpt = s.Line(e.File, e.Line)
 	e.Notes = append(e.Notes, advice(e)...)
 	return e
 }
@@ -146,13 +90,4 @@ func thrown(x *goja.Exception) (text string) {
 		return "threw " + v.String()
 	}
 	return strings.TrimPrefix(v.String(), "GoError: ")
-}
-
-// line returns line n of a source file, or "".
-func (s *Script) line(file string, n int) string {
-	lines := strings.SplitN(s.sources[file], "\n", n+1)
-	if n < 1 || n > len(lines) {
-		return ""
-	}
-	return strings.TrimRight(lines[n-1], "\r")
 }

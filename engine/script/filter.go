@@ -75,9 +75,9 @@ func (f *Filter) Accept(ctx context.Context) (accept func(layout.Dims) (bool, er
 	}
 	fn := h.function("accept")
 	return func(d layout.Dims) (ok bool, err error) {
-		h.setDims(d)
+		h.SetDims(d)
 		err = h.guard(func() error {
-			v, err := fn(goja.Undefined(), h.protos.dims)
+			v, err := fn(goja.Undefined(), h.Dims())
 			if err == nil {
 				ok = v.ToBoolean()
 			}
@@ -98,15 +98,15 @@ func (f *Filter) newMatcher(ctx context.Context, t engine.Task, limits Limits, c
 	if err != nil {
 		return nil, err
 	}
-	h.setDims(t.Segment.Dims)
+	h.SetDims(t.Segment.Dims)
 	return &matcher{h: h, fn: h.function("match")}, nil
 }
 
 func (m *matcher) match(id, text []byte) (ok bool, err error) {
 	h := m.h
-	h.nextPing()
+	h.NextPing()
 	err = h.guard(func() error {
-		v, err := m.fn(goja.Undefined(), h.rt.ToValue(string(id)), h.protos.dims, h.ping(text))
+		v, err := m.fn(goja.Undefined(), h.rt.ToValue(string(id)), h.Dims(), h.Ping(text))
 		if err == nil {
 			ok = v.ToBoolean()
 		}

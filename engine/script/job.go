@@ -1,17 +1,16 @@
 package script
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-
-	"bytes"
 
 	"github.com/dop251/goja"
 
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/engine/script/value"
 )
 
 // Job runs a script's map, combine and reduce. It is immutable and safe for
@@ -47,7 +46,7 @@ func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (e
 		}
 	}()
 	if m.fn = h.function("map"); m.fn == nil {
-		return nil, j.Script.noMap(h)
+		return nil, j.Script.NoMap(h.exports.Keys())
 	}
 	if j.Filter != nil && j.Filter.script != nil && j.Filter.hasMatch {
 		if m.filter, err = j.Filter.newMatcher(ctx, t, j.Limits, j.Console); err != nil {
@@ -56,7 +55,7 @@ func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (e
 	}
 	m.finished = h.function("mapFinished", "map_finished")
 	m.combine = h.function("combine")
-	h.setDims(t.Segment.Dims)
+	h.SetDims(t.Segment.Dims)
 	m.ctx = h.newContext("map", func(key, value []byte) error { return emit(key, value) })
 	m.combineCtx = h.newContext("combine", func(key, value []byte) error {
 		if !bytes.Equal(key, m.combineKey) {
@@ -116,9 +115,9 @@ func (m *mapper) Map(line []byte, n int64) error {
 		}
 	}
 	h := m.h
-	h.nextPing()
+	h.NextPing()
 	err := h.guard(func() error {
-		_, err := m.fn(goja.Undefined(), h.rt.ToValue(string(id)), h.protos.dims, h.ping(text), m.ctx)
+		_, err := m.fn(goja.Undefined(), h.rt.ToValue(string(id)), h.Dims(), h.Ping(text), m.ctx)
 		return err
 	})
 	if err == nil {
@@ -127,7 +126,7 @@ func (m *mapper) Map(line []byte, n int64) error {
 	}
 	h.counts.drop()
 	err = h.script.wrap(err, "map", m.record(id, n))
-	keepCall(err, m.call(id, text, n))
+	err = keepCall(err, m.call(id, text, n))
 	if fatal(err) {
 		return err
 	}
@@ -138,7 +137,7 @@ func (m *mapper) Map(line []byte, n int64) error {
 // itself has failed.
 func fatal(err error) bool {
 	_, interrupted := errors.AsType[*goja.InterruptedError](err)
-	return interrupted || errors.Is(err, ErrTimeout) || errors.Is(err, errEngine) || errors.Is(err, context.Canceled)
+	return interrupted || errors.Is(err, ErrTimeout) || errors.Is(err, value.ErrEngine) || errors.Is(err, context.Canceled)
 }
 
 func (m *mapper) record(id []byte, n int64) string {
@@ -147,7 +146,7 @@ func (m *mapper) record(id []byte, n int64) string {
 
 // Finish implements engine.Mapper.
 func (m *mapper) Finish() error {
-	m.h.nextPing()
+	m.h.NextPing()
 	if m.finished == nil {
 		return nil
 	}
@@ -172,17 +171,16 @@ func (m *mapper) Combine(key []byte, values *engine.Values, put func([]byte)) er
 	defer func() { m.combineKey, m.put = outerKey, outerPut }()
 	m.combineKey, m.put = key, put
 	err := m.h.guard(func() error {
-		a, list := m.h.valuesOf(values)
-		defer a.end()
-		_, err := m.combine(goja.Undefined(), m.h.decode(key), list, m.combineCtx)
+		list, end := m.h.ValuesOf(values)
+		defer end()
+		_, err := m.combine(goja.Undefined(), m.h.Decode(key), list, m.combineCtx)
 		return err
 	})
 	if err == nil {
 		return nil
 	}
 	err = m.h.script.wrap(err, "combine", "key "+string(datum.AppendJSON(nil, key)))
-	keepCall(err, keyCall(m.h.script, "combine", key, values))
-	return err
+	return keepCall(err, keyCall(m.h.script, "combine", key, values))
 }
 
 // Close implements engine.Mapper.
@@ -192,30 +190,6 @@ func (m *mapper) Close() {
 	if m.filter != nil {
 		m.filter.h.close()
 	}
-}
-
-// setDims makes the dims of a segment.
-func (h *host) setDims(d layout.Dims) {
-	h.protos.dims = h.frozenDims(layout.DimNames[:], d[:])
-	b := datum.AppendKind(nil, datum.Array)
-	for _, v := range d {
-		b = datum.AppendString(b, v)
-	}
-	h.protos.dimsDatum = datum.AppendKind(b, datum.End)
-}
-
-// noMap says what a script without map exports instead.
-func (s *Script) noMap(h *host) error {
-	e := &Error{File: s.Name, Phase: "load", Message: "the script has no function map"}
-	if names := h.exports.Keys(); len(names) > 0 {
-		e.Notes = append(e.Notes, fmt.Sprintf("It exports %v.", names))
-		if hint := suggestExport("map", names); hint != "" {
-			e.Notes = append(e.Notes, hint)
-		}
-	} else {
-		e.Notes = append(e.Notes, "It exports nothing: export function map(id, dims, ping, ctx) { … }.")
-	}
-	return e
 }
 
 // NewReducer implements engine.Job.
@@ -255,17 +229,16 @@ func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 		return rowWriter{r.out}.Reduce(key, values)
 	}
 	err := r.h.guard(func() error {
-		a, list := r.h.valuesOf(values)
-		defer a.end()
-		_, err := r.fn(goja.Undefined(), r.h.decode(key), list, r.ctx)
+		list, end := r.h.ValuesOf(values)
+		defer end()
+		_, err := r.fn(goja.Undefined(), r.h.Decode(key), list, r.ctx)
 		return err
 	})
 	if err == nil {
 		return nil
 	}
 	err = r.h.script.wrap(err, "reduce", "key "+string(datum.AppendJSON(nil, key)))
-	keepCall(err, keyCall(r.h.script, "reduce", key, values))
-	return err
+	return keepCall(err, keyCall(r.h.script, "reduce", key, values))
 }
 
 // Finish implements engine.Reducer.

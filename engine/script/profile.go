@@ -43,11 +43,11 @@ func (s *Script) StartProfile(w io.Writer) (stop func() error, err error) {
 func (s *Script) fileOf(function string) string {
 	name, _, _ := strings.Cut(function, ".") // goja numbers functions of one name
 	declares := regexp.MustCompile(`(function\s+|\b)` + regexp.QuoteMeta(name) + `\s*(=[^=]|\([^)]*\)\s*\{)`)
-	if declares.MatchString(s.sources[s.Name]) {
+	if declares.MatchString(s.Sources[s.Name]) {
 		return s.Name
 	}
-	for _, file := range slices.Sorted(maps.Keys(s.sources)) {
-		if declares.MatchString(s.sources[file]) {
+	for _, file := range slices.Sorted(maps.Keys(s.Sources)) {
+		if declares.MatchString(s.Sources[file]) {
 			return file
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/dop251/goja"
 
 	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/script/bundle"
+	"github.com/aitgithub/telemetry-server/engine/script/value"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -26,6 +28,22 @@ type Limits struct {
 	Stuck func(err error)
 }
 
+// Definitions finds the histogram definitions of a revision. It is safe for
+// concurrent use.
+type Definitions interface {
+	Spec(ctx context.Context, ref revisions.Ref) (*revisions.Spec, error)
+}
+
+var _ Definitions = (*revisions.Cache)(nil)
+
+// definitions returns how to find those of a revision while ctx lives, or nil.
+func (l Limits) definitions(ctx context.Context) func(revisions.Ref) (*revisions.Spec, error) {
+	if l.Definitions == nil {
+		return nil
+	}
+	return func(ref revisions.Ref) (*revisions.Spec, error) { return l.Definitions.Spec(ctx, ref) }
+}
+
 // stuckTime is what an interrupted call has to end.
 const stuckTime = time.Second
 
@@ -39,32 +57,21 @@ const watchTick = 20 * time.Millisecond
 // goroutine, and is never used again. It has no files, no network, no clock and
 // no real random numbers.
 type host struct {
+	*value.Runtime
 	rt      *goja.Runtime
 	script  *Script
 	exports *goja.Object
 
-	calls   atomic.Uint64 // odd while a call runs; the watchdog compares it
-	stop    func()
-	interns map[string]goja.Value // of short strings
-	gen     uint64                // of the ping being mapped: older views are stale
-	lent    [][]member            // lists of the ping being mapped
-	spare   [][]member            // for the next ones
-	inner   []inner
-	early   map[string]bool // names that do not stand near the end of a ping
-	protos  protos
-	enc     encoder
-	limits  Limits
-	ctx     context.Context            // of the task, for definitions
-	specs   map[string]*revisions.Spec // by URL
-	bounds  map[*revisions.Definition]goja.Value
-	logged  bool // the script has used console
-	counts  taskCounts
+	calls  atomic.Uint64 // odd while a call runs; the watchdog compares it
+	stop   func()
+	logged bool // the script has used console
+	counts taskCounts
 }
 
 // newHost makes a runtime and runs the script's top level in it. ctx ends what
 // runs in it until close.
 func newHost(ctx context.Context, s *Script, limits Limits, console func(level, text string)) (*host, error) {
-	h := &host{rt: goja.New(), script: s, limits: limits, ctx: ctx, interns: make(map[string]goja.Value), early: make(map[string]bool)}
+	h := &host{rt: goja.New(), script: s}
 	h.rt.SetMaxCallStackSize(limits.Stack)
 	h.rt.SetFieldNameMapper(goja.TagFieldNameMapper("json", true))
 	rng := rand.New(rand.NewSource(1))
@@ -73,23 +80,24 @@ func newHost(ctx context.Context, s *Script, limits Limits, console func(level, 
 	unwatch := h.watch(limits)
 	unhook := context.AfterFunc(ctx, func() { h.rt.Interrupt(context.Cause(ctx)) })
 	h.stop = func() { unhook(); unwatch() }
-	h.install(console)
+	h.Runtime = value.New(h.rt, limits.definitions(ctx))
+	h.installConsole(console)
 	if s.setup != nil {
 		s.setup(h)
 	}
 	err := h.guard(func() error {
-		_, err := h.rt.RunProgram(s.program)
+		_, err := h.rt.RunProgram(s.Program)
 		return err
 	})
 	if err == nil {
-		if h.exports, _ = h.rt.Get(resultName).(*goja.Object); h.exports == nil {
+		if h.exports, _ = h.rt.Get(bundle.ResultName).(*goja.Object); h.exports == nil {
 			h.exports = h.rt.NewObject()
 		}
 		// CommonJS transpiled from ES modules, or `export default {map, …}`.
 		if d, ok := h.exports.Get("default").(*goja.Object); ok && h.exports.Get("map") == nil && d.Get("map") != nil {
 			h.exports = d
 		}
-		h.rt.GlobalObject().Delete(resultName)
+		h.rt.GlobalObject().Delete(bundle.ResultName)
 		return h, nil
 	}
 	h.close()
@@ -174,31 +182,4 @@ func (h *host) function(names ...string) goja.Callable {
 		}
 	}
 	return nil
-}
-
-// throw makes the calling script throw err.
-func (h *host) throw(err error) {
-	panic(h.rt.NewGoError(err))
-}
-
-// throwType makes the calling script throw a TypeError.
-func (h *host) throwType(format string, args ...any) {
-	panic(h.rt.NewTypeError(append([]any{format}, args...)...))
-}
-
-// intern returns b as a JavaScript string; short ones are made once.
-func (h *host) intern(b []byte) goja.Value {
-	if len(b) > 48 {
-		return h.rt.ToValue(string(b))
-	}
-	if v, ok := h.interns[string(b)]; ok {
-		return v
-	}
-	if len(h.interns) >= 4096 {
-		clear(h.interns)
-	}
-	s := string(b)
-	v := h.rt.ToValue(s)
-	h.interns[s] = v
-	return v
 }

@@ -49,7 +49,7 @@ func LoadTests(ctx context.Context, path string, limits Limits, console func(lev
 		h.rt.Set("test", func(call goja.FunctionCall) goja.Value {
 			name := call.Argument(0).String()
 			if _, ok := call.Argument(1).(*goja.Object); !ok {
-				h.throwType("test takes a name and an object with records and want")
+				h.ThrowType("test takes a name and an object with records and want")
 			}
 			text, err := stringify(goja.Undefined(), call.Argument(1))
 			if err != nil {
@@ -57,7 +57,7 @@ func LoadTests(ctx context.Context, path string, limits Limits, console func(lev
 			}
 			c, err := parseCase(filepath.Dir(path), name, []byte(text.String()))
 			if err != nil {
-				h.throw(fmt.Errorf("test %q: %w", name, err))
+				h.Throw(fmt.Errorf("test %q: %w", name, err))
 			}
 			cases = append(cases, c)
 			return goja.Undefined()

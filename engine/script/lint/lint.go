@@ -1,4 +1,4 @@
-package script
+package lint
 
 import (
 	"cmp"
@@ -7,50 +7,51 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dop251/goja"
 	"github.com/dop251/goja/ast"
 	"github.com/dop251/goja/file"
-	"github.com/dop251/goja/parser"
 	"github.com/dop251/goja/token"
-	"github.com/evanw/esbuild/pkg/api"
 	"github.com/go-sourcemap/sourcemap"
+
+	"github.com/aitgithub/telemetry-server/engine/script"
+	"github.com/aitgithub/telemetry-server/engine/script/bundle"
+	"github.com/aitgithub/telemetry-server/engine/script/declare"
+	"github.com/aitgithub/telemetry-server/engine/script/suggest"
 )
 
 // Finding is what Check has to say about a place of a script.
 type Finding struct {
-	Err    *Error // its Phase is "error" or "warning" if the script compiles and loads
-	Severe bool   // the script cannot run, or will fail where it is called
+	Err    *script.Error // its Phase is "error" or "warning" if the script compiles and loads
+	Severe bool          // the script cannot run, or will fail where it is called
 }
 
 // Check says what is wrong with a script or filter as far as that can be seen
 // before it runs: syntax, a top level that throws, a missing map, keys and values
 // that cannot be written, members that ctx does not have, and state that records
 // would share. Findings are in the order of the source.
-func Check(ctx context.Context, name, text string, limits Limits) ([]Finding, error) {
-	s, err := Compile(name, text)
+func Check(ctx context.Context, name, text string, limits script.Limits) ([]Finding, error) {
+	s, err := script.Compile(name, text)
 	if err != nil {
 		return severe(err)
 	}
-	h, err := newHost(ctx, s, limits, nil)
+	exports, err := s.Exports(ctx, limits)
 	if err != nil {
 		return severe(err)
 	}
-	defer h.close()
-	filter := h.exports.Get("dimensions") != nil || h.function("accept", "match") != nil
-	if h.function("map") == nil && !filter {
-		return severe(s.noMap(h))
+	filter := slices.Contains(exports.Names, "dimensions") || exports.Function("accept", "match")
+	if !exports.Function("map") && !filter {
+		return severe(s.NoMap(exports.Names))
 	}
-	prog, places, err := parseAlone(name, text)
+	prog, places, err := bundle.Parse(name, text)
 	if err != nil {
 		return nil, err
 	}
 	c := &checker{
 		s: s, file: prog.File, places: places,
-		gathers: h.function("mapFinished", "map_finished") != nil,
+		gathers: exports.Function("mapFinished", "map_finished"),
 		state:   map[string]bool{}, told: map[string]bool{},
 	}
 	for _, st := range prog.Body {
-		for _, n := range declared(st) {
+		for _, n := range bundle.Declared(st) {
 			c.state[n] = true
 		}
 	}
@@ -63,35 +64,17 @@ func Check(ctx context.Context, name, text string, limits Limits) ([]Finding, er
 	return c.findings, nil
 }
 
-// severe makes a finding of an *Error; other errors stay errors.
+// severe makes a finding of an *script.Error; other errors stay errors.
 func severe(err error) ([]Finding, error) {
-	if e, ok := err.(*Error); ok {
+	if e, ok := err.(*script.Error); ok {
 		return []Finding{{e, true}}, nil
 	}
 	return nil, err
 }
 
-// parseAlone parses the script without what it imports, and returns where the
-// parsed code has its places in the script.
-func parseAlone(name, text string) (*ast.Program, *sourcemap.Consumer, error) {
-	res := api.Transform(text, api.TransformOptions{
-		Sourcefile: "script", Loader: loaderOf(name), Format: api.FormatCommonJS, Target: api.ES2020,
-		Sourcemap: api.SourceMapExternal, LogLevel: api.LogLevelSilent, TsconfigRaw: "{}",
-	})
-	prog, err := goja.Parse(name, string(res.Code), parser.WithDisableSourceMaps)
-	if err != nil {
-		return nil, nil, fmt.Errorf("check %s: %w", name, err)
-	}
-	places, err := sourcemap.Parse("", res.Map)
-	if err != nil {
-		return nil, nil, fmt.Errorf("check %s: %w", name, err)
-	}
-	return prog, places, nil
-}
-
 // checker walks a script's statements.
 type checker struct {
-	s       *Script
+	s       *script.Script
 	file    *file.File
 	places  *sourcemap.Consumer // lines from 1, columns from 0
 	gathers bool                // mapFinished writes what globals gather
@@ -107,17 +90,17 @@ type checker struct {
 func (c *checker) add(at file.Idx, isSevere bool, format string, args ...any) {
 	p := c.file.Position(int(at) - c.file.Base())
 	_, _, line, column, _ := c.places.Source(p.Line, p.Column-1)
-	e := &Error{File: c.s.Name, Line: line, Column: column + 1, Phase: "warning", Message: fmt.Sprintf(format, args...)}
+	e := &script.Error{File: c.s.Name, Line: line, Column: column + 1, Phase: "warning", Message: fmt.Sprintf(format, args...)}
 	if isSevere {
 		e.Phase = "error"
 	}
-	e.Excerpt = c.s.line(e.File, e.Line)
+	e.Excerpt = c.s.Line(e.File, e.Line)
 	c.findings = append(c.findings, Finding{e, isSevere})
 }
 
 // top walks a top-level statement, function by function.
 func (c *checker) top(st ast.Statement) {
-	names := declared(st)
+	names := bundle.Declared(st)
 	c.function, c.ctx = "", ""
 	if len(names) == 1 {
 		c.function = names[0]
@@ -269,11 +252,11 @@ func (c *checker) member(n *ast.DotExpression) {
 		return
 	}
 	name := n.Identifier.Name.String()
-	if slices.Contains(ctxMembers, name) {
+	if slices.Contains(declare.ContextMembers, name) {
 		return
 	}
-	hint := "it has " + strings.Join(ctxMembers, ", ")
-	if near := nearest(name, ctxMembers); near != "" {
+	hint := "it has " + strings.Join(declare.ContextMembers, ", ")
+	if near := suggest.Nearest(name, declare.ContextMembers); near != "" {
 		hint = "did you mean " + near + "?"
 	}
 	c.add(n.Identifier.Idx, true, "ctx has no member %s: %s", name, hint)

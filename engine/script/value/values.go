@@ -1,4 +1,4 @@
-package script
+package value
 
 import (
 	"errors"
@@ -21,7 +21,7 @@ var valueArrayType = reflect.TypeFor[*valueArray]()
 // on, and holds a window of them, so that any number of values takes bounded
 // memory as long as the script reads forward and does not change the array.
 type valueArray struct {
-	h     *host
+	r     *Runtime
 	vs    *engine.Values
 	n     int
 	pos   int          // of vs: the index of what Next returns
@@ -31,11 +31,10 @@ type valueArray struct {
 	over  bool
 }
 
-// valuesOf returns the values as a JavaScript array, valid until the returned
-// array is ended.
-func (h *host) valuesOf(vs *engine.Values) (*valueArray, goja.Value) {
-	a := &valueArray{h: h, vs: vs, n: vs.Len()}
-	return a, h.rt.NewDynamicArray(a)
+// ValuesOf returns the values as a JavaScript array, valid until end is called.
+func (r *Runtime) ValuesOf(vs *engine.Values) (list goja.Value, end func()) {
+	a := &valueArray{r: r, vs: vs, n: vs.Len()}
+	return r.rt.NewDynamicArray(a), a.end
 }
 
 // valueArrayOf returns the array of values behind o, or nil.
@@ -53,7 +52,7 @@ func (a *valueArray) untouched() bool { return !a.own }
 
 func (a *valueArray) alive() {
 	if a.over {
-		a.h.throw(errStaleValues)
+		a.r.Throw(errStaleValues)
 	}
 }
 
@@ -88,7 +87,7 @@ func (a *valueArray) Get(i int) goja.Value {
 
 // read decodes the next value into the window.
 func (a *valueArray) read() goja.Value {
-	v := a.h.decode(a.skip())
+	v := a.r.Decode(a.skip())
 	a.items = append(a.items, v)
 	return v
 }
@@ -96,7 +95,7 @@ func (a *valueArray) read() goja.Value {
 func (a *valueArray) skip() []byte {
 	d, err := a.vs.Next()
 	if err != nil {
-		a.h.throwEngine(err)
+		a.r.ThrowEngine(err)
 	}
 	a.pos++
 	return d
@@ -112,7 +111,7 @@ func (a *valueArray) materialise() {
 	a.pos, a.base = 0, 0
 	items := make([]goja.Value, a.n)
 	for i := range items {
-		items[i] = a.h.decode(a.skip())
+		items[i] = a.r.Decode(a.skip())
 	}
 	a.items, a.own = items, true
 }

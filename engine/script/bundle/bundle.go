@@ -1,4 +1,4 @@
-package script
+package bundle
 
 import (
 	"crypto/sha256"
@@ -7,53 +7,40 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/dop251/goja"
-	"github.com/dop251/goja/ast"
 	"github.com/dop251/goja/file"
 	"github.com/dop251/goja/parser"
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// resultName is the global variable that holds a bundle's exports.
-const resultName = "__script"
+// ResultName is the global variable that holds a bundle's exports.
+const ResultName = "__script"
 
 // bundleName is what goja takes the bundle's name to be.
 const bundleName = "out.js"
 
-// entryPoints are the names that a script may give the engine; the aliases are
+// EntryPoints are the names that a script may give the engine; the aliases are
 // the predecessor's spelling.
-var entryPoints = []string{
+var EntryPoints = []string{
 	"map", "reduce", "combine", "setupReduce", "setup_reduce", "mapFinished", "map_finished",
 	"columns", "dimensions", "accept", "match", "include_invalid", "includeInvalid",
 }
 
-// Script is a compiled script. It is immutable and safe for concurrent use.
-type Script struct {
+// Bundle is a compiled script. It is immutable and safe for concurrent use.
+type Bundle struct {
 	Name    string // as in messages: the path as given
-	program *goja.Program
-	sources map[string]string // text of each source file by its name, for excerpts
+	Program *goja.Program
+	Sources map[string]string // text of each source file by its name, for excerpts
 	names   map[string]string // of source files, by what goja calls them
-	bundle  string
-	setup   func(*host) // makes more globals, before the script runs; or nil
-}
-
-// CompileFile reads the script at path and compiles it. Errors of the script
-// are *Error.
-func CompileFile(path string) (*Script, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read script: %w", err)
-	}
-	return Compile(path, string(text))
+	code    string
 }
 
 // Compile bundles and compiles a script: TypeScript if the name ends in .ts, else
 // JavaScript; an ES module, a CommonJS module, or plain global functions. Imports
 // are resolved from the folder of name. Errors of the script are *Error.
-func Compile(name, text string) (*Script, error) {
+func Compile(name, text string) (*Bundle, error) {
 	loader := loaderOf(name)
 	wd, err := os.Getwd()
 	if err != nil {
@@ -72,7 +59,7 @@ func Compile(name, text string) (*Script, error) {
 			Contents: text + exports, ResolveDir: filepath.Dir(abs), Sourcefile: filepath.Base(abs), Loader: loader,
 		},
 		AbsWorkingDir: wd, Outfile: filepath.Join(wd, bundleName),
-		Bundle: true, Format: api.FormatIIFE, GlobalName: resultName, Platform: api.PlatformNeutral,
+		Bundle: true, Format: api.FormatIIFE, GlobalName: ResultName, Platform: api.PlatformNeutral,
 		MainFields: []string{"module", "main"},
 		Target:     api.ES2020,
 		Supported:  map[string]bool{"async-generator": false, "for-await": false},
@@ -85,28 +72,28 @@ func Compile(name, text string) (*Script, error) {
 	if err := buildError(res.Errors, names); err != nil {
 		return nil, err
 	}
-	s := &Script{Name: name, sources: map[string]string{name: text}, names: map[string]string{}}
+	b := &Bundle{Name: name, Sources: map[string]string{name: text}, names: map[string]string{}}
 	var sourceMap []byte
 	for _, f := range res.OutputFiles {
 		if strings.HasSuffix(f.Path, ".map") {
 			sourceMap = f.Contents
 		} else {
-			s.bundle = string(f.Contents)
+			b.code = string(f.Contents)
 		}
 	}
-	sourceMap, err = s.nameSources(sourceMap, names)
+	sourceMap, err = b.nameSources(sourceMap, names)
 	if err != nil {
 		return nil, err
 	}
-	prog, err := goja.Parse(bundleName, s.bundle+"\n//# sourceMappingURL="+bundleName+".map",
+	prog, err := goja.Parse(bundleName, b.code+"\n//# sourceMappingURL="+bundleName+".map",
 		parser.WithSourceMapLoader(func(string) ([]byte, error) { return sourceMap, nil }))
 	if err == nil {
-		s.program, err = goja.CompileAST(prog, true)
+		b.Program, err = goja.CompileAST(prog, true)
 	}
 	if err != nil {
 		return nil, &Error{File: name, Phase: "compile", Message: err.Error()}
 	}
-	return s, nil
+	return b, nil
 }
 
 func loaderOf(name string) api.Loader {
@@ -114,58 +101,6 @@ func loaderOf(name string) api.Loader {
 		return api.LoaderTS
 	}
 	return api.LoaderJS
-}
-
-// globalExports returns a last line that exports the plain global functions of a
-// script without exports, or "".
-func globalExports(name, text string, loader api.Loader) (string, error) {
-	res := api.Transform(text, api.TransformOptions{
-		Sourcefile: name, Loader: loader, Format: api.FormatCommonJS, Target: api.ES2020,
-		LogLevel: api.LogLevelSilent, TsconfigRaw: "{}",
-	})
-	if err := buildError(res.Errors, sourceNames{script: name, name: name}); err != nil {
-		return "", err
-	}
-	code := string(res.Code)
-	if strings.Contains(code, "module.exports") || strings.Contains(code, "exports.") {
-		return "", nil
-	}
-	prog, err := goja.Parse(name, code, parser.WithDisableSourceMaps)
-	if err != nil {
-		return "", nil // the bundle will fail in the same way, with a better place
-	}
-	var names []string
-	for _, st := range prog.Body {
-		for _, n := range declared(st) {
-			if slices.Contains(entryPoints, n) && !slices.Contains(names, n) {
-				names = append(names, n)
-			}
-		}
-	}
-	if len(names) == 0 {
-		return "", nil
-	}
-	return "\n;export { " + strings.Join(names, ", ") + " };", nil
-}
-
-// declared returns the names that a top-level statement declares.
-func declared(st ast.Statement) (names []string) {
-	bind := func(list []*ast.Binding) {
-		for _, b := range list {
-			if id, ok := b.Target.(*ast.Identifier); ok {
-				names = append(names, id.Name.String())
-			}
-		}
-	}
-	switch st := st.(type) {
-	case *ast.FunctionDeclaration:
-		names = append(names, st.Function.Name.Name.String())
-	case *ast.VariableStatement:
-		bind(st.List)
-	case *ast.LexicalDeclaration:
-		bind(st.List)
-	}
-	return names
 }
 
 // buildError turns esbuild's first error into an *Error, or returns nil.
@@ -203,17 +138,30 @@ func (n sourceNames) of(file string) string {
 	return file
 }
 
-// nameOf returns the name of the source file that goja calls file: it takes the
-// names in a source map for URLs, relative to the bundle's.
-func (s *Script) nameOf(file string) string {
-	if name, ok := s.names[file]; ok {
+// Source returns the name of the source file that goja calls file, "" for what
+// esbuild has added: goja takes the names in a source map for URLs, relative to
+// the bundle's.
+func (b *Bundle) Source(file string) string {
+	if name, ok := b.names[file]; ok {
 		return name
+	}
+	if file == bundleName {
+		return ""
 	}
 	return file
 }
 
+// Line returns line n of a source file, or "".
+func (b *Bundle) Line(file string, n int) string {
+	lines := strings.SplitN(b.Sources[file], "\n", n+1)
+	if n < 1 || n > len(lines) {
+		return ""
+	}
+	return strings.TrimRight(lines[n-1], "\r")
+}
+
 // nameSources renames the files in a source map and remembers their texts.
-func (s *Script) nameSources(sourceMap []byte, names sourceNames) ([]byte, error) {
+func (b *Bundle) nameSources(sourceMap []byte, names sourceNames) ([]byte, error) {
 	var m struct {
 		Version        int      `json:"version"`
 		Sources        []string `json:"sources"`
@@ -222,23 +170,23 @@ func (s *Script) nameSources(sourceMap []byte, names sourceNames) ([]byte, error
 		Names          []string `json:"names"`
 	}
 	if err := json.Unmarshal(sourceMap, &m); err != nil {
-		return nil, fmt.Errorf("source map of %s: %w", s.Name, err)
+		return nil, fmt.Errorf("source map of %s: %w", b.Name, err)
 	}
 	for i, path := range m.Sources {
 		name := names.of(path)
-		if _, known := s.sources[name]; !known && i < len(m.SourcesContent) {
-			s.sources[name] = m.SourcesContent[i]
+		if _, known := b.Sources[name]; !known && i < len(m.SourcesContent) {
+			b.Sources[name] = m.SourcesContent[i]
 		}
 		u := url.URL{Path: name}
 		if filepath.IsAbs(name) { // goja would drop the slash of a path
 			u.Scheme = "file"
 		}
 		m.Sources[i] = u.String()
-		s.names[file.ResolveSourcemapURL(bundleName, m.Sources[i]).String()] = name
+		b.names[file.ResolveSourcemapURL(bundleName, m.Sources[i]).String()] = name
 	}
 	m.SourcesContent, m.Mappings = nil, shiftColumns(m.Mappings)
 	return json.Marshal(m)
 }
 
 // Hash identifies what the script does: its text with that of all its imports.
-func (s *Script) Hash() [sha256.Size]byte { return sha256.Sum256([]byte(s.bundle)) }
+func (b *Bundle) Hash() [sha256.Size]byte { return sha256.Sum256([]byte(b.code)) }

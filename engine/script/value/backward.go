@@ -1,4 +1,4 @@
-package script
+package value
 
 import (
 	"github.com/aitgithub/telemetry-server/layout/jsonscan"

@@ -1,4 +1,4 @@
-package script
+package value
 
 import (
 	"bytes"
@@ -23,7 +23,7 @@ func errBadJSON(b []byte) error { return fmt.Errorf("%w near %q", errJSON, clip(
 
 // view is the common part of lazy values: a JSON object or array at text[start].
 type view struct {
-	h     *host
+	r     *Runtime
 	gen   uint64 // the ping's; text is reused when it is over
 	text  []byte
 	start int
@@ -31,8 +31,8 @@ type view struct {
 
 // alive throws when the ping is over.
 func (v *view) alive() {
-	if v.gen != v.h.gen {
-		v.h.throw(errStale)
+	if v.gen != v.r.gen {
+		v.r.Throw(errStale)
 	}
 }
 
@@ -54,7 +54,7 @@ type made struct {
 // What a script sets or deletes is kept beside the text.
 type lazyObject struct {
 	view
-	list    []member // all of them if indexed; the host takes it back when the ping is over
+	list    []member // all of them if indexed; the Runtime takes it back when the ping is over
 	indexed bool
 	values  []made
 	tail    []member              // the last ones, from the end; while not indexed
@@ -72,18 +72,18 @@ var (
 )
 
 // members returns the properties of the object at text[i] in document order;
-// the list is the host's again when the next ping begins. If deep, the objects
+// the list is the Runtime's again when the next ping begins. If deep, the objects
 // that are its members are indexed on the way, for the price of skipping them.
-func (h *host) members(text []byte, i int, deep bool) []member {
-	list, _ := h.indexMembers(text, i, deep)
+func (r *Runtime) members(text []byte, i int, deep bool) []member {
+	list, _ := r.indexMembers(text, i, deep)
 	return list
 }
 
 // indexMembers returns also the offset behind the object.
-func (h *host) indexMembers(text []byte, i int, deep bool) (list []member, end int) {
-	if n := len(h.spare); n > 0 {
-		list = h.spare[n-1][:0]
-		h.spare = h.spare[:n-1]
+func (r *Runtime) indexMembers(text []byte, i int, deep bool) (list []member, end int) {
+	if n := len(r.spare); n > 0 {
+		list = r.spare[n-1][:0]
+		r.spare = r.spare[:n-1]
 	}
 	it := jsonscan.MembersTrusted(text, i)
 	for it.Next() {
@@ -93,15 +93,15 @@ func (h *host) indexMembers(text []byte, i int, deep bool) (list []member, end i
 		}
 		list = append(list, member{key: int32(keyEnd - len(it.Key)), keyEnd: int32(keyEnd), start: int32(it.Start)})
 		if deep && it.Start < len(text) && text[it.Start] == '{' {
-			sub, end := h.indexMembers(text, it.Start, false)
-			h.inner = append(h.inner, inner{start: int32(it.Start), list: sub})
+			sub, end := r.indexMembers(text, it.Start, false)
+			r.inner = append(r.inner, inner{start: int32(it.Start), list: sub})
 			it.SetEnd(end)
 		}
 	}
 	if it.Err() != nil {
-		h.throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
+		r.Throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
 	}
-	h.lent = append(h.lent, list)
+	r.lent = append(r.lent, list)
 	return list, it.After()
 }
 
@@ -111,11 +111,11 @@ type inner struct {
 	list  []member
 }
 
-// nextPing makes all views of the ping before stale and takes back their lists.
-func (h *host) nextPing() {
-	h.gen++
-	h.spare = append(h.spare, h.lent...)
-	h.lent, h.inner = h.lent[:0], h.inner[:0]
+// NextPing makes all views of the ping before stale and takes back their lists.
+func (r *Runtime) NextPing() {
+	r.gen++
+	r.spare = append(r.spare, r.lent...)
+	r.lent, r.inner = r.lent[:0], r.inner[:0]
 }
 
 func (o *lazyObject) untouched() bool { return len(o.set) == 0 && len(o.deleted) == 0 }
@@ -124,19 +124,19 @@ func (o *lazyObject) index() []member {
 	if o.indexed {
 		return o.list
 	}
-	o.list, o.indexed = o.h.members(o.text, o.start, o.asText), true
+	o.list, o.indexed = o.r.members(o.text, o.start, o.asText), true
 	o.tail, o.end = nil, nil
 	return o.list
 }
 
 // find returns the member with that name, or nil.
 func (o *lazyObject) find(name string) *member {
-	if !o.indexed && o.last && !o.h.early[name] {
+	if !o.indexed && o.last && !o.r.early[name] {
 		if m, sure := o.findFromEnd(name); sure {
 			return m
 		}
-		if len(o.h.early) < maxEarly { // it will stand there in the next ping too
-			o.h.early[name] = true
+		if len(o.r.early) < maxEarly { // it will stand there in the next ping too
+			o.r.early[name] = true
 		}
 	}
 	list := o.index()
@@ -197,7 +197,7 @@ func (o *lazyObject) Get(name string) goja.Value {
 	m := o.find(name)
 	if m == nil {
 		if o.asText && name == "length" {
-			return o.textValue().ToObject(o.h.rt).Get("length")
+			return o.textValue().ToObject(o.r.rt).Get("length")
 		}
 		return nil
 	}
@@ -206,7 +206,7 @@ func (o *lazyObject) Get(name string) goja.Value {
 			return o.values[i].value
 		}
 	}
-	v := o.h.lazy(o.text, int(m.start), o.gen)
+	v := o.r.lazy(o.text, int(m.start), o.gen)
 	o.values = append(o.values, made{m.start, v})
 	return v
 }
@@ -214,7 +214,7 @@ func (o *lazyObject) Get(name string) goja.Value {
 // textValue returns the text from the object's brace on as a string.
 func (o *lazyObject) textValue() goja.Value {
 	o.alive()
-	return o.h.rt.ToValue(string(o.text[o.start:]))
+	return o.r.rt.ToValue(string(o.text[o.start:]))
 }
 
 // Has implements goja.DynamicObject.
@@ -290,7 +290,7 @@ func (a *lazyArray) index() {
 		a.starts = append(a.starts, int32(it.Start))
 	}
 	if it.Err() != nil {
-		a.h.throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
+		a.r.Throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
 	}
 	a.values = make([]goja.Value, len(a.starts))
 	a.ready = true
@@ -325,7 +325,7 @@ func (a *lazyArray) Get(i int) goja.Value {
 		if a.own {
 			return goja.Undefined()
 		}
-		a.values[i] = a.h.lazy(a.text, int(a.starts[i]), a.gen)
+		a.values[i] = a.r.lazy(a.text, int(a.starts[i]), a.gen)
 	}
 	return a.values[i]
 }
@@ -370,38 +370,38 @@ func (a *lazyArray) SetLen(n int) bool {
 
 // lazy returns the JSON value at text[i]: scalars as they are, objects and
 // arrays as views.
-func (h *host) lazy(text []byte, i int, gen uint64) goja.Value {
+func (r *Runtime) lazy(text []byte, i int, gen uint64) goja.Value {
 	i = jsonscan.Space(text, i)
 	if i >= len(text) {
-		h.throw(errBadJSON(nil))
+		r.Throw(errBadJSON(nil))
 	}
 	switch text[i] {
 	case '{':
-		o := &lazyObject{view: view{h: h, gen: gen, text: text, start: i}}
-		for k := range h.inner {
-			if h.inner[k].start == int32(i) {
-				o.list, o.indexed = h.inner[k].list, true
+		o := &lazyObject{view: view{r: r, gen: gen, text: text, start: i}}
+		for k := range r.inner {
+			if r.inner[k].start == int32(i) {
+				o.list, o.indexed = r.inner[k].list, true
 			}
 		}
-		return h.rt.NewDynamicObject(o)
+		return r.rt.NewDynamicObject(o)
 	case '[':
-		return h.rt.NewDynamicArray(&lazyArray{view: view{h: h, gen: gen, text: text, start: i}})
+		return r.rt.NewDynamicArray(&lazyArray{view: view{r: r, gen: gen, text: text, start: i}})
 	case '"':
 		end := jsonscan.StringTrusted(text, i)
-		return h.intern(jsonscan.Unquote(text[i+1 : max(i+1, end-1)]))
+		return r.intern(jsonscan.Unquote(text[i+1 : max(i+1, end-1)]))
 	case 't':
-		return h.rt.ToValue(true)
+		return r.rt.ToValue(true)
 	case 'f':
-		return h.rt.ToValue(false)
+		return r.rt.ToValue(false)
 	case 'n':
 		return goja.Null()
 	}
 	end := jsonscan.SkipTrusted(text, i)
 	f, ok := number(text[i:end])
 	if !ok {
-		h.throw(errBadJSON(text[i:]))
+		r.Throw(errBadJSON(text[i:]))
 	}
-	return h.rt.ToValue(f)
+	return r.rt.ToValue(f)
 }
 
 // lazyArrayOf returns the lazy array behind o, or nil.

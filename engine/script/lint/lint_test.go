@@ -1,4 +1,4 @@
-package script_test
+package lint_test
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/aitgithub/telemetry-server/engine/script"
+	"github.com/aitgithub/telemetry-server/engine/script/lint"
 	"github.com/aitgithub/telemetry-server/filters"
 	"github.com/aitgithub/telemetry-server/scripts"
 )
@@ -36,7 +37,7 @@ func TestCheck(t *testing.T) {
 		{"two", "let a = 0\nexport function map(id, dims, ping, ctx) { ctx.write({}, a++) }", "x.js:2:54: error: a key must"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			findings, err := script.Check(t.Context(), "x.js", tt.text, script.DefaultLimits())
+			findings, err := lint.Check(t.Context(), "x.js", tt.text, script.DefaultLimits())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,7 +59,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestCheckTypeScript(t *testing.T) {
-	findings, err := script.Check(t.Context(), "x.ts", "interface A {\n a: number }\n\nexport function map(id: string, dims: any, ping: A, ctx: any): void {\n  ctx.write({ id }, 1)\n}", script.DefaultLimits())
+	findings, err := lint.Check(t.Context(), "x.ts", "interface A {\n a: number }\n\nexport function map(id: string, dims: any, ping: A, ctx: any): void {\n  ctx.write({ id }, 1)\n}", script.DefaultLimits())
 	if err != nil || fmt.Sprint(findings) == "[]" || !strings.HasPrefix(findings[0].Err.Error(), "x.ts:5:13: error") {
 		t.Errorf("%v, %v", findings, err)
 	}
@@ -67,7 +68,7 @@ func TestCheckTypeScript(t *testing.T) {
 // TestShippedScriptsAreClean: what ships has no warnings.
 func TestShippedScriptsAreClean(t *testing.T) {
 	check := func(name string, text []byte) {
-		findings, err := script.Check(t.Context(), name, string(text), script.DefaultLimits())
+		findings, err := lint.Check(t.Context(), name, string(text), script.DefaultLimits())
 		if err != nil {
 			t.Fatal(err)
 		}

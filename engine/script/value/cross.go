@@ -1,4 +1,4 @@
-package script
+package value
 
 import (
 	"bytes"
@@ -34,19 +34,28 @@ type encoder struct {
 	key, value []byte
 }
 
-// encodeKey returns the datum of a key, or throws.
-func (h *host) encodeKey(v goja.Value) []byte {
-	h.enc.key = h.appendDatum(h.enc.key[:0], v, 0, true)
-	return h.enc.key
+// EncodeKey returns the datum of a key, or throws. It is valid until the next
+// EncodeKey or EncodeCell.
+func (r *Runtime) EncodeKey(v goja.Value) []byte {
+	r.enc.key = r.appendDatum(r.enc.key[:0], v, 0, true)
+	return r.enc.key
 }
 
-// encodeValue returns the datum of a value, or throws.
-func (h *host) encodeValue(v goja.Value) []byte {
-	h.enc.value = h.appendDatum(h.enc.value[:0], v, 0, false)
-	return h.enc.value
+// EncodeCell returns the datum of a key that is only written, not sorted, so that
+// it may hold objects; or it throws. It is valid as EncodeKey's.
+func (r *Runtime) EncodeCell(v goja.Value) []byte {
+	r.enc.key = r.appendDatum(r.enc.key[:0], v, 0, false)
+	return r.enc.key
 }
 
-func (h *host) appendDatum(b []byte, v goja.Value, depth int, key bool) []byte {
+// EncodeValue returns the datum of a value, or throws. It is valid until the next
+// EncodeValue.
+func (r *Runtime) EncodeValue(v goja.Value) []byte {
+	r.enc.value = r.appendDatum(r.enc.value[:0], v, 0, false)
+	return r.enc.value
+}
+
+func (r *Runtime) appendDatum(b []byte, v goja.Value, depth int, key bool) []byte {
 	switch {
 	case v == nil || goja.IsUndefined(v) || goja.IsNull(v):
 		return datum.AppendNull(b)
@@ -57,31 +66,31 @@ func (h *host) appendDatum(b []byte, v goja.Value, depth int, key bool) []byte {
 	}
 	o, ok := v.(*goja.Object)
 	if !ok {
-		if v == h.rt.ToValue(true) || v == h.rt.ToValue(false) {
+		if v == r.rt.ToValue(true) || v == r.rt.ToValue(false) {
 			return datum.AppendBool(b, v.ToBoolean())
 		}
-		h.throwType("cannot write a %s: write its string or number", kindName(v))
+		r.ThrowType("cannot write a %s: write its string or number", kindName(v))
 	}
 	if depth > maxCrossDepth {
-		h.throwType("cannot write a value that nests deeper than %d levels, or refers to itself", maxCrossDepth)
+		r.ThrowType("cannot write a value that nests deeper than %d levels, or refers to itself", maxCrossDepth)
 	}
-	return h.appendObject(b, o, depth, key)
+	return r.appendObject(b, o, depth, key)
 }
 
-func (h *host) appendObject(b []byte, o *goja.Object, depth int, key bool) []byte {
-	if o == h.protos.dims {
-		return append(b, h.protos.dimsDatum...)
+func (r *Runtime) appendObject(b []byte, o *goja.Object, depth int, key bool) []byte {
+	if o == r.dims {
+		return append(b, r.dimsDatum...)
 	}
 	switch o.ClassName() {
 	case "Array":
 		if l := lazyArrayOf(o); l != nil && l.untouched() {
 			l.alive()
-			return h.appendJSON(b, l.text, l.start, key)
+			return r.appendJSON(b, l.text, l.start, key)
 		}
 		b = datum.AppendKind(b, datum.Array)
 		n := int(o.Get("length").ToInteger())
 		for i := range n {
-			b = h.appendDatum(b, at(o, i), depth+1, key)
+			b = r.appendDatum(b, at(o, i), depth+1, key)
 		}
 		return datum.AppendKind(b, datum.End)
 	case "Date":
@@ -102,20 +111,20 @@ func (h *host) appendObject(b []byte, o *goja.Object, depth int, key bool) []byt
 		return datum.AppendBool(b, o.Export() == true)
 	case "Object":
 		if key {
-			h.throwType("a key must be a string, number, boolean, null or an array of these, not an object")
+			r.ThrowType("a key must be a string, number, boolean, null or an array of these, not an object")
 		}
 		if l := objectOf(o); l != nil && l.untouched() {
 			l.alive()
-			return h.appendJSON(b, l.text, l.start, key)
+			return r.appendJSON(b, l.text, l.start, key)
 		}
 		switch t := o.ExportType(); {
 		case t == boundType:
 			return o.Export().(*bound).appendTo(b)
 		case t == lazyObjectType || t.Kind() == reflect.Map:
 		case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Interface && t.Elem().Kind() != reflect.Array:
-			return h.appendTypedArray(b, reflect.ValueOf(o.Export()))
+			return r.appendTypedArray(b, reflect.ValueOf(o.Export()))
 		default:
-			h.refuse(o)
+			r.refuse(o)
 		}
 		b = datum.AppendKind(b, datum.Object)
 		for _, name := range o.Keys() {
@@ -124,25 +133,25 @@ func (h *host) appendObject(b []byte, o *goja.Object, depth int, key bool) []byt
 				continue
 			}
 			b = datum.AppendString(b, name)
-			b = h.appendDatum(b, v, depth+1, key)
+			b = r.appendDatum(b, v, depth+1, key)
 		}
 		return datum.AppendKind(b, datum.End)
 	}
-	h.refuse(o)
+	r.refuse(o)
 	return nil
 }
 
 // refuse throws a TypeError that names the class of o.
-func (h *host) refuse(o *goja.Object) {
+func (r *Runtime) refuse(o *goja.Object) {
 	name := o.ClassName()
 	if c, ok := o.Get("constructor").(*goja.Object); ok && name == "Object" {
 		name = c.Get("name").String()
 	}
-	h.throwType("cannot write a %s: write a plain object or an array", name)
+	r.ThrowType("cannot write a %s: write a plain object or an array", name)
 }
 
 // appendTypedArray appends a Float64Array or its kin as an array of numbers.
-func (h *host) appendTypedArray(b []byte, v reflect.Value) []byte {
+func (r *Runtime) appendTypedArray(b []byte, v reflect.Value) []byte {
 	b = datum.AppendKind(b, datum.Array)
 	for i := range v.Len() {
 		switch e := v.Index(i); {
@@ -159,18 +168,18 @@ func (h *host) appendTypedArray(b []byte, v reflect.Value) []byte {
 
 // appendJSON appends the datum of the JSON value at text[i], which no script has
 // touched: bytes to bytes.
-func (h *host) appendJSON(b, text []byte, i int, key bool) []byte {
+func (r *Runtime) appendJSON(b, text []byte, i int, key bool) []byte {
 	i = jsonscan.Space(text, i)
 	if i >= len(text) {
-		h.throw(errBadJSON(text))
+		r.Throw(errBadJSON(text))
 	}
 	switch c := text[i]; c {
 	case '{':
 		if key {
-			h.throwType("a key must be a string, number, boolean, null or an array of these, not an object")
+			r.ThrowType("a key must be a string, number, boolean, null or an array of these, not an object")
 		}
 		// A duplicate name: the last value counts, at the first's place.
-		list := h.members(text, i, false)
+		list := r.members(text, i, false)
 		last := make(map[string]int32, len(list))
 		for _, m := range list {
 			last[string(jsonscan.Unquote(text[m.key:m.keyEnd]))] = m.start
@@ -180,7 +189,7 @@ func (h *host) appendJSON(b, text []byte, i int, key bool) []byte {
 			name := jsonscan.Unquote(text[m.key:m.keyEnd])
 			if start, ok := last[string(name)]; ok {
 				b = datum.AppendString(b, name)
-				b = h.appendJSON(b, text, int(start), key)
+				b = r.appendJSON(b, text, int(start), key)
 				delete(last, string(name))
 			}
 		}
@@ -189,10 +198,10 @@ func (h *host) appendJSON(b, text []byte, i int, key bool) []byte {
 		b = datum.AppendKind(b, datum.Array)
 		it := jsonscan.ElementsTrusted(text, i)
 		for it.Next() {
-			b = h.appendJSON(b, text, it.Start, key)
+			b = r.appendJSON(b, text, it.Start, key)
 		}
 		if it.Err() != nil {
-			h.throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
+			r.Throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
 		}
 		return datum.AppendKind(b, datum.End)
 	case '"':
@@ -208,7 +217,7 @@ func (h *host) appendJSON(b, text []byte, i int, key bool) []byte {
 		end := jsonscan.SkipTrusted(text, i)
 		f, ok := number(text[i:end])
 		if !ok {
-			h.throw(errBadJSON(text[i:end]))
+			r.Throw(errBadJSON(text[i:end]))
 		}
 		return datum.AppendNumber(b, f)
 	}
@@ -226,16 +235,16 @@ func number(b []byte) (float64, bool) {
 	return f, true
 }
 
-// decode returns the value of the first datum in d.
-func (h *host) decode(d []byte) goja.Value {
-	v, _, err := h.decodeNext(d)
+// Decode returns the value of the first datum in d.
+func (r *Runtime) Decode(d []byte) goja.Value {
+	v, _, err := r.decodeNext(d)
 	if err != nil {
-		h.throw(err)
+		r.Throw(err)
 	}
 	return v
 }
 
-func (h *host) decodeNext(d []byte) (goja.Value, []byte, error) {
+func (r *Runtime) decodeNext(d []byte) (goja.Value, []byte, error) {
 	k, tok, rest, err := datum.Next(d)
 	if err != nil {
 		return nil, nil, err
@@ -244,30 +253,30 @@ func (h *host) decodeNext(d []byte) (goja.Value, []byte, error) {
 	case datum.Null:
 		return goja.Null(), rest, nil
 	case datum.False, datum.True:
-		return h.rt.ToValue(k == datum.True), rest, nil
+		return r.rt.ToValue(k == datum.True), rest, nil
 	case datum.Number:
-		return h.rt.ToValue(datum.Float(tok)), rest, nil
+		return r.rt.ToValue(datum.Float(tok)), rest, nil
 	case datum.String:
-		return h.intern(datum.Text(tok)), rest, nil
+		return r.intern(datum.Text(tok)), rest, nil
 	case datum.Array:
 		var items []any
 		for len(rest) > 0 && datum.Kind(rest[0]) != datum.End {
 			var v goja.Value
-			if v, rest, err = h.decodeNext(rest); err != nil {
+			if v, rest, err = r.decodeNext(rest); err != nil {
 				return nil, nil, err
 			}
 			items = append(items, v)
 		}
-		return h.rt.NewArray(items...), rest[min(1, len(rest)):], nil
+		return r.rt.NewArray(items...), rest[min(1, len(rest)):], nil
 	case datum.Object:
-		o := h.rt.NewObject()
+		o := r.rt.NewObject()
 		for len(rest) > 0 && datum.Kind(rest[0]) != datum.End {
-			_, name, r, err := datum.Next(rest)
+			_, name, after, err := datum.Next(rest)
 			if err != nil {
 				return nil, nil, err
 			}
 			var v goja.Value
-			if v, rest, err = h.decodeNext(r); err != nil {
+			if v, rest, err = r.decodeNext(after); err != nil {
 				return nil, nil, err
 			}
 			// Defined, not set: "__proto__" is a name like any other.

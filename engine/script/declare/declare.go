@@ -1,8 +1,9 @@
-package script
+package declare
 
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -55,15 +56,29 @@ var contexts = []declaration{
 	}},
 }
 
-// ctxMembers are what a ctx has in some phase.
-var ctxMembers = func() (names []string) {
-	for _, d := range contexts[:2] {
+// ContextMembers are what a ctx has in some phase.
+var ContextMembers = append(Members("Context"), Members("ReduceContext")...)
+
+// Members returns the names, with the aliases, that an interface or module has.
+func Members(name string) (names []string) {
+	for _, d := range slices.Concat(contexts, modules) {
+		if d.name != name {
+			continue
+		}
 		for _, m := range d.members {
 			names = append(append(names, m.name), m.aliases...)
 		}
 	}
 	return names
-}()
+}
+
+// Modules returns the names that scripts may import.
+func Modules() (names []string) {
+	for _, m := range modules {
+		names = append(names, m.name)
+	}
+	return names
+}
 
 var modules = []declaration{
 	{"stats", "", "What jobs most often compute from the values of a key.", []hostMember{
@@ -89,7 +104,7 @@ var modules = []declaration{
 }
 
 const typesHead = `// What scripts see of tmrun, for editors and tsc. Generated from the declarations
-// in engine/script/declare.go: change those.
+// in engine/script/declare: change those.
 
 declare namespace tm {
   /** What may be a key: it is sorted, and an array becomes columns. */

@@ -1,7 +1,6 @@
-package script
+package value
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -15,20 +14,12 @@ import (
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
-// Definitions finds the histogram definitions of a revision. It is safe for
-// concurrent use.
-type Definitions interface {
-	Spec(ctx context.Context, ref revisions.Ref) (*revisions.Spec, error)
-}
-
-var _ Definitions = (*revisions.Cache)(nil)
-
 // errNoDefinitions is what ping.histogram throws in a job without definitions.
 var errNoDefinitions = errors.New("ping.histogram needs histogram definitions: give tmrun --revision-cache, or --revision-server")
 
 // bound is a histogram of a ping, bound to its definition: ping.histogram(name).
 type bound struct {
-	h   *host
+	r   *Runtime
 	def *revisions.Definition
 	// numbers are the bucket counts, then the sums that were stored.
 	numbers []float64
@@ -37,28 +28,28 @@ type bound struct {
 var boundType = reflect.TypeFor[*bound]()
 
 // pingHistogram is ping.histogram(name): undefined where the ping has none.
-func (h *host) pingHistogram(call goja.FunctionCall) goja.Value {
+func (r *Runtime) pingHistogram(call goja.FunctionCall) goja.Value {
 	ping := objectOf(call.This)
 	if ping == nil {
-		h.throwType("histogram is a method of the ping")
+		r.ThrowType("histogram is a method of the ping")
 	}
 	name := call.Argument(0).String()
-	stored := h.histogramArray(ping, name)
+	stored := r.histogramArray(ping, name)
 	if stored == nil {
 		return goja.Undefined()
 	}
-	def := h.definition(ping, name)
+	def := r.definition(ping, name)
 	numbers := stored.numbers()
 	if n := len(numbers) - def.BucketCount; n < 3 || n > layout.TailNumbers {
-		h.throwType("histogram %s has %d numbers, its definition %d buckets: they do not belong together", name, len(numbers), def.BucketCount)
+		r.ThrowType("histogram %s has %d numbers, its definition %d buckets: they do not belong together", name, len(numbers), def.BucketCount)
 	}
-	o := h.rt.NewDynamicObject(&bound{h: h, def: def, numbers: numbers})
-	o.SetPrototype(h.boundProto())
+	o := r.rt.NewDynamicObject(&bound{r: r, def: def, numbers: numbers})
+	o.SetPrototype(r.histogramProto())
 	return o
 }
 
 // histogramArray returns the stored numbers of a histogram, or nil.
-func (h *host) histogramArray(ping *lazyObject, name string) *lazyArray {
+func (r *Runtime) histogramArray(ping *lazyObject, name string) *lazyArray {
 	if payload, ok := ping.Get("payload").(*goja.Object); ok && ping.find("histograms") == nil { // unified pings
 		if o := objectOf(payload); o != nil {
 			ping = o
@@ -83,78 +74,78 @@ func (a *lazyArray) numbers() []float64 {
 	for it.Next() {
 		f, ok := number(it.Value())
 		if !ok {
-			a.h.throw(errBadJSON(it.Value()))
+			a.r.Throw(errBadJSON(it.Value()))
 		}
 		out = append(out, f)
 	}
 	if it.Err() != nil {
-		a.h.throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
+		a.r.Throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
 	}
 	return out
 }
 
 // definition finds a histogram in the definitions of the ping's revision.
-func (h *host) definition(ping *lazyObject, name string) *revisions.Definition {
+func (r *Runtime) definition(ping *lazyObject, name string) *revisions.Definition {
 	var url string
 	if info, ok := ping.Get("info").(*goja.Object); ok {
 		if v := info.Get("revision"); v != nil {
 			url = v.String()
 		}
 	}
-	spec := h.specs[url]
+	spec := r.specs[url]
 	if spec == nil {
-		spec = h.spec(url)
-		if h.specs == nil {
-			h.specs = map[string]*revisions.Spec{}
+		spec = r.spec(url)
+		if r.specs == nil {
+			r.specs = map[string]*revisions.Spec{}
 		}
-		h.specs[url] = spec
+		r.specs[url] = spec
 	}
 	def := spec.Lookup([]byte(name))
 	if def == nil {
-		h.throw(fmt.Errorf("revision %s does not define histogram %s", url, name))
+		r.Throw(fmt.Errorf("revision %s does not define histogram %s", url, name))
 	}
 	if err := def.Err; err != nil {
-		h.throw(fmt.Errorf("definition of histogram %s in revision %s: %w", name, url, err))
+		r.Throw(fmt.Errorf("definition of histogram %s in revision %s: %w", name, url, err))
 	}
 	return def
 }
 
-func (h *host) spec(url string) *revisions.Spec {
-	if h.limits.Definitions == nil {
-		h.throw(errNoDefinitions)
+func (r *Runtime) spec(url string) *revisions.Spec {
+	if r.definitions == nil {
+		r.Throw(errNoDefinitions)
 	}
 	ref, err := revisions.ParseURL(url)
 	if err != nil {
-		h.throw(err)
+		r.Throw(err)
 	}
-	spec, err := h.limits.Definitions.Spec(h.ctx, ref)
+	spec, err := r.definitions(ref)
 	if err != nil {
-		h.throwEngine(fmt.Errorf("definitions of revision %s: %w", url, err))
+		r.ThrowEngine(fmt.Errorf("definitions of revision %s: %w", url, err))
 	}
 	return spec
 }
 
 // Get implements goja.DynamicObject.
 func (b *bound) Get(name string) goja.Value {
-	h := b.h
+	r := b.r
 	switch name {
 	case "name":
-		return h.rt.ToValue(b.def.Name)
+		return r.rt.ToValue(b.def.Name)
 	case "kind":
-		return h.rt.ToValue(b.def.Kind.String())
+		return r.rt.ToValue(b.def.Kind.String())
 	case "bounds":
-		return h.boundsOf(b.def)
+		return r.boundsOf(b.def)
 	case "counts":
-		return h.numberArray(b.numbers[:b.def.BucketCount])
+		return r.numberArray(b.numbers[:b.def.BucketCount])
 	case "numbers":
-		return h.numberArray(b.numbers)
+		return r.numberArray(b.numbers)
 	case "sum":
 		if s := b.numbers[b.def.BucketCount]; s >= 0 {
-			return h.rt.ToValue(s)
+			return r.rt.ToValue(s)
 		}
 		return goja.Undefined()
 	case "samples":
-		return h.rt.ToValue(b.samples())
+		return r.rt.ToValue(b.samples())
 	}
 	return nil
 }
@@ -192,7 +183,7 @@ func (b *bound) percentile(p float64) float64 {
 func (b *bound) add(o *bound) {
 	d, e := b.def, o.def
 	if d != e && (d.Kind != e.Kind || d.Low != e.Low || d.High != e.High || d.BucketCount != e.BucketCount) || len(b.numbers) != len(o.numbers) {
-		b.h.throwType("%s (%s, %d to %d in %d buckets) and %s (%s, %d to %d in %d buckets) do not add up",
+		b.r.ThrowType("%s (%s, %d to %d in %d buckets) and %s (%s, %d to %d in %d buckets) do not add up",
 			d.Name, d.Kind, d.Low, d.High, d.BucketCount, e.Name, e.Kind, e.Low, e.High, e.BucketCount)
 	}
 	for i, f := range o.numbers {
@@ -230,55 +221,55 @@ func (b *bound) Delete(string) bool { return false }
 func (b *bound) Keys() []string { return boundMembers }
 
 // boundOf returns the histogram behind v, or throws.
-func (h *host) boundOf(v goja.Value) *bound {
+func (r *Runtime) boundOf(v goja.Value) *bound {
 	if o, ok := v.(*goja.Object); ok && o.ExportType() == boundType {
 		return o.Export().(*bound)
 	}
-	h.throwType("not a histogram of ping.histogram(name)")
+	r.ThrowType("not a histogram of ping.histogram(name)")
 	return nil
 }
 
 // boundProto returns the prototype of histograms.
-func (h *host) boundProto() *goja.Object {
-	if h.protos.bound != nil {
-		return h.protos.bound
+func (r *Runtime) histogramProto() *goja.Object {
+	if r.boundProto != nil {
+		return r.boundProto
 	}
-	p := h.rt.NewObject()
+	p := r.rt.NewObject()
 	hide := func(name string, f func(goja.FunctionCall) goja.Value) {
-		p.DefineDataProperty(name, h.rt.ToValue(f), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
+		p.DefineDataProperty(name, r.rt.ToValue(f), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
 	}
 	hide("percentile", func(call goja.FunctionCall) goja.Value {
-		return h.rt.ToValue(h.boundOf(call.This).percentile(call.Argument(0).ToFloat()))
+		return r.rt.ToValue(r.boundOf(call.This).percentile(call.Argument(0).ToFloat()))
 	})
 	hide("add", func(call goja.FunctionCall) goja.Value {
-		h.boundOf(call.This).add(h.boundOf(call.Argument(0)))
+		r.boundOf(call.This).add(r.boundOf(call.Argument(0)))
 		return call.This
 	})
-	h.protos.bound = p
+	r.boundProto = p
 	return p
 }
 
 // boundsOf returns a definition's bounds as a frozen array, made once per runtime.
-func (h *host) boundsOf(d *revisions.Definition) goja.Value {
-	if v, ok := h.bounds[d]; ok {
+func (r *Runtime) boundsOf(d *revisions.Definition) goja.Value {
+	if v, ok := r.bounds[d]; ok {
 		return v
 	}
 	items := make([]any, 0, d.BucketCount)
 	for _, b := range d.Bounds() {
 		items = append(items, b)
 	}
-	if h.bounds == nil {
-		h.bounds = map[*revisions.Definition]goja.Value{}
+	if r.bounds == nil {
+		r.bounds = map[*revisions.Definition]goja.Value{}
 	}
-	v := h.freeze(h.rt.NewArray(items...))
-	h.bounds[d] = v
+	v := r.freeze(r.rt.NewArray(items...))
+	r.bounds[d] = v
 	return v
 }
 
-func (h *host) numberArray(list []float64) goja.Value {
+func (r *Runtime) numberArray(list []float64) goja.Value {
 	items := make([]any, len(list))
 	for i, f := range list {
 		items[i] = f
 	}
-	return h.rt.NewArray(items...)
+	return r.rt.NewArray(items...)
 }

@@ -1,4 +1,4 @@
-package script
+package value
 
 import (
 	"encoding/json"
@@ -24,7 +24,7 @@ func FuzzFromEnd(f *testing.F) {
 		valid := json.Valid(text) && jsonscan.Valid(text) == nil && text[open] == '{'
 		var want []member
 		if valid {
-			want = (&host{}).members(text, open, false)
+			want = (&Runtime{}).members(text, open, false)
 		}
 		for more := ok; more; {
 			var m member

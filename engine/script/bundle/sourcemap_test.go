@@ -1,4 +1,4 @@
-package script
+package bundle
 
 import (
 	"slices"

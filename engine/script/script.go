@@ -1,0 +1,81 @@
+package script
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/dop251/goja"
+
+	"github.com/aitgithub/telemetry-server/engine/script/bundle"
+)
+
+// Script is a compiled script. It is immutable and safe for concurrent use.
+type Script struct {
+	*bundle.Bundle
+	setup func(*host) // makes more globals, before the script runs; or nil
+}
+
+// CompileFile reads the script at path and compiles it. Errors of the script
+// are *Error.
+func CompileFile(path string) (*Script, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read script: %w", err)
+	}
+	return Compile(path, string(text))
+}
+
+// Compile compiles a script, as package bundle does. Errors of the script are
+// *Error.
+func Compile(name, text string) (*Script, error) {
+	b, err := bundle.Compile(name, text)
+	if err != nil {
+		return nil, err
+	}
+	return &Script{Bundle: b}, nil
+}
+
+// Exports is what a script exports.
+type Exports struct {
+	Names     []string
+	functions map[string]bool
+}
+
+// Function says whether one of the names is an exported function.
+func (e Exports) Function(names ...string) bool {
+	for _, n := range names {
+		if e.functions[n] {
+			return true
+		}
+	}
+	return false
+}
+
+// Exports runs the script's top level and returns what it exports. Errors are *Error.
+func (s *Script) Exports(ctx context.Context, limits Limits) (Exports, error) {
+	h, err := newHost(ctx, s, limits, nil)
+	if err != nil {
+		return Exports{}, err
+	}
+	defer h.close()
+	e := Exports{Names: h.exports.Keys(), functions: map[string]bool{}}
+	for _, n := range e.Names {
+		_, e.functions[n] = goja.AssertFunction(h.exports.Get(n))
+	}
+	return e, nil
+}
+
+// NoMap says what a script without map exports instead.
+func (s *Script) NoMap(exports []string) *Error {
+	e := &Error{File: s.Name, Phase: "load", Message: "the script has no function map"}
+	if len(exports) == 0 {
+		e.Notes = append(e.Notes, "It exports nothing: export function map(id, dims, ping, ctx) { … }.")
+		return e
+	}
+	e.Notes = append(e.Notes, fmt.Sprintf("It exports %v.", exports))
+	if hint := suggestExport("map", exports); hint != "" {
+		e.Notes = append(e.Notes, hint)
+	}
+	return e
+}

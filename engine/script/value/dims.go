@@ -1,0 +1,45 @@
+package value
+
+import (
+	"github.com/dop251/goja"
+
+	"github.com/aitgithub/telemetry-server/engine/datum"
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// SetDims makes the dims that Dims returns: those of a segment.
+func (r *Runtime) SetDims(d layout.Dims) {
+	r.dims = r.frozenDims(layout.DimNames[:], d[:])
+	b := datum.AppendKind(nil, datum.Array)
+	for _, v := range d {
+		b = datum.AppendString(b, v)
+	}
+	r.dimsDatum = datum.AppendKind(b, datum.End)
+}
+
+// Dims returns the array of the dimension values.
+func (r *Runtime) Dims() goja.Value { return r.dims }
+
+// frozenDims makes the array of dimension values that all records of a task
+// share, with the values as properties too. It is frozen: a script cannot
+// change what the next record sees.
+func (r *Runtime) frozenDims(names, values []string) *goja.Object {
+	items := make([]any, len(values))
+	for i, v := range values {
+		items[i] = v
+	}
+	dims := r.rt.NewArray(items...)
+	for i, n := range names {
+		dims.DefineDataProperty(n, r.rt.ToValue(values[i]), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
+	}
+	return r.freeze(dims)
+}
+
+// freeze returns o, which cannot be changed any more.
+func (r *Runtime) freeze(o *goja.Object) *goja.Object {
+	freeze, _ := goja.AssertFunction(r.rt.Get("Object").ToObject(r.rt).Get("freeze"))
+	if _, err := freeze(goja.Undefined(), o); err != nil {
+		panic(err)
+	}
+	return o
+}

@@ -1,0 +1,78 @@
+package value
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dop251/goja"
+
+	"github.com/aitgithub/telemetry-server/revisions"
+)
+
+// Runtime is what Go adds to a goja runtime: the views of pings and values, the
+// host's part of the library, and the crossing of values. It belongs to the
+// runtime's goroutine.
+type Runtime struct {
+	rt      *goja.Runtime
+	interns map[string]goja.Value // of short strings
+	enc     encoder
+
+	gen   uint64     // of the ping being mapped: older views are stale
+	lent  [][]member // lists of the ping being mapped
+	spare [][]member // for the next ones
+	inner []inner
+	early map[string]bool // names that do not stand near the end of a ping
+
+	pingProto  *goja.Object // of pings: string methods over the text
+	boundProto *goja.Object // of ping.histogram(name); nil until asked for
+	dims       *goja.Object
+	dimsDatum  []byte
+
+	definitions func(revisions.Ref) (*revisions.Spec, error) // nil: there are none
+	specs       map[string]*revisions.Spec                   // by URL
+	bounds      map[*revisions.Definition]goja.Value
+}
+
+// New adds to rt: JSON.parse that takes pings, and what the library imports.
+// definitions finds those of a revision, for ping.histogram; nil: there are none.
+func New(rt *goja.Runtime, definitions func(revisions.Ref) (*revisions.Spec, error)) *Runtime {
+	r := &Runtime{rt: rt, definitions: definitions, interns: make(map[string]goja.Value), early: make(map[string]bool)}
+	r.installPing()
+	r.installJSON()
+	r.installLibrary()
+	return r
+}
+
+// ErrEngine marks an error of the engine that passed through the script: a full
+// disk is not the record's fault.
+var ErrEngine = errors.New("engine")
+
+// ThrowEngine makes the calling script throw err, marked as ErrEngine.
+func (r *Runtime) ThrowEngine(err error) { r.Throw(fmt.Errorf("%w: %w", ErrEngine, err)) }
+
+// Throw makes the calling script throw err.
+func (r *Runtime) Throw(err error) {
+	panic(r.rt.NewGoError(err))
+}
+
+// ThrowType makes the calling script throw a TypeError.
+func (r *Runtime) ThrowType(format string, args ...any) {
+	panic(r.rt.NewTypeError(append([]any{format}, args...)...))
+}
+
+// intern returns b as a JavaScript string; short ones are made once.
+func (r *Runtime) intern(b []byte) goja.Value {
+	if len(b) > 48 {
+		return r.rt.ToValue(string(b))
+	}
+	if v, ok := r.interns[string(b)]; ok {
+		return v
+	}
+	if len(r.interns) >= 4096 {
+		clear(r.interns)
+	}
+	s := string(b)
+	v := r.rt.ToValue(s)
+	r.interns[s] = v
+	return v
+}
