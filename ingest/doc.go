@@ -1,7 +1,6 @@
-// Package ingest takes submissions in (HTTP, files), makes them durable in a raw
-// log, converts them, and hands records to package layout.
+// Package ingest takes submissions in over HTTP, and answers when they are safe.
 //
-//	            1 Handler          2 Log                 3 Worker
+//	            1 Handler          2 rawlog.Log          3 worker
 //	HTTP POST ─► limit, frame ─► batch, write, sync ─► read, convert ─► layout.Writer ─► published/
 //	            ◄── status ◄──── durable                  │
 //	                                                      └─► invalid/ (with the reason)
@@ -10,19 +9,14 @@
 //
 //  1. The handler refuses what is over a limit, reads the body straight into a
 //     frame and computes its sum.
-//  2. The frame joins the batch that gathers while the disk is busy with the one
-//     before. The committer writes the batch with one call and syncs once.
-//  3. Everybody who waits for that batch is answered.
-//  4. After 500 MiB or 5 minutes the raw log is cut to its size, synced and
-//     renamed to ….finished; a worker converts it, publishes its records, and
-//     removes it. FORMAT.md specifies it.
+//  2. Package rawlog makes the frame durable, together with those that came at the
+//     same time.
+//  3. The handler answers.
+//  4. After 500 MiB or 5 minutes the raw log is finished; package worker has
+//     package convert convert it, publishes its records, and removes it.
 //
 // Kafka (package kafka) enters at step 2; raw logs from elsewhere (tmserver import,
-// Spool) at step 4, by ConvertFrames. While clients wait for the disk the workers
-// rest most of the time: what is in a raw log can wait.
-//
-// A raw log is locked (flock) while its server lives. One that is neither locked
-// nor finished was left by a crash, and is converted as it is.
+// worker.Spool) at step 4.
 //
 // Shutdown runs in the direction of the flow: stop accepting, wait for the
 // handlers, finish the raw log, finish the conversion and publish, close.
@@ -60,12 +54,9 @@
 //
 // # To add …
 //
-// A source: something that calls Log.Append and tells its sender only afterwards,
+// A source: something that calls rawlog.Log.Append and tells its sender only afterwards,
 // as package kafka does; start it in tmserver's openSources.
 //
 // An answer: a row in the table above, a variable in status.go, and a case in
 // TestHandlerStatusTable.
-//
-// A raw log version: a picture in FORMAT.md, parseHeader, and cases in
-// TestFrameReader; only the newest is written.
 package ingest

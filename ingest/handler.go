@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -14,6 +15,8 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
@@ -33,14 +36,17 @@ type HandlerOptions struct {
 	MaxInFlight int64
 	// Countries finds out the country that is kept of a client's address; nil:
 	// nothing is kept.
-	Countries *Countries
+	Countries *convert.Countries
+	// TrustedProxies are those whose X-Forwarded-For is believed when Countries
+	// is set, and then only back to the first address that is not one of them.
+	TrustedProxies []netip.Prefix
 	// Schema is handed out at /telemetry_schema; nil: 404.
 	Schema *layout.Schema
 	// Definitions are handed out at /histograms/<repo…>/<revision> and
 	// /histogram_buckets?revision=URL; nil: 404.
 	Definitions DefinitionSource
 	// Converter makes a Converter for /validate; nil: 404.
-	Converter func() *Converter
+	Converter func() *convert.Converter
 	// Status returns what /status answers, to be encoded as JSON; nil: 404.
 	Status func() any
 	// Metrics counts requests; nil: nobody does.
@@ -53,24 +59,24 @@ type HandlerOptions struct {
 
 // DefaultHandlerOptions returns the options described at HandlerOptions.
 func DefaultHandlerOptions() HandlerOptions {
-	return HandlerOptions{MaxBody: DefaultMaxBody, MaxPath: MaxPathBytes, MaxInFlight: 256 << 20, Logger: slog.New(slog.DiscardHandler)}
+	return HandlerOptions{MaxBody: rawlog.DefaultMaxBody, MaxPath: rawlog.MaxPathBytes, MaxInFlight: 256 << 20, Logger: slog.New(slog.DiscardHandler)}
 }
 
 // handler is the public HTTP surface.
 type handler struct {
-	log      *Log
+	log      *rawlog.Log
 	o        HandlerOptions
 	inFlight atomic.Int64 // bytes of bodies being read or waiting for the disk
 
-	validators chan *Converter
+	validators chan *convert.Converter
 }
 
 // NewHandler returns the public HTTP surface, which appends to log. A handler
 // only limits, frames, appends and answers: 200 means that the submission is on
 // disk, whatever it holds; what that is worth is for the Converter to say.
-func NewHandler(log *Log, o HandlerOptions) http.Handler {
-	o.MaxBody = min(o.MaxBody, MaxBodyLimit)
-	o.MaxPath = min(o.MaxPath, MaxPathBytes)
+func NewHandler(log *rawlog.Log, o HandlerOptions) http.Handler {
+	o.MaxBody = min(o.MaxBody, rawlog.MaxBodyLimit)
+	o.MaxPath = min(o.MaxPath, rawlog.MaxPathBytes)
 	o.RequestLogEvery = max(o.RequestLogEvery, 1)
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(prometheus.NewRegistry())
@@ -110,8 +116,8 @@ func (h *handler) submit(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	n := len(f.body())
-	err := h.log.append(f)
+	n := len(f.Body())
+	err := h.log.AppendFrames(f)
 	h.release(f)
 	if err == nil {
 		h.o.Metrics.bytes.Add(float64(n))
@@ -124,9 +130,9 @@ func (h *handler) finish(w http.ResponseWriter, err error) {
 	switch {
 	case err == nil:
 		answerOK.send(w)
-	case errors.Is(err, ErrClosed):
+	case errors.Is(err, rawlog.ErrClosed):
 		answerUnavailable.send(w)
-	case errors.Is(err, ErrReserve), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case errors.Is(err, rawlog.ErrReserve), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		answerDiskFull.send(w)
 	default: // the Log has logged it
 		answerFailed.send(w)
@@ -160,7 +166,7 @@ const firstRoom = 64 << 10
 
 // readFrame reads a body of at most limit bytes into a sealed frame, which the
 // caller gives to release. If it reports false it has answered.
-func (h *handler) readFrame(w http.ResponseWriter, r *http.Request, path string, limit int, t time.Time) (*frame, bool) {
+func (h *handler) readFrame(w http.ResponseWriter, r *http.Request, path string, limit int, t time.Time) (*rawlog.Frame, bool) {
 	n := int(min(r.ContentLength, math.MaxInt32)) // -1: unknown
 	switch {
 	case n == 0:
@@ -179,9 +185,9 @@ func (h *handler) readFrame(w http.ResponseWriter, r *http.Request, path string,
 	}
 	country := ""
 	if h.o.Countries != nil {
-		country = h.o.Countries.Of(h.o.Countries.client(r))
+		country = h.o.Countries.Of(clientAddr(r, h.o.TrustedProxies))
 	}
-	f := takeFrame(country, path, room, t)
+	f := rawlog.NewFrame(country, path, room, t)
 	filled, bad := h.fill(r, &f, n)
 	if bad == nil && filled > limit {
 		bad = &answerStreamLimit
@@ -190,8 +196,8 @@ func (h *handler) readFrame(w http.ResponseWriter, r *http.Request, path string,
 		bad = &answerNoLength
 	}
 	if bad == nil {
-		f.cut(filled)
-		f.seal()
+		f.Cut(filled)
+		f.Seal()
 		return f, true
 	}
 	h.release(f)
@@ -211,16 +217,16 @@ func (h *handler) readFrame(w http.ResponseWriter, r *http.Request, path string,
 
 // fill reads the body into f, which grows as it comes, until n bytes or the
 // body's end, and returns how many there were, or the answer to what went wrong.
-func (h *handler) fill(r *http.Request, f **frame, n int) (filled int, bad *answer) {
+func (h *handler) fill(r *http.Request, f **rawlog.Frame, n int) (filled int, bad *answer) {
 	for filled < n {
-		if room := len((*f).body()); filled == room {
+		if room := len((*f).Body()); filled == room {
 			more := min(2*room, n)
 			if !h.reserve(more - room) {
 				return filled, &answerUnavailable
 			}
-			*f = (*f).grow(more)
+			*f = (*f).Grow(more)
 		}
-		got, err := r.Body.Read((*f).body()[filled:])
+		got, err := r.Body.Read((*f).Body()[filled:])
 		filled += got
 		if err == io.EOF {
 			break
@@ -245,7 +251,7 @@ func (h *handler) reserve(n int) bool {
 }
 
 // release gives a frame and its part of the budget back.
-func (h *handler) release(f *frame) {
-	h.inFlight.Add(-int64(f.room))
-	f.free()
+func (h *handler) release(f *rawlog.Frame) {
+	h.inFlight.Add(-int64(f.Room()))
+	f.Free()
 }

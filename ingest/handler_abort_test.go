@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
+
 	"fmt"
 	"io"
 	"net"
@@ -20,7 +22,7 @@ func TestAbortedUploadsLeaveNothing(t *testing.T) {
 		count = 1_000
 	}
 	dir := t.TempDir()
-	l := testLog(t, dir, nil)
+	l := ingesttest.Log(t, dir, nil)
 	o := DefaultHandlerOptions()
 	h := NewHandler(l, o)
 	s := testServerOf(t, h)
@@ -69,7 +71,7 @@ func TestAbortedUploadsLeaveNothing(t *testing.T) {
 		}
 	}
 	l.Close()
-	if got := all(readLogs(t, dir)); len(got) > 0 {
+	if got := ingesttest.Stored(t, dir); len(got) > 0 {
 		t.Errorf("stored %d submissions of aborted uploads", len(got))
 	}
 	if n := h.(*observer).inFlight.Load(); n != 0 {

@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+
 	"context"
 	"encoding/json"
 	"fmt"
@@ -28,7 +30,7 @@ func (h *handler) batch(form string) http.HandlerFunc {
 		if !ok {
 			return
 		}
-		subs, err := splitBatch(string(f.body()), batchFields[form], h.o, now)
+		subs, err := splitBatch(string(f.Body()), batchFields[form], h.o, now)
 		h.release(f)
 		if err != nil {
 			answer{http.StatusBadRequest, err.Error()}.send(w)
@@ -40,13 +42,13 @@ func (h *handler) batch(form string) http.HandlerFunc {
 }
 
 // splitBatch cuts a batch into submissions. Its error names the field that is wrong.
-func splitBatch(body string, names []string, o HandlerOptions, now time.Time) ([]Submission, error) {
+func splitBatch(body string, names []string, o HandlerOptions, now time.Time) ([]rawlog.Submission, error) {
 	fields := strings.Split(strings.TrimRight(body, "\r\n"), "\t")
 	n := len(names) + 1
 	if len(fields)%n != 0 {
 		return nil, fmt.Errorf("batch has %d fields, which is no multiple of %d", len(fields), n)
 	}
-	subs := make([]Submission, 0, len(fields)/n)
+	subs := make([]rawlog.Submission, 0, len(fields)/n)
 	for i := 0; i < len(fields); i += n {
 		record := fields[i : i+n]
 		bad := func(name, what string) error { return fmt.Errorf("record %d: field %s %s", i/n+1, name, what) }
@@ -67,7 +69,7 @@ func splitBatch(body string, names []string, o HandlerOptions, now time.Time) ([
 		case !json.Valid([]byte(text)):
 			return nil, bad("json", "is not JSON")
 		}
-		subs = append(subs, Submission{Path: path, Body: []byte(text), Time: now})
+		subs = append(subs, rawlog.Submission{Path: path, Body: []byte(text), Time: now})
 	}
 	return subs, nil
 }

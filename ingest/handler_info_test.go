@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
@@ -40,7 +41,7 @@ func TestHandlerInfo(t *testing.T) {
 	o.Schema = layout.DefaultSchema()
 	o.Definitions = oneRevision(text)
 	o.Status = func() any { return map[string]int{"backlog": 7} }
-	h := NewHandler(testLog(t, t.TempDir(), nil), o)
+	h := NewHandler(ingesttest.Log(t, t.TempDir(), nil), o)
 	tests := []struct {
 		path string
 		code int

@@ -1,6 +1,9 @@
 package ingest
 
 import (
+	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+
 	"bufio"
 	"bytes"
 	"fmt"
@@ -13,7 +16,7 @@ import (
 	"testing"
 )
 
-func testServer(t testing.TB, dir string, l *Log) *httptest.Server {
+func testServer(t testing.TB, dir string, l *rawlog.Log) *httptest.Server {
 	t.Helper()
 	o := DefaultHandlerOptions()
 	o.MaxBody = 1000
@@ -59,7 +62,7 @@ func TestHandlerStatusTable(t *testing.T) {
 	chunked := "Transfer-Encoding: chunked\r\n"
 	batch := func(form, body string) string { return post("/submit/telemetry/"+form, length(len(body)), body) }
 	big := strings.Repeat("x", 1001)
-	long := strings.Repeat("p", MaxPathBytes+1)
+	long := strings.Repeat("p", rawlog.MaxPathBytes+1)
 	tests := []struct {
 		name, request, want, stored string
 	}{
@@ -102,7 +105,7 @@ func TestHandlerStatusTable(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			l := testLog(t, dir, nil)
+			l := ingesttest.Log(t, dir, nil)
 			s := testServer(t, dir, l)
 			if got := exchange(t, s, tt.request); got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
@@ -112,14 +115,14 @@ func TestHandlerStatusTable(t *testing.T) {
 			if tt.stored != "" {
 				want = strings.Split(tt.stored, ",")
 			}
-			if got := all(readLogs(t, dir)); !slices.Equal(got, want) {
+			if got := ingesttest.Stored(t, dir); !slices.Equal(got, want) {
 				t.Errorf("stored %q, want %q", got, want)
 			}
 		})
 	}
 	t.Run("shutting down", func(t *testing.T) {
 		dir := t.TempDir()
-		l := testLog(t, dir, nil)
+		l := ingesttest.Log(t, dir, nil)
 		l.Close()
 		s := testServer(t, dir, l)
 		resp, err := s.Client().Post(s.URL+"/submit/telemetry/i", "", strings.NewReader("1"))
@@ -136,7 +139,7 @@ func TestHandlerStatusTable(t *testing.T) {
 func BenchmarkSubmit(b *testing.B) {
 	for _, size := range []int{5 << 10, 25 << 10, 150 << 10} {
 		b.Run(fmt.Sprintf("%dkB", size>>10), func(b *testing.B) {
-			l := testLog(b, b.TempDir(), nil)
+			l := ingesttest.Log(b, b.TempDir(), nil)
 			h := NewHandler(l, DefaultHandlerOptions())
 			body := bytes.Repeat([]byte("x"), size)
 			b.SetBytes(int64(size))

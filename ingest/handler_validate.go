@@ -1,6 +1,9 @@
 package ingest
 
 import (
+	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -27,8 +30,8 @@ type verdict struct {
 
 // newValidators returns the converters that validate shares, one per processor:
 // it must not starve those who submit.
-func newValidators(converter func() *Converter) chan *Converter {
-	vs := make(chan *Converter, runtime.GOMAXPROCS(0))
+func newValidators(converter func() *convert.Converter) chan *convert.Converter {
+	vs := make(chan *convert.Converter, runtime.GOMAXPROCS(0))
 	for range cap(vs) {
 		vs <- converter()
 	}
@@ -47,7 +50,7 @@ func (h *handler) validate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.release(f)
-	var conv *Converter
+	var conv *convert.Converter
 	select {
 	case conv = <-h.validators:
 	default:
@@ -55,10 +58,10 @@ func (h *handler) validate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { h.validators <- conv }()
-	rec, err := conv.Convert(r.Context(), &Submission{Path: path, Body: f.body(), Time: now})
+	rec, err := conv.Convert(r.Context(), &rawlog.Submission{Path: path, Body: f.Body(), Time: now})
 	clear(conv.Dropped)
 	v := verdict{Valid: err == nil}
-	bad, isBad := errors.AsType[*Reject](err)
+	bad, isBad := errors.AsType[*convert.Reject](err)
 	switch {
 	case err == nil:
 		v.ID, v.Dimensions, v.Record = string(rec.ID), rec.Dims[:], rec.JSON

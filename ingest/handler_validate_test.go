@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
@@ -13,10 +15,10 @@ func TestHandlerValidate(t *testing.T) {
 	dir := t.TempDir()
 	o := DefaultHandlerOptions()
 	o.Schema = layout.DefaultSchema()
-	o.Converter = func() *Converter {
-		return NewConverter(oneRevision(`{"H": {"kind": "boolean", "description": "x"}}`), DefaultConverterOptions())
+	o.Converter = func() *convert.Converter {
+		return convert.New(oneRevision(`{"H": {"kind": "boolean", "description": "x"}}`), convert.DefaultOptions())
 	}
-	h := NewHandler(testLog(t, dir, nil), o)
+	h := NewHandler(ingesttest.Log(t, dir, nil), o)
 	ping := func(histogram, repo string) string {
 		return `{"ver": 1, "info": {"reason": "idle-daily", "appName": "Firefox", "revision": "https://hg.mozilla.org/` + repo +
 			`/rev/0123456789ab"}, "histograms": {"H": ` + histogram + `}}`

@@ -1,13 +1,15 @@
 package ingest
 
 import (
-	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
@@ -74,8 +76,17 @@ func (m *Metrics) request(code int, took time.Duration) {
 	m.latency.Observe(took.Seconds())
 }
 
+// Committed counts a batch of submissions; see rawlog.Options.
+func (m *Metrics) Committed(submissions int, took time.Duration, err error) {
+	m.sync.Observe(took.Seconds())
+	m.batch.Observe(float64(submissions))
+	if err != nil {
+		m.failed.Inc()
+	}
+}
+
 // Converted counts what became of a raw log.
-func (m *Metrics) Converted(s Stats) {
+func (m *Metrics) Converted(s worker.Stats) {
 	for _, p := range s.Published {
 		channel := m.channels.keep(p.Dims[layout.Channel])
 		if !p.Invalid {
@@ -88,55 +99,50 @@ func (m *Metrics) Converted(s Stats) {
 	m.lost.Add(float64(s.BytesLost))
 }
 
-// Backlog is what waits in raw/ to be converted.
-type Backlog struct {
-	Logs   int     `json:"logs"`
-	Bytes  int64   `json:"bytes"`
-	Oldest float64 `json:"oldest_seconds"` // age of the oldest waiting log; 0 if none
-}
-
-// ReadBacklog looks into raw/ of the data folder root. The log that a live
-// server writes does not count.
-func ReadBacklog(root *os.Root, now time.Time) (Backlog, error) {
-	names, err := WaitingLogs(root)
-	var b Backlog
-	for _, name := range names {
-		info, err := root.Stat(layout.RawDir + "/" + name)
-		if err != nil {
-			continue // removed as we came
-		}
-		b.Logs++
-		b.Bytes += info.Size()
-		if ms, err := strconv.ParseInt(stamp(name), 10, 64); err == nil {
-			b.Oldest = max(b.Oldest, now.Sub(time.UnixMilli(ms)).Seconds())
-		}
-	}
-	return b, err
-}
-
 // RegisterBacklog adds gauges of the data folder's backlog and free space, which
 // are looked up when they are asked for.
 func RegisterBacklog(reg prometheus.Registerer, data *layout.Data) {
 	gauge := func(name, help string, read func() float64) {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, read))
 	}
-	backlog := func(of func(Backlog) float64) func() float64 {
+	backlog := func(of func(worker.Backlog) float64) func() float64 {
 		return func() float64 {
-			b, _ := ReadBacklog(data.Root(), time.Now()) // zero if raw/ cannot be read
+			b, _ := worker.ReadBacklog(data.Root(), time.Now()) // zero if raw/ cannot be read
 			return of(b)
 		}
 	}
-	gauge("raw_log_backlog_logs", "Raw logs that wait for conversion.", backlog(func(b Backlog) float64 { return float64(b.Logs) }))
-	gauge("raw_log_backlog_bytes", "Bytes of raw logs that wait for conversion.", backlog(func(b Backlog) float64 { return float64(b.Bytes) }))
-	gauge("raw_log_backlog_seconds", "Age of the oldest raw log that waits for conversion.", backlog(func(b Backlog) float64 { return b.Oldest }))
+	gauge("raw_log_backlog_logs", "Raw logs that wait for conversion.", backlog(func(b worker.Backlog) float64 { return float64(b.Logs) }))
+	gauge("raw_log_backlog_bytes", "Bytes of raw logs that wait for conversion.", backlog(func(b worker.Backlog) float64 { return float64(b.Bytes) }))
+	gauge("raw_log_backlog_seconds", "Age of the oldest raw log that waits for conversion.", backlog(func(b worker.Backlog) float64 { return b.Oldest }))
 	gauge("free_bytes", "Free space on the data folder's disk.", func() float64 {
-		n, _ := FreeSpace(data.Root())
+		n, _ := rawlog.FreeSpace(data.Root())
 		return float64(n)
 	})
 }
 
-// FreeSpace returns how many bytes may still be written to root's disk.
-func FreeSpace(root *os.Root) (int64, error) { return rootDisk{root}.free() }
-
 // maxChannels bounds the channels that are told apart; schemas name four.
 const maxChannels = 50
+
+// boundedSet is a set of label values that stops growing.
+type boundedSet struct {
+	max int
+
+	mu   sync.Mutex // protects seen
+	seen map[string]bool
+}
+
+// keep returns v, or OTHER once there are max different values.
+func (b *boundedSet) keep(v string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.seen == nil {
+		b.seen = map[string]bool{}
+	}
+	if !b.seen[v] {
+		if len(b.seen) >= b.max {
+			return layout.Other
+		}
+		b.seen[v] = true
+	}
+	return v
+}

@@ -14,7 +14,8 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
-	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
@@ -76,10 +77,10 @@ func (c *convertCmd) rawLogs(ctx context.Context, st *cli.State, defs *revisions
 		return err
 	}
 	var mu sync.Mutex // protects total and logs
-	var total ingest.Stats
+	var total worker.Stats
 	logs := 0
-	p := ingest.Pickup{Data: data, Workers: c.Workers, Logger: st.Log, Convert: func(ctx context.Context, name string) error {
-		s, err := ingest.ConvertLog(ctx, data, name, ingest.NewConverter(defs, c.converterOptions(data.Schema())))
+	p := worker.Pickup{Data: data, Workers: c.Workers, Logger: st.Log, Convert: func(ctx context.Context, name string) error {
+		s, err := worker.ConvertLog(ctx, data, name, convert.New(defs, c.converterOptions(data.Schema())), nil)
 		if err != nil {
 			return err
 		}
@@ -125,7 +126,7 @@ func (c *convertCmd) lines(ctx context.Context, st *cli.State, defs *revisions.C
 	if date == "" {
 		date = st.Now().UTC().Format("20060102")
 	}
-	conv := ingest.NewConverter(defs, c.converterOptions(layout.DefaultSchema()))
+	conv := convert.New(defs, c.converterOptions(layout.DefaultSchema()))
 	out := bufio.NewWriterSize(st.Stdout, 1<<16)
 	in := bufio.NewScanner(st.Stdin)
 	in.Buffer(make([]byte, 1<<16), maxLine)
@@ -138,17 +139,17 @@ func (c *convertCmd) lines(ctx context.Context, st *cli.State, defs *revisions.C
 		id, text, ok := bytes.Cut(in.Bytes(), []byte{'\t'})
 		var err error
 		if !ok {
-			id, err = nil, &ingest.Reject{Class: ingest.ClassPath, Message: "no tab found"}
+			id, err = nil, &convert.Reject{Class: convert.ClassPath, Message: "no tab found"}
 		} else {
 			err = convertLine(ctx, out, conv, id, text, date)
 		}
 		if err == nil {
 			continue
 		}
-		if away, ok := errors.AsType[*ingest.Outage](err); ok {
+		if away, ok := errors.AsType[*convert.Outage](err); ok {
 			err = away.Reject()
 		}
-		why, ok := errors.AsType[*ingest.Reject](err)
+		why, ok := errors.AsType[*convert.Reject](err)
 		if !ok {
 			return errors.Join(err, out.Flush())
 		}
@@ -165,7 +166,7 @@ func (c *convertCmd) lines(ctx context.Context, st *cli.State, defs *revisions.C
 }
 
 // convertLine writes one record; the error is as Converter's, or the writer's.
-func convertLine(ctx context.Context, out *bufio.Writer, conv *ingest.Converter, id, text []byte, date string) error {
+func convertLine(ctx context.Context, out *bufio.Writer, conv *convert.Converter, id, text []byte, date string) error {
 	r, err := conv.ConvertLine(ctx, id, text, date)
 	if err != nil {
 		return err

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
-	"github.com/aitgithub/telemetry-server/ingest"
 	"github.com/aitgithub/telemetry-server/ingest/gen"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
 type genCmd struct {
@@ -75,8 +75,8 @@ const genBatch = 64
 // write makes batches in parallel and writes them in order.
 func (c *genCmd) write(ctx context.Context, out io.Writer) error {
 	w := bufio.NewWriterSize(out, 1<<20)
-	if c.Format == "rawlog" && c.RawVersion == ingest.LogVersion {
-		if _, err := w.Write(ingest.AppendHead(nil, c.salt())); err != nil {
+	if c.Format == "rawlog" && c.RawVersion == rawlog.Version {
+		if _, err := w.Write(rawlog.AppendHead(nil, c.salt())); err != nil {
 			return err
 		}
 	}
@@ -128,12 +128,12 @@ func (c *genCmd) append(dst []byte, p *gen.Ping) []byte {
 		dst = append(dst, p.JSON...)
 		return append(dst, '\n')
 	}
-	s := ingest.Submission{Path: p.Path(), Body: p.JSON, Time: p.Time}
+	s := rawlog.Submission{Path: p.Path(), Body: p.JSON, Time: p.Time}
 	if c.Gzip {
 		s.Body = gzipped(p.JSON)
 	}
-	if c.RawVersion == ingest.LogVersion {
-		return ingest.AppendFrame(dst, &s, c.salt())
+	if c.RawVersion == rawlog.Version {
+		return rawlog.AppendFrame(dst, &s, c.salt())
 	}
 	le := binary.LittleEndian
 	dst = append(dst, 0x1e)

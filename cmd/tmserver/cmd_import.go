@@ -15,7 +15,9 @@ import (
 	"golang.org/x/term"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
-	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
@@ -50,11 +52,11 @@ that is no raw log; 3 done, but submissions were invalid or bytes were lost;
 }
 
 func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
-	if c.RawVersion < ingest.VersionAuto || c.RawVersion > ingest.LogVersion {
-		return cli.Usage("--raw-version %d: want 0 to %d", c.RawVersion, ingest.LogVersion)
+	if c.RawVersion < rawlog.VersionAuto || c.RawVersion > rawlog.Version {
+		return cli.Usage("--raw-version %d: want 0 to %d", c.RawVersion, rawlog.Version)
 	}
-	if c.MaxBody < 0 || c.MaxBody > ingest.MaxBodyLimit {
-		return cli.Usage("--max-body %d: want 1 to %d", c.MaxBody, ingest.MaxBodyLimit)
+	if c.MaxBody < 0 || c.MaxBody > rawlog.MaxBodyLimit {
+		return cli.Usage("--max-body %d: want 1 to %d", c.MaxBody, rawlog.MaxBodyLimit)
 	}
 	if (c.Tree != "") == (len(c.Files) > 0) {
 		return cli.Usage("want either files or --tree")
@@ -78,7 +80,7 @@ func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return err
 	}
 	defer defs.Close()
-	countries, err := c.openCountries(nil)
+	countries, err := c.openCountries()
 	if err != nil {
 		return err
 	}
@@ -87,11 +89,11 @@ func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	}
 	o := c.converterOptions(data.Schema())
 	o.Countries = countries
-	conv := ingest.NewConverter(defs, o)
-	var total ingest.Stats
+	conv := convert.New(defs, o)
+	var total worker.Stats
 	for _, name := range c.Files {
 		s, err := c.file(ctx, st, data, conv, name)
-		if errors.Is(err, ingest.ErrVersion) {
+		if errors.Is(err, rawlog.ErrVersion) {
 			return cli.WithHint(cli.Fail(cli.ExitUsage, err), "--raw-version states the version of files that do not")
 		}
 		if err != nil {
@@ -145,35 +147,35 @@ func (c *importCmd) importTree(ctx context.Context, st *cli.State, data *layout.
 }
 
 // file imports one file.
-func (c *importCmd) file(ctx context.Context, st *cli.State, data *layout.Data, conv *ingest.Converter, name string) (ingest.Stats, error) {
+func (c *importCmd) file(ctx context.Context, st *cli.State, data *layout.Data, conv *convert.Converter, name string) (worker.Stats, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return ingest.Stats{}, err
+		return worker.Stats{}, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return ingest.Stats{}, err
+		return worker.Stats{}, err
 	}
 	bar := progressBar(st, info.Size()*2, filepath.Base(name)) // read twice: to name it, then to convert it
 	defer bar.Close()
 	version := c.RawVersion
-	if version == ingest.VersionAuto {
-		version = ingest.VersionOf(filepath.Base(name))
+	if version == rawlog.VersionAuto {
+		version = rawlog.VersionOf(filepath.Base(name))
 	}
-	r := ingest.NewFrameReader(io.TeeReader(f, bar), version)
+	r := rawlog.NewReader(io.TeeReader(f, bar), version)
 	r.Source, r.MaxBody = filepath.Base(name), c.MaxBody
 	source, err := contentSource(f, bar)
 	if err != nil {
-		return ingest.Stats{}, err
+		return worker.Stats{}, err
 	}
-	return ingest.ConvertFrames(ctx, data, source, r, conv)
+	return worker.ConvertFrames(ctx, data, source, r, conv, nil)
 }
 
 // contentSource returns the name under which a file's records are published,
 // which is a function of its content, and goes back to its start.
 func contentSource(f *os.File, progress io.Writer) (string, error) {
-	source, err := ingest.ImportSource(io.TeeReader(f, progress))
+	source, err := worker.ImportSource(io.TeeReader(f, progress))
 	if err != nil {
 		return "", err
 	}
@@ -184,7 +186,7 @@ func contentSource(f *os.File, progress io.Writer) (string, error) {
 }
 
 // report says what became of a file.
-func report(st *cli.State, name string, s ingest.Stats) {
+func report(st *cli.State, name string, s worker.Stats) {
 	fmt.Fprintf(st.Stderr, "%s: %d submissions, %d records, %d invalid, %d bytes lost\n",
 		name, s.Submissions, s.Records, s.Quarantined(), s.BytesLost)
 	for _, class := range slices.Sorted(maps.Keys(s.Invalid)) {

@@ -13,7 +13,8 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
-	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
@@ -62,12 +63,12 @@ func eachInvalid(ctx context.Context, dir, class string, f func(layout.Invalid) 
 		return err
 	}
 	defer tree.Close()
-	segs, err := ingest.Quarantine(ctx, tree, class)
+	segs, err := worker.Quarantine(ctx, tree, class)
 	if err != nil {
 		return err
 	}
 	for _, s := range segs {
-		for q, err := range ingest.Quarantined(tree, s) {
+		for q, err := range worker.Quarantined(tree, s) {
 			if err == nil {
 				err = ctx.Err()
 			}
@@ -130,7 +131,7 @@ func (c *invalidShowCmd) Run(ctx context.Context, st *cli.State) error {
 
 // unpacked returns a body as text, or as it is if it does not unpack.
 func unpacked(body []byte) []byte {
-	text, err := ingest.Unpack(body, ingest.DefaultConverterOptions().MaxUnpacked)
+	text, err := convert.Unpack(body, convert.DefaultOptions().MaxUnpacked)
 	if err != nil {
 		return body
 	}
@@ -168,7 +169,7 @@ func (c *invalidReplayCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return err
 	}
 	defer defs.Close()
-	n, err := ingest.Replay(ctx, data, ingest.NewConverter(defs, c.converterOptions(data.Schema())), c.Class, c.DryRun)
+	n, err := worker.Replay(ctx, data, convert.New(defs, c.converterOptions(data.Schema())), c.Class, c.DryRun)
 	if _, ok := errors.AsType[*layout.CorruptError](err); ok {
 		return cli.Fail(cli.ExitCorrupt, err)
 	}
@@ -195,7 +196,7 @@ func (c *invalidReplayCmd) Run(ctx context.Context, st *cli.State) (err error) {
 // printCounts prints how many submissions are in the quarantine, by class,
 // channel and day.
 func printCounts(ctx context.Context, out io.Writer, tree *layout.Tree, class string) error {
-	segs, err := ingest.Quarantine(ctx, tree, class)
+	segs, err := worker.Quarantine(ctx, tree, class)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
-	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
 // replayCmd submits what raw logs hold to another server.
@@ -68,8 +68,8 @@ func (c *replayCmd) Run(ctx context.Context, st *cli.State) error {
 		return cli.Usage("--sample %v: want more than 0, at most 100", c.Sample)
 	case c.Rate < 0 || c.Clients < 1 || c.Tries < 1:
 		return cli.Usage("--rate %v, --clients %d, --tries %d: want at least 0, 1 and 1", c.Rate, c.Clients, c.Tries)
-	case c.RawVersion < ingest.VersionAuto || c.RawVersion > ingest.LogVersion:
-		return cli.Usage("--raw-version %d: want 0 to %d", c.RawVersion, ingest.LogVersion)
+	case c.RawVersion < rawlog.VersionAuto || c.RawVersion > rawlog.Version:
+		return cli.Usage("--raw-version %d: want 0 to %d", c.RawVersion, rawlog.Version)
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: c.Clients}
 	defer transport.CloseIdleConnections()
@@ -83,7 +83,7 @@ func (c *replayCmd) Run(ctx context.Context, st *cli.State) error {
 	}
 	bar := progressBar(st, total, "replay")
 	start := time.Now()
-	subs := make(chan ingest.Submission)
+	subs := make(chan rawlog.Submission)
 	var lost, read int64
 	eg, egctx := errgroup.WithContext(ctx)
 	eg.Go(func() (err error) {
@@ -113,7 +113,7 @@ func (c *replayCmd) Run(ctx context.Context, st *cli.State) error {
 	for _, code := range slices.Sorted(maps.Keys(counts.codes)) {
 		fmt.Fprintf(st.Stdout, "status %d %s: %d\n", code, http.StatusText(code), counts.codes[code])
 	}
-	if errors.Is(err, ingest.ErrVersion) {
+	if errors.Is(err, rawlog.ErrVersion) {
 		return cli.WithHint(cli.Fail(cli.ExitUsage, err), "--raw-version states the version of files that do not")
 	}
 	if err != nil {
@@ -127,17 +127,17 @@ func (c *replayCmd) Run(ctx context.Context, st *cli.State) error {
 
 // read gives the chosen submissions of a file to subs, at the wanted rate; *read
 // counts them over all files, progress gets their bytes.
-func (c *replayCmd) read(ctx context.Context, name string, progress io.Writer, subs chan<- ingest.Submission, counts *replayCounts, start time.Time, read *int64) (lost int64, err error) {
+func (c *replayCmd) read(ctx context.Context, name string, progress io.Writer, subs chan<- rawlog.Submission, counts *replayCounts, start time.Time, read *int64) (lost int64, err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
 	version := c.RawVersion
-	if version == ingest.VersionAuto {
-		version = ingest.VersionOf(filepath.Base(name))
+	if version == rawlog.VersionAuto {
+		version = rawlog.VersionOf(filepath.Base(name))
 	}
-	r := ingest.NewFrameReader(io.TeeReader(f, progress), version)
+	r := rawlog.NewReader(io.TeeReader(f, progress), version)
 	r.Source = filepath.Base(name)
 	for {
 		s, err := r.Next()
@@ -185,7 +185,7 @@ const (
 
 // send submits s, up to tries times, and counts the last answer. The error is
 // that the server did not answer.
-func (n *replayCounts) send(ctx context.Context, client *http.Client, base string, s ingest.Submission, tries int) error {
+func (n *replayCounts) send(ctx context.Context, client *http.Client, base string, s rawlog.Submission, tries int) error {
 	n.mu.Lock()
 	n.sent++
 	n.bytes += int64(len(s.Body))

@@ -16,6 +16,9 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
@@ -73,10 +76,10 @@ remain that could not be converted; 2 usage or configuration.`
 
 func (c *serveCmd) validate() error {
 	switch {
-	case c.MaxBody < 1 || c.MaxBody > ingest.MaxBodyLimit:
-		return cli.Usage("--max-body %d: want 1 to %d", c.MaxBody, ingest.MaxBodyLimit)
-	case c.MaxPath < 1 || c.MaxPath > ingest.MaxPathBytes:
-		return cli.Usage("--max-path %d: want 1 to %d", c.MaxPath, ingest.MaxPathBytes)
+	case c.MaxBody < 1 || c.MaxBody > rawlog.MaxBodyLimit:
+		return cli.Usage("--max-body %d: want 1 to %d", c.MaxBody, rawlog.MaxBodyLimit)
+	case c.MaxPath < 1 || c.MaxPath > rawlog.MaxPathBytes:
+		return cli.Usage("--max-path %d: want 1 to %d", c.MaxPath, rawlog.MaxPathBytes)
 	case c.MaxLogSize < 1:
 		return cli.Usage("--max-log-size %d: want at least 1", c.MaxLogSize)
 	case c.MaxLogAge <= 0:
@@ -135,38 +138,39 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	metrics := ingest.NewMetrics(reg)
 	ingest.RegisterBacklog(reg, data)
 
-	pickup := &ingest.Pickup{Data: data, Workers: c.Workers, Logger: st.Log}
-	lo := ingest.DefaultLogOptions()
+	pickup := &worker.Pickup{Data: data, Workers: c.Workers, Logger: st.Log}
+	lo := rawlog.DefaultOptions()
 	lo.MaxBytes, lo.MaxAge, lo.Reserve = c.MaxLogSize, c.MaxLogAge, c.Reserve
-	lo.Logger, lo.Finished, lo.Metrics = st.Log, pickup.Nudge, metrics
-	log, err := ingest.OpenLog(raw, lo)
+	lo.Logger, lo.Finished, lo.Committed = st.Log, pickup.Nudge, metrics.Committed
+	log, err := rawlog.Open(raw, lo)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	paced := func() *ingest.Converter {
-		o := c.converterOptions(data.Schema())
-		o.Pace = log.Pace()
-		return ingest.NewConverter(defs, o)
+	newConverter := func() *convert.Converter { return convert.New(defs, c.converterOptions(data.Schema())) }
+	pickup.Convert = func(ctx context.Context, name string) error {
+		start := time.Now()
+		s, err := worker.ConvertLog(ctx, data, name, newConverter(), log.Pace())
+		if err == nil {
+			converted(st.Log, metrics, name, s, start)
+		}
+		return err
 	}
-	pickup.Convert = c.converter(data, paced, metrics, st.Log)
-	newConverter := func() *ingest.Converter { return ingest.NewConverter(defs, c.converterOptions(data.Schema())) }
-	spool, err := c.openSpool(data, paced, metrics, st.Log)
+	spool, err := c.openSpool(data, newConverter, log, metrics, st.Log)
 	if err != nil {
 		return err
 	}
 
-	var trusted []netip.Prefix
+	ho := ingest.DefaultHandlerOptions()
 	for _, text := range c.TrustedProxies {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
 			return cli.Usage("--trusted-proxies: %w", err)
 		}
-		trusted = append(trusted, p.Masked())
+		ho.TrustedProxies = append(ho.TrustedProxies, p.Masked())
 	}
-	ho := ingest.DefaultHandlerOptions()
 	ho.MaxBody, ho.MaxPath, ho.MaxInFlight = c.MaxBody, c.MaxPath, c.MaxInFlight
-	if ho.Countries, err = c.openCountries(trusted); err != nil {
+	if ho.Countries, err = c.openCountries(); err != nil {
 		return err
 	}
 	if ho.Countries != nil {
@@ -232,25 +236,12 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	return errors.Join(err, pickup.Drain(context.WithoutCancel(ctx)))
 }
 
-// converter returns what turns raw/<name> into published records.
-func (c *serveCmd) converter(data *layout.Data, conv func() *ingest.Converter, metrics *ingest.Metrics, logger *slog.Logger) func(context.Context, string) error {
-	return func(ctx context.Context, name string) error {
-		start := time.Now()
-		s, err := ingest.ConvertLog(ctx, data, name, conv())
-		if err != nil {
-			return err
-		}
-		converted(logger, metrics, name, s, start)
-		return nil
-	}
-}
-
 // serverStatus is what /status answers.
 type serverStatus struct {
 	Status  string         `json:"status"`
 	Version string         `json:"version"`
 	Uptime  float64        `json:"uptime_seconds"`
-	Backlog ingest.Backlog `json:"backlog"`
+	Backlog worker.Backlog `json:"backlog"`
 	Free    int64          `json:"free_bytes"`
 }
 
@@ -260,8 +251,8 @@ func statusOf(data *layout.Data, now func() time.Time) func() any {
 	return func() any {
 		s := serverStatus{Status: "OK", Version: cli.Version(), Uptime: now().Sub(start).Seconds()}
 		var err, err2 error
-		s.Backlog, err = ingest.ReadBacklog(data.Root(), now())
-		if s.Free, err2 = ingest.FreeSpace(data.Root()); errors.Join(err, err2) != nil {
+		s.Backlog, err = worker.ReadBacklog(data.Root(), now())
+		if s.Free, err2 = rawlog.FreeSpace(data.Root()); errors.Join(err, err2) != nil {
 			s.Status = "data folder cannot be read"
 		}
 		return s

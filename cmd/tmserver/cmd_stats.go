@@ -15,7 +15,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
-	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
@@ -119,20 +120,20 @@ func (c *statsCmd) report(ctx context.Context) (*statsReport, error) {
 			return nil, err
 		}
 		counts[dayCount{Class: s.Class, Channel: s.Dims[layout.Channel], Day: s.Dims[layout.Date]}] += max(info.Records, 0)
-		if s.Class != ingest.ClassBadPayload {
+		if s.Class != convert.ClassBadPayload {
 			continue
 		}
-		for q, err := range ingest.Quarantined(tree, s) {
+		for q, err := range worker.Quarantined(tree, s) {
 			if err != nil {
 				return nil, err
 			}
 			if name := badHistogramIn(q.Message); name != "" {
-				worst[badHistogram{Name: name, Reason: ingest.ClassBadPayload}]++
+				worst[badHistogram{Name: name, Reason: convert.ClassBadPayload}]++
 			}
 		}
 	}
 	r := &statsReport{Mismatched: map[string]int64{}}
-	if err := r.addDocs(filepath.Join(c.DataDir, ingest.StatsDir), worst); err != nil {
+	if err := r.addDocs(filepath.Join(c.DataDir, worker.StatsDir), worst); err != nil {
 		return nil, err
 	}
 	for k, n := range counts {
@@ -169,7 +170,7 @@ func (r *statsReport) addDocs(dir string, worst map[badHistogram]int64) error {
 		if err != nil {
 			return err
 		}
-		var doc ingest.StatsDoc
+		var doc worker.StatsDoc
 		if err := json.Unmarshal(b, &doc); err != nil {
 			return fmt.Errorf("%s: %w", e.Name(), err)
 		}

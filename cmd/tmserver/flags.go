@@ -2,12 +2,11 @@ package main
 
 import (
 	"errors"
-	"net/netip"
 	"net/url"
 	"path/filepath"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
-	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
@@ -59,8 +58,8 @@ func (f *revisionFlags) open(st *cli.State, dataDir string) (*revisions.Cache, e
 
 // converterOptions returns the options of every Converter of the command; call
 // open before.
-func (f *revisionFlags) converterOptions(schema *layout.Schema) ingest.ConverterOptions {
-	o := ingest.DefaultConverterOptions()
+func (f *revisionFlags) converterOptions(schema *layout.Schema) convert.Options {
+	o := convert.DefaultOptions()
 	o.Schema = schema
 	if u, err := url.Parse(f.RevisionServer); err == nil && u.Host != "" {
 		o.RevisionHosts = append(o.RevisionHosts, u.Host)
@@ -92,11 +91,11 @@ type countryFlags struct {
 }
 
 // openCountries returns nil if there is no database.
-func (f *countryFlags) openCountries(trusted []netip.Prefix) (*ingest.Countries, error) {
+func (f *countryFlags) openCountries() (*convert.Countries, error) {
 	if f.GeoDB == "" {
 		return nil, nil
 	}
-	c, err := ingest.OpenCountries(f.GeoDB, trusted)
+	c, err := convert.OpenCountries(f.GeoDB)
 	if err != nil {
 		return nil, cli.Fail(cli.ExitUsage, err)
 	}

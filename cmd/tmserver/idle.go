@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
-	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
@@ -38,7 +38,7 @@ func (f *idleFlags) compactWhenIdle(ctx context.Context, data *layout.Data, now 
 			return
 		case <-tick.C:
 		}
-		if names, err := ingest.WaitingLogs(data.Root()); err != nil || len(names) > 0 {
+		if names, err := worker.WaitingLogs(data.Root()); err != nil || len(names) > 0 {
 			continue
 		}
 		if err := f.compact(ctx, data, now(), keep, log); err != nil && ctx.Err() == nil {

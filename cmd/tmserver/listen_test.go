@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
 // TestSlowClientsAreCutOff sends heads and bodies drop by drop, with the
@@ -31,7 +32,7 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer raw.Close()
-	log, err := ingest.OpenLog(raw, ingest.DefaultLogOptions())
+	log, err := rawlog.Open(raw, rawlog.DefaultOptions())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,16 +15,16 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
-	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
 // replayed runs replay over a raw log with the IDs id0 to id<n-1> and returns
 // what it printed and its exit code.
 func replayed(t *testing.T, url string, n int, flags ...string) (string, int) {
 	t.Helper()
-	text := ingest.AppendHead(nil, 1)
+	text := rawlog.AppendHead(nil, 1)
 	for i := range n {
-		text = ingest.AppendFrame(text, &ingest.Submission{Path: fmt.Sprint("id", i), Body: []byte("\x1f\x8b not judged"), Time: time.UnixMilli(1391385600000)}, 1)
+		text = rawlog.AppendFrame(text, &rawlog.Submission{Path: fmt.Sprint("id", i), Body: []byte("\x1f\x8b not judged"), Time: time.UnixMilli(1391385600000)}, 1)
 	}
 	name := filepath.Join(t.TempDir(), "log")
 	if err := os.WriteFile(name, text, 0o644); err != nil {

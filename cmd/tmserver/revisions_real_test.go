@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/revisions/hgtest"
 )
 
@@ -51,7 +51,7 @@ func TestRealPingsWithoutRevision(t *testing.T) {
 	hg.Start()
 	member := regexp.MustCompile(`"revision":"https?://hg\.mozilla\.org/[^"]*",`)
 	var whole, stripped strings.Builder
-	frames := ingest.NewFrameReader(strings.NewReader(read("raw/telemetry.log.v1.100-realistic-pings")), 1)
+	frames := rawlog.NewReader(strings.NewReader(read("raw/telemetry.log.v1.100-realistic-pings")), 1)
 	for {
 		s, err := frames.Next()
 		if err == io.EOF {

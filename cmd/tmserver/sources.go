@@ -7,8 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
-	"github.com/aitgithub/telemetry-server/ingest"
 	"github.com/aitgithub/telemetry-server/ingest/kafka"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
 // sourceFlags say where serve takes submissions from besides HTTP.
@@ -35,7 +35,7 @@ func (f *sourceFlags) validate() error {
 
 // openSources returns what takes submissions until its context ends, and then
 // finishes what it has in hand. The flags have been validated.
-func (f *sourceFlags) openSources(c *serveCmd, log *ingest.Log, reg *prometheus.Registry, logger *slog.Logger) ([]func(context.Context), error) {
+func (f *sourceFlags) openSources(c *serveCmd, log *rawlog.Log, reg *prometheus.Registry, logger *slog.Logger) ([]func(context.Context), error) {
 	var sources []func(context.Context)
 	if len(f.KafkaBrokers) > 0 {
 		format, err := kafka.ParseFormat(f.KafkaFormat)

@@ -9,12 +9,15 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
 // openSpool returns what publishes the files of the spool folder, nil if there
-// is none. The caller closes its Dir.
-func (f *sourceFlags) openSpool(data *layout.Data, conv func() *ingest.Converter, metrics *ingest.Metrics, log *slog.Logger) (*ingest.Spool, error) {
+// is none. Its conversions rest while clients wait for raw. The caller closes its Dir.
+func (f *sourceFlags) openSpool(data *layout.Data, conv func() *convert.Converter, raw *rawlog.Log, metrics *ingest.Metrics, log *slog.Logger) (*worker.Spool, error) {
 	if f.Spool == "" {
 		return nil, nil
 	}
@@ -22,19 +25,19 @@ func (f *sourceFlags) openSpool(data *layout.Data, conv func() *ingest.Converter
 	if err != nil {
 		return nil, cli.Fail(cli.ExitUsage, fmt.Errorf("--spool: %w", err))
 	}
-	convert := func(ctx context.Context, source string, r *ingest.FrameReader) (ingest.Stats, error) {
+	convert := func(ctx context.Context, source string, r *rawlog.Reader) (worker.Stats, error) {
 		start := time.Now()
-		s, err := ingest.ConvertFrames(ctx, data, source, r, conv())
+		s, err := worker.ConvertFrames(ctx, data, source, r, conv(), raw.Pace())
 		if err == nil {
 			converted(log, metrics, r.Source, s, start)
 		}
 		return s, err
 	}
-	return &ingest.Spool{Dir: dir, Convert: convert, Logger: log}, nil
+	return &worker.Spool{Dir: dir, Convert: convert, Logger: log}, nil
 }
 
 // converted tells people and metrics what became of a raw log.
-func converted(log *slog.Logger, metrics *ingest.Metrics, name string, s ingest.Stats, start time.Time) {
+func converted(log *slog.Logger, metrics *ingest.Metrics, name string, s worker.Stats, start time.Time) {
 	metrics.Converted(s)
 	log.Info("converted", "log", name, "submissions", s.Submissions, "records", s.Records,
 		"invalid", s.Quarantined(), "repeated", s.Repeated, "bytes_lost", s.BytesLost, "segments", len(s.Published), "took", time.Since(start))

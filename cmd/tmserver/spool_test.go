@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
 // TestSpoolSurvivesKills kills a server that takes files from a spool folder
@@ -24,9 +24,9 @@ func TestSpoolSurvivesKills(t *testing.T) {
 	sent := 0
 	for round := range rounds {
 		for i := range files {
-			text := ingest.AppendHead(nil, 1)
+			text := rawlog.AppendHead(nil, 1)
 			for range perFile {
-				text = ingest.AppendFrame(text, &ingest.Submission{
+				text = rawlog.AppendFrame(text, &rawlog.Submission{
 					Path: fmt.Sprint("id", sent), Body: []byte(`{"ver":2,"info":{"appName":"Firefox"}}`), Time: time.UnixMilli(1391385600000),
 				}, 1)
 				sent++
@@ -35,7 +35,7 @@ func TestSpoolSurvivesKills(t *testing.T) {
 			if err := os.WriteFile(name+".tmp", text, 0o644); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.Rename(name+".tmp", name+ingest.FinishedSuffix); err != nil {
+			if err := os.Rename(name+".tmp", name+rawlog.FinishedSuffix); err != nil {
 				t.Fatal(err)
 			}
 		}

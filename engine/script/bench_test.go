@@ -11,7 +11,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/script"
-	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/gen"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/revisions"
@@ -69,7 +69,7 @@ func publish(b *testing.B, dir string, pings int) (size int64, line []byte, err 
 	if err != nil {
 		return 0, nil, err
 	}
-	c := ingest.NewConverter(cache, ingest.ConverterOptions{})
+	c := convert.New(cache, convert.Options{})
 	g := gen.New(1)
 	for i := range pings {
 		p := g.Ping(i)

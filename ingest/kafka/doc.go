@@ -2,7 +2,7 @@
 // log, from where they go the way of those that came by HTTP.
 //
 //	        1 poll           2 read              3 append          4 commit
-//	topic ─► records ─► key, value or envelope ─► ingest.Log ─► offsets of the group
+//	topic ─► records ─► key, value or envelope ─► rawlog.Log ─► offsets of the group
 //	                          │                  (durable)
 //	                          └─► counted: skipped, too_large
 //

@@ -21,7 +21,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
-	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -37,7 +37,7 @@ type bed struct {
 	*kfake.Cluster
 	client *kgo.Client
 	dir    string
-	log    *ingest.Log
+	log    *rawlog.Log
 }
 
 func newBed(t *testing.T) *bed {
@@ -58,9 +58,9 @@ func newBed(t *testing.T) *bed {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { root.Close() })
-	o := ingest.DefaultLogOptions()
+	o := rawlog.DefaultOptions()
 	o.Reserve = 0
-	if b.log, err = ingest.OpenLog(root, o); err != nil {
+	if b.log, err = rawlog.Open(root, o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.log.Close() })
@@ -133,7 +133,7 @@ func (b *bed) stored(t *testing.T) map[string]int {
 	if err := b.log.Close(); err != nil {
 		t.Fatal(err)
 	}
-	names, err := filepath.Glob(b.dir + "/*" + ingest.FinishedSuffix)
+	names, err := filepath.Glob(b.dir + "/*" + rawlog.FinishedSuffix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func (b *bed) stored(t *testing.T) map[string]int {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := ingest.NewFrameReader(f, ingest.LogVersion)
+		r := rawlog.NewReader(f, rawlog.Version)
 		for {
 			s, err := r.Next()
 			if err == io.EOF {
@@ -220,12 +220,12 @@ type refusing struct {
 	allowed bool
 }
 
-func (r *refusing) Append(ctx context.Context, subs ...ingest.Submission) error {
+func (r *refusing) Append(ctx context.Context, subs ...rawlog.Submission) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.allowed {
 		r.refused++
-		return ingest.ErrReserve
+		return rawlog.ErrReserve
 	}
 	return r.Log.Append(ctx, subs...)
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
 // Format says what the messages of a topic hold.
@@ -48,8 +48,8 @@ var classes = []class{classAppended, classSkipped, classMissingID, classBadEnvel
 func (c class) toStore() bool { return c != classSkipped && c != classTooLarge }
 
 // read makes a submission of a message. Its Body is a part of the message.
-func (s *Source) read(r *kgo.Record, now time.Time) (ingest.Submission, class) {
-	sub := ingest.Submission{Path: string(r.Key), Body: r.Value, Time: received(r.Timestamp, now)}
+func (s *Source) read(r *kgo.Record, now time.Time) (rawlog.Submission, class) {
+	sub := rawlog.Submission{Path: string(r.Key), Body: r.Value, Time: received(r.Timestamp, now)}
 	class := classAppended
 	switch {
 	case r.Value == nil:

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
 const (
@@ -36,20 +36,20 @@ type Options struct {
 	Group  string
 	Format Format
 	// MaxBody and MaxPath are the longest body and path stored, in bytes; at most,
-	// and for zero, ingest.MaxBodyLimit and ingest.MaxPathBytes.
+	// and for zero, rawlog.MaxBodyLimit and rawlog.MaxPathBytes.
 	MaxBody, MaxPath int
 	// Registerer gets the counter of messages by class; nil: nobody does.
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger // nil: none
 }
 
-// Log makes submissions durable; *ingest.Log is one.
+// Log makes submissions durable; *rawlog.Log is one.
 type Log interface {
 	// Append returns nil when all of subs are durable.
-	Append(ctx context.Context, subs ...ingest.Submission) error
+	Append(ctx context.Context, subs ...rawlog.Submission) error
 }
 
-var _ Log = (*ingest.Log)(nil)
+var _ Log = (*rawlog.Log)(nil)
 
 // Source consumes a topic as a member of a consumer group.
 type Source struct {
@@ -65,11 +65,11 @@ func New(log Log, o Options) (*Source, error) {
 	if len(o.Brokers) == 0 || o.Topic == "" || o.Group == "" {
 		return nil, errors.New("kafka: brokers, topic and group are all needed")
 	}
-	if o.MaxBody <= 0 || o.MaxBody > ingest.MaxBodyLimit {
-		o.MaxBody = ingest.MaxBodyLimit
+	if o.MaxBody <= 0 || o.MaxBody > rawlog.MaxBodyLimit {
+		o.MaxBody = rawlog.MaxBodyLimit
 	}
-	if o.MaxPath <= 0 || o.MaxPath > ingest.MaxPathBytes {
-		o.MaxPath = ingest.MaxPathBytes
+	if o.MaxPath <= 0 || o.MaxPath > rawlog.MaxPathBytes {
+		o.MaxPath = rawlog.MaxPathBytes
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -134,7 +134,7 @@ func (s *Source) round(ctx context.Context) bool {
 	if fetches.NumRecords() == 0 {
 		return ok
 	}
-	subs := make([]ingest.Submission, 0, fetches.NumRecords())
+	subs := make([]rawlog.Submission, 0, fetches.NumRecords())
 	counts := map[class]int{}
 	now := time.Now()
 	fetches.EachRecord(func(r *kgo.Record) {

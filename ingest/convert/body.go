@@ -1,0 +1,107 @@
+package convert
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/aitgithub/telemetry-server/layout/jsonscan"
+)
+
+// unpacker turns bodies into text, in buffers that it uses again and again.
+type unpacker struct {
+	src    bytes.Reader
+	gz     *gzip.Reader
+	text   []byte // unpacked
+	tidied []byte
+}
+
+// Unpack returns the text of a body as a Converter does, in memory of its own or
+// the body's. The error is a *Reject.
+func Unpack(body []byte, limit int) ([]byte, error) { return new(unpacker).unpack(body, limit) }
+
+// unpack returns the text of a body: the body itself, or what it unpacks to if
+// it begins like gzip. It never holds more than limit bytes (and a buffer's
+// slack). The result is valid until the next call. The error is a *Reject.
+func (u *unpacker) unpack(body []byte, limit int) ([]byte, error) {
+	if len(body) == 0 {
+		return nil, reject(ClassEmpty, "Found empty data")
+	}
+	if len(body) < 2 || body[0] != 0x1f || body[1] != 0x8b {
+		return body, nil
+	}
+	u.src.Reset(body)
+	var err error
+	if u.gz == nil {
+		u.gz, err = gzip.NewReader(&u.src)
+	} else {
+		err = u.gz.Reset(&u.src)
+	}
+	if err != nil {
+		return nil, reject(ClassCorrupt, "gzip: "+err.Error())
+	}
+	// The last four bytes say how much it will be, modulo 2³² and if they are
+	// honest. A wrong hint costs a little memory or time.
+	hint := binary.LittleEndian.Uint32(body[len(body)-4:])
+	u.text = slices.Grow(u.text[:0], min(int(hint)+1, 64*len(body), limit+1))
+	for {
+		if len(u.text) == cap(u.text) {
+			u.text = slices.Grow(u.text, min(len(u.text)+512, limit+1-len(u.text)))
+		}
+		n, err := u.gz.Read(u.text[len(u.text):min(cap(u.text), limit+1)])
+		u.text = u.text[:len(u.text)+n]
+		switch {
+		case len(u.text) > limit:
+			return nil, reject(ClassCorrupt, fmt.Sprintf("unpacks to more than %d bytes", limit))
+		case err == io.EOF && len(u.text) == 0:
+			return nil, reject(ClassEmpty, "Found empty data")
+		case err == io.EOF:
+			return u.text, nil
+		case err != nil:
+			return nil, reject(ClassCorrupt, "gzip: "+err.Error())
+		}
+	}
+}
+
+// tidy returns text as UTF-8, with U+FFFD for what is not, and without the
+// whitespace between tokens if it has line ends, which a record must not have.
+func (u *unpacker) tidy(text []byte) []byte {
+	if !utf8.Valid(text) {
+		text = bytes.Map(func(r rune) rune { return r }, text) // one U+FFFD for every bad byte
+	}
+	if bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') < 0 {
+		return text
+	}
+	// Strings stay as they are, so what was not JSON still is not. A space stays
+	// between what would otherwise become one token.
+	out := u.tidied[:0]
+	for i := 0; i < len(text); {
+		switch c := text[i]; c {
+		case '"':
+			end := jsonscan.StringTrusted(text, i)
+			out = append(out, text[i:end]...)
+			i = end
+		case ' ', '\n', '\r', '\t':
+			end := jsonscan.Space(text, i)
+			if len(out) > 0 && end < len(text) && word(out[len(out)-1]) && word(text[end]) {
+				out = append(out, ' ')
+			}
+			i = end
+		default:
+			out = append(out, c)
+			i++
+		}
+	}
+	u.tidied = out
+	return out
+}
+
+// word says whether c may be part of a number or a literal.
+func word(c byte) bool {
+	return c-'0' <= 9 || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '-' || c == '+' || c == '.'
+}

@@ -1,0 +1,221 @@
+// Package ingesttest has what the tests of ingest and of the packages below it
+// share: the shared test data, a ping with its definitions, a raw log. (Package
+// rawlog, which this one imports, has helpers of its own.)
+package ingesttest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/maxmind/mmdbwriter"
+	"github.com/maxmind/mmdbwriter/mmdbtype"
+
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/revisions"
+)
+
+// sharedData is the shared test data, which stands beside the work tree, as seen
+// from the folder of a package below ingest.
+const sharedData = "../../../shared/data"
+
+// Shared returns a file of ../shared/data, unpacked if its name ends in .gz; the
+// test is skipped where it is missing, but in CI it fails.
+func Shared(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(sharedData, name))
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	if strings.HasSuffix(name, ".gz") {
+		gz, err := gzip.NewReader(bytes.NewReader(b))
+		if err == nil {
+			b, err = io.ReadAll(gz)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+// Cache is the warm revision cache of ../shared/data.
+func Cache(t testing.TB) *revisions.Cache {
+	t.Helper()
+	o := revisions.DefaultOptions()
+	o.Dir, o.Offline = filepath.Join(sharedData, "histogram_cache"), true
+	c, err := revisions.NewCache(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// Submissions returns the submissions of a raw log, their bodies copied.
+func Submissions(t testing.TB, log []byte, version int) []rawlog.Submission {
+	t.Helper()
+	subs, _ := read(t, log, version)
+	return subs
+}
+
+// read returns the submissions of a raw log, and how many bytes of it are lost.
+func read(t testing.TB, log []byte, version int) (subs []rawlog.Submission, lost int64) {
+	t.Helper()
+	r := rawlog.NewReader(bytes.NewReader(log), version)
+	for {
+		s, err := r.Next()
+		if err == io.EOF {
+			return subs, r.BytesLost()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Body = bytes.Clone(s.Body)
+		subs = append(subs, s)
+	}
+}
+
+// DefinitionsText is a Histograms.json with one histogram of each kind, one of an
+// unknown kind, and one whose size is a name.
+const DefinitionsText = `{
+	"FLAG": {"kind": "flag"}, "LIN": {"kind": "linear", "high": 40, "n_buckets": 5}, "SIZED": {"kind": "enumerated", "n_values": "kCount"},
+	"ODD": {"kind": "odd"},
+	"GC": {"kind": "exponential", "high": 16384, "n_buckets": 5}
+}`
+
+// Definitions answers Always for every revision; those with 404 in them are not
+// found, those with 503 cannot be asked for.
+type Definitions struct{ Always *revisions.Spec }
+
+func (f Definitions) Spec(_ context.Context, r revisions.Ref) (*revisions.Spec, error) {
+	switch {
+	case strings.Contains(r.Revision, "404"):
+		return nil, fmt.Errorf("%s: %w", r, revisions.ErrNotFound)
+	case strings.Contains(r.Revision, "503"):
+		return nil, fmt.Errorf("%s: %w", r, revisions.ErrUnavailable)
+	}
+	return f.Always, nil
+}
+
+// Revision is the member of Info that names the revision, Info the info of Ping.
+const (
+	Revision = `"revision":"http://hg.mozilla.org/try/rev/0123456789ab"`
+	Info     = `"info":{"reason":"idle-daily","appName":"Firefox","appVersion":"23.0.1","appUpdateChannel":"release","appBuildID":"2013",` + Revision + `}`
+)
+
+// Ping returns a classic ping with these histograms, a list of members.
+func Ping(histograms string) string {
+	return `{"ver":1,"histograms":{` + histograms + `},` + Info + `}`
+}
+
+// Converted returns the record of Ping, given what the histograms became.
+func Converted(histograms string) string {
+	return strings.Replace(Ping(histograms), `"ver":1`, `"ver":2`, 1)
+}
+
+// PerCore reports MB per second of processor time, which other programs on the
+// machine disturb less than time on the wall. Call the result at the end.
+func PerCore(b *testing.B, bytes int64) func() {
+	used := func() time.Duration {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			b.Fatal(err)
+		}
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	b.SetBytes(bytes)
+	b.ReportAllocs()
+	before := used()
+	return func() { b.ReportMetric(float64(bytes)*float64(b.N)/1e6/(used()-before).Seconds(), "MB/core-s") }
+}
+
+// Log returns a Log in the folder dir with options that change has changed
+// (nil: none). It is closed in the end.
+func Log(t testing.TB, dir string, change func(*rawlog.Options)) *rawlog.Log {
+	t.Helper()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := rawlog.DefaultOptions()
+	if change != nil {
+		change(&o)
+	}
+	l, err := rawlog.Open(root, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		l.Close()
+		root.Close()
+	})
+	return l
+}
+
+// Stored returns what the raw logs of the folder dir hold, finished or not, as
+// "path=body", sorted.
+func Stored(t testing.TB, dir string) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "telemetry*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		subs, lost := read(t, b, rawlog.Version)
+		for _, s := range subs {
+			got = append(got, s.Path+"="+string(s.Body))
+		}
+		if lost > 0 {
+			t.Errorf("%s: %d bytes lost", name, lost)
+		}
+	}
+	slices.Sort(got)
+	return got
+}
+
+// Countries returns the name of a MaxMind database in which 1.0.0.0/8 is in
+// Germany and 2001:db8::/32 in Fiji.
+func Countries(t testing.TB) string {
+	t.Helper()
+	w, err := mmdbwriter.New(mmdbwriter.Options{DatabaseType: "GeoLite2-Country", IncludeReservedNetworks: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cidr, code := range map[string]string{"1.0.0.0/8": "DE", "2001:db8::/32": "FJ"} {
+		_, network, err := net.ParseCIDR(cidr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Insert(network, mmdbtype.Map{"country": mmdbtype.Map{"iso_code": mmdbtype.String(code)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var b bytes.Buffer
+	if _, err := w.WriteTo(&b); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "countries.mmdb")
+	if err := os.WriteFile(name, b.Bytes(), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}

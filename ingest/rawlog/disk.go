@@ -1,0 +1,115 @@
+package rawlog
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// errLocked says that another process, a live server, holds a raw log.
+var errLocked = errors.New("locked by a live server")
+
+// disk is the folder of raw logs as Log needs it; tests let its steps fail.
+type disk interface {
+	create(name string) (diskFile, error) // a new file, locked
+	open(name string) (diskFile, error)   // an existing file, locked; errLocked
+	rename(from, to string) error
+	link(from, to string) error
+	remove(name string) error
+	list() ([]string, error)
+	free() (int64, error) // bytes that may still be written
+	sync() error          // makes what was created, renamed and removed durable
+}
+
+// diskFile is a file of a disk, exclusively locked until it is closed.
+type diskFile interface {
+	writeAt(b [][]byte, off int64) error // all of b; b is not kept
+	sync() error                         // the data, and as much metadata as reading it needs
+	allocate(off, n int64)
+	fill(n int64, stop func() bool) error // writes n zeros from the start, or fewer after stop; syncs
+	truncate(size int64) error
+	stat() (size int64, links uint64, err error)
+	close() error
+}
+
+// rootDisk is a folder of the real disk.
+type rootDisk struct{ root *os.Root }
+
+func (d rootDisk) create(name string) (diskFile, error) {
+	return d.openFile(name, os.O_CREATE|os.O_EXCL)
+}
+
+func (d rootDisk) open(name string) (diskFile, error) { return d.openFile(name, 0) }
+
+func (d rootDisk) openFile(name string, flag int) (diskFile, error) {
+	f, err := d.root.OpenFile(name, os.O_RDWR|flag, 0o640)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = errLocked
+		}
+		return nil, fmt.Errorf("lock %s: %w", name, errors.Join(err, f.Close()))
+	}
+	return osFile{f}, nil
+}
+
+func (d rootDisk) rename(from, to string) error { return d.root.Rename(from, to) }
+func (d rootDisk) link(from, to string) error   { return d.root.Link(from, to) }
+func (d rootDisk) remove(name string) error     { return d.root.Remove(name) }
+
+func (d rootDisk) list() ([]string, error) {
+	entries, err := fs.ReadDir(d.root.FS(), ".")
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(entries))
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, nil
+}
+
+func (d rootDisk) free() (int64, error) {
+	f, err := d.root.Open(".")
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil {
+		return 0, err
+	}
+	return int64(min(st.Bavail, math.MaxInt64/uint64(st.Bsize)) * uint64(st.Bsize)), nil
+}
+
+func (d rootDisk) sync() error {
+	f, err := d.root.Open(".")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// osFile is a file of the real disk; log_linux.go and log_other.go have the rest.
+type osFile struct{ f *os.File }
+
+func (o osFile) truncate(size int64) error { return o.f.Truncate(size) }
+func (o osFile) close() error              { return o.f.Close() }
+
+func (o osFile) stat() (int64, uint64, error) {
+	info, err := o.f.Stat()
+	if err != nil {
+		return 0, 0, err
+	}
+	return info.Size(), uint64(info.Sys().(*syscall.Stat_t).Nlink), nil
+}
+
+// FreeSpace returns how many bytes may still be written to root's disk.
+func FreeSpace(root *os.Root) (int64, error) { return rootDisk{root}.free() }

@@ -1,0 +1,195 @@
+package rawlog
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// faultDisk is the real disk whose n-th step fails: a write in the middle, the
+// others without effect. It also checks the order of the steps: nothing is
+// renamed into sight before it was synced.
+type faultDisk struct {
+	rootDisk
+	mu    sync.Mutex
+	left  int // steps until the failure; negative: it has happened
+	err   error
+	stuck bool // every step from then on fails
+	what  string
+}
+
+func (d *faultDisk) step(what string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.left--; d.left == 0 || d.stuck && d.left < 0 {
+		d.what = what
+		return fmt.Errorf("injected at %s: %w", what, d.err)
+	}
+	return nil
+}
+
+func (d *faultDisk) create(name string) (diskFile, error) {
+	if err := d.step("create"); err != nil {
+		return nil, err
+	}
+	f, err := d.rootDisk.create(name)
+	return &faultFile{f, d}, err
+}
+
+func (d *faultDisk) rename(from, to string) error {
+	if err := d.step("rename"); err != nil {
+		return err
+	}
+	return d.rootDisk.rename(from, to)
+}
+
+func (d *faultDisk) sync() error {
+	if err := d.step("sync directory"); err != nil {
+		return err
+	}
+	return d.rootDisk.sync()
+}
+
+type faultFile struct {
+	diskFile
+	d *faultDisk
+}
+
+func (f *faultFile) writeAt(b [][]byte, off int64) error {
+	if err := f.d.step("write"); err != nil {
+		f.diskFile.writeAt([][]byte{b[0][:len(b[0])/2]}, off)
+		return err
+	}
+	return f.diskFile.writeAt(b, off)
+}
+
+func (f *faultFile) sync() error {
+	if err := f.d.step("sync"); err != nil {
+		return err
+	}
+	return f.diskFile.sync()
+}
+
+func (f *faultFile) truncate(size int64) error {
+	if err := f.d.step("truncate"); err != nil {
+		return err
+	}
+	return f.diskFile.truncate(size)
+}
+
+// TestLogSurvivesEachFault lets each step of a log's life fail in turn. Whatever
+// was acknowledged is there exactly once; what was not may be there, but only
+// when the step that failed came after it was written.
+func TestLogSurvivesEachFault(t *testing.T) {
+	seen := map[string]bool{}
+	for n := 1; ; n++ {
+		dir := t.TempDir()
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &faultDisk{rootDisk: rootDisk{root}, left: n, err: syscall.EIO}
+		o := DefaultOptions()
+		o.MaxBytes = 200 // a few submissions in each file
+		l, err := openLog(d, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var acked []string
+		for i := range 12 {
+			s := Submission{Path: fmt.Sprintf("id%02d", i), Body: []byte("0123456789"), Time: time.Now()}
+			if err := l.Append(t.Context(), s); err == nil {
+				acked = append(acked, s.Path+"=0123456789")
+			} else if !errors.Is(err, syscall.EIO) {
+				t.Fatalf("step %d: Append: %v", n, err)
+			}
+		}
+		l.Close()
+		d.mu.Lock()
+		happened, what := d.left <= 0, d.what
+		d.mu.Unlock()
+		if !happened {
+			break
+		}
+		seen[what] = true
+		if len(acked) < 11 {
+			t.Errorf("step %d (%s): only %d of 12 acknowledged after one fault", n, what, len(acked))
+		}
+		logs := readTorn(t, dir)
+		if got := all(logs); !slices.Equal(got, acked) {
+			t.Errorf("step %d (%s): stored %q\nacknowledged %q", n, what, got, acked)
+		}
+		if hidden, _ := filepath.Glob(filepath.Join(dir, ".*")); len(hidden) > 0 {
+			t.Errorf("step %d (%s): left %q", n, what, hidden)
+		}
+		root.Close()
+	}
+	for _, what := range []string{"create", "write", "sync", "rename", "sync directory", "truncate"} {
+		if !seen[what] {
+			t.Errorf("no fault was injected at %s", what)
+		}
+	}
+}
+
+// TestLogOfADiskThatDies checks that a disk on which everything fails from some
+// step on costs nothing that was acknowledged, and that files do not pile up.
+func TestLogOfADiskThatDies(t *testing.T) {
+	for n := 1; n < 40; n++ {
+		dir := t.TempDir()
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &faultDisk{rootDisk: rootDisk{root}, left: n, err: syscall.ENOSPC, stuck: true}
+		o := DefaultOptions()
+		o.MaxBytes = 200
+		l, err := openLog(d, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var acked []string
+		for i := range 12 {
+			s := Submission{Path: fmt.Sprintf("id%02d", i), Body: []byte("0123456789"), Time: time.Now()}
+			if err := l.Append(t.Context(), s); err == nil {
+				acked = append(acked, s.Path+"=0123456789")
+			} else if !errors.Is(err, syscall.ENOSPC) {
+				t.Fatalf("Append: %v", err)
+			}
+		}
+		l.Close()
+		logs := readTorn(t, dir)
+		got := all(logs)
+		for _, s := range acked {
+			if !slices.Contains(got, s) {
+				t.Errorf("step %d: acknowledged %s is lost; stored %q", n, s, got)
+			}
+		}
+		if len(logs) > 4 {
+			t.Errorf("step %d: %d files", n, len(logs))
+		}
+		root.Close()
+	}
+}
+
+// readTorn is readLogs for a folder where damage is expected.
+func readTorn(t *testing.T, dir string) map[string][]string {
+	t.Helper()
+	got := map[string][]string{}
+	names, _ := filepath.Glob(filepath.Join(dir, "telemetry*"))
+	for _, name := range names {
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[strings.TrimPrefix(name, dir)] = readAll(t, NewReader(f, Version))
+		f.Close()
+	}
+	return got
+}

@@ -1,0 +1,171 @@
+package rawlog
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"strings"
+	"time"
+)
+
+// The raw log's framing; FORMAT.md has the pictures. Versions 0 to 2 are the
+// predecessor's and only read, 3 is what Log writes.
+const (
+	// VersionAuto makes a Reader find out the version from the content.
+	// Version 0, which nothing distinguishes from noise, is never guessed.
+	VersionAuto = -1
+	// Version is the version that is written.
+	Version = 3
+
+	separator   = 0x1e // first byte of a frame since version 1
+	maxAddress  = 255  // the address's length is one byte
+	headerBytes = 16   // of a v2 frame: separator, lengths, time
+	sumBytes    = 4
+	// frameOverhead is what a v3 frame adds to path and body.
+	frameOverhead = headerBytes + sumBytes
+
+	// MaxPathBytes is the longest path a frame may carry; longer means damage.
+	MaxPathBytes = 10 << 10
+	// DefaultMaxBody is the longest body accepted unless configured otherwise,
+	// the predecessor's limit.
+	DefaultMaxBody = 200 << 10
+	// MaxBodyLimit is the largest value that may be configured. It bounds the
+	// memory that one damaged length can make a reader take.
+	MaxBodyLimit = 16 << 20
+
+	// maxMillis is a receive time that no clock shows (the year 2248); later
+	// means damage.
+	maxMillis = 1 << 43
+)
+
+// ErrVersion is returned by Reader.Next when the version of a raw log is to
+// be detected and cannot be.
+var ErrVersion = errors.New("not recognised as a raw log of version 1, 2 or 3")
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// VersionOf returns the version that a raw log's name states (".v1.", ".v2.",
+// ".v3."), or VersionAuto.
+func VersionOf(name string) int {
+	for v, mark := range []string{1: ".v1.", 2: ".v2.", 3: ".v3."} {
+		if mark != "" && strings.Contains(name, mark) {
+			return v
+		}
+	}
+	return VersionAuto
+}
+
+// AppendFrame appends the v3 frame of s, as it stands in a file with that salt,
+// to dst. The path must not be longer than MaxPathBytes, the body not longer
+// than MaxBodyLimit; the address is not written, the country is.
+func AppendFrame(dst []byte, s *Submission, salt uint32) []byte {
+	start := len(dst)
+	dst = appendHeader(dst, len(s.Country), len(s.Path), len(s.Body), s.Time)
+	dst = append(dst, s.Country...)
+	dst = append(dst, s.Path...)
+	dst = append(dst, s.Body...)
+	saltFrame(dst[start:], sumFrame(dst[start:])^salt)
+	return dst
+}
+
+// appendHeader appends a v3 header whose sum is still zero.
+func appendHeader(dst []byte, countryLen, pathLen, bodyLen int, t time.Time) []byte {
+	dst = append(dst, separator, byte(countryLen))
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(pathLen))
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(bodyLen))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(t.UnixMilli()))
+	return append(dst, 0, 0, 0, 0)
+}
+
+// sumFrame returns the CRC32C of a v3 frame without its sum field.
+func sumFrame(frame []byte) uint32 {
+	sum := crc32.Update(0, castagnoli, frame[:headerBytes])
+	return crc32.Update(sum, castagnoli, frame[frameOverhead:])
+}
+
+// saltFrame stores sum, which the file's salt has been xored into.
+func saltFrame(frame []byte, sum uint32) {
+	binary.LittleEndian.PutUint32(frame[headerBytes:], sum)
+}
+
+// header is the decoded head of a frame of any version.
+type header struct {
+	address, path, body int // lengths
+	fixed               int // bytes before the address
+	millis              uint64
+	sum                 uint32 // version 3
+}
+
+func (h header) size() int { return h.fixed + h.address + h.path + h.body }
+
+// fixedBytes is how long the fixed part of a frame is, by version.
+var fixedBytes = [...]int{16, 15, 16, frameOverhead}
+
+// parseHeader decodes the head of a frame of that version at the start of b, of
+// which len(b) >= fixedBytes[version]. It reports whether the head is plausible.
+func parseHeader(b []byte, version, maxBody int) (h header, ok bool) {
+	le := binary.LittleEndian
+	h.fixed = fixedBytes[version]
+	var path, body uint32
+	switch version {
+	case 0:
+		path, body, h.millis = le.Uint32(b), le.Uint32(b[4:]), le.Uint64(b[8:])
+	case 1:
+		path, body, h.millis = uint32(le.Uint16(b[1:])), le.Uint32(b[3:]), le.Uint64(b[7:])
+	default:
+		h.address = int(b[1])
+		path, body, h.millis = uint32(le.Uint16(b[2:])), le.Uint32(b[4:]), le.Uint64(b[8:])
+	}
+	if version == Version {
+		h.sum = le.Uint32(b[headerBytes:])
+	}
+	h.path, h.body = int(path), int(body)
+	ok = (version == 0 || b[0] == separator) && path <= MaxPathBytes && uint64(body) <= uint64(maxBody) && h.millis < maxMillis
+	return h, ok
+}
+
+// fileHeaderBytes is the length of the head of a v3 raw log.
+const fileHeaderBytes = 32
+
+const fileMagic = "TMRAW3\r\n"
+
+// flagRecycled says that the file had another life: what follows its last frame
+// may be remains of that, not zeros.
+const flagRecycled = 1
+
+// fileHeader is the head of a v3 raw log.
+type fileHeader struct {
+	// salt is xored into every frame's sum, so that neither remains of a recycled
+	// file nor a frame that a client put into its body can pass for a frame.
+	salt  uint32
+	flags uint32
+	// size is the length of the finished file in bytes; 0 while it is written.
+	size uint64
+}
+
+func (h fileHeader) append(dst []byte) []byte {
+	start := len(dst)
+	dst = append(dst, fileMagic...)
+	dst = binary.LittleEndian.AppendUint32(dst, h.salt)
+	dst = binary.LittleEndian.AppendUint32(dst, h.flags)
+	dst = binary.LittleEndian.AppendUint64(dst, h.size)
+	dst = binary.LittleEndian.AppendUint32(dst, 0)
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+}
+
+// parseFileHeader decodes the head at the start of b; ok says whether it is whole.
+func parseFileHeader(b []byte) (h fileHeader, ok bool) {
+	if len(b) < fileHeaderBytes || string(b[:len(fileMagic)]) != fileMagic {
+		return h, false
+	}
+	le := binary.LittleEndian
+	h = fileHeader{salt: le.Uint32(b[8:]), flags: le.Uint32(b[12:]), size: le.Uint64(b[16:])}
+	return h, le.Uint32(b[28:]) == crc32.Checksum(b[:28], castagnoli)
+}
+
+// AppendHead appends the head of a v3 raw log that is still written to dst, for
+// writers other than Log: frames made by AppendFrame with the same salt follow.
+// A reader takes such a file as one that was never finished.
+func AppendHead(dst []byte, salt uint32) []byte {
+	return fileHeader{salt: salt}.append(dst)
+}

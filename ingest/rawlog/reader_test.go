@@ -1,0 +1,250 @@
+package rawlog
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+// oldFrame is a frame of one of the predecessor's versions.
+func oldFrame(version int, addr, path, body string) []byte {
+	le := binary.LittleEndian
+	var b []byte
+	switch version {
+	case 0:
+		b = le.AppendUint32(b, uint32(len(path)))
+		b = le.AppendUint32(b, uint32(len(body)))
+	case 1:
+		b = append(b, separator)
+		b = le.AppendUint16(b, uint16(len(path)))
+		b = le.AppendUint32(b, uint32(len(body)))
+	case 2:
+		b = append(b, separator, byte(len(addr)))
+		b = le.AppendUint16(b, uint16(len(path)))
+		b = le.AppendUint32(b, uint32(len(body)))
+	}
+	b = le.AppendUint64(b, 1378800000123)
+	return append(b, addr+path+body...)
+}
+
+const testSalt = 0xdecafbad
+
+func newFrame(path, body string) []byte {
+	return AppendFrame(nil, &Submission{Path: path, Body: []byte(body), Time: time.UnixMilli(1378800000123)}, testSalt)
+}
+
+func head(flags uint32, size uint64) []byte {
+	return fileHeader{salt: testSalt, flags: flags, size: size}.append(nil)
+}
+
+func join(parts ...any) []byte {
+	var b []byte
+	for _, p := range parts {
+		switch p := p.(type) {
+		case string:
+			b = append(b, p...)
+		case []byte:
+			b = append(b, p...)
+		}
+	}
+	return b
+}
+
+// readAll returns each submission as "path=body".
+func readAll(t testing.TB, r *Reader) []string {
+	t.Helper()
+	got := []string{}
+	for {
+		s, err := r.Next()
+		if err == io.EOF {
+			return got
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, s.Path+"="+string(s.Body))
+	}
+}
+
+func TestReader(t *testing.T) {
+	f1, f2 := oldFrame(1, "", "a", "{1}"), oldFrame(1, "", "b", "{2}")
+	n1, n2, n3 := newFrame("a", "{1}"), newFrame("b", "{2}"), newFrame("c", "{3}")
+	longer := bytes.Clone(f1)
+	longer[3] += byte(len(f2)) - 4 // the length reaches into the next frame
+	badSum := bytes.Clone(n2)
+	badSum[len(badSum)-1] ^= 1
+	hostile := newFrame("evil", string(AppendFrame(nil, &Submission{Path: "forged", Body: []byte("x")}, 0)))
+	hostile[0] = 'x'
+	whole := join(head(0, 0), n1, n2, n3)
+	sized := uint64(len(whole))
+	brokenHead := bytes.Clone(whole)
+	brokenHead[9] ^= 1
+
+	tests := []struct {
+		name    string
+		version int
+		in      []byte
+		want    []string
+		lost    int64
+		tail    int64
+	}{
+		{"v0", 0, join(oldFrame(0, "", "a", "{1}"), oldFrame(0, "", "b", "{2}")), []string{"a={1}", "b={2}"}, 0, 0},
+		{"v0 cannot go on after damage", 0, join(oldFrame(0, "", "a", "{1}"), "\xff\xff\xff\xff", oldFrame(0, "", "b", "{2}")), []string{"a={1}"}, 24, 0},
+		{"v1", 1, join(f1, f2), []string{"a={1}", "b={2}"}, 0, 0},
+		{"v1 detected", VersionAuto, join(f1, f2), []string{"a={1}", "b={2}"}, 0, 0},
+		{"v2 detected", VersionAuto, join(oldFrame(2, "1.2.3.4", "a", "{1}"), oldFrame(2, "", "b", "{2}"), oldFrame(2, "", "c", "{3}")), []string{"a={1}", "b={2}", "c={3}"}, 0, 0},
+		{"v1 empty", 1, nil, []string{}, 0, 0},
+		{"v1 torn byte at the end", 1, join(f1, "\n"), []string{"a={1}"}, 1, 0},
+		{"v1 torn separator at the end", 1, join(f1, "\x1e"), []string{"a={1}"}, 1, 0},
+		{"v1 cut short", 1, join(f1, f2[:len(f2)-1]), []string{"a={1}"}, int64(len(f2) - 1), 0},
+		{"v1 noise between", 1, join("noise", f1, "more\x1enoise", f2), []string{"a={1}", "b={2}"}, 15, 0},
+		{"v1 length too long", 1, join(longer, f2, f1), []string{"b={2}", "a={1}"}, int64(len(f1)), 0},
+		{"v3", 3, whole, []string{"a={1}", "b={2}", "c={3}"}, 0, 0},
+		{"v3 detected", VersionAuto, whole, []string{"a={1}", "b={2}", "c={3}"}, 0, 0},
+		{"v3 finished", 3, join(head(0, sized), n1, n2, n3), []string{"a={1}", "b={2}", "c={3}"}, 0, 0},
+		{"v3 finished and cut", 3, join(head(0, sized), n1, n2), []string{"a={1}", "b={2}"}, int64(len(n3)), 0},
+		{"v3 finished, zeros instead of a frame", 3, join(head(flagRecycled, sized), n1, n2, make([]byte, len(n3))), []string{"a={1}", "b={2}"}, int64(len(n3)), 0},
+		{"v3 preallocated", 3, join(whole, make([]byte, 9999)), []string{"a={1}", "b={2}", "c={3}"}, 0, 9999},
+		{"v3 preallocated, torn", 3, join(whole, "\x1etorn", make([]byte, 9999)), []string{"a={1}", "b={2}", "c={3}"}, 5, 9999},
+		{"v3 recycled", 3, join(head(flagRecycled, 0), n1, AppendFrame(nil, &Submission{Path: "old"}, 1)), []string{"a={1}"}, 0, 23},
+		{"v3 nothing written", 3, make([]byte, 4096), []string{}, 0, 4096},
+		{"v3 bad sum", 3, join(head(0, 0), n1, badSum, n3), []string{"a={1}", "c={3}"}, int64(len(badSum)), 0},
+		{"v3 broken head", 3, brokenHead, []string{"a={1}", "b={2}", "c={3}"}, fileHeaderBytes, 0},
+		{"v3 forged frame in a damaged one", 3, join(head(0, 0), hostile, n1), []string{"a={1}"}, int64(len(hostile)), 0},
+	}
+	for _, tt := range tests {
+		for name, src := range map[string]io.Reader{
+			tt.name:                     bytes.NewReader(tt.in),
+			tt.name + " byte by byte":   iotest.OneByteReader(bytes.NewReader(tt.in)),
+			tt.name + " with early EOF": iotest.DataErrReader(bytes.NewReader(tt.in)),
+		} {
+			t.Run(name, func(t *testing.T) {
+				r := NewReader(src, tt.version)
+				if got := readAll(t, r); !slices.Equal(got, tt.want) {
+					t.Errorf("got %q, want %q", got, tt.want)
+				}
+				if r.BytesLost() != tt.lost || r.Tail() != tt.tail {
+					t.Errorf("lost %d and tail %d, want %d and %d", r.BytesLost(), r.Tail(), tt.lost, tt.tail)
+				}
+			})
+		}
+	}
+}
+
+func TestReaderRefuses(t *testing.T) {
+	for _, in := range []string{"", "no raw log", "\x00\x00"} {
+		if _, err := NewReader(bytes.NewReader([]byte(in)), VersionAuto).Next(); !errors.Is(err, ErrVersion) {
+			t.Errorf("Next on %q: %v, want ErrVersion", in, err)
+		}
+	}
+	broken := errors.New("broken disk")
+	r := NewReader(iotest.ErrReader(broken), 1)
+	for range 2 {
+		if _, err := r.Next(); !errors.Is(err, broken) {
+			t.Errorf("Next: %v, want the reader's error", err)
+		}
+	}
+}
+
+func TestReaderFields(t *testing.T) {
+	r := NewReader(bytes.NewReader(join("x", oldFrame(2, "10.0.0.1, 10.0.0.2", "id/%2F", "\x1f\x8b"))), 2)
+	r.Source = "telemetry.log.v2.host.1.2"
+	s, err := r.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprintf("%s %q %s %s %+v", s.Path, s.Body, s.Time.Format(time.RFC3339Nano), s.Address, s.Origin)
+	want := `id/%2F "\x1f\x8b" 2013-09-10T08:00:00.123Z 10.0.0.1, 10.0.0.2 {Log:telemetry.log.v2.host.1.2 Offset:1}`
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestReaderRealLog(t *testing.T) {
+	for name, want := range map[string]struct {
+		records int
+		lost    int64
+	}{
+		"telemetry.log.v1.one-real-ping-then-torn": {1, 1},
+		"telemetry.log.v1.100-realistic-pings":     {100, 0},
+	} {
+		f := sharedFile(t, "raw/"+name)
+		for _, version := range []int{VersionOf(name), VersionAuto} {
+			r := NewReader(bytes.NewReader(f), version)
+			n := 0
+			for {
+				s, err := r.Next()
+				if err == io.EOF {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if s.Body[0] != 0x1f || s.Body[1] != 0x8b {
+					t.Errorf("%s: body %d is not gzip", name, n)
+				}
+				n++
+			}
+			if n != want.records || r.BytesLost() != want.lost {
+				t.Errorf("%s: %d records and %d bytes lost, want %+v", name, n, r.BytesLost(), want)
+			}
+		}
+	}
+}
+
+// sharedFile returns a file of the shared test data, which stands beside the
+// work tree; without it the test is skipped, or fails in CI.
+func sharedFile(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "..", "shared", "data", filepath.FromSlash(name)))
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal(err)
+	} else if err != nil {
+		t.Skip(err)
+	}
+	return b
+}
+
+func FuzzReader(f *testing.F) {
+	for v := range 3 {
+		f.Add(v, join(oldFrame(v, "", "a", "{1}"), "?", oldFrame(v, "", "b", "{2}")))
+	}
+	f.Add(3, join(head(0, 0), newFrame("a", "{1}"), "?", newFrame("b", "{2}")))
+	f.Add(VersionAuto, join(head(flagRecycled, 99), newFrame("a", "{1}"), newFrame("b", "")))
+	f.Fuzz(func(t *testing.T, version int, in []byte) {
+		if version < VersionAuto || version > Version {
+			return
+		}
+		r := NewReader(bytes.NewReader(in), version)
+		at, framed := int64(0), int64(0)
+		for {
+			s, err := r.Next()
+			if err != nil {
+				break
+			}
+			if s.Origin.Offset < at {
+				t.Fatalf("frame at %d overlaps one that ends at %d", s.Origin.Offset, at)
+			}
+			n := int64(fixedBytes[r.Version()] + len(s.Address) + len(s.Country) + len(s.Path) + len(s.Body))
+			at = s.Origin.Offset + n
+			framed += n
+		}
+		if total := framed + r.BytesLost() + r.Tail(); at > int64(len(in)) || r.Version() < 3 && r.Version() >= 0 && total != int64(len(in)) {
+			t.Fatalf("%d bytes in, but %d in frames, %d lost", len(in), framed, r.BytesLost())
+		}
+		// What surrounds whole frames does not matter.
+		clean := NewReader(bytes.NewReader(join(head(0, 0), in, newFrame("x", "1"), newFrame("y", "2"))), 3)
+		got := readAll(t, clean)
+		if len(got) < 2 || got[len(got)-1] != "y=2" || got[len(got)-2] != "x=1" {
+			t.Fatalf("frames after noise are lost: %q", got)
+		}
+	})
+}

@@ -1,0 +1,208 @@
+package worker
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path"
+	"syscall"
+
+	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// Stats counts what became of the submissions of a raw log.
+type Stats struct {
+	Submissions int64
+	Records     int64 // converted and published
+	RawBytes    int64 // of the bodies, unpacked
+	BytesLost   int64 // of the raw log, passed over as damage
+	// Waiting counts the submissions whose definitions could not be had; they are
+	// in a raw log of their own now.
+	Waiting int64
+	// Repeated counts the submissions that were received before, byte for byte,
+	// and dropped; see layout.Data.DropRepeats.
+	Repeated int64
+	// Invalid counts the quarantined submissions by class.
+	Invalid map[string]int64
+	// Mismatched counts, by dimension, where URL and payload differed.
+	Mismatched [layout.NumDims]int64
+	// Dropped counts the histograms left out of records.
+	Dropped convert.DropCounts
+	// Published are the segments, ordered by path.
+	Published []layout.Published
+}
+
+// Quarantined returns how many submissions were invalid.
+func (s *Stats) Quarantined() (n int64) {
+	for _, v := range s.Invalid {
+		n += v
+	}
+	return n
+}
+
+// Add adds the counts of t, not its segments.
+func (s *Stats) Add(t Stats) {
+	s.Submissions += t.Submissions
+	s.Records += t.Records
+	s.RawBytes += t.RawBytes
+	s.BytesLost += t.BytesLost
+	s.Waiting += t.Waiting
+	s.Repeated += t.Repeated
+	if s.Invalid == nil {
+		s.Invalid, s.Dropped = map[string]int64{}, convert.DropCounts{}
+	}
+	for class, n := range t.Invalid {
+		s.Invalid[class] += n
+	}
+	for i, n := range t.Mismatched {
+		s.Mismatched[i] += n
+	}
+	for d, n := range t.Dropped {
+		s.Dropped[d] += n
+	}
+}
+
+// ConvertLog converts raw/<source> and publishes its records, the bad
+// submissions in the quarantine, all or none; the raw log is removed. If it
+// fails, nothing has been published and the raw log is still there, or (after
+// the commit) the rest is done by the next attempt. An error wraps
+// layout.ErrBusy when a server still writes the log or someone else converts it.
+// Submissions whose definitions cannot be had now go to another raw log, to be
+// converted later; if that is all of them, the error wraps
+// revisions.ErrUnavailable and the log stays. conv belongs to the caller's
+// goroutine until ConvertLog returns. pace is called between submissions, and may
+// wait, as rawlog.Log.Pace does; nil: no pause.
+func ConvertLog(ctx context.Context, data *layout.Data, source string, conv *convert.Converter, pace func()) (Stats, error) {
+	return publish(ctx, data, source, conv, pace, true, func() (*rawlog.Reader, func() error, error) {
+		f, err := data.Root().Open(path.Join(layout.RawDir, source))
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
+			f.Close()
+			return nil, nil, fmt.Errorf("%w: %w", layout.ErrBusy, err)
+		}
+		r := rawlog.NewReader(f, rawlog.VersionOf(source))
+		r.Source = source
+		return r, f.Close, nil
+	})
+}
+
+// ConvertFrames is ConvertLog for a raw log that lies elsewhere and stays there.
+// Source takes the place of its name: converting the same again under the same
+// source replaces what was published before.
+func ConvertFrames(ctx context.Context, data *layout.Data, source string, r *rawlog.Reader, conv *convert.Converter, pace func()) (Stats, error) {
+	return publish(ctx, data, source, conv, pace, false, func() (*rawlog.Reader, func() error, error) {
+		return r, func() error { return nil }, nil
+	})
+}
+
+// ImportSource reads all of r and returns the name under which a raw log with
+// that content is published, whatever it is called: importing it again replaces
+// its records and doubles none.
+func ImportSource(r io.Reader) (string, error) {
+	sum := sha256.New()
+	if _, err := io.Copy(sum, r); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("import.%x", sum.Sum(nil)[:12]), nil
+}
+
+// frameMemory bounds the records that wait for their frames to fill. Together
+// with the pipeline, and twice for the garbage collector, a conversion stays
+// below 256 MiB.
+const frameMemory = 64 << 20
+
+// convert publishes the raw log that open opens under the name source. wait says
+// that submissions may go to another raw log.
+func publish(ctx context.Context, data *layout.Data, source string, conv *convert.Converter, pace func(), wait bool, open func() (*rawlog.Reader, func() error, error)) (Stats, error) {
+	st := Stats{Invalid: map[string]int64{}, Dropped: convert.DropCounts{}}
+	clear(conv.Dropped)
+	err := publishAll(ctx, data, source, conv, pace, wait, open, &st)
+	maps.Copy(st.Dropped, conv.Dropped)
+	if err != nil {
+		return st, fmt.Errorf("convert %s: %w", source, err)
+	}
+	return st, nil
+}
+
+func publishAll(ctx context.Context, data *layout.Data, source string, conv *convert.Converter, pace func(), wait bool, open func() (*rawlog.Reader, func() error, error), st *Stats) (err error) {
+	// The Writer comes first: it finishes what an earlier, committed attempt left.
+	w, err := data.NewWriter(source, layout.WriterOptions{MemoryBytes: frameMemory})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.Abort())
+		}
+	}()
+	r, done, err := open()
+	if err != nil {
+		return err
+	}
+	defer done()
+	var away *convert.Outage
+	var waiting *waitingLog
+	partitions := map[layout.Dims]layout.Dims{}
+	err = pipeline(ctx, r, conv, pace, func(s *rawlog.Submission, rec convert.Record, err error) error {
+		st.Submissions++
+		if bad, ok := errors.AsType[*convert.Reject](err); ok {
+			st.Invalid[bad.Class]++
+			return w.AddInvalid(layout.Invalid{
+				Class: bad.Class, Message: bad.Message, Time: s.Time,
+				Origin: s.Origin.Log, Offset: s.Origin.Offset, Path: s.Path, Body: s.Body,
+			})
+		}
+		if o, ok := errors.AsType[*convert.Outage](err); ok && wait {
+			if waiting == nil {
+				away, waiting = o, newWaitingLog(w, source)
+			}
+			st.Waiting++
+			return waiting.add(s)
+		}
+		if err != nil {
+			return err
+		}
+		again, err := w.Repeated(rec.ID, s.Body, s.Time)
+		if err != nil {
+			return err
+		}
+		if again {
+			st.Repeated++
+			return nil
+		}
+		st.Records++
+		st.RawBytes += int64(rec.RawBytes)
+		for i := range st.Mismatched {
+			st.Mismatched[i] += int64(rec.Mismatched >> i & 1)
+		}
+		p, ok := partitions[rec.Dims]
+		if !ok {
+			p = data.Schema().Partition(rec.Dims)
+			if len(partitions) < 10_000 {
+				partitions[rec.Dims] = p
+			}
+		}
+		w.SetTime(s.Time)
+		return w.Add(p, rec.ID, rec.JSON)
+	})
+	if err != nil {
+		return err
+	}
+	st.BytesLost = r.BytesLost()
+	if st.Waiting > 0 && st.Waiting == st.Submissions {
+		return away
+	}
+	maps.Copy(st.Dropped, conv.Dropped)
+	if err := attachStats(w, source, st); err != nil {
+		return err
+	}
+	st.Published, err = w.Commit(ctx)
+	return err
+}
