@@ -17,18 +17,15 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
-	"github.com/aitgithub/telemetry-server/revisions"
 )
 
 // convertCmd converts raw logs, or lines.
 type convertCmd struct {
-	DataDir       string `short:"d" placeholder:"DIR" xor:"input" required:"" help:"Convert every raw log of this data folder that no live server holds."`
-	Stdin         bool   `xor:"input" required:"" help:"Convert lines from stdin to stdout."`
-	Date          string `placeholder:"YYYYMMDD" help:"With --stdin: submission date of the lines. Default: today, UTC."`
-	Workers       int    `default:"1" help:"With --data-dir: raw logs converted at the same time."`
-	revisionFlags `embed:""`
-	repeatFlags   `embed:""`
-	publishFlags  `embed:""`
+	DataDir    string `short:"d" placeholder:"DIR" xor:"input" required:"" help:"Convert every raw log of this data folder that no live server holds."`
+	Stdin      bool   `xor:"input" required:"" help:"Convert lines from stdin to stdout."`
+	Date       string `placeholder:"YYYYMMDD" help:"With --stdin: submission date of the lines. Default: today, UTC."`
+	Workers    int    `default:"1" help:"With --data-dir: raw logs converted at the same time."`
+	storeFlags `embed:""`
 }
 
 func (*convertCmd) Help() string {
@@ -50,37 +47,26 @@ func (c *convertCmd) Run(ctx context.Context, st *cli.State) error {
 	if c.Workers < 1 {
 		return cli.Usage("--workers %d: want at least 1", c.Workers)
 	}
-	defs, err := c.open(st, c.DataDir)
-	if err != nil {
-		return err
-	}
-	defer defs.Close()
 	if c.Stdin {
-		return c.lines(ctx, st, defs)
+		return c.lines(ctx, st)
 	}
-	return c.rawLogs(ctx, st, defs)
+	return c.rawLogs(ctx, st)
 }
 
-func (c *convertCmd) rawLogs(ctx context.Context, st *cli.State, defs *revisions.Cache) (err error) {
+func (c *convertCmd) rawLogs(ctx context.Context, st *cli.State) (err error) {
 	if _, err := os.Stat(c.DataDir); err != nil { // a mistyped name must not make a folder
 		return cli.Fail(cli.ExitUsage, err)
 	}
-	data, err := layout.OpenData(c.DataDir)
+	store, err := c.openStore(ctx, st, c.DataDir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, data.Close()) }()
-	if err := errors.Join(c.repeatFlags.apply(data), c.publishFlags.apply(data)); err != nil {
-		return err
-	}
-	if err := data.Recover(ctx); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, store.Close()) }()
 	var mu sync.Mutex // protects total and logs
 	var total worker.Stats
 	logs := 0
-	p := worker.Pickup{Data: data, Workers: c.Workers, Logger: st.Log, Convert: func(ctx context.Context, name string) error {
-		s, err := worker.ConvertLog(ctx, data, name, convert.New(defs, c.converterOptions(data.Schema())), nil)
+	p := worker.Pickup{Data: store.Data, Workers: c.Workers, Logger: st.Log, Convert: func(ctx context.Context, name string) error {
+		s, err := worker.ConvertLog(ctx, store.Data, name, store.newConverter(), nil)
 		if err != nil {
 			return err
 		}
@@ -121,7 +107,12 @@ func rejected(n int64, of string) error {
 // maxLine bounds a line of --stdin in bytes.
 const maxLine = 64 << 20
 
-func (c *convertCmd) lines(ctx context.Context, st *cli.State, defs *revisions.Cache) error {
+func (c *convertCmd) lines(ctx context.Context, st *cli.State) error {
+	defs, err := c.open(st, c.DataDir)
+	if err != nil {
+		return err
+	}
+	defer defs.Close()
 	date := c.Date
 	if date == "" {
 		date = st.Now().UTC().Format("20060102")

@@ -29,10 +29,8 @@ type importCmd struct {
 	Tree       string   `placeholder:"DIR|URL" help:"Take over the records of a partition tree, the predecessor's or a data folder's; they lie where this folder's schema puts them."`
 	MaxBody    int      `default:"0" placeholder:"BYTES" help:"Longest body that is not taken for damage. Default: 204800 for versions 0 to 2, which have no sums."`
 
-	countryFlags  `embed:""`
-	revisionFlags `embed:""`
-	repeatFlags   `embed:""`
-	publishFlags  `embed:""`
+	countryFlags `embed:""`
+	storeFlags   `embed:""`
 }
 
 func (*importCmd) Help() string {
@@ -61,25 +59,14 @@ func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if (c.Tree != "") == (len(c.Files) > 0) {
 		return cli.Usage("want either files or --tree")
 	}
-	data, err := layout.OpenData(c.DataDir)
+	store, err := c.openStore(ctx, st, c.DataDir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, data.Close()) }()
-	if err := errors.Join(c.repeatFlags.apply(data), c.publishFlags.apply(data)); err != nil {
-		return err
-	}
-	if err := data.Recover(ctx); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, store.Close()) }()
 	if c.Tree != "" {
-		return c.importTree(ctx, st, data)
+		return c.importTree(ctx, st, store.Data)
 	}
-	defs, err := c.open(st, c.DataDir)
-	if err != nil {
-		return err
-	}
-	defer defs.Close()
 	countries, err := c.openCountries()
 	if err != nil {
 		return err
@@ -87,12 +74,11 @@ func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if countries != nil {
 		defer countries.Close()
 	}
-	o := c.converterOptions(data.Schema())
-	o.Countries = countries
-	conv := convert.New(defs, o)
+	store.options.Countries = countries
+	conv := store.newConverter()
 	var total worker.Stats
 	for _, name := range c.Files {
-		s, err := c.file(ctx, st, data, conv, name)
+		s, err := c.file(ctx, st, store.Data, conv, name)
 		if errors.Is(err, rawlog.ErrVersion) {
 			return cli.WithHint(cli.Fail(cli.ExitUsage, err), "--raw-version states the version of files that do not")
 		}

@@ -156,20 +156,13 @@ EXIT STATUS: 0 done; 1 failed; 2 usage; 3 done, but some are still invalid;
 }
 
 func (c *invalidReplayCmd) Run(ctx context.Context, st *cli.State) (err error) {
-	data, err := layout.OpenData(c.DataDir)
+	flags := storeFlags{revisionFlags: c.revisionFlags}
+	store, err := flags.openStore(ctx, st, c.DataDir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, data.Close()) }()
-	if err := data.Recover(ctx); err != nil {
-		return err
-	}
-	defs, err := c.open(st, c.DataDir)
-	if err != nil {
-		return err
-	}
-	defer defs.Close()
-	n, err := worker.Replay(ctx, data, convert.New(defs, c.converterOptions(data.Schema())), c.Class, c.DryRun)
+	defer func() { err = errors.Join(err, store.Close()) }()
+	n, err := worker.Replay(ctx, store.Data, store.newConverter(), c.Class, c.DryRun)
 	if _, ok := errors.AsType[*layout.CorruptError](err); ok {
 		return cli.Fail(cli.ExitCorrupt, err)
 	}

@@ -16,7 +16,6 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest"
-	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
@@ -48,12 +47,10 @@ type serveCmd struct {
 
 	TrustedProxies []string `env:"TMSERVER_TRUSTED_PROXIES" placeholder:"CIDR" help:"With --geo-db: proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8."`
 
-	countryFlags  `embed:""`
-	sourceFlags   `embed:""`
-	revisionFlags `embed:""`
-	repeatFlags   `embed:""`
-	publishFlags  `embed:""`
-	idleFlags     `embed:""`
+	countryFlags `embed:""`
+	sourceFlags  `embed:""`
+	storeFlags   `embed:""`
+	idleFlags    `embed:""`
 }
 
 func (*serveCmd) Help() string {
@@ -111,28 +108,18 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return err
 	}
 	tuneGC(st)
-	data, err := layout.OpenData(c.DataDir)
+	store, err := c.openStore(ctx, st, c.DataDir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, data.Close()) }()
-	if err := errors.Join(c.repeatFlags.apply(data), c.publishFlags.apply(data)); err != nil {
-		return err
-	}
-	if err := data.Recover(ctx); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	data := store.Data
 	raw, err := data.Root().OpenRoot(layout.RawDir)
 	if err != nil {
 		return err
 	}
 	defer raw.Close()
 
-	defs, err := c.open(st, c.DataDir)
-	if err != nil {
-		return err
-	}
-	defer defs.Close()
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics := ingest.NewMetrics(reg)
@@ -147,16 +134,15 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return err
 	}
 	defer log.Close()
-	newConverter := func() *convert.Converter { return convert.New(defs, c.converterOptions(data.Schema())) }
 	pickup.Convert = func(ctx context.Context, name string) error {
 		start := time.Now()
-		s, err := worker.ConvertLog(ctx, data, name, newConverter(), log.Pace())
+		s, err := worker.ConvertLog(ctx, data, name, store.newConverter(), log.Pace())
 		if err == nil {
 			converted(st.Log, metrics, name, s, start)
 		}
 		return err
 	}
-	spool, err := c.openSpool(data, newConverter, log, metrics, st.Log)
+	spool, err := c.openSpool(data, store.newConverter, log, metrics, st.Log)
 	if err != nil {
 		return err
 	}
@@ -176,7 +162,7 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if ho.Countries != nil {
 		defer ho.Countries.Close()
 	}
-	ho.Schema, ho.Definitions, ho.Converter = data.Schema(), defs, newConverter
+	ho.Schema, ho.Definitions, ho.Converter = data.Schema(), store.defs, store.newConverter
 	ho.Status, ho.Metrics, ho.Logger = statusOf(data, st.Now), metrics, st.Log
 	if c.RequestLog != "" {
 		f, err := os.OpenFile(c.RequestLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)

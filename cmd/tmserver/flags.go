@@ -70,21 +70,6 @@ func (f *revisionFlags) converterOptions(schema *layout.Schema) convert.Options 
 	return o
 }
 
-// repeatFlags say which submissions count as sent twice; every command that
-// converts raw logs embeds them.
-type repeatFlags struct {
-	DropRepeats int `env:"TMSERVER_DROP_REPEATS" default:"3" placeholder:"DAYS" help:"Drop, and count, submissions whose ID and body were received within so many days before; 0 keeps all."`
-}
-
-// apply sets the folder up; call it before anything is converted.
-func (f *repeatFlags) apply(data *layout.Data) error {
-	if f.DropRepeats < 0 {
-		return cli.Usage("--drop-repeats %d: cannot be negative", f.DropRepeats)
-	}
-	data.DropRepeats(f.DropRepeats)
-	return nil
-}
-
 // countryFlags say what is kept of a client's address: nothing, or its country.
 type countryFlags struct {
 	GeoDB string `name:"geo-db" env:"TMSERVER_GEO_DB" type:"existingfile" placeholder:"FILE" help:"MaxMind database (.mmdb); the country of each client's address becomes info.geoCountry. Default: addresses are not looked at. The address itself is never stored."`
@@ -100,20 +85,4 @@ func (f *countryFlags) openCountries() (*convert.Countries, error) {
 		return nil, cli.Fail(cli.ExitUsage, err)
 	}
 	return c, nil
-}
-
-// publishFlags say where segments go; every command that publishes embeds them.
-type publishFlags struct {
-	PublishTo string `env:"TMSERVER_PUBLISH_TO" placeholder:"URL" help:"Object store to publish segments to, such as s3://bucket/prefix?region=us-east-1, instead of the data folder. Raw logs, quarantine and state stay there."`
-}
-
-// apply sets the folder up; call it before anything is recovered or converted.
-func (f *publishFlags) apply(data *layout.Data) error {
-	if f.PublishTo == "" {
-		return nil
-	}
-	if err := data.PublishTo(f.PublishTo); err != nil {
-		return cli.Fail(cli.ExitUsage, err)
-	}
-	return nil
 }
