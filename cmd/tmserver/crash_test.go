@@ -10,53 +10,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/aitgithub/telemetry-server/ingest/gen"
+	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
-// server is a tmserver in a process of its own.
-type server struct {
-	*exec.Cmd
-	url string
-}
-
-// startServer serves dir until the test kills it.
-func startServer(t *testing.T, dir string, flags ...string) *server {
-	t.Helper()
-	ready := filepath.Join(t.TempDir(), "ready")
-	s := &server{Cmd: exec.Command("tmserver", append([]string{"serve", "--data-dir", dir,
-		"--listen", "127.0.0.1:0", "--admin-listen", "", "--ready-file", ready, "--offline"}, flags...)...)}
-	s.Stderr = t.Output()
-	if err := s.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if s.ProcessState == nil {
-			s.Process.Kill()
-			s.Wait()
-		}
-	})
-	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
-		text, _ := os.ReadFile(ready) // it may not be there yet
-		if url, ok := strings.CutPrefix(string(text), "listening "); ok {
-			s.url = strings.TrimSpace(url)
-			return s
-		}
-		if time.Now().After(end) {
-			t.Fatal("the server is not ready")
-		}
-	}
-}
-
 // submitUntilDeath posts different submissions from 64 clients until the server
 // is gone, and notes the IDs that were answered with 200.
-func submitUntilDeath(ctx context.Context, s *server, bodies [][]byte, round int, acked map[string]bool) {
+func submitUntilDeath(ctx context.Context, s *ingesttest.Server, bodies [][]byte, round int, acked map[string]bool) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
@@ -66,7 +31,7 @@ func submitUntilDeath(ctx context.Context, s *server, bodies [][]byte, round int
 		wg.Go(func() {
 			for i := 0; ; i++ {
 				id := fmt.Sprintf("%08d-0000-4000-8000-%04d%08d", round, k, i)
-				req, err := http.NewRequestWithContext(ctx, "POST", s.url+"/submit/telemetry/"+id, bytes.NewReader(bodies[i%len(bodies)]))
+				req, err := http.NewRequestWithContext(ctx, "POST", s.URL+"/submit/telemetry/"+id, bytes.NewReader(bodies[i%len(bodies)]))
 				if err != nil {
 					panic(err)
 				}
@@ -110,24 +75,18 @@ func TestKilledServerLosesNothing(t *testing.T) {
 	acked := map[string]bool{}
 	for round := range rounds {
 		// Small logs, so that the kill hits rotation and conversion as well.
-		s := startServer(t, dir, "--max-log-size", "1000000", "--workers", "2")
+		s := ingesttest.Serve(t, "tmserver", dir, "--max-log-size", "1000000", "--workers", "2")
 		timer := time.AfterFunc(life/2+rand.N(life), func() { s.Process.Kill() })
 		submitUntilDeath(t.Context(), s, bodies, round, acked)
 		timer.Stop()
-		s.Process.Kill()
-		s.Wait()
+		s.Kill()
 	}
-	s := startServer(t, dir, "--workers", "2")
-	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Wait(); err != nil {
-		t.Errorf("the last server: %v", err)
-	}
+	s := ingesttest.Serve(t, "tmserver", dir, "--workers", "2")
+	s.Stop(t)
 	if out, err := exec.Command("tmserver", "check", "--data-dir", dir).CombinedOutput(); err != nil {
 		t.Errorf("check: %v\n%s", err, out)
 	}
-	stored := storedIDs(t, dir)
+	stored := ingesttest.Published(t, dir)
 	for id := range acked {
 		if stored[id] != 1 {
 			t.Errorf("%s was acknowledged and is stored %d times", id, stored[id])
@@ -145,40 +104,4 @@ func TestKilledServerLosesNothing(t *testing.T) {
 	if left, _ := os.ReadDir(filepath.Join(dir, layout.RawDir)); len(left) > 0 {
 		t.Errorf("left in raw/: %v", left)
 	}
-}
-
-// storedIDs counts how often each ID is in the published records of dir.
-func storedIDs(t *testing.T, dir string) map[string]int {
-	t.Helper()
-	tree, err := layout.OpenTree(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tree.Close()
-	segments, err := tree.Segments(t.Context(), layout.All())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ids := map[string]int{}
-	for _, seg := range segments {
-		r, err := tree.Open(seg, 0, -1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for {
-			block, err := r.Next()
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			for line := range bytes.Lines(block) {
-				id, _, _ := bytes.Cut(line, []byte{'\t'})
-				ids[string(id)]++
-			}
-		}
-		r.Close()
-	}
-	return ids
 }

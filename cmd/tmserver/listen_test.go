@@ -20,23 +20,14 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/ingest"
-	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 )
 
 // TestSlowClientsAreCutOff sends heads and bodies drop by drop, with the
 // server's time limits shortened. None of them gets anything stored, and others
 // are served meanwhile.
 func TestSlowClientsAreCutOff(t *testing.T) {
-	raw, err := os.OpenRoot(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer raw.Close()
-	log, err := rawlog.Open(raw, rawlog.DefaultOptions())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
+	log := ingesttest.Log(t, t.TempDir(), nil)
 	c := &serveCmd{MaxConnections: 100}
 	s := c.newServer("127.0.0.1:0", ingest.NewHandler(log, ingest.DefaultHandlerOptions()), slog.New(slog.DiscardHandler))
 	if s.ReadHeaderTimeout <= 0 || s.ReadTimeout <= 0 || s.WriteTimeout <= 0 || s.IdleTimeout <= 0 {
@@ -107,12 +98,12 @@ func TestServeTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := startServer(t, filepath.Join(dir, "data"), "--tls-cert", certFile, "--tls-key", keyFile)
+	s := ingesttest.Serve(t, "tmserver", filepath.Join(dir, "data"), "--tls-cert", certFile, "--tls-key", keyFile)
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	for _, http2 := range []bool{true, false} {
 		tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: http2}
-		resp, err := (&http.Client{Transport: tr}).Post(s.url+"/submit/telemetry/i", "", strings.NewReader("{}"))
+		resp, err := (&http.Client{Transport: tr}).Post(s.URL+"/submit/telemetry/i", "", strings.NewReader("{}"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,10 +5,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
@@ -39,29 +39,20 @@ func TestSpoolSurvivesKills(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		s := startServer(t, dir, "--spool", spool)
+		s := ingesttest.Serve(t, "tmserver", dir, "--spool", spool)
 		time.Sleep(rand.N(60 * time.Millisecond)) // anywhere in its work
-		s.Process.Kill()
-		s.Wait()
+		s.Kill()
 	}
-	s := startServer(t, dir, "--spool", spool)
-	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+	s := ingesttest.Serve(t, "tmserver", dir, "--spool", spool)
+	ingesttest.Wait(t, func() bool {
 		left, err := os.ReadDir(spool)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(left) == 0 {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("left in the spool folder: %v", left)
-		}
-	}
-	s.Process.Signal(syscall.SIGTERM)
-	if err := s.Wait(); err != nil {
-		t.Error(err)
-	}
-	stored := storedIDs(t, dir)
+		return len(left) == 0
+	})
+	s.Stop(t)
+	stored := ingesttest.Published(t, dir)
 	for i := range sent {
 		if n := stored[fmt.Sprint("id", i)]; n != 1 {
 			t.Errorf("id%d is stored %d times", i, n)

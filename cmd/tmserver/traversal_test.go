@@ -10,9 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
+	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
@@ -30,8 +30,8 @@ func TestNothingLeavesTheDataFolder(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	s := startServer(t, dir)
-	c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	s := ingesttest.Serve(t, "tmserver", dir)
+	c, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestNothingLeavesTheDataFolder(t *testing.T) {
 			stored++
 		}
 		if resp.Close { // a request that net/http itself refuses
-			if c, err = net.Dial("tcp", strings.TrimPrefix(s.url, "http://")); err != nil {
+			if c, err = net.Dial("tcp", strings.TrimPrefix(s.URL, "http://")); err != nil {
 				t.Fatal(err)
 			}
 			answers = bufio.NewReader(c)
@@ -75,12 +75,7 @@ func TestNothingLeavesTheDataFolder(t *testing.T) {
 			send("id", info(key, v))
 		}
 	}
-	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	s.Stop(t)
 	if stored < 100 {
 		t.Errorf("only %d submissions were taken", stored)
 	}

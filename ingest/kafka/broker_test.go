@@ -1,24 +1,20 @@
 package kafka
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 )
 
 // jars returns the class path of a real broker, as .ci/kafka has put it, or skips.
@@ -94,7 +90,7 @@ func (b *realBroker) start(t *testing.T) {
 	if err := b.process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	wait(t, func() bool {
+	ingesttest.Wait(t, func() bool {
 		conn, err := net.Dial("tcp", b.addr)
 		if err == nil {
 			conn.Close()
@@ -129,33 +125,10 @@ func freePorts(t *testing.T, n int) (ports []int) {
 	return ports
 }
 
-// serve runs a real server that reads the topic into dir, until it is signalled,
-// and copies what it logs.
-func serve(t *testing.T, program, dir, broker string, logs io.Writer) (stop func(os.Signal)) {
+// serve has a real server read the topic into dir.
+func serve(t *testing.T, program, dir, broker string) *ingesttest.Server {
 	t.Helper()
-	ready := filepath.Join(t.TempDir(), "ready")
-	c := exec.Command(program, "serve", "--data-dir", dir, "--listen", "127.0.0.1:0", "--admin-listen=", "--offline", "--reserve=0",
-		"--max-log-size=100000", "--ready-file", ready, "--kafka-brokers", broker, "--kafka-topic", topic, "--kafka-group", group)
-	c.Stderr = io.MultiWriter(t.Output(), logs)
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if c.ProcessState == nil {
-			c.Process.Kill()
-			c.Wait()
-		}
-	})
-	wait(t, func() bool { _, err := os.Stat(ready); return err == nil })
-	return func(signal os.Signal) {
-		t.Helper()
-		if err := c.Process.Signal(signal); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Wait(); err != nil && signal != syscall.SIGKILL {
-			t.Errorf("the server: %v", err)
-		}
-	}
+	return ingesttest.Serve(t, program, dir, "--reserve=0", "--max-log-size=100000", "--kafka-brokers", broker, "--kafka-topic", topic, "--kafka-group", group)
 }
 
 // TestRealBroker has a real server read from a real broker, while the broker is
@@ -193,8 +166,7 @@ func TestRealBroker(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	var logs bytes.Buffer // of one server after the other
-	stop := serve(t, program, dir, broker.addr, &logs)
+	first := serve(t, program, dir, broker.addr)
 	produce()()
 
 	disturbances := 0
@@ -206,10 +178,10 @@ func TestRealBroker(t *testing.T) {
 		sentAll()
 	}
 	sentAll := produce()
-	stop(syscall.SIGKILL)
+	first.Kill()
 	disturbances++
 	sentAll()
-	stop = serve(t, program, dir, broker.addr, &logs)
+	second := serve(t, program, dir, broker.addr)
 	produce()()
 
 	offsets := func() kadm.OffsetResponses {
@@ -224,8 +196,8 @@ func TestRealBroker(t *testing.T) {
 		offsets().Each(func(o kadm.OffsetResponse) { n += int(max(o.At, 0)) })
 		return n >= sent
 	}
-	wait(t, readAll)
-	stop(syscall.SIGTERM)
+	ingesttest.Wait(t, readAll)
+	second.Stop(t)
 	begin := kadm.Offsets{}
 	for p := range int32(partitions) {
 		begin.AddOffset(topic, p, 0, -1)
@@ -233,12 +205,12 @@ func TestRealBroker(t *testing.T) {
 	if err := admin.CommitAllOffsets(t.Context(), group, begin); err != nil {
 		t.Fatal(err)
 	}
-	stop = serve(t, program, dir, broker.addr, &logs)
-	wait(t, readAll)
-	stop(syscall.SIGTERM)
+	third := serve(t, program, dir, broker.addr)
+	ingesttest.Wait(t, readAll)
+	third.Stop(t)
 
 	// Delivered at least once, stored exactly once.
-	got := records(t, dir)
+	got := ingesttest.Published(t, dir)
 	for i := range sent {
 		if n := got[fmt.Sprint("id", i)]; n != 1 {
 			t.Errorf("id%d is stored %d times", i, n)
@@ -248,7 +220,8 @@ func TestRealBroker(t *testing.T) {
 		t.Errorf("%d IDs are stored, %d were sent", len(got), sent)
 	}
 	again := 0
-	for _, m := range regexp.MustCompile(`repeated=(\d+)`).FindAllStringSubmatch(logs.String(), -1) {
+	logs := first.Log.String() + second.Log.String() + third.Log.String()
+	for _, m := range regexp.MustCompile(`repeated=(\d+)`).FindAllStringSubmatch(logs, -1) {
 		n, err := strconv.Atoi(m[1])
 		if err != nil {
 			t.Fatal(err)
@@ -259,40 +232,4 @@ func TestRealBroker(t *testing.T) {
 	if again < sent || again > sent+disturbances*pollRecords {
 		t.Errorf("%d messages were delivered again; want all %d, and at most one round for each disturbance", again, sent)
 	}
-}
-
-// records counts how often each ID is in the published records of dir.
-func records(t *testing.T, dir string) map[string]int {
-	t.Helper()
-	tree, err := layout.OpenTree(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tree.Close()
-	segments, err := tree.Segments(t.Context(), layout.All())
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]int{}
-	for _, seg := range segments {
-		r, err := tree.Open(seg, 0, -1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for {
-			block, err := r.Next()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			for line := range bytes.Lines(block) {
-				id, _, _ := strings.Cut(string(line), "\t")
-				got[id]++
-			}
-		}
-		r.Close()
-	}
-	return got
 }

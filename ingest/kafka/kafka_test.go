@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -21,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
+	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
@@ -53,17 +50,7 @@ func newBed(t *testing.T) *bed {
 	}
 	t.Cleanup(client.Close)
 	b := &bed{Cluster: c, client: client, dir: t.TempDir()}
-	root, err := os.OpenRoot(b.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { root.Close() })
-	o := rawlog.DefaultOptions()
-	o.Reserve = 0
-	if b.log, err = rawlog.Open(root, o); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { b.log.Close() })
+	b.log = ingesttest.Log(t, b.dir, func(o *rawlog.Options) { o.Reserve = 0 })
 	return b
 }
 
@@ -111,19 +98,9 @@ func (b *bed) committed(t *testing.T) (n int64) {
 // waitCommitted waits until the group has read n messages.
 func (b *bed) waitCommitted(t *testing.T, n int64) {
 	t.Helper()
-	wait(t, func() bool { return b.committed(t) >= n })
+	ingesttest.Wait(t, func() bool { return b.committed(t) >= n })
 	if got := b.committed(t); got != n {
 		t.Fatalf("offsets committed: %d, want %d", got, n)
-	}
-}
-
-// wait returns when done does.
-func wait(t *testing.T, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("waited for nothing")
-		}
 	}
 }
 
@@ -133,28 +110,10 @@ func (b *bed) stored(t *testing.T) map[string]int {
 	if err := b.log.Close(); err != nil {
 		t.Fatal(err)
 	}
-	names, err := filepath.Glob(b.dir + "/*" + rawlog.FinishedSuffix)
-	if err != nil {
-		t.Fatal(err)
-	}
 	got := map[string]int{}
-	for _, name := range names {
-		f, err := os.Open(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := rawlog.NewReader(f, rawlog.Version)
-		for {
-			s, err := r.Next()
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			got[s.Path]++
-		}
-		f.Close()
+	for _, s := range ingesttest.Stored(t, b.dir) {
+		path, _, _ := strings.Cut(s, "=")
+		got[path]++
 	}
 	return got
 }
@@ -235,7 +194,7 @@ func TestRefusedMessagesAreFetchedAgain(t *testing.T) {
 	b.produce(t, "id", 100)
 	log := &refusing{Log: b.log}
 	stop := b.start(t, log, nil)
-	wait(t, func() bool {
+	ingesttest.Wait(t, func() bool {
 		log.mu.Lock()
 		defer log.mu.Unlock()
 		return log.refused >= 3
@@ -279,7 +238,7 @@ func TestLostCommitDeliversAgain(t *testing.T) {
 	fault := b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.UnknownMemberID, Count: -1})
 	reg := prometheus.NewRegistry()
 	stop := b.start(t, b.log, reg)
-	wait(t, func() bool { return fault.Hits() > 0 && sum(t, reg) >= 50 })
+	ingesttest.Wait(t, func() bool { return fault.Hits() > 0 && sum(t, reg) >= 50 })
 	stop()
 	fault.Remove()
 	stop = b.start(t, b.log, nil)

@@ -84,52 +84,57 @@ func (f *faultFile) truncate(size int64) error {
 	return f.diskFile.truncate(size)
 }
 
+// appendTo appends twelve submissions to a log whose files hold a few each, closes
+// it, and returns those that were acknowledged, as readAll does, and what is in
+// the files. Errors must be d's.
+func appendTo(t *testing.T, d *faultDisk) (acked []string, logs map[string][]string, dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	d.rootDisk = rootDisk{root}
+	o := DefaultOptions()
+	o.MaxBytes = 200
+	l, err := openLog(d, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 12 {
+		s := Submission{Path: fmt.Sprintf("id%02d", i), Body: []byte("0123456789"), Time: time.Now()}
+		if err := l.Append(t.Context(), s); err == nil {
+			acked = append(acked, s.Path+"=0123456789")
+		} else if !errors.Is(err, d.err) {
+			t.Fatalf("Append: %v", err)
+		}
+	}
+	l.Close()
+	return acked, readTorn(t, dir), dir
+}
+
 // TestLogSurvivesEachFault lets each step of a log's life fail in turn. Whatever
 // was acknowledged is there exactly once; what was not may be there, but only
 // when the step that failed came after it was written.
 func TestLogSurvivesEachFault(t *testing.T) {
 	seen := map[string]bool{}
 	for n := 1; ; n++ {
-		dir := t.TempDir()
-		root, err := os.OpenRoot(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d := &faultDisk{rootDisk: rootDisk{root}, left: n, err: syscall.EIO}
-		o := DefaultOptions()
-		o.MaxBytes = 200 // a few submissions in each file
-		l, err := openLog(d, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var acked []string
-		for i := range 12 {
-			s := Submission{Path: fmt.Sprintf("id%02d", i), Body: []byte("0123456789"), Time: time.Now()}
-			if err := l.Append(t.Context(), s); err == nil {
-				acked = append(acked, s.Path+"=0123456789")
-			} else if !errors.Is(err, syscall.EIO) {
-				t.Fatalf("step %d: Append: %v", n, err)
-			}
-		}
-		l.Close()
-		d.mu.Lock()
-		happened, what := d.left <= 0, d.what
-		d.mu.Unlock()
-		if !happened {
+		d := &faultDisk{left: n, err: syscall.EIO}
+		acked, logs, dir := appendTo(t, d)
+		if d.left > 0 {
 			break
 		}
-		seen[what] = true
+		seen[d.what] = true
 		if len(acked) < 11 {
-			t.Errorf("step %d (%s): only %d of 12 acknowledged after one fault", n, what, len(acked))
+			t.Errorf("step %d (%s): only %d of 12 acknowledged after one fault", n, d.what, len(acked))
 		}
-		logs := readTorn(t, dir)
 		if got := all(logs); !slices.Equal(got, acked) {
-			t.Errorf("step %d (%s): stored %q\nacknowledged %q", n, what, got, acked)
+			t.Errorf("step %d (%s): stored %q\nacknowledged %q", n, d.what, got, acked)
 		}
 		if hidden, _ := filepath.Glob(filepath.Join(dir, ".*")); len(hidden) > 0 {
-			t.Errorf("step %d (%s): left %q", n, what, hidden)
+			t.Errorf("step %d (%s): left %q", n, d.what, hidden)
 		}
-		root.Close()
 	}
 	for _, what := range []string{"create", "write", "sync", "rename", "sync directory", "truncate"} {
 		if !seen[what] {
@@ -142,29 +147,7 @@ func TestLogSurvivesEachFault(t *testing.T) {
 // step on costs nothing that was acknowledged, and that files do not pile up.
 func TestLogOfADiskThatDies(t *testing.T) {
 	for n := 1; n < 40; n++ {
-		dir := t.TempDir()
-		root, err := os.OpenRoot(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d := &faultDisk{rootDisk: rootDisk{root}, left: n, err: syscall.ENOSPC, stuck: true}
-		o := DefaultOptions()
-		o.MaxBytes = 200
-		l, err := openLog(d, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var acked []string
-		for i := range 12 {
-			s := Submission{Path: fmt.Sprintf("id%02d", i), Body: []byte("0123456789"), Time: time.Now()}
-			if err := l.Append(t.Context(), s); err == nil {
-				acked = append(acked, s.Path+"=0123456789")
-			} else if !errors.Is(err, syscall.ENOSPC) {
-				t.Fatalf("Append: %v", err)
-			}
-		}
-		l.Close()
-		logs := readTorn(t, dir)
+		acked, logs, _ := appendTo(t, &faultDisk{left: n, err: syscall.ENOSPC, stuck: true})
 		got := all(logs)
 		for _, s := range acked {
 			if !slices.Contains(got, s) {
@@ -174,7 +157,6 @@ func TestLogOfADiskThatDies(t *testing.T) {
 		if len(logs) > 4 {
 			t.Errorf("step %d: %d files", n, len(logs))
 		}
-		root.Close()
 	}
 }
 
