@@ -1,0 +1,69 @@
+package reload
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// maxFileBytes bounds a file: what somebody puts into the folder by mistake must
+// not fill the memory.
+const maxFileBytes = 8 << 20
+
+// sum identifies what a file holds, with what it imports.
+type sum [sha256.Size]byte
+
+// content is what was found under a name: a text, or why there is none.
+type content struct {
+	text []byte
+	err  error
+}
+
+// read reads a file. It follows symbolic links.
+func read(path string) content {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() { // opening a pipe would wait for a writer
+		err = fmt.Errorf("%s: not a file", path)
+	}
+	if err != nil {
+		return content{err: err}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return content{err: err}
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err == nil && len(text) > maxFileBytes {
+		err = fmt.Errorf("%s: longer than %d bytes", path, maxFileBytes)
+	}
+	return content{text, err}
+}
+
+func (c content) missing() bool { return errors.Is(c.err, fs.ErrNotExist) }
+
+// own is the sum of the content alone. An error is a content of its own kind.
+func (c content) own() sum {
+	if c.err != nil {
+		return sha256.Sum256([]byte("\x00" + c.err.Error()))
+	}
+	return sha256.Sum256(c.text)
+}
+
+// sum is the sum of the content and of the files at the paths imports.
+func (c content) sum(imports []string) sum {
+	s := c.own()
+	if len(imports) == 0 {
+		return s
+	}
+	all := sha256.New()
+	all.Write(s[:])
+	for _, path := range imports {
+		s := read(path).own()
+		all.Write(s[:])
+	}
+	return sum(all.Sum(nil))
+}
