@@ -19,7 +19,7 @@ declare namespace tm {
     readonly submission_date: string
   }
 
-  /** The record's JSON, read lazily; string methods work on its text. It is valid during its own map call. */
+  /** The record's JSON, read lazily; string methods work on its text. It is valid during its own call. */
   interface Ping extends Pick<String, "length" | "indexOf" | "lastIndexOf" | "includes" | "match" | "search" | "slice" | "substring" | "split" | "startsWith" | "endsWith" | "replace"> {
     histograms: Histograms
     /** A histogram with the layout that the ping's revision gives it; undefined where the ping has none. */
@@ -116,6 +116,13 @@ declare namespace tm {
   type Reduce = (key: any, values: any[], ctx: ReduceContext) => void
   type MapFinished = (ctx: Context) => void
   type SetupReduce = (ctx: ReduceContext) => void
+
+  /** The functions of a filter: whether a partition, or a record, is taken. */
+  type Accept = (dims: Dims) => boolean
+  type Match = (id: string, dims: Dims, ping: Ping) => boolean
+  /** What becomes of a record that is about to be published; nothing is "keep". */
+  type Decision = "keep" | "drop" | { drop: string } | { quarantine: string } | void
+  type Ingest = (id: string, dims: Dims, ping: Ping) => Decision
 
   /** A case of a test file. */
   interface Test {

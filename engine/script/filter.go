@@ -7,7 +7,6 @@ import (
 
 	"github.com/dop251/goja"
 
-	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
@@ -18,6 +17,7 @@ type Filter struct {
 	script    *Script       // nil for a JSON filter
 	hasAccept bool
 	hasMatch  bool
+	hasIngest bool
 	limits    Limits
 	console   func(level, text string)
 }
@@ -25,8 +25,8 @@ type Filter struct {
 // NewFilter returns the filter of a JSON document's selection.
 func NewFilter(f layout.Filter) *Filter { return &Filter{Layout: f} }
 
-// NewScriptFilter reads a compiled script's dimensions, and whether it has accept
-// and match.
+// NewScriptFilter reads a compiled script's dimensions, and whether it has accept,
+// match and ingest.
 func NewScriptFilter(ctx context.Context, s *Script, limits Limits, console func(level, text string)) (*Filter, error) {
 	h, err := newHost(ctx, s, limits, console)
 	if err != nil {
@@ -35,12 +35,12 @@ func NewScriptFilter(ctx context.Context, s *Script, limits Limits, console func
 	defer h.close()
 	f := &Filter{
 		Layout: layout.All(), script: s, limits: limits, console: console,
-		hasAccept: h.function("accept") != nil, hasMatch: h.function("match") != nil,
+		hasAccept: h.function("accept") != nil, hasMatch: h.function("match") != nil, hasIngest: h.function("ingest") != nil,
 	}
 	dims := h.exports.Get("dimensions")
-	if dims == nil && !f.hasAccept && !f.hasMatch {
+	if dims == nil && !f.hasAccept && !f.judges() {
 		return nil, &Error{
-			File: s.Name, Phase: "load", Message: "the filter exports none of dimensions, accept and match",
+			File: s.Name, Phase: "load", Message: "the filter exports none of dimensions, accept, match and ingest",
 			Notes: []string{fmt.Sprintf("It exports %v.", h.exports.Keys())},
 		}
 	}
@@ -74,43 +74,80 @@ func (f *Filter) Accept(ctx context.Context) (accept func(layout.Dims) (bool, er
 		return nil, nil, err
 	}
 	fn := h.function("accept")
-	return func(d layout.Dims) (ok bool, err error) {
+	return func(d layout.Dims) (bool, error) {
 		h.SetDims(d)
-		err = h.guard(func() error {
-			v, err := fn(goja.Undefined(), h.Dims())
-			if err == nil {
-				ok = v.ToBoolean()
-			}
-			return err
-		})
-		return ok, f.script.wrap(err, "accept", "partition "+d.String())
+		return h.accepts(fn, d)
 	}, h.close, nil
 }
 
-// matcher runs match for one task, in a runtime of its own.
-type matcher struct {
-	h  *host
-	fn goja.Callable
-}
-
-func (f *Filter) newMatcher(ctx context.Context, t engine.Task, limits Limits, console func(level, text string)) (*matcher, error) {
-	h, err := newHost(ctx, f.script, limits, console)
-	if err != nil {
-		return nil, err
-	}
-	h.SetDims(t.Segment.Dims)
-	return &matcher{h: h, fn: h.function("match")}, nil
-}
-
-func (m *matcher) match(id, text []byte) (ok bool, err error) {
-	h := m.h
-	h.NextPing()
+// accepts asks accept about the partition d, which SetDims has named. Errors are
+// *Error.
+func (h *host) accepts(accept goja.Callable, d layout.Dims) (ok bool, err error) {
 	err = h.guard(func() error {
-		v, err := m.fn(goja.Undefined(), h.rt.ToValue(string(id)), h.Dims(), h.Ping(text))
+		v, err := accept(goja.Undefined(), h.Dims())
 		if err == nil {
 			ok = v.ToBoolean()
 		}
 		return err
 	})
-	return ok, err
+	return ok, h.script.wrap(err, "accept", "partition "+d.String())
+}
+
+// judges says whether the filter looks at records.
+func (f *Filter) judges() bool { return f.hasMatch || f.hasIngest }
+
+// matcher runs match, and ingest, for one task, in a runtime of its own.
+type matcher struct {
+	h        *host
+	match    goja.Callable // or nil
+	ingest   goja.Callable // or nil
+	decide   goja.Callable // sets decision to what its argument says
+	decision Decision
+}
+
+func (f *Filter) newMatcher(ctx context.Context, limits Limits, console func(level, text string)) (*matcher, error) {
+	h, err := newHost(ctx, f.script, limits, console)
+	if err != nil {
+		return nil, err
+	}
+	m := &matcher{h: h, match: h.function("match"), ingest: h.function("ingest")}
+	m.decide, _ = goja.AssertFunction(h.rt.ToValue(func(call goja.FunctionCall) goja.Value {
+		m.decision = h.decision(call.Argument(0))
+		return nil
+	}))
+	return m, nil
+}
+
+// judge asks match, and then ingest, about a record of the partition that
+// SetDims has named. Errors are *Error.
+func (m *matcher) judge(id, text []byte, record string) (d Decision, err error) {
+	h, phase := m.h, "match"
+	h.NextPing()
+	err = h.guard(func() error {
+		args := []goja.Value{h.rt.ToValue(string(id)), h.Dims(), h.Ping(text)}
+		if m.match != nil {
+			v, err := m.match(goja.Undefined(), args...)
+			if err != nil {
+				return err
+			}
+			if !v.ToBoolean() {
+				d = Decision{Drop, phase}
+				return nil
+			}
+		}
+		if m.ingest == nil {
+			return nil
+		}
+		phase = "ingest"
+		v, err := m.ingest(goja.Undefined(), args...)
+		if err == nil && !goja.IsUndefined(v) {
+			_, err = m.decide(goja.Undefined(), v)
+			d = m.decision
+		}
+		return err
+	})
+	if err != nil {
+		d = Decision{}
+	}
+	return d, m.h.script.wrap(err, phase, record)
 }

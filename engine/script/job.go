@@ -48,10 +48,11 @@ func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (e
 	if m.fn = h.function("map"); m.fn == nil {
 		return nil, j.Script.NoMap(h.exports.Keys())
 	}
-	if j.Filter != nil && j.Filter.script != nil && j.Filter.hasMatch {
-		if m.filter, err = j.Filter.newMatcher(ctx, t, j.Limits, j.Console); err != nil {
+	if j.Filter != nil && j.Filter.judges() {
+		if m.filter, err = j.Filter.newMatcher(ctx, j.Limits, j.Console); err != nil {
 			return nil, err
 		}
+		m.filter.h.SetDims(t.Segment.Dims)
 	}
 	m.finished = h.function("mapFinished", "map_finished")
 	m.combine = h.function("combine")
@@ -73,7 +74,7 @@ func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (e
 func (j *Job) CacheKey() []byte {
 	sum := j.Script.Hash()
 	key := sum[:]
-	if j.Filter != nil && j.Filter.hasMatch {
+	if j.Filter != nil && j.Filter.judges() {
 		sum := j.Filter.script.Hash()
 		key = append(key, sum[:]...)
 	}
@@ -106,11 +107,11 @@ func (m *mapper) Map(line []byte, n int64) error {
 	}
 	id, text := line[:tab], line[tab+1:]
 	if m.filter != nil {
-		ok, err := m.filter.match(id, text)
+		d, err := m.filter.judge(id, text, m.record(id, n))
 		if err != nil {
-			return &engine.RecordError{Err: m.filter.h.script.wrap(err, "match", m.record(id, n))}
+			return &engine.RecordError{Err: err}
 		}
-		if !ok {
+		if d.Action != Keep {
 			return nil
 		}
 	}

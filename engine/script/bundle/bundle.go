@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/dop251/goja"
@@ -25,7 +26,7 @@ const bundleName = "out.js"
 // the predecessor's spelling.
 var EntryPoints = []string{
 	"map", "reduce", "combine", "setupReduce", "setup_reduce", "mapFinished", "map_finished",
-	"columns", "dimensions", "accept", "match", "include_invalid", "includeInvalid",
+	"columns", "dimensions", "accept", "match", "ingest", "include_invalid", "includeInvalid",
 }
 
 // Bundle is a compiled script. It is immutable and safe for concurrent use.
@@ -33,6 +34,7 @@ type Bundle struct {
 	Name    string // as in messages: the path as given
 	Program *goja.Program
 	Sources map[string]string // text of each source file by its name, for excerpts
+	Imports []string          // absolute paths of the files that it was bundled with, sorted
 	names   map[string]string // of source files, by what goja calls them
 	code    string
 }
@@ -65,8 +67,8 @@ func Compile(name, text string) (*Bundle, error) {
 		Supported:  map[string]bool{"async-generator": false, "for-await": false},
 		Sourcemap:  api.SourceMapExternal, SourcesContent: api.SourcesContentInclude,
 		Charset: api.CharsetUTF8, LogLevel: api.LogLevelSilent,
-		TsconfigRaw: "{}",
-		Plugins:     []api.Plugin{library},
+		TsconfigRaw: "{}", Metafile: true,
+		Plugins: []api.Plugin{library},
 	})
 	names := sourceNames{wd: wd, script: abs, name: name}
 	if err := buildError(res.Errors, names); err != nil {
@@ -85,6 +87,9 @@ func Compile(name, text string) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b.Imports, err = importsOf(res.Metafile, wd, abs); err != nil {
+		return nil, fmt.Errorf("imports of %s: %w", name, err)
+	}
 	prog, err := goja.Parse(bundleName, b.code+"\n//# sourceMappingURL="+bundleName+".map",
 		parser.WithSourceMapLoader(func(string) ([]byte, error) { return sourceMap, nil }))
 	if err == nil {
@@ -94,6 +99,29 @@ func Compile(name, text string) (*Bundle, error) {
 		return nil, &Error{File: name, Phase: "compile", Message: err.Error()}
 	}
 	return b, nil
+}
+
+// importsOf reads which files esbuild has read for the script at path.
+func importsOf(metafile, wd, path string) (paths []string, err error) {
+	var meta struct {
+		Inputs map[string]struct{} `json:"inputs"` // by path from wd, or namespace:name
+	}
+	if err := json.Unmarshal([]byte(metafile), &meta); err != nil {
+		return nil, err
+	}
+	for name := range meta.Inputs {
+		if strings.HasPrefix(name, libraryNamespace+":") {
+			continue
+		}
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(wd, name)
+		}
+		if name != path {
+			paths = append(paths, name)
+		}
+	}
+	slices.Sort(paths)
+	return paths, nil
 }
 
 func loaderOf(name string) api.Loader {

@@ -14,6 +14,9 @@ import (
 //go:embed lib/*.js
 var libraryFiles embed.FS
 
+// libraryNamespace keeps them apart from files.
+const libraryNamespace = "library"
+
 // library resolves the imports that the host itself has.
 var library = api.Plugin{Name: "library", Setup: func(b api.PluginBuild) {
 	var names []string
@@ -21,12 +24,11 @@ var library = api.Plugin{Name: "library", Setup: func(b api.PluginBuild) {
 	for _, e := range entries {
 		names = append(names, strings.TrimSuffix(e.Name(), ".js"))
 	}
-	const namespace = "library"
 	b.OnResolve(api.OnResolveOptions{Filter: "^(" + strings.Join(names, "|") + ")$"},
 		func(a api.OnResolveArgs) (api.OnResolveResult, error) {
-			return api.OnResolveResult{Path: a.Path + ".js", Namespace: namespace}, nil
+			return api.OnResolveResult{Path: a.Path + ".js", Namespace: libraryNamespace}, nil
 		})
-	b.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: namespace},
+	b.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: libraryNamespace},
 		func(a api.OnLoadArgs) (api.OnLoadResult, error) {
 			text, err := libraryFiles.ReadFile(path.Join("lib", a.Path))
 			s := string(text)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/script/bundle"
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
 	"github.com/aitgithub/telemetry-server/engine/script/suggest"
+	"github.com/aitgithub/telemetry-server/layout"
 )
 
 // Finding is what Check has to say about a place of a script.
@@ -25,10 +27,17 @@ type Finding struct {
 }
 
 // Check says what is wrong with a script or filter as far as that can be seen
-// before it runs: syntax, a top level that throws, a missing map, keys and values
-// that cannot be written, members that ctx does not have, and state that records
-// would share. Findings are in the order of the source.
+// before it runs: syntax, a top level that throws, a missing map, dimensions that
+// are no list of them, keys and values that cannot be written, members that ctx
+// does not have, and state that records would share. Findings are in the order of
+// the source. A name that ends in .json is that of a JSON filter.
 func Check(ctx context.Context, name, text string, limits script.Limits) ([]Finding, error) {
+	if filepath.Ext(name) == ".json" {
+		if _, err := layout.ParseFilter([]byte(text)); err != nil {
+			return severe(&script.Error{File: name, Phase: "error", Message: err.Error(), Cause: err})
+		}
+		return nil, nil
+	}
 	s, err := script.Compile(name, text)
 	if err != nil {
 		return severe(err)
@@ -37,8 +46,13 @@ func Check(ctx context.Context, name, text string, limits script.Limits) ([]Find
 	if err != nil {
 		return severe(err)
 	}
-	filter := slices.Contains(exports.Names, "dimensions") || exports.Function("accept", "match")
-	if !exports.Function("map") && !filter {
+	filter := slices.Contains(exports.Names, "dimensions") || exports.Function("accept", "match", "ingest")
+	switch {
+	case filter:
+		if _, err := script.NewScriptFilter(ctx, s, limits, nil); err != nil {
+			return severe(err)
+		}
+	case !exports.Function("map"):
 		return severe(s.NoMap(exports.Names))
 	}
 	prog, places, err := bundle.Parse(name, text)

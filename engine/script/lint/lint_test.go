@@ -18,6 +18,8 @@ func TestCheck(t *testing.T) {
 		{"top level throws", "null.x; export function map() {}", "x.js:1:6: load: TypeError: Cannot read property 'x' of"},
 		{"no map", "export function mop() {}", "x.js: load: the script has no function map"},
 		{"a filter", "export function match(id) { return true }", ""},
+		{"an ingest filter", "export function ingest(id, dims, ping) { return 'drop' }", ""},
+		{"a filter with bad dimensions", "export const dimensions = ['nightly']", "x.js: load: dimensions: not a dimension schema: "},
 		{"an object as key", "export function map(id, dims, ping, ctx) {\n\tctx.write({ id }, 1)\n}",
 			"x.js:2:12: error: a key must be a string, number, boolean, null or an array of these, not an object"},
 		{"an object in an array key", "function map(key, dims, value, cx) { cx.write([key, {}], 1) }",

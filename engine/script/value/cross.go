@@ -78,8 +78,8 @@ func (r *Runtime) appendDatum(b []byte, v goja.Value, depth int, key bool) []byt
 }
 
 func (r *Runtime) appendObject(b []byte, o *goja.Object, depth int, key bool) []byte {
-	if o == r.dims {
-		return append(b, r.dimsDatum...)
+	if o == r.dims.object {
+		return append(b, r.dims.datum...)
 	}
 	switch o.ClassName() {
 	case "Array":

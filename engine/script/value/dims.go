@@ -7,18 +7,34 @@ import (
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
-// SetDims makes the dims that Dims returns: those of a segment.
-func (r *Runtime) SetDims(d layout.Dims) {
-	r.dims = r.frozenDims(layout.DimNames[:], d[:])
+// dims are the dimension values of a partition.
+type dims struct {
+	object *goja.Object
+	datum  []byte
+}
+
+// maxDims bounds the partitions whose dims are kept.
+const maxDims = 1000
+
+// SetDims makes the dims that Dims returns: those of a partition.
+func (r *Runtime) SetDims(p layout.Dims) {
+	if d, ok := r.madeDims[p]; ok {
+		r.dims = d
+		return
+	}
 	b := datum.AppendKind(nil, datum.Array)
-	for _, v := range d {
+	for _, v := range p {
 		b = datum.AppendString(b, v)
 	}
-	r.dimsDatum = datum.AppendKind(b, datum.End)
+	r.dims = dims{r.frozenDims(layout.DimNames[:], p[:]), datum.AppendKind(b, datum.End)}
+	if len(r.madeDims) >= maxDims {
+		clear(r.madeDims)
+	}
+	r.madeDims[p] = r.dims
 }
 
 // Dims returns the array of the dimension values.
-func (r *Runtime) Dims() goja.Value { return r.dims }
+func (r *Runtime) Dims() goja.Value { return r.dims.object }
 
 // frozenDims makes the array of dimension values that all records of a task
 // share, with the values as properties too. It is frozen: a script cannot
