@@ -7,8 +7,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -177,6 +179,9 @@ func Stored(t testing.TB, dir string) []string {
 	var got []string
 	for _, name := range names {
 		b, err := os.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) { // finished as we came
+			return Stored(t, dir)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
