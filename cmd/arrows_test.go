@@ -24,6 +24,8 @@ var arrows = []struct {
 }{
 	{"revisions", nil, "what a definition means must not depend on how pings are stored or asked about"},
 	{"layout/jsonscan", nil, "a scanner of bytes, for everybody"},
+	{"layout/segment", nil, "the format of one file knows neither names nor folders"},
+	{"layout/store", []string{"layout/segment"}, "where files lie does not depend on what is in them; damage has one error type"},
 	{"layout", []string{"layout"}, "the format outlives every program that writes or reads it, so it knows none of them"},
 	{"ingest", []string{"revisions", "layout", "ingest", "engine/script"}, "acquisition must run without a job engine; engine/script only for ingest filters"},
 	{"ingest/rawlog", nil, "a raw log holds what was received, whatever that means; it can be read when nothing else works"},
@@ -49,13 +51,13 @@ var owners = map[string]struct{ folder, why string }{
 	"github.com/go-chi/chi/v5":         {"ingest", "the rest of the program sees an http.Handler"},
 	"github.com/alecthomas/kong":       {"cmd", "libraries take options structs, not flags"},
 	"github.com/willabides/kongplete":  {"cmd/cli", "both commands complete alike"},
-	"github.com/ulikunitz/xz":          {"layout", "old containers are read in one place"},
+	"github.com/ulikunitz/xz":          {"layout/segment", "old containers are read in one place"},
 	"github.com/parquet-go/parquet-go": {"engine/format", "a format of the output is one file"},
-	"gocloud.dev":                      {"layout", "an object store is a way to keep segments"},
+	"gocloud.dev":                      {"layout/store", "an object store is a way to keep segments"},
 	"github.com/twmb/franz-go":         {"ingest", "Kafka is a source of submissions"},
 	"github.com/rogpeppe/go-internal":  {"cmd", "testscripts run commands"},
 	"github.com/schollz/progressbar":   {"cmd", "libraries report numbers, not bars"},
-	"github.com/SaveTheRbtz/zstd-seek": {"layout", "segments are written and read in one place"},
+	"github.com/SaveTheRbtz/zstd-seek": {"layout/segment", "segments are written and read in one place"},
 }
 
 // pkg is what `go list -json` tells of a package.

@@ -2,7 +2,6 @@ package layout
 
 import (
 	"fmt"
-	"io"
 	"path"
 	"strconv"
 )
@@ -40,7 +39,7 @@ func (a *attachment) Write(b []byte) (int, error) {
 
 func (a *attachment) flush() {
 	if a.err == nil {
-		a.err = a.w.d.disk.append(a.staged, a.buf)
+		a.err = a.w.d.folder.Append(a.staged, a.buf)
 	}
 	a.buf = a.buf[:0]
 }
@@ -49,7 +48,7 @@ func (a *attachment) flush() {
 func (a *attachment) finish() error {
 	a.flush()
 	if a.err == nil {
-		a.err = a.w.d.disk.sync(a.staged)
+		a.err = a.w.d.folder.Sync(a.staged)
 	}
 	if a.err != nil {
 		return fmt.Errorf("attach %s: %w", a.final, a.err)
@@ -60,7 +59,3 @@ func (a *attachment) finish() error {
 // Supersede makes Commit remove a file, relative to the data folder, whose
 // records the published segments hold from then on. It need not exist.
 func (w *Writer) Supersede(name string) { w.remove = append(w.remove, name) }
-
-// Lock keeps out compaction, retention, repair and other holders of the lock: it
-// is for who replaces segments. An error wraps ErrBusy. The caller closes it.
-func (d *Data) Lock() (io.Closer, error) { return d.lockCompaction() }

@@ -1,13 +1,15 @@
-package layout
+package layout_test
 
 import (
 	"errors"
 	"io/fs"
 	"testing"
+
+	"github.com/aitgithub/telemetry-server/layout"
 )
 
 func TestAttachAndSupersede(t *testing.T) {
-	d, err := OpenData(t.TempDir())
+	d, err := layout.OpenData(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -17,7 +19,7 @@ func TestAttachAndSupersede(t *testing.T) {
 	}
 	publish := func(commit bool) {
 		t.Helper()
-		w, err := d.NewWriter("source", WriterOptions{})
+		w, err := d.NewWriter("source", layout.WriterOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

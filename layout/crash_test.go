@@ -1,4 +1,4 @@
-package layout
+package layout_test
 
 import (
 	"errors"
@@ -8,65 +8,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
+
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/layouttest"
+	"github.com/aitgithub/telemetry-server/layout/store"
 )
-
-var errKilled = errors.New("killed")
-
-// killer is a disk hook that lets n changes pass and then fails every one, as
-// if the process had died there. It records the changes.
-type killer struct {
-	mu   sync.Mutex
-	left int
-	torn func(o op, name string) // called once, for the change that is cut short
-	done []string
-}
-
-func (k *killer) hook(o op, name string) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.left == 0 && k.torn != nil {
-		k.torn(o, name)
-		k.torn = nil
-	}
-	if k.left <= 0 {
-		return errKilled
-	}
-	k.left--
-	k.done = append(k.done, string(o)+" "+name)
-	return nil
-}
-
-const crashSource = "telemetry.log.v3.h.1.1380000000000.finished"
-
-// convert publishes ten records in three partitions, and quarantines one.
-func convert(t *testing.T, d *Data) error {
-	w, err := d.NewWriter(crashSource, WriterOptions{MemoryBytes: 1})
-	if err != nil {
-		return err
-	}
-	for i := range 10 {
-		p := testDims
-		p[Channel] = fmt.Sprintf("c%d", i%3)
-		if err := w.Add(p, fmt.Appendf(nil, "id-%d", i), []byte(`{"a":1}`)); err != nil {
-			w.Abort()
-			return err
-		}
-	}
-	if err := w.AddInvalid(Invalid{Class: "bad", Path: "id-bad", Body: []byte("x")}); err != nil {
-		w.Abort()
-		return err
-	}
-	_, err = w.Commit(t.Context())
-	return err
-}
-
-func everything() Filter {
-	f := All()
-	f.IncludeInvalid = true
-	return f
-}
 
 // TestKilledAtEveryChange dies before, and in the middle of, every change of the
 // disk between the first record and the removal of the raw log, also while
@@ -79,8 +26,8 @@ func TestKilledAtEveryChange(t *testing.T) {
 	}
 	want = append(want, "id-bad")
 	slices.Sort(want)
-	ids := func(d *Data) (ids []string) {
-		for _, l := range readAll(t, d.Tree(), everything()) {
+	ids := func(d *layout.Data) (ids []string) {
+		for _, l := range layouttest.ReadAll(t, d.Tree(), layouttest.Everything()) {
 			id, _, _ := strings.Cut(l, "\t")
 			ids = append(ids, id)
 		}
@@ -88,16 +35,16 @@ func TestKilledAtEveryChange(t *testing.T) {
 	}
 	for n, completed := 0, false; !completed; n++ {
 		dir := t.TempDir()
-		d, err := OpenData(dir)
+		d, err := layout.OpenData(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
-		raw := filepath.Join(dir, RawDir, crashSource)
+		raw := filepath.Join(dir, layout.RawDir, layouttest.RawLog)
 		if err := os.WriteFile(raw, []byte("x"), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		k := &killer{left: n, torn: func(o op, name string) {
-			if o == opAppend { // half of the bytes reach the disk
+		k := &layouttest.Killer{Left: n, Torn: func(o store.Op, name string) {
+			if o == store.OpAppend { // half of the bytes reach the disk
 				f, err := os.OpenFile(filepath.Join(dir, name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
 				if err == nil {
 					f.WriteString("torn")
@@ -105,10 +52,10 @@ func TestKilledAtEveryChange(t *testing.T) {
 				}
 			}
 		}}
-		d.disk.hook = k.hook
-		if err = convert(t, d); err == nil {
+		d.Folder().Hook = k.Hook
+		if err = layouttest.Convert(t, d); err == nil {
 			completed = true
-		} else if !errors.Is(err, errKilled) {
+		} else if !errors.Is(err, layouttest.ErrKilled) {
 			t.Fatalf("kill %d: %v", n, err)
 		}
 		d.Close()
@@ -117,25 +64,25 @@ func TestKilledAtEveryChange(t *testing.T) {
 			step = 7
 		}
 		for m := 0; ; m += step { // the restarted process dies after m changes, and so on
-			d, err := OpenData(dir)
+			d, err := layout.OpenData(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if seen := ids(d); len(slices.Compact(seen)) != len(seen) {
 				t.Fatalf("kill %d, %d: a reader sees %q", n, m, seen)
 			}
-			d.disk.hook = (&killer{left: m}).hook
+			d.Folder().Hook = (&layouttest.Killer{Left: m}).Hook
 			err = d.Recover(t.Context())
 			if err == nil {
 				if _, statErr := os.Stat(raw); statErr == nil {
-					err = convert(t, d)
+					err = layouttest.Convert(t, d)
 				}
 			}
 			if err == nil {
 				if got := ids(d); !slices.Equal(got, want) {
 					t.Fatalf("kill %d, %d: records %q, want %q", n, m, got, want)
 				}
-				for _, sub := range []string{RawDir, StagingDir} {
+				for _, sub := range []string{layout.RawDir, layout.StagingDir} {
 					if es, _ := os.ReadDir(filepath.Join(dir, sub)); len(es) > 0 {
 						t.Errorf("kill %d, %d: %s holds %v", n, m, sub, es)
 					}
@@ -143,7 +90,7 @@ func TestKilledAtEveryChange(t *testing.T) {
 				d.Close()
 				break
 			}
-			if !errors.Is(err, errKilled) {
+			if !errors.Is(err, layouttest.ErrKilled) {
 				t.Fatalf("kill %d, %d: %v", n, m, err)
 			}
 			d.Close()
@@ -155,29 +102,29 @@ func TestKilledAtEveryChange(t *testing.T) {
 // synced before it is named, names before the commit, the commit before the
 // first file is visible, and everything before the raw log goes.
 func TestDurabilityOrder(t *testing.T) {
-	d := openData(t)
-	if err := os.WriteFile(filepath.Join(d.Dir(), RawDir, crashSource), []byte("x"), 0o666); err != nil {
+	d := layouttest.Open(t)
+	if err := os.WriteFile(filepath.Join(d.Dir(), layout.RawDir, layouttest.RawLog), []byte("x"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	k := &killer{left: 1 << 30}
-	d.disk.hook = k.hook
-	if err := convert(t, d); err != nil {
+	k := &layouttest.Killer{Left: 1 << 30}
+	d.Folder().Hook = k.Hook
+	if err := layouttest.Convert(t, d); err != nil {
 		t.Fatal(err)
 	}
-	staging := path.Join(StagingDir, crashSource)
-	commitAt := slices.Index(k.done, "rename "+staging+"/"+commitFile)
-	rawAt := slices.Index(k.done, "remove "+RawDir+"/"+crashSource)
+	staging := path.Join(layout.StagingDir, layouttest.RawLog)
+	commitAt := slices.Index(k.Done, "rename "+staging+"/"+store.CommitFile)
+	rawAt := slices.Index(k.Done, "remove "+layout.RawDir+"/"+layouttest.RawLog)
 	if commitAt < 0 || rawAt < commitAt {
-		t.Fatalf("commit is change %d, removing the raw log %d of:\n%s", commitAt, rawAt, strings.Join(k.done, "\n"))
+		t.Fatalf("commit is change %d, removing the raw log %d of:\n%s", commitAt, rawAt, strings.Join(k.Done, "\n"))
 	}
 	between := func(from, to int, change string) {
 		t.Helper()
-		if i := slices.Index(k.done[max(from, 0):to], change); i < 0 {
-			t.Errorf("no %q between changes %d and %d of:\n%s", change, from, to, strings.Join(k.done, "\n"))
+		if i := slices.Index(k.Done[max(from, 0):to], change); i < 0 {
+			t.Errorf("no %q between changes %d and %d of:\n%s", change, from, to, strings.Join(k.Done, "\n"))
 		}
 	}
 	last := map[string]int{} // the last append to each file
-	for i, c := range k.done {
+	for i, c := range k.Done {
 		if name, ok := strings.CutPrefix(c, "append "); ok {
 			last[name] = i
 		}
@@ -185,10 +132,10 @@ func TestDurabilityOrder(t *testing.T) {
 	for name, i := range last {
 		between(i, commitAt, "sync "+name)
 	}
-	between(last[staging+"/"+commitFile+".tmp"], commitAt, "syncdir "+staging)
-	between(0, commitAt, "syncdir "+StagingDir)
+	between(last[staging+"/"+store.CommitFile+".tmp"], commitAt, "syncdir "+staging)
+	between(0, commitAt, "syncdir "+layout.StagingDir)
 	visible := 0
-	for i, c := range k.done {
+	for i, c := range k.Done {
 		final, ok := strings.CutPrefix(c, "rename ")
 		if !ok || i == commitAt {
 			continue
@@ -196,7 +143,7 @@ func TestDurabilityOrder(t *testing.T) {
 		visible++
 		between(commitAt, i, "syncdir "+staging)
 		for dir := path.Dir(final); dir != "."; dir = path.Dir(dir) {
-			if dir != PublishedDir && dir != InvalidDir { // made by OpenData
+			if dir != layout.PublishedDir && dir != layout.InvalidDir { // made by layout.OpenData
 				between(i, rawAt, "syncdir "+dir)
 			}
 		}
@@ -204,5 +151,5 @@ func TestDurabilityOrder(t *testing.T) {
 	if visible != 4 {
 		t.Errorf("%d files became visible, want 4", visible)
 	}
-	between(rawAt, len(k.done), "syncdir "+RawDir)
+	between(rawAt, len(k.Done), "syncdir "+layout.RawDir)
 }

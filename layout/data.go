@@ -1,12 +1,16 @@
 package layout
 
 import (
+	"context"
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
+
+	"github.com/aitgithub/telemetry-server/layout/store"
 )
 
 //go:embed telemetry_schema.json
@@ -26,11 +30,9 @@ func DefaultSchema() *Schema {
 // use, by several processes too.
 type Data struct {
 	dir    string
-	root   *os.Root
-	disk   disk
+	folder store.Folder
 	schema *Schema
-	seen   *seen      // nil: not wanted
-	remote *blobStore // where segments are published; nil: here
+	seen   *seen // nil: not wanted
 }
 
 // OpenData opens a data folder and makes what is missing: the folder itself,
@@ -44,7 +46,7 @@ func OpenData(dir string) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Data{dir: dir, root: root, disk: disk{root: root}}
+	d := &Data{dir: dir, folder: store.Folder{Disk: store.Disk{Root: root}}}
 	if err := d.prepare(); err != nil {
 		root.Close()
 		return nil, fmt.Errorf("open data folder %s: %w", dir, err)
@@ -55,16 +57,16 @@ func OpenData(dir string) (*Data, error) {
 func (d *Data) prepare() error {
 	touched := map[string]bool{}
 	for _, name := range []string{RawDir, PublishedDir, InvalidDir, StagingDir} {
-		if err := d.disk.mkdirAll(name, touched); err != nil {
+		if err := d.folder.MkdirAll(name, touched); err != nil {
 			return err
 		}
 	}
 	for name := range touched {
-		if err := d.disk.syncDir(name); err != nil {
+		if err := d.folder.SyncDir(name); err != nil {
 			return err
 		}
 	}
-	doc, err := d.root.ReadFile(SchemaFile)
+	doc, err := d.folder.Root.ReadFile(SchemaFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		d.schema = DefaultSchema()
 		return nil
@@ -80,7 +82,7 @@ func (d *Data) prepare() error {
 
 // Root is the folder; every access by a name that came from outside goes
 // through it. The caller must not close it.
-func (d *Data) Root() *os.Root { return d.root }
+func (d *Data) Root() *os.Root { return d.folder.Root }
 
 // Dir is the folder's name as it was given to OpenData.
 func (d *Data) Dir() string { return d.dir }
@@ -92,23 +94,54 @@ func (d *Data) Schema() *Schema { return d.schema }
 // quarantined ones if they are published elsewhere. It is valid until the Data is
 // closed and need not be closed itself.
 func (d *Data) Tree() *Tree {
-	if d.remote != nil {
-		return newTree(d.remote.url, d.remote, true)
+	if r := d.folder.Remote; r != nil {
+		return BlobTree(r)
 	}
-	return newTree(d.dir, localStore{d.root, true}, true)
+	return newTree(d.dir, localStore(d.folder.Root, true), true)
 }
 
 // Close releases the folder. Writers must have ended.
 func (d *Data) Close() error {
-	err := d.root.Close()
-	if d.remote != nil {
-		err = errors.Join(err, d.remote.close())
+	err := d.folder.Root.Close()
+	if d.folder.Remote != nil {
+		err = errors.Join(err, d.folder.Remote.Close())
 	}
 	return err
 }
 
-// partitionDir is the folder of a partition relative to published/ or
-// invalid/<class>/, and prefix how the names of its segments begin.
-func (p Dims) partitionDir() string {
-	return path.Join(p[Reason], p[AppName], p[Channel], p[Version])
+// PublishTo makes Commit and Recover send segments to an object store instead of
+// published/; quarantine stays here. Call it right after OpenData.
+func (d *Data) PublishTo(name string) error {
+	if !store.IsURL(name) {
+		return fmt.Errorf("publish to %s: want a URL", name)
+	}
+	s, err := store.OpenBlob(name)
+	if err != nil {
+		return fmt.Errorf("publish to %s: %w", name, err)
+	}
+	d.folder.Remote, d.folder.RemoteDir = s, PublishedDir
+	return nil
+}
+
+// Folder is where the files of the data folder change, for who looks after them.
+func (d *Data) Folder() *store.Folder { return &d.folder }
+
+// Lock keeps out compaction, retention, repair and other holders of the lock, and
+// finishes what a former one committed: it is for who replaces segments. An error
+// wraps ErrBusy. The caller closes it.
+func (d *Data) Lock() (io.Closer, error) { return d.folder.Stage(CompactDir) }
+
+// Recover finishes every committed publication that a crash interrupted and
+// drops the staging of every uncommitted one. What a live process holds is left
+// alone. Run it before raw logs are listed.
+func (d *Data) Recover(ctx context.Context) error {
+	es, err := d.folder.List(StagingDir)
+	if err != nil {
+		return err
+	}
+	dirs := []string{CompactDir}
+	for _, e := range es {
+		dirs = append(dirs, path.Join(StagingDir, e.Name()))
+	}
+	return d.folder.Recover(ctx, dirs...)
 }

@@ -2,14 +2,17 @@ package layout
 
 import (
 	"errors"
-	"fmt"
+
+	"github.com/aitgithub/telemetry-server/layout/segment"
+	"github.com/aitgithub/telemetry-server/layout/store"
 )
 
 var (
 	// ErrBusy is returned (wrapped) when another process or goroutine holds the
-	// staging area of the same raw log, or the lock of compaction.
-	ErrBusy = errors.New("in use by another process")
-	// ErrRecordTooLarge is returned (wrapped) by Writer.Add for a line above maxRecordBytes.
+	// staging folder of the same raw log, or the lock of compaction.
+	ErrBusy = store.ErrBusy
+	// ErrRecordTooLarge is returned (wrapped) by Writer.Add for a line above
+	// segment.MaxRecordBytes.
 	ErrRecordTooLarge = errors.New("record too large")
 	// ErrBadRecord is returned (wrapped) by Writer.Add for an ID or a JSON text
 	// that would break the line format: a tab or a newline inside, or nothing.
@@ -19,16 +22,11 @@ var (
 	ErrNoFrames = errors.New("format cannot be read in parts")
 )
 
-// CorruptError says where stored data is damaged or cut off. Nothing from the
-// damaged place on was handed out.
-type CorruptError struct {
-	Path   string // as in Segment.Path
-	Offset int64  // byte in the file where the damaged part begins; in the text of a packed old file
-	Err    error
-}
+// CorruptError says where stored data is damaged; its Path is as in Segment.Path.
+type CorruptError = segment.CorruptError
 
-func (e *CorruptError) Error() string {
-	return fmt.Sprintf("%s: damaged at byte %d: %v", e.Path, e.Offset, e.Err)
+// IsDamage says whether err wraps a *CorruptError.
+func IsDamage(err error) bool {
+	_, ok := errors.AsType[*CorruptError](err)
+	return ok
 }
-
-func (e *CorruptError) Unwrap() error { return e.Err }

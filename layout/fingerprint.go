@@ -14,18 +14,18 @@ const fingerprintBytes = 64 << 10
 // last 64 KiB are looked at.
 func (t *Tree) Fingerprint(s Segment) ([sha256.Size]byte, error) {
 	var sum [sha256.Size]byte
-	f, err := t.store.open(s.Path)
+	f, err := t.files.Open(s.Path)
 	if err != nil {
 		return sum, err
 	}
 	defer f.Close()
-	n := min(f.size(), fingerprintBytes)
+	n := min(f.Size(), fingerprintBytes)
 	buf := make([]byte, n, n+int64(len(s.Path))+8)
 	if n > 0 {
-		if _, err := f.ReadAt(buf, f.size()-n); err != nil {
-			return sum, inFile(s.Path, err)
+		if _, err := f.ReadAt(buf, f.Size()-n); err != nil {
+			return sum, InFile(s.Path, err)
 		}
 	}
-	buf = append(binary.LittleEndian.AppendUint64(buf, uint64(f.size())), s.Path...)
+	buf = append(binary.LittleEndian.AppendUint64(buf, uint64(f.Size())), s.Path...)
 	return sha256.Sum256(buf), nil
 }

@@ -11,6 +11,8 @@ import (
 	"os"
 	"slices"
 	"strconv"
+
+	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
 // Duplicates are the records of a list of segments that a later record of the
@@ -69,7 +71,7 @@ func (t *Tree) Latest(ctx context.Context, segs []Segment, o LatestOptions) (*Du
 
 // latestEntry is one record. The greatest of a document stays.
 type latestEntry struct {
-	ID      ID
+	ID      segment.ID
 	Kind    uint16
 	Saved   uint16 // 1: a saved-session
 	Date    uint32 // YYYYMMDD
@@ -114,9 +116,9 @@ func (l *latest) addSegment(t *Tree, i int, s Segment) error {
 		l.kinds[reason] = kind
 	}
 	e.Kind = kind
-	add := func(ids idIndex) error {
-		for n := range ids.len() {
-			e.ID, e.MsOfDay = ids.at(n)
+	add := func(ids segment.IDs) error {
+		for n := range ids.Len() {
+			e.ID, e.MsOfDay = ids.At(n)
 			if err := l.add(&e); err != nil {
 				return err
 			}
@@ -125,16 +127,16 @@ func (l *latest) addSegment(t *Tree, i int, s Segment) error {
 		return nil
 	}
 	if !s.Seekable() {
-		return t.salvage(s, true, func(_ []byte, ids idIndex) error { return add(ids) })
+		return t.Salvage(s, true, func(_ []byte, ids segment.IDs) error { return add(ids) })
 	}
-	f, ix, err := t.index(s)
+	f, ix, err := t.Index(s)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	ids, err := ix.readIDs(f)
+	ids, err := ix.ReadIDs(f)
 	if err != nil {
-		return inFile(s.Path, err)
+		return InFile(s.Path, err)
 	}
 	return add(ids)
 }
@@ -228,21 +230,4 @@ func (x *Duplicates) mark(path string, record int) {
 	}
 	bits[record/64] |= 1 << (record % 64)
 	x.Dropped++
-}
-
-// Skip makes the Reader leave out the duplicates. Call it before Next.
-func (r *Reader) Skip(x *Duplicates) { r.drop = x.drop[r.path] }
-
-// withoutDuplicates removes the lines of dropped records from a block, in place.
-func (r *Reader) withoutDuplicates(b []byte) []byte {
-	kept := b[:0]
-	for l := range bytes.Lines(b) {
-		n := r.record
-		r.record++
-		if n/64 < len(r.drop) && r.drop[n/64]>>(n%64)&1 != 0 {
-			continue
-		}
-		kept = append(kept, l...)
-	}
-	return kept
 }

@@ -1,4 +1,4 @@
-package layout
+package layout_test
 
 import (
 	"fmt"
@@ -10,12 +10,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/layouttest"
+	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
 
 // TestLatest compares random submissions of few documents with a map, with
 // everything in memory and with everything on disk, before and after compaction.
 func TestLatest(t *testing.T) {
-	d := openData(t)
+	d := layouttest.Open(t)
 	type doc struct{ id, kind string }
 	type seen struct {
 		saved bool
@@ -26,22 +30,22 @@ func TestLatest(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	reasons := []string{"idle_daily", "saved_session", "main"}
 	for log := range 4 {
-		w, err := d.NewWriter(fmt.Sprintf("log.%d", log), WriterOptions{})
+		w, err := d.NewWriter(fmt.Sprintf("log.%d", log), layout.WriterOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i := range 300 {
-			p, id := testDims, fmt.Sprintf("id-%d", rnd.IntN(150))
-			p[Reason], p[Channel] = reasons[rnd.IntN(3)], fmt.Sprintf("c%d", rnd.IntN(3))
+			p, id := layouttest.Partition, fmt.Sprintf("id-%d", rnd.IntN(150))
+			p[layout.Reason], p[layout.Channel] = reasons[rnd.IntN(3)], fmt.Sprintf("c%d", rnd.IntN(3))
 			at := time.Date(2013, 9, 10+rnd.IntN(3), 0, 0, 0, rnd.IntN(86_400_000)*1_000_000%1_000_000_000, time.UTC).Add(time.Duration(rnd.IntN(86_000)) * time.Second)
-			p[Date] = at.Format("20060102")
+			p[layout.Date] = at.Format("20060102")
 			json := fmt.Sprintf(`{"n":"%d-%d"}`, log, i)
 			w.SetTime(at)
 			if err := w.Add(p, []byte(id), []byte(json)); err != nil {
 				t.Fatal(err)
 			}
-			k := doc{id, p[Reason]}
-			s := seen{p[Reason] == "saved_session", at.Truncate(time.Millisecond), json}
+			k := doc{id, p[layout.Reason]}
+			s := seen{p[layout.Reason] == "saved_session", at.Truncate(time.Millisecond), json}
 			if s.saved {
 				k.kind = "idle_daily"
 			}
@@ -64,15 +68,17 @@ func TestLatest(t *testing.T) {
 		memory int
 	}{{"in memory", 0}, {"on disk", 1000}, {"compacted", 0}} {
 		if tt.name == "compacted" {
-			compactAll(t, d, 0)
+			if _, err := upkeep.In(d).Compact(t.Context(), upkeep.CompactOptions{Filter: layout.All()}); err != nil {
+				t.Fatal(err)
+			}
 		}
 		tree := d.Tree()
-		segs, err := tree.Segments(t.Context(), All())
+		segs, err := tree.Segments(t.Context(), layout.All())
 		if err != nil {
 			t.Fatal(err)
 		}
 		work := t.TempDir()
-		x, err := tree.Latest(t.Context(), segs, LatestOptions{WorkDir: work, MemoryBytes: tt.memory})
+		x, err := tree.Latest(t.Context(), segs, layout.LatestOptions{WorkDir: work, MemoryBytes: tt.memory})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,16 +131,16 @@ func TestLatestReadsOldFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tree, err := OpenTree(dir)
+	tree, err := layout.OpenTree(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tree.Close()
-	segs, err := tree.Segments(t.Context(), All())
+	segs, err := tree.Segments(t.Context(), layout.All())
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := tree.Latest(t.Context(), segs, LatestOptions{})
+	x, err := tree.Latest(t.Context(), segs, layout.LatestOptions{})
 	if err != nil || x.Dropped != 2 {
 		t.Fatalf("Latest dropped %d, %v; want 2", x.Dropped, err)
 	}

@@ -21,6 +21,9 @@ const (
 	ReplacedDir = StateDir + "/replaced"
 	// CompactDir is the staging folder, and the lock, of compaction.
 	CompactDir = StateDir + "/compact"
+	// LockDir holds the lock of compaction in an object store: lock/<n>, each made
+	// once, by a conditional write. The greatest n has the say.
+	LockDir = StateDir + "/lock"
 	// DamagedDir holds what `tmserver check --repair` moved aside, by its path.
 	DamagedDir = StateDir + "/damaged"
 	// StagingDir holds one folder per raw log whose records are being published.

@@ -1,4 +1,4 @@
-package layout
+package layout_test
 
 import (
 	"bytes"
@@ -9,37 +9,26 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/layouttest"
 )
 
-// sharedData returns a folder of real data beside the checkout. Without it the
-// test is skipped, in CI it fails.
-func sharedData(t testing.TB, name string) string {
-	t.Helper()
-	dir := filepath.Join("..", "..", "shared", "data", name)
-	if _, err := os.Stat(dir); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is missing in CI", dir)
-		}
-		t.Skipf("needs %s", dir)
-	}
-	return dir
-}
-
 func TestReadsThePredecessorsTree(t *testing.T) {
-	for _, dir := range []string{sharedData(t, "published"), sharedData(t, "")} {
-		tree, err := OpenTree(dir)
+	for _, dir := range []string{layouttest.SharedData(t, "published"), layouttest.SharedData(t, "")} {
+		tree, err := layout.OpenTree(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer tree.Close()
-		segs, err := tree.Segments(t.Context(), All())
+		segs, err := tree.Segments(t.Context(), layout.All())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(segs) != 1 || segs[0].Version != 2 || segs[0].Dims != dims("saved_session/Firefox/nightly/28.0a1/20131029030201/20131029") {
+		if len(segs) != 1 || segs[0].Version != 2 || segs[0].Dims != layouttest.Dims("saved_session/Firefox/nightly/28.0a1/20131029030201/20131029") {
 			t.Fatalf("Segments(%s) = %+v", dir, segs)
 		}
-		got := readAll(t, tree, All())
+		got := layouttest.ReadAll(t, tree, layout.All())
 		if len(got) != 4 || !strings.Contains(got[0], "\t{") {
 			t.Errorf("read %d records, want 4", len(got))
 		}
@@ -49,18 +38,11 @@ func TestReadsThePredecessorsTree(t *testing.T) {
 // TestOldFormats packs the same lines with the real tools, reads them whole, and
 // cut off at every kind of place: that must be an error, never a short read.
 func TestOldFormats(t *testing.T) {
-	t.Run("with xz", testOldFormats)
-	t.Run("without xz", func(t *testing.T) {
-		if _, err := exec.LookPath("xz"); err != nil {
-			t.Skip(err) // then that was tested already
-		}
-		hideXZ = true
-		defer func() { hideXZ = false }()
-		testOldFormats(t)
-	})
+	t.Run("with xz", func(t *testing.T) { testOldFormats(t, false) })
+	t.Run("without xz", func(t *testing.T) { testOldFormats(t, true) })
 }
 
-func testOldFormats(t *testing.T) {
+func testOldFormats(t *testing.T, hideXZ bool) {
 	var text strings.Builder
 	for i := range 3000 {
 		text.WriteString(strings.Repeat("i", i%20+1) + "\t{\"a\":\"" + strings.Repeat("b", i%700) + "\"}\n")
@@ -88,6 +70,9 @@ func testOldFormats(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			if hideXZ {
+				t.Setenv("PATH", "")
+			}
 			name := filepath.Join(dir, "r", "a", "c", "1", "2013.20130910.v2.log.x"+tt.ext)
 			if tt.ext == "" {
 				name = strings.TrimSuffix(name, ".x")
@@ -95,7 +80,7 @@ func testOldFormats(t *testing.T) {
 			if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 				t.Fatal(err)
 			}
-			tree, err := OpenTree(dir)
+			tree, err := layout.OpenTree(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -104,17 +89,17 @@ func testOldFormats(t *testing.T) {
 				if err := os.WriteFile(name, b, 0o666); err != nil {
 					t.Fatal(err)
 				}
-				segs, err := tree.Segments(t.Context(), All())
+				segs, err := tree.Segments(t.Context(), layout.All())
 				if err != nil || len(segs) != 1 {
 					t.Fatalf("Segments = %v, %v", segs, err)
 				}
 				if info, err := tree.Info(segs[0]); err != nil || info.Records != -1 || info.Frames != 1 {
 					t.Errorf("Info = %+v, %v", info, err)
 				}
-				if _, err := tree.Open(segs[0], 0, 1); !errors.Is(err, ErrNoFrames) {
+				if _, err := tree.Open(segs[0], 0, 1); !errors.Is(err, layout.ErrNoFrames) {
 					t.Errorf("Open of a part: %v, want ErrNoFrames", err)
 				}
-				return readSegment(tree, segs[0])
+				return layouttest.ReadSegment(tree, segs[0])
 			}
 			got, err := read(packed)
 			if err != nil || !bytes.Equal(got, []byte(text.String())) {
@@ -133,6 +118,6 @@ func testOldFormats(t *testing.T) {
 }
 
 func isCorrupt(err error) bool {
-	c, ok := errors.AsType[*CorruptError](err)
+	c, ok := errors.AsType[*layout.CorruptError](err)
 	return ok && c.Path != "" && !errors.Is(err, io.EOF)
 }

@@ -1,4 +1,4 @@
-package layout
+package layout_test
 
 import (
 	"errors"
@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/layouttest"
 )
 
 // hostile are values that climb, hide, break names or break lines.
@@ -19,31 +22,31 @@ var hostile = []string{
 // quarantine classes, IDs and paths, and then looks at what is on the disk.
 func TestNothingLeavesTheFolder(t *testing.T) {
 	outside := t.TempDir()
-	d, err := OpenData(filepath.Join(outside, "deep", "data"))
+	d, err := layout.OpenData(filepath.Join(outside, "deep", "data"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	w, err := d.NewWriter("log", WriterOptions{})
+	w, err := d.NewWriter("log", layout.WriterOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	records := 0
-	for dim := range NumDims {
+	for dim := range layout.NumDims {
 		for _, v := range hostile {
-			p := testDims
+			p := layouttest.Partition
 			p[dim] = v
 			if err := w.Add(d.Schema().Partition(p), []byte("id"), []byte("{}")); err == nil {
 				records++
-			} else if dim != Date || !errors.Is(err, ErrBadRecord) {
-				t.Errorf("%s = %.40q: %v", DimNames[dim], v, err)
+			} else if dim != layout.Date || !errors.Is(err, layout.ErrBadRecord) {
+				t.Errorf("%s = %.40q: %v", layout.DimNames[dim], v, err)
 			}
-			if err := w.Add(p, []byte("id"), []byte("{}")); err == nil && Sanitise(dim, v) != v {
-				t.Errorf("%s = %.40q was accepted as a path", DimNames[dim], v)
+			if err := w.Add(p, []byte("id"), []byte("{}")); err == nil && layout.Sanitise(dim, v) != v {
+				t.Errorf("%s = %.40q was accepted as a path", layout.DimNames[dim], v)
 			} else if err == nil {
 				records++
 			}
-			q := Invalid{Class: v, Message: v, Path: "id/" + strings.Join(p[:NumDims-1], "/"), Body: []byte(v)}
+			q := layout.Invalid{Class: v, Message: v, Path: "id/" + strings.Join(p[:layout.NumDims-1], "/"), Body: []byte(v)}
 			if err := w.AddInvalid(q); err != nil {
 				t.Errorf("quarantine of %.40q: %v", v, err)
 			}
@@ -53,7 +56,7 @@ func TestNothingLeavesTheFolder(t *testing.T) {
 	if _, err := w.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := readAll(t, d.Tree(), everything()); len(got) != records {
+	if got := layouttest.ReadAll(t, d.Tree(), layouttest.Everything()); len(got) != records {
 		t.Errorf("%d records are readable, want %d", len(got), records)
 	}
 	err = filepath.WalkDir(outside, func(name string, e fs.DirEntry, err error) error {
@@ -61,7 +64,7 @@ func TestNothingLeavesTheFolder(t *testing.T) {
 			return err
 		}
 		rel, _ := filepath.Rel(filepath.Join(outside, "deep", "data"), name)
-		if !e.IsDir() && !strings.HasPrefix(rel, PublishedDir) && !strings.HasPrefix(rel, InvalidDir) {
+		if !e.IsDir() && !strings.HasPrefix(rel, layout.PublishedDir) && !strings.HasPrefix(rel, layout.InvalidDir) {
 			t.Errorf("file outside the trees: %s", name)
 		}
 		if strings.HasPrefix(e.Name(), ".") {
@@ -76,19 +79,19 @@ func TestNothingLeavesTheFolder(t *testing.T) {
 
 // TestSymbolicLinks: links that lead out are neither written through nor read.
 func TestSymbolicLinks(t *testing.T) {
-	d, outside := openData(t), t.TempDir()
-	if err := os.Symlink(outside, filepath.Join(d.Dir(), PublishedDir, testDims[Reason])); err != nil {
+	d, outside := layouttest.Open(t), t.TempDir()
+	if err := os.Symlink(outside, filepath.Join(d.Dir(), layout.PublishedDir, layouttest.Partition[layout.Reason])); err != nil {
 		t.Fatal(err)
 	}
-	raw := filepath.Join(d.Dir(), RawDir, "log")
+	raw := filepath.Join(d.Dir(), layout.RawDir, "log")
 	if err := os.WriteFile(raw, []byte("x"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	w, err := d.NewWriter("log", WriterOptions{})
+	w, err := d.NewWriter("log", layout.WriterOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Add(testDims, []byte("id"), []byte("{}")); err != nil {
+	if err := w.Add(layouttest.Partition, []byte("id"), []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Commit(t.Context()); err == nil {
@@ -106,13 +109,13 @@ func TestSymbolicLinks(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(outside, "a", "c", "1", "b.20130910.log"), []byte("id\t{}\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if segs, err := d.Tree().Segments(t.Context(), All()); err != nil || len(segs) != 0 {
+	if segs, err := d.Tree().Segments(t.Context(), layout.All()); err != nil || len(segs) != 0 {
 		t.Errorf("Segments = %v, %v; want none", segs, err)
 	}
-	if _, err := d.Tree().Open(Segment{Path: "published/saved_session/a/c/1/b.20130910.log"}, 0, -1); err == nil {
+	if _, err := d.Tree().Open(layout.Segment{Path: "published/saved_session/a/c/1/b.20130910.log"}, 0, -1); err == nil {
 		t.Error("Open through a link that leads out succeeded")
 	}
-	if _, err := d.Tree().Open(Segment{Path: "../x"}, 0, -1); err == nil {
+	if _, err := d.Tree().Open(layout.Segment{Path: "../x"}, 0, -1); err == nil {
 		t.Error("Open of ../x succeeded")
 	}
 }
@@ -140,7 +143,7 @@ func TestWalkPrunesAndSkips(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "x"), 0); err != nil {
 		t.Fatal(err)
 	}
-	tree, err := OpenTree(dir)
+	tree, err := layout.OpenTree(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,11 +154,11 @@ func TestWalkPrunesAndSkips(t *testing.T) {
 		{"submission_date=20130911..", "r/a/c/1/b.20130911.log"},
 		{"appBuildID=z", ""},
 	} {
-		dim, v, err := ParseWhere(tt.where)
+		dim, v, err := layout.ParseWhere(tt.where)
 		if err != nil {
 			t.Fatal(err)
 		}
-		segs, err := tree.Segments(t.Context(), All().Where(Reason, OneOf("r")).Where(dim, v))
+		segs, err := tree.Segments(t.Context(), layout.All().Where(layout.Reason, layout.OneOf("r")).Where(dim, v))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,9 +170,9 @@ func TestWalkPrunesAndSkips(t *testing.T) {
 			t.Errorf("%s selects %q, want %q", tt.where, got, tt.want)
 		}
 	}
-	f := All()
+	f := layout.All()
 	f.IncludeInvalid = true
-	if segs, err := tree.Segments(t.Context(), f.Where(Reason, OneOf("a"))); err != nil || len(segs) != 0 {
+	if segs, err := tree.Segments(t.Context(), f.Where(layout.Reason, layout.OneOf("a"))); err != nil || len(segs) != 0 {
 		t.Errorf("Segments = %v, %v", segs, err)
 	}
 }

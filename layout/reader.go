@@ -1,65 +1,73 @@
 package layout
 
 import (
-	"errors"
-	"fmt"
+	"bytes"
 	"io"
-
-	seekable "github.com/SaveTheRbtz/zstd-seekable-format-go/pkg"
-	"github.com/klauspost/compress/zstd"
+	"io/fs"
 )
 
-// decoder decodes single frames for all readers: DecodeAll may be called
-// concurrently, keeps no state between calls and starts no goroutine.
-var decoder = func() *zstd.Decoder {
-	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxFrameBytes))
-	if err != nil {
-		panic("layout: zstd decoder: " + err.Error())
-	}
-	return d
-}()
+// Reader hands out the records of a segment, or of some of its frames, in
+// blocks of whole lines. It belongs to one goroutine.
+type Reader struct {
+	path string
+	file io.Closer
+	next interface{ Next() ([]byte, error) }
+	err  error
 
-// frames reads frames of a segment one by one.
-type frames struct {
-	r      io.ReaderAt
-	list   []seekable.FrameOffsetEntry // DecompressedSize 0: unknown
-	packed []byte                      // reused
-	plain  []byte                      // reused; handed out
+	drop   []uint64 // records to leave out, by number in the segment
+	record int      // number of the next one; counted only with drop
 }
 
-func (f *frames) block() ([]byte, error) {
-	if len(f.list) == 0 {
-		return nil, io.EOF
+// Next returns the next block: one or more whole lines `<id>\t<json>\n`, valid
+// until the next call. It returns io.EOF after the last one and a *CorruptError
+// for damaged or truncated data, and then goes on returning that.
+func (r *Reader) Next() ([]byte, error) {
+	if r.err != nil {
+		return nil, r.err
 	}
-	e := f.list[0]
-	f.list = f.list[1:]
-	bad := func(err error) ([]byte, error) {
-		return nil, &CorruptError{Offset: int64(e.CompressedOffset), Err: err}
+	for {
+		b, err := r.next.Next()
+		if err != nil && err != io.EOF {
+			err = InFile(r.path, err)
+		}
+		if r.err = err; err != nil {
+			return nil, err
+		}
+		if r.drop != nil {
+			b = r.withoutDuplicates(b)
+		}
+		if len(b) > 0 {
+			return b, nil
+		}
 	}
-	f.packed = grow(f.packed, int(e.CompressedSize))
-	if _, err := f.r.ReadAt(f.packed, int64(e.CompressedOffset)); err == io.EOF {
-		return bad(io.ErrUnexpectedEOF)
-	} else if err != nil {
-		return nil, err
-	}
-	f.plain = grow(f.plain, int(e.DecompressedSize))
-	b, err := decoder.DecodeAll(f.packed, f.plain[:0])
-	if err != nil {
-		return bad(err)
-	}
-	if f.plain = b; e.DecompressedSize > 0 && len(b) != int(e.DecompressedSize) {
-		return bad(fmt.Errorf("frame has %d bytes, the seek table says %d", len(b), e.DecompressedSize))
-	}
-	if len(b) == 0 || b[len(b)-1] != '\n' {
-		return bad(errors.New("frame does not end with a line"))
-	}
-	return b, nil
 }
 
-// grow returns b with length n, of unspecified content.
-func grow(b []byte, n int) []byte {
-	if cap(b) < n {
-		return make([]byte, n)
+// Close releases the Reader. It may be called twice.
+func (r *Reader) Close() error {
+	if r.file == nil {
+		return nil
 	}
-	return b[:n]
+	if c, ok := r.next.(io.Closer); ok {
+		c.Close()
+	}
+	f := r.file
+	r.file, r.err = nil, fs.ErrClosed
+	return f.Close()
+}
+
+// Skip makes the Reader leave out the duplicates. Call it before Next.
+func (r *Reader) Skip(x *Duplicates) { r.drop = x.drop[r.path] }
+
+// withoutDuplicates removes the lines of dropped records from a block, in place.
+func (r *Reader) withoutDuplicates(b []byte) []byte {
+	kept := b[:0]
+	for l := range bytes.Lines(b) {
+		n := r.record
+		r.record++
+		if n/64 < len(r.drop) && r.drop[n/64]>>(n%64)&1 != 0 {
+			continue
+		}
+		kept = append(kept, l...)
+	}
+	return kept
 }

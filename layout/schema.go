@@ -194,3 +194,15 @@ func decodeStrict(b []byte, v any) error {
 	}
 	return nil
 }
+
+// Repartition returns the partition of a record that lies in a partition of
+// another schema: d holds clean values, and so are the allowed ones compared.
+func (s *Schema) Repartition(d Dims) Dims {
+	for i := range d {
+		if i != Date && !s.Allowed[i].sanitised(i).Allows(d[i]) {
+			d[i] = Other
+		}
+		d[i] = Sanitise(i, d[i])
+	}
+	return d
+}

@@ -1,4 +1,4 @@
-package layout
+package layout_test
 
 import (
 	"errors"
@@ -6,13 +6,17 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/layouttest"
+	"github.com/aitgithub/telemetry-server/layout/store"
 )
 
 // receive converts a raw log of these bodies, all under one ID, and returns how
 // many were published.
-func receive(t testing.TB, d *Data, source string, at time.Time, bodies ...string) int {
+func receive(t testing.TB, d *layout.Data, source string, at time.Time, bodies ...string) int {
 	t.Helper()
-	w, err := d.NewWriter(source, WriterOptions{})
+	w, err := d.NewWriter(source, layout.WriterOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,18 +31,18 @@ func receive(t testing.TB, d *Data, source string, at time.Time, bodies ...strin
 			continue
 		}
 		n++
-		if err := w.Add(testDims, []byte("id"), []byte(b)); err != nil {
+		if err := w.Add(layouttest.Partition, []byte("id"), []byte(b)); err != nil {
 			t.Error(err)
 		}
 	}
-	if _, err := w.Commit(t.Context()); err != nil && !errors.Is(err, errKilled) {
+	if _, err := w.Commit(t.Context()); err != nil && !errors.Is(err, layouttest.ErrKilled) {
 		t.Error(err)
 	}
 	return n
 }
 
 func TestRepeated(t *testing.T) {
-	d := openData(t)
+	d := layouttest.Open(t)
 	d.DropRepeats(3)
 	day := func(n int) time.Time { return time.Date(2013, 9, n, 23, 0, 0, 0, time.UTC) }
 	for i, tt := range []struct {
@@ -61,14 +65,14 @@ func TestRepeated(t *testing.T) {
 	}
 	// A conversion that dies after it remembered, and is done again, keeps its records;
 	// meanwhile they count as received.
-	d.disk.hook = func(o op, name string) error {
-		if o == opRename {
-			return errKilled
+	d.Folder().Hook = func(o store.Op, name string) error {
+		if o == store.OpRename {
+			return layouttest.ErrKilled
 		}
 		return nil
 	}
 	receive(t, d, "log.7", day(30), "x")
-	d.disk.hook = nil
+	d.Folder().Hook = nil
 	if got := receive(t, d, "log.8", day(30), "x"); got != 0 {
 		t.Errorf("%d published, want none: log.7 will have it", got)
 	}
@@ -78,14 +82,14 @@ func TestRepeated(t *testing.T) {
 }
 
 func TestRepeatedByConcurrentWriters(t *testing.T) {
-	d := openData(t)
+	d := layouttest.Open(t)
 	d.DropRepeats(3)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	total := 0
 	for i := range 8 {
 		wg.Go(func() {
-			n := receive(t, d, fmt.Sprintf("log.%d", i), testNow, "a", "b", "c", "d")
+			n := receive(t, d, fmt.Sprintf("log.%d", i), time.Date(2013, 9, 20, 12, 0, 0, 0, time.UTC), "a", "b", "c", "d")
 			mu.Lock()
 			total += n
 			mu.Unlock()
@@ -100,18 +104,18 @@ func TestRepeatedByConcurrentWriters(t *testing.T) {
 // BenchmarkRepeated asks for submissions of 30 kB that are new, with those of
 // former raw logs in the file, and remembers them: ids/s.
 func BenchmarkRepeated(b *testing.B) {
-	d := openData(b)
+	d := layouttest.Open(b)
 	d.DropRepeats(3)
 	body := make([]byte, 30_000)
 	n := 0
 	log := func(records int) {
-		w, err := d.NewWriter(fmt.Sprintf("log.%d", n), WriterOptions{})
+		w, err := d.NewWriter(fmt.Sprintf("log.%d", n), layout.WriterOptions{})
 		if err != nil {
 			b.Fatal(err)
 		}
 		for range records {
 			n++
-			if again, err := w.Repeated(fmt.Appendf(nil, "id-%d", n), body, testNow); err != nil || again {
+			if again, err := w.Repeated(fmt.Appendf(nil, "id-%d", n), body, time.Date(2013, 9, 20, 12, 0, 0, 0, time.UTC)); err != nil || again {
 				b.Fatal(again, err)
 			}
 		}

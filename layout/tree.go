@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
+
+	"github.com/aitgithub/telemetry-server/layout/segment"
+	"github.com/aitgithub/telemetry-server/layout/store"
 )
 
 // Tree is a partition tree open for reading: a data folder's, or one of the
@@ -16,17 +17,20 @@ import (
 // it is open.
 type Tree struct {
 	name  string
-	store store
+	files store.Store
 	data  bool // a data folder: the trees are its published/ and invalid/
 	log   *slog.Logger
 	close func() error // of what belongs to the Tree; may be nil
 }
 
+// IsURL says whether a tree's name is the URL of an object store, see store.IsURL.
+func IsURL(name string) bool { return store.IsURL(name) }
+
 // OpenTree opens a data folder, recognised by its published/, or else a
 // partition tree; in a folder or in an object store (see IsURL). The caller
 // closes the Tree.
 func OpenTree(dir string) (*Tree, error) {
-	if IsURL(dir) {
+	if store.IsURL(dir) {
 		return openRemoteTree(dir)
 	}
 	root, err := os.OpenRoot(dir)
@@ -35,31 +39,44 @@ func OpenTree(dir string) (*Tree, error) {
 	}
 	fi, err := root.Stat(PublishedDir)
 	data := err == nil && fi.IsDir()
-	t := newTree(dir, localStore{root, data}, data)
+	t := newTree(dir, localStore(root, data), data)
 	t.close = root.Close
 	return t, nil
 }
 
 func openRemoteTree(name string) (*Tree, error) {
-	s, err := openBlob(name)
+	s, err := store.OpenBlob(name)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
-	es, err := s.list(context.Background(), ".")
+	es, err := s.List(context.Background(), ".")
 	if err != nil {
-		s.close()
+		s.Close()
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
-	data := slices.ContainsFunc(es, func(e entry) bool {
-		return e.dir && (e.name == PublishedDir || e.name == StateDir) // stores have no empty folders
+	data := slices.ContainsFunc(es, func(e store.Entry) bool {
+		return e.Dir && (e.Name == PublishedDir || e.Name == StateDir) // stores have no empty folders
 	})
 	t := newTree(name, s, data)
-	t.close = s.close
+	t.close = s.Close
 	return t, nil
 }
 
-func newTree(name string, s store, data bool) *Tree {
-	return &Tree{name: name, store: s, data: data, log: slog.New(slog.DiscardHandler)}
+// BlobTree is the published records of a data folder in an object store. It
+// needs no Close.
+func BlobTree(b *store.Blob) *Tree { return newTree(b.URL(), b, true) }
+
+func newTree(name string, s store.Store, data bool) *Tree {
+	return &Tree{name: name, files: s, data: data, log: slog.New(slog.DiscardHandler)}
+}
+
+// localStore is a folder of this machine; in a data folder, compaction keeps for
+// a while what it replaced.
+func localStore(root *os.Root, data bool) store.Store {
+	if data {
+		return store.Local{Root: root, Replaced: ReplacedDir}
+	}
+	return store.Local{Root: root}
 }
 
 // IsData says whether the Tree is a data folder's.
@@ -88,30 +105,35 @@ func (t *Tree) Info(s Segment) (Info, error) {
 	if !s.Seekable() {
 		return Info{Records: -1, RawBytes: -1, Frames: 1}, nil
 	}
-	f, ix, err := t.index(s)
+	f, ix, err := t.Index(s)
 	if err != nil {
 		return Info{}, err
 	}
 	f.Close()
-	return Info{Records: ix.records, RawBytes: ix.rawBytes, Frames: len(ix.frames)}, nil
+	return Info{Records: ix.Records, RawBytes: ix.RawBytes, Frames: len(ix.Frames)}, nil
 }
 
-// index opens a seekable segment and reads its index.
-func (t *Tree) index(s Segment) (file, *index, error) {
-	f, err := t.store.open(s.Path)
+// OpenFile opens the file of a segment as it is. The error wraps fs.ErrNotExist
+// when the segment is gone. The caller closes the file.
+func (t *Tree) OpenFile(s Segment) (store.File, error) { return t.files.Open(s.Path) }
+
+// Index opens a seekable segment and reads its index. The caller closes the file.
+func (t *Tree) Index(s Segment) (store.File, *segment.Index, error) {
+	f, err := t.files.Open(s.Path)
 	if err != nil {
 		return nil, nil, err
 	}
-	ix, err := readIndex(f, f.size())
+	ix, err := segment.ReadIndex(f, f.Size())
 	if err != nil {
 		f.Close()
-		return nil, nil, inFile(s.Path, err)
+		return nil, nil, InFile(s.Path, err)
 	}
 	return f, ix, nil
 }
 
-// inFile names the file in an error about it.
-func inFile(name string, err error) error {
+// InFile names the file in an error about it, which comes from package segment or
+// from the disk.
+func InFile(name string, err error) error {
 	if c, ok := errors.AsType[*CorruptError](err); ok {
 		c.Path = name
 		return err
@@ -124,16 +146,16 @@ func inFile(name string, err error) error {
 // ErrNoFrames. The caller closes the Reader.
 func (t *Tree) Open(s Segment, lo, hi int) (*Reader, error) {
 	if s.Seekable() {
-		f, ix, err := t.index(s)
+		f, ix, err := t.Index(s)
 		if err != nil {
 			return nil, err
 		}
-		if hi < 0 || hi > len(ix.frames) {
-			hi = len(ix.frames)
+		if hi < 0 || hi > len(ix.Frames) {
+			hi = len(ix.Frames)
 		}
 		lo = min(max(lo, 0), hi)
-		r := &Reader{path: s.Path, file: f, next: &frames{r: f, list: ix.frames[lo:hi]}}
-		for _, n := range ix.perFrame[:lo] {
+		r := &Reader{path: s.Path, file: f, next: segment.NewFrames(f, ix.Frames[lo:hi])}
+		for _, n := range ix.PerFrame[:lo] {
 			r.record += int(n)
 		}
 		return r, nil
@@ -141,63 +163,14 @@ func (t *Tree) Open(s Segment, lo, hi int) (*Reader, error) {
 	if lo != 0 || hi >= 0 {
 		return nil, fmt.Errorf("open %s: %w", s.Path, ErrNoFrames)
 	}
-	f, err := t.store.open(s.Path)
+	f, err := t.files.Open(s.Path)
 	if err != nil {
 		return nil, err
 	}
-	src, err := unpack(f, f.size(), s.ext)
+	text, err := segment.OpenText(f, f.Size(), s.ext)
 	if err != nil {
 		f.Close()
-		return nil, &CorruptError{Path: s.Path, Err: err}
+		return nil, InFile(s.Path, err)
 	}
-	return &Reader{path: s.Path, file: f, next: &lines{r: src}}, nil
-}
-
-// Reader hands out the records of a segment, or of some of its frames, in
-// blocks of whole lines. It belongs to one goroutine.
-type Reader struct {
-	path string
-	file io.Closer
-	next interface{ block() ([]byte, error) }
-	err  error
-
-	drop   []uint64 // records to leave out, by number in the segment
-	record int      // number of the next one; counted only with drop
-}
-
-// Next returns the next block: one or more whole lines `<id>\t<json>\n`, valid
-// until the next call. It returns io.EOF after the last one and a *CorruptError
-// for damaged or truncated data, and then goes on returning that.
-func (r *Reader) Next() ([]byte, error) {
-	if r.err != nil {
-		return nil, r.err
-	}
-	for {
-		b, err := r.next.block()
-		if err != nil && err != io.EOF {
-			err = inFile(r.path, err)
-		}
-		if r.err = err; err != nil {
-			return nil, err
-		}
-		if r.drop != nil {
-			b = r.withoutDuplicates(b)
-		}
-		if len(b) > 0 {
-			return b, nil
-		}
-	}
-}
-
-// Close releases the Reader. It may be called twice.
-func (r *Reader) Close() error {
-	if r.file == nil {
-		return nil
-	}
-	if c, ok := r.next.(io.Closer); ok {
-		c.Close()
-	}
-	f := r.file
-	r.file, r.err = nil, fs.ErrClosed
-	return f.Close()
+	return &Reader{path: s.Path, file: f, next: text}, nil
 }

@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/aitgithub/telemetry-server/layout/store"
 )
 
 // Segments lists the segments that the filter selects, sorted by Path. Folders
@@ -16,23 +18,36 @@ import (
 // compaction goes on, the list holds either the segments that it merges or the
 // merged one, never both and never neither.
 func (t *Tree) Segments(ctx context.Context, f Filter) ([]Segment, error) {
-	w := walk{t: t, f: f}
-	if err := w.all(ctx); err != nil {
+	l, err := t.List(ctx, f)
+	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", t.name, err)
 	}
-	if len(w.strays) > 0 {
-		t.log.Warn("files that are no segments were skipped", "files", len(w.strays), "first", w.strays[0])
+	if len(l.Strays) > 0 {
+		t.log.Warn("files that are no segments were skipped", "files", len(l.Strays), "first", l.Strays[0])
 	}
-	return w.found, nil
+	return l.Segments, nil
+}
+
+// Listing is everything in the folders that a filter selects.
+type Listing struct {
+	Segments []Segment // that count, sorted by Path
+	Hidden   []Segment // replaced by a merged one beside them
+	Strays   []string  // that are no segments
+}
+
+// List is Segments with what else there is.
+func (t *Tree) List(ctx context.Context, f Filter) (Listing, error) {
+	w := walk{t: t, f: f}
+	err := w.all(ctx)
+	slices.SortFunc(w.Segments, func(a, b Segment) int { return strings.Compare(a.Path, b.Path) })
+	return w.Listing, err
 }
 
 // walk is one pruned listing.
 type walk struct {
-	t      *Tree
-	f      Filter
-	found  []Segment // visible ones, by path when the walk is done
-	hidden []Segment // replaced by a merged one beside them
-	strays []string
+	t *Tree
+	f Filter
+	Listing
 }
 
 func (w *walk) all(ctx context.Context) error {
@@ -45,15 +60,15 @@ func (w *walk) all(ctx context.Context) error {
 	}
 	switch {
 	case w.f.IncludeInvalid && w.t.data:
-		classes, err := w.t.store.list(ctx, InvalidDir)
+		classes, err := w.t.files.List(ctx, InvalidDir)
 		if err != nil {
 			return err
 		}
 		for _, e := range classes {
-			name := path.Join(InvalidDir, e.name)
-			if !e.dir {
-				w.strays = append(w.strays, name)
-			} else if err := w.dir(ctx, name, 0, Segment{Invalid: true, Class: e.name}); err != nil {
+			name := path.Join(InvalidDir, e.Name)
+			if !e.Dir {
+				w.Strays = append(w.Strays, name)
+			} else if err := w.dir(ctx, name, 0, Segment{Invalid: true, Class: e.Name}); err != nil {
 				return err
 			}
 		}
@@ -63,7 +78,6 @@ func (w *walk) all(ctx context.Context) error {
 			return err
 		}
 	}
-	slices.SortFunc(w.found, func(a, b Segment) int { return strings.Compare(a.Path, b.Path) })
 	return nil
 }
 
@@ -75,18 +89,18 @@ func (w *walk) dir(ctx context.Context, dir string, level int, s Segment) error 
 	if level == BuildID {
 		return w.leaf(ctx, dir, s)
 	}
-	es, err := w.t.store.list(ctx, dir)
+	es, err := w.t.files.List(ctx, dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range es {
 		switch {
-		case !e.dir || e.name[0] == '.':
-			w.strays = append(w.strays, path.Join(dir, e.name))
-		case level == 0 && !w.t.data && e.name == InvalidDir:
-		case w.f.Matches(level, e.name):
-			s.Dims[level] = e.name
-			if err := w.dir(ctx, path.Join(dir, e.name), level+1, s); err != nil {
+		case !e.Dir || e.Name[0] == '.':
+			w.Strays = append(w.Strays, path.Join(dir, e.Name))
+		case level == 0 && !w.t.data && e.Name == InvalidDir:
+		case w.f.Matches(level, e.Name):
+			s.Dims[level] = e.Name
+			if err := w.dir(ctx, path.Join(dir, e.Name), level+1, s); err != nil {
 				return err
 			}
 		}
@@ -104,10 +118,10 @@ func (w *walk) dir(ctx context.Context, dir string, level int, s Segment) error 
 // have the old ones, and so would the second. Having both is harmless: the
 // merged segment's trailer names what it replaces.
 func (w *walk) leaf(ctx context.Context, dir string, s Segment) error {
-	es, err := w.t.store.list(ctx, dir)
+	es, err := w.t.files.List(ctx, dir)
 	for err == nil {
-		var again []entry
-		if again, err = w.t.store.list(ctx, dir); slices.Equal(es, again) {
+		var again []store.Entry
+		if again, err = w.t.files.List(ctx, dir); slices.Equal(es, again) {
 			break
 		}
 		es = again
@@ -123,13 +137,13 @@ func (w *walk) leaf(ctx context.Context, dir string, s Segment) error {
 	for _, e := range es {
 		seg := s
 		switch {
-		case !e.regular || !seg.parseSegmentName(e.name):
-			strays = append(strays, path.Join(dir, e.name))
+		case !e.Regular || !seg.parseSegmentName(e.Name):
+			strays = append(strays, path.Join(dir, e.Name))
 		case !w.f.Matches(BuildID, seg.Dims[BuildID]), !w.f.Matches(Date, seg.Dims[Date]):
-		case e.size == 0 && seg.ext == "lzma": // the predecessor's placeholder of an exported file
+		case e.Size == 0 && seg.ext == "lzma": // the predecessor's placeholder of an exported file
 		default:
-			seg.Path, seg.Size = path.Join(dir, e.name), e.size
-			key := seg.group()
+			seg.Path, seg.Size = path.Join(dir, e.Name), e.Size
+			key := seg.Group()
 			groups[key] = append(groups[key], seg)
 		}
 	}
@@ -144,7 +158,7 @@ func (w *walk) leaf(ctx context.Context, dir string, s Segment) error {
 		}
 		found, hidden = append(found, v...), append(hidden, h...)
 	}
-	w.found, w.hidden, w.strays = append(w.found, found...), append(w.hidden, hidden...), append(w.strays, strays...)
+	w.Segments, w.Hidden, w.Strays = append(w.Segments, found...), append(w.Hidden, hidden...), append(w.Strays, strays...)
 	return nil
 }
 
@@ -156,32 +170,27 @@ func (t *Tree) resolve(g []Segment) (visible, hidden []Segment, err error) {
 	}
 	replaced := map[string]bool{}
 	for _, s := range g {
-		if !s.merged() {
+		if !s.Merged() {
 			continue
 		}
-		f, ix, err := t.index(s)
-		if isDamaged(err) {
+		f, ix, err := t.Index(s)
+		if IsDamage(err) {
 			continue // reading it will fail, and say so
 		}
 		if err != nil {
 			return nil, nil, err
 		}
 		f.Close()
-		for _, u := range ix.replaces {
+		for _, u := range ix.Replaces {
 			replaced[u] = true
 		}
 	}
 	for _, s := range g {
-		if replaced[s.unique] {
+		if replaced[s.Unique] {
 			hidden = append(hidden, s)
 		} else {
 			visible = append(visible, s)
 		}
 	}
 	return visible, hidden, nil
-}
-
-func isDamaged(err error) bool {
-	_, ok := errors.AsType[*CorruptError](err)
-	return ok
 }

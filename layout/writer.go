@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"slices"
@@ -15,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aitgithub/telemetry-server/layout/segment"
+	"github.com/aitgithub/telemetry-server/layout/store"
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sync/errgroup"
 )
@@ -50,7 +51,7 @@ type Writer struct {
 	enc      *zstd.Encoder
 	parts    map[string]*part // by final path
 	budget   int
-	buffered int // sum of cap(buf) over parts
+	buffered int // sum of Buffered over parts
 	msOfDay  uint32
 	version  int // of the published records
 	attached []*attachment
@@ -63,7 +64,8 @@ type Writer struct {
 
 // part is the segment of one partition, and where it goes.
 type part struct {
-	*segment
+	*segment.Builder
+	staged  string
 	final   string // relative to the data folder
 	dims    Dims
 	invalid bool
@@ -87,10 +89,10 @@ func (d *Data) NewWriter(source string, o WriterOptions) (*Writer, error) {
 }
 
 func (w *Writer) start() (err error) {
-	if w.lock, err = w.d.stage(w.dir); err != nil {
+	if w.lock, err = w.d.folder.Stage(w.dir); err != nil {
 		return err
 	}
-	if w.enc, err = newEncoder(zstd.SpeedFastest, frameBytes); err == nil && w.d.seen != nil {
+	if w.enc, err = segment.NewEncoder(zstd.SpeedFastest, segment.FrameBytes); err == nil && w.d.seen != nil {
 		sum := sha256.Sum256([]byte(strings.TrimSuffix(w.source, ".finished")))
 		w.seenSource = seenSource(sum[:8])
 		err = w.d.seen.acquire()
@@ -101,32 +103,16 @@ func (w *Writer) start() (err error) {
 	return err
 }
 
-// stage makes, locks and empties a staging folder, after rolling forward what
-// was committed in it.
-func (d *Data) stage(dir string) (*os.File, error) {
-	for {
-		if err := d.disk.mkdirAll(dir, map[string]bool{}); err != nil {
-			return nil, err
-		}
-		lock, err := d.disk.lockDir(dir)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // its owner removed it as we came
-		}
-		if err == nil {
-			if err = d.settle(dir); err != nil {
-				lock.Close()
-			}
-		}
-		return lock, err
-	}
-}
-
 // SetTime says when the records that follow were received. Deduplication orders
 // the records of one document by it.
 func (w *Writer) SetTime(t time.Time) {
 	t = t.UTC()
 	w.msOfDay = uint32(t.Sub(t.Truncate(24*time.Hour)) / time.Millisecond)
 }
+
+// SetVersion says in which storage version (see Segment.Version) the records are
+// that are added; without it they are of StorageVersion. Call it before Add.
+func (w *Writer) SetVersion(version int) { w.version = version }
 
 // Add appends a record to the partition p, which Schema.Partition returned. id
 // and json are copied; neither may hold a tab or a newline (json may hold a
@@ -162,19 +148,16 @@ func (w *Writer) add(p Dims, tree string, id, json []byte) error {
 		return fmt.Errorf("record %.80q: %w", id, ErrBadRecord)
 	}
 	line := len(id) + len(json) + 2
-	if line > maxRecordBytes {
+	if line > segment.MaxRecordBytes {
 		return fmt.Errorf("record %.80q of %d bytes: %w", id, line, ErrRecordTooLarge)
 	}
 	s, err := w.part(tree, p)
 	if err != nil {
 		return err
 	}
-	before := cap(s.buf)
-	s.add(id, json, w.msOfDay)
-	w.buffered += cap(s.buf) - before
-	if len(s.buf) >= frameBytes {
-		w.err = s.flush(&w.d.disk)
-	}
+	before := s.Buffered()
+	w.err = s.Add(id, json, w.msOfDay)
+	w.buffered += s.Buffered() - before
 	if w.buffered > w.budget && w.err == nil {
 		w.err = w.spill()
 	}
@@ -203,12 +186,14 @@ func (w *Writer) part(tree string, p Dims) (*part, error) {
 	if tree != PublishedDir {
 		version = StorageVersion
 	}
-	seg, err := newSegment(path.Join(w.dir, strconv.Itoa(len(w.parts))), w.enc)
+	staged := path.Join(w.dir, strconv.Itoa(len(w.parts)))
+	b, err := segment.NewBuilder(w.d.folder.Appender(staged), w.enc)
 	if err != nil {
 		return nil, err
 	}
 	s := &part{
-		segment: seg,
+		Builder: b,
+		staged:  staged,
 		final:   path.Join(tree, segmentName(p, version, uniqueOf(w.source))),
 		dims:    p,
 		invalid: tree != PublishedDir,
@@ -224,16 +209,15 @@ func (w *Writer) spill() error {
 	for _, s := range w.parts {
 		byBuffer = append(byBuffer, s)
 	}
-	slices.SortFunc(byBuffer, func(a, b *part) int { return cap(b.buf) - cap(a.buf) })
+	slices.SortFunc(byBuffer, func(a, b *part) int { return b.Buffered() - a.Buffered() })
 	for _, s := range byBuffer {
 		if w.buffered <= w.budget/2 {
 			break
 		}
-		w.buffered -= cap(s.buf)
-		if err := s.flush(&w.d.disk); err != nil {
+		w.buffered -= s.Buffered()
+		if err := s.Release(); err != nil {
 			return err
 		}
-		s.buf = nil
 	}
 	return nil
 }
@@ -262,13 +246,12 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 		parts = append(parts, s)
 	}
 	slices.SortFunc(parts, func(a, b *part) int { return strings.Compare(a.final, b.final) })
-	c := commit{Version: commitVersion, Source: w.source, Remove: append([]string{path.Join(RawDir, w.source)}, w.remove...)}
+	c := store.Commit{Source: w.source, Remove: append([]string{path.Join(RawDir, w.source)}, w.remove...)}
 	pub := make([]Published, len(parts))
 	for _, s := range parts { // the encoder belongs to this goroutine
-		if err := s.flush(&w.d.disk); err != nil {
+		if err := s.Release(); err != nil {
 			return nil, err
 		}
-		s.buf = nil
 	}
 	var g errgroup.Group
 	g.SetLimit(8) // a sync waits for the disk, not for a core
@@ -277,10 +260,13 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := s.finish(&w.d.disk); err != nil {
+			if err := s.Finish(); err != nil {
 				return err
 			}
-			pub[i] = Published{s.final, s.dims, s.invalid, s.trailer.records, s.trailer.rawBytes, s.size}
+			if err := w.d.folder.Sync(s.staged); err != nil {
+				return err
+			}
+			pub[i] = Published{s.final, s.dims, s.invalid, s.Records, s.RawBytes, s.Size()}
 			return nil
 		})
 		c.Rename = append(c.Rename, [2]string{path.Base(s.staged), s.final})
@@ -302,10 +288,10 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 			return nil, err
 		}
 	}
-	if err := w.d.writeCommit(w.dir, c); err != nil {
+	if err := w.d.folder.Commit(w.dir, c); err != nil {
 		return nil, err
 	}
-	return pub, w.d.unstage(w.dir)
+	return pub, w.d.folder.Unstage(w.dir)
 }
 
 // Abort gives up: what was staged is removed, the raw log stays. It does
@@ -314,7 +300,7 @@ func (w *Writer) Abort() error {
 	if w.lock == nil {
 		return nil
 	}
-	err := w.d.unstage(w.dir)
+	err := w.d.folder.Unstage(w.dir)
 	w.close(errors.New("layout: Writer used after Abort"))
 	return err
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
 
 // checkCmd verifies what is stored.
@@ -60,23 +61,23 @@ func (c *checkCmd) Run(ctx context.Context, st *cli.State) error {
 	return nil
 }
 
-func (c *checkCmd) check(ctx context.Context) (layout.CheckStats, []layout.Finding, error) {
+func (c *checkCmd) check(ctx context.Context) (upkeep.CheckStats, []upkeep.Finding, error) {
 	tree, err := layout.OpenTree(c.DataDir)
 	if err != nil {
-		return layout.CheckStats{}, nil, cli.Fail(cli.ExitUsage, err)
+		return upkeep.CheckStats{}, nil, cli.Fail(cli.ExitUsage, err)
 	}
 	defer tree.Close()
 	if layout.IsURL(c.DataDir) && c.Repair {
-		return layout.CheckStats{}, nil, cli.WithHint(cli.Usage("--repair: not in an object store"),
+		return upkeep.CheckStats{}, nil, cli.WithHint(cli.Usage("--repair: not in an object store"),
 			"copy the tree to a folder, or take it over with tmserver import --tree, which leaves damaged files out")
 	}
 	if !c.Repair && !tree.IsData() || layout.IsURL(c.DataDir) {
-		return tree.Check(ctx)
+		return upkeep.Check(ctx, tree)
 	}
-	data, err := openExisting(c.DataDir)
+	place, err := openPlace(c.DataDir)
 	if err != nil {
-		return layout.CheckStats{}, nil, err
+		return upkeep.CheckStats{}, nil, err
 	}
-	defer data.Close()
-	return data.Check(ctx, c.Repair)
+	defer place.Close()
+	return place.Check(ctx, c.Repair)
 }

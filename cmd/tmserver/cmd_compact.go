@@ -10,6 +10,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
 
 // compactCmd merges segments and enforces retention; it is made for cron.
@@ -49,15 +50,15 @@ func (c *compactCmd) Run(ctx context.Context, st *cli.State) error {
 	if c.Grace < 0 {
 		return cli.Usage("--grace %v: cannot be negative", c.Grace)
 	}
-	expire, compact, done, err := c.open()
+	place, err := openPlace(c.DataDir)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer place.Close()
 	now := st.Now()
 	if keep > 0 {
 		before := now.UTC().AddDate(0, 0, -keep)
-		gone, err := expire(ctx, before, c.DryRun)
+		gone, err := place.Expire(ctx, before, c.DryRun)
 		if err != nil {
 			return busy(err)
 		}
@@ -71,7 +72,7 @@ func (c *compactCmd) Run(ctx context.Context, st *cli.State) error {
 		fmt.Fprintf(st.Stdout, "%s %d segments, %s, submitted before %s\n",
 			did(c.DryRun, "removed", "would remove"), len(gone), megabytes(bytes), before.Format("2006-01-02"))
 	}
-	s, err := compact(ctx, layout.CompactOptions{Filter: filter, Grace: c.Grace, Now: now, DryRun: c.DryRun})
+	s, err := place.Compact(ctx, upkeep.CompactOptions{Filter: filter, Grace: c.Grace, Now: now, DryRun: c.DryRun})
 	switch {
 	case c.DryRun:
 		fmt.Fprintf(st.Stdout, "would merge %d segments, %s, in %d partitions\n", s.Segments, megabytes(s.Before), s.Partitions)
@@ -84,41 +85,28 @@ func (c *compactCmd) Run(ctx context.Context, st *cli.State) error {
 	return busy(err)
 }
 
-type (
-	expireFunc  func(ctx context.Context, before time.Time, dryRun bool) ([]layout.Segment, error)
-	compactFunc func(context.Context, layout.CompactOptions) (layout.CompactStats, error)
-)
-
-// open returns what works on the folder or the object store.
-func (c *compactCmd) open() (expireFunc, compactFunc, func() error, error) {
-	if layout.IsURL(c.DataDir) {
-		expire := func(ctx context.Context, before time.Time, dryRun bool) ([]layout.Segment, error) {
-			return layout.ExpireURL(ctx, c.DataDir, before, dryRun)
+// openPlace opens a data folder, which must be one already, or an object store.
+func openPlace(name string) (*upkeep.Place, error) {
+	if !layout.IsURL(name) {
+		if err := existing(name); err != nil {
+			return nil, err
 		}
-		compact := func(ctx context.Context, o layout.CompactOptions) (layout.CompactStats, error) {
-			return layout.CompactURL(ctx, c.DataDir, o)
-		}
-		return expire, compact, func() error { return nil }, nil
 	}
-	data, err := openExisting(c.DataDir)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	return data.Expire, data.Compact, data.Close, nil
+	return upkeep.Open(name)
 }
 
-// openExisting opens a data folder that must be one already: a mistyped name
-// should not become an empty folder.
-func openExisting(dir string) (*layout.Data, error) {
+// existing refuses what is no data folder: a mistyped name should not become an
+// empty one.
+func existing(dir string) error {
 	tree, err := layout.OpenTree(dir)
 	if err != nil {
-		return nil, cli.Fail(cli.ExitUsage, err)
+		return cli.Fail(cli.ExitUsage, err)
 	}
 	defer tree.Close()
 	if !tree.IsData() {
-		return nil, cli.WithHint(cli.Usage("%s: not a data folder", dir), "it has no published/ inside; tmserver import --tree reads other trees")
+		return cli.WithHint(cli.Usage("%s: not a data folder", dir), "it has no published/ inside; tmserver import --tree reads other trees")
 	}
-	return layout.OpenData(dir)
+	return nil
 }
 
 // busy adds what to do to an error that says that another process is at it.

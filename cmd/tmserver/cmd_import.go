@@ -19,6 +19,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
 
 // importCmd converts raw logs that lie anywhere, the predecessor's too.
@@ -120,7 +121,7 @@ func (c *importCmd) importTree(ctx context.Context, st *cli.State, data *layout.
 		size += s.Size
 	}
 	bar := progressBar(st, size, filepath.Base(c.Tree))
-	s, err := data.ImportTree(ctx, tree, layout.All(), func(s layout.Segment) { bar.Add64(s.Size) })
+	s, err := upkeep.ImportTree(ctx, data, tree, layout.All(), func(s layout.Segment) { bar.Add64(s.Size) })
 	bar.Close()
 	fmt.Fprintf(st.Stderr, "%s: %d files, %d records, %d bad lines\n", c.Tree, s.Files, s.Records, s.BadLines)
 	if _, ok := errors.AsType[*layout.CorruptError](err); ok {

@@ -8,6 +8,7 @@ import (
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
 
 // idleFlags say what a server does while no raw log waits.
@@ -48,8 +49,9 @@ func (f *idleFlags) compactWhenIdle(ctx context.Context, data *layout.Data, now 
 }
 
 func (f *idleFlags) compact(ctx context.Context, data *layout.Data, now time.Time, keep int, log *slog.Logger) error {
+	place := upkeep.In(data)
 	if keep > 0 {
-		gone, err := data.Expire(ctx, now.UTC().AddDate(0, 0, -keep), false)
+		gone, err := place.Expire(ctx, now.UTC().AddDate(0, 0, -keep), false)
 		if err != nil {
 			return err
 		}
@@ -61,7 +63,7 @@ func (f *idleFlags) compact(ctx context.Context, data *layout.Data, now time.Tim
 	yesterday := now.UTC().AddDate(0, 0, -1).Format("20060102")
 	past := layout.All().Where(layout.Date, layout.Between(nil, &yesterday))
 	past.IncludeInvalid = true
-	s, err := data.Compact(ctx, layout.CompactOptions{Filter: past, Grace: 24 * time.Hour, Now: now})
+	s, err := place.Compact(ctx, upkeep.CompactOptions{Filter: past, Grace: 24 * time.Hour, Now: now})
 	if s.Partitions > 0 {
 		log.Info("compacted", "partitions", s.Partitions, "segments", s.Segments, "bytes_before", s.Before, "bytes_after", s.After)
 	}

@@ -1,4 +1,4 @@
-package layout
+package segment
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,47 +18,48 @@ import (
 // and the text in it.
 func makeSegment(t testing.TB, perFrame ...int) (file, text []byte) {
 	t.Helper()
-	d := openData(t)
-	enc, err := newEncoder(zstd.SpeedFastest, frameBytes)
+	enc, err := NewEncoder(zstd.SpeedFastest, FrameBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer enc.Close()
-	s, err := newSegment("seg", enc)
+	var out bytes.Buffer
+	s, err := NewBuilder(&out, enc)
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := 0
 	for _, records := range perFrame {
 		for range records {
-			s.add(fmt.Appendf(nil, "%08x-0000-4000-8000-000000000000", n), fmt.Appendf(nil, `{"n":%d}`, n), uint32(n))
+			if err := s.Add(fmt.Appendf(nil, "%08x-0000-4000-8000-000000000000", n), fmt.Appendf(nil, `{"n":%d}`, n), uint32(n)); err != nil {
+				t.Fatal(err)
+			}
 			n++
 		}
 		text = append(text, s.buf...)
-		if err := s.flush(&d.disk); err != nil {
+		if err := s.Flush(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.finish(&d.disk); err != nil {
+	if err := s.Finish(); err != nil {
 		t.Fatal(err)
 	}
-	file, err = d.root.ReadFile("seg")
-	if err != nil || int64(len(file)) != s.size {
-		t.Fatalf("segment of %d bytes, want %d (%v)", len(file), s.size, err)
+	if int64(out.Len()) != s.Size() {
+		t.Fatalf("segment of %d bytes, want %d", out.Len(), s.Size())
 	}
-	return file, text
+	return out.Bytes(), text
 }
 
 // decode reads a whole segment the way a Reader does.
-func decode(file []byte) (text []byte, ids idIndex, err error) {
+func decode(file []byte) (text []byte, ids IDs, err error) {
 	r := bytes.NewReader(file)
-	ix, err := readIndex(r, int64(len(file)))
+	ix, err := ReadIndex(r, int64(len(file)))
 	if err != nil {
 		return nil, ids, err
 	}
-	f := frames{r: r, list: ix.frames}
+	f := NewFrames(r, ix.Frames)
 	for {
-		b, err := f.block()
+		b, err := f.Next()
 		if err == io.EOF {
 			break
 		}
@@ -68,7 +68,7 @@ func decode(file []byte) (text []byte, ids idIndex, err error) {
 		}
 		text = append(text, b...)
 	}
-	ids, err = ix.readIDs(r)
+	ids, err = ix.ReadIDs(r)
 	return text, ids, err
 }
 
@@ -85,7 +85,7 @@ func TestSegmentRoundTrip(t *testing.T) {
 			if !ok {
 				continue // no records
 			}
-			if got, ms := ids.at(i); got != IDOf(id) || ms != uint32(i) {
+			if got, ms := ids.At(i); got != IDOf(id) || ms != uint32(i) {
 				rt.Fatalf("ID %d is %x at %d, want that of %s", i, got, ms, id)
 			}
 		}
@@ -114,47 +114,6 @@ func TestDamagedSegment(t *testing.T) {
 func isDamage(err error) bool {
 	_, ok := errors.AsType[*CorruptError](err)
 	return ok
-}
-
-func TestReaderOpensParts(t *testing.T) {
-	file, want := makeSegment(t, 1, 2, 3, 4)
-	d := openData(t)
-	name := "a.20130910.v2.log.x.zst"
-	if err := os.WriteFile(filepath.Join(d.Dir(), name), file, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	tree, s := d.Tree(), Segment{Path: name, ext: "zst"}
-	var got []byte
-	for lo := range 4 {
-		r, err := tree.Open(s, lo, lo+1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := r.Next()
-		if err != nil || bytes.Count(b, []byte("\n")) != lo+1 {
-			t.Errorf("frame %d: %q, %v", lo, b, err)
-		}
-		got = append(got, b...)
-		if _, err := r.Next(); err != io.EOF {
-			t.Errorf("after frame %d: %v, want EOF", lo, err)
-		}
-		r.Close()
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("the parts give %q, want %q", got, want)
-	}
-	if r, err := tree.Open(s, 4, 9); err != nil {
-		t.Error(err)
-	} else if _, err := r.Next(); err != io.EOF {
-		t.Errorf("beyond the end: %v, want EOF", err)
-	}
-	if err := os.Truncate(filepath.Join(d.Dir(), name), int64(len(file)-1)); err != nil {
-		t.Fatal(err)
-	}
-	_, err := tree.Open(s, 0, -1)
-	if c, ok := errors.AsType[*CorruptError](err); !ok || c.Path != name {
-		t.Errorf("torn segment: %v, want a *CorruptError of %s", err, name)
-	}
 }
 
 // TestZstdReadsSegments proves the promise of FORMAT.md: the ordinary tool
@@ -203,7 +162,7 @@ func FuzzSegment(f *testing.F) {
 		}
 		// What is found without the seek table lies in the file, in order.
 		end := uint64(0)
-		for _, e := range findFrames(bytes.NewReader(file), int64(len(file))) {
+		for _, e := range FindFrames(bytes.NewReader(file), int64(len(file))) {
 			if e.CompressedOffset < end || e.CompressedSize == 0 {
 				t.Fatalf("frame at %d of %d bytes, after %d", e.CompressedOffset, e.CompressedSize, end)
 			}

@@ -1,4 +1,4 @@
-package layout
+package segment
 
 import (
 	"bufio"
@@ -16,8 +16,9 @@ import (
 // blockBytes is the size of the blocks that files without frames are read in.
 const blockBytes = 1 << 20
 
-// lines cuts a stream into blocks of whole lines.
-type lines struct {
+// Text reads a file without frames, the predecessor's or anybody's, in blocks
+// of whole lines. It belongs to one goroutine.
+type Text struct {
 	r    io.Reader
 	buf  []byte // handed out up to its last newline
 	rest int    // where the unfinished line begins in buf
@@ -25,7 +26,9 @@ type lines struct {
 	err  error  // of r, after what is in buf
 }
 
-func (l *lines) block() ([]byte, error) {
+// Next returns the next block, valid until the next call, or io.EOF. Damage is a
+// *CorruptError without a Path.
+func (l *Text) Next() ([]byte, error) {
 	l.buf = l.buf[:copy(l.buf, l.buf[l.rest:])]
 	l.rest = 0
 	for l.err == nil {
@@ -55,7 +58,7 @@ func (l *lines) block() ([]byte, error) {
 
 // fill reads n more bytes into buf, which has room for them, or up to the end of
 // the stream or its damage. (io.ReadFull would hide a stream that ends too early.)
-func (l *lines) fill(n int) {
+func (l *Text) fill(n int) {
 	for end := len(l.buf) + n; len(l.buf) < end && l.err == nil; {
 		var n int
 		n, l.err = l.r.Read(l.buf[len(l.buf):end])
@@ -64,9 +67,23 @@ func (l *lines) fill(n int) {
 	}
 }
 
-// unpack returns the text of a file of the predecessor. The container is told
-// by its first bytes, not its name: .lzma files hold LZMA-alone or xz. A result
-// that is an io.Closer must be closed.
+// OpenText begins to read a file whose name ends in ext: "gz", "xz", "lzma", or ""
+// for plain text. Damage is a *CorruptError without a Path. The caller closes
+// the Text, and f itself.
+func OpenText(f io.ReaderAt, size int64, ext string) (*Text, error) {
+	r, err := unpack(f, size, ext)
+	if err != nil {
+		return nil, &CorruptError{Err: err}
+	}
+	return &Text{r: r}, nil
+}
+
+// Offset is how many bytes of unpacked text were read so far.
+func (l *Text) Offset() int64 { return l.read }
+
+// unpack returns the text of a file. The container is told by its first bytes,
+// not its name: .lzma files hold LZMA-alone or xz. A result that is an io.Closer
+// must be closed.
 func unpack(f io.ReaderAt, size int64, ext string) (io.Reader, error) {
 	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, size), 64<<10)
 	if ext == "" {
@@ -118,7 +135,7 @@ func xzEnds(f io.ReaderAt, size int64) error {
 }
 
 // Close ends what unpacks the stream.
-func (l *lines) Close() error {
+func (l *Text) Close() error {
 	if c, ok := l.r.(io.Closer); ok {
 		return c.Close()
 	}
@@ -134,13 +151,10 @@ type xzProcess struct {
 	ended  bool
 }
 
-// hideXZ makes tests go without the program.
-var hideXZ bool
-
 // runXZ starts the program, or returns nil when there is none.
 func runXZ(r io.Reader, format string) io.Reader {
 	tool, err := exec.LookPath("xz")
-	if err != nil || hideXZ {
+	if err != nil {
 		return nil
 	}
 	p := &xzProcess{cmd: exec.Command(tool, "-dc", "--format="+format)}

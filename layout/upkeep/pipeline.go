@@ -1,4 +1,4 @@
-package layout
+package upkeep
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strconv"
 
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/segment"
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sync/errgroup"
 )
@@ -20,7 +22,7 @@ type frame struct {
 	of     *merge
 	plain  []byte
 	packed []byte // set by the reader when it need not be encoded again
-	ids    idIndex
+	ids    segment.IDs
 	last   bool // no bytes: the partition is complete, or of.err says why not
 	ready  chan struct{}
 }
@@ -28,7 +30,7 @@ type frame struct {
 // compress reads the segments of each merge, packs their records in frames and
 // hands those to emit, which runs in one goroutine. Damage in a segment
 // sets the merge's err and ends it; any other error ends everything.
-func compress(ctx context.Context, t *Tree, work []*merge, emit func(*frame) error) error {
+func compress(ctx context.Context, t *layout.Tree, work []*merge, emit func(*frame) error) error {
 	tool, _ := exec.LookPath("zstd")
 	workers := runtime.GOMAXPROCS(0)
 	g, ctx := errgroup.WithContext(ctx)
@@ -65,7 +67,7 @@ func compress(ctx context.Context, t *Tree, work []*merge, emit func(*frame) err
 			if err == nil {
 				err = p.flush()
 			}
-			if isDamaged(err) {
+			if layout.IsDamage(err) {
 				m.err = err
 			} else if err != nil {
 				return err
@@ -78,7 +80,7 @@ func compress(ctx context.Context, t *Tree, work []*merge, emit func(*frame) err
 	})
 	for range workers {
 		g.Go(func() error {
-			enc, err := newEncoder(zstd.SpeedBestCompression, 2*mergedFrameBytes)
+			enc, err := segment.NewEncoder(zstd.SpeedBestCompression, 2*mergedFrameBytes)
 			if err != nil {
 				return err
 			}
@@ -121,7 +123,7 @@ func toolEncode(ctx context.Context, tool string, plain []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	if again, err := decoder.DecodeAll(packed, make([]byte, 0, len(plain))); err != nil || !bytes.Equal(again, plain) {
+	if again, err := segment.Decode(packed, make([]byte, 0, len(plain))); err != nil || !bytes.Equal(again, plain) {
 		return nil
 	}
 	return packed
@@ -145,33 +147,33 @@ func (p *packer) flush() error {
 
 // segment reads one segment. Full frames of one that was merged before are sent
 // as they are.
-func (p *packer) segment(t *Tree, s Segment) error {
-	f, ix, err := t.index(s)
+func (p *packer) segment(t *layout.Tree, s layout.Segment) error {
+	f, ix, err := t.Index(s)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	ids, err := ix.readIDs(f)
+	ids, err := ix.ReadIDs(f)
 	if err != nil {
-		return inFile(s.Path, err)
+		return layout.InFile(s.Path, err)
 	}
-	p.m.replaces = append(append(p.m.replaces, ix.replaces...), s.unique)
-	fr := frames{r: f, list: ix.frames}
+	p.m.replaces = append(append(p.m.replaces, ix.Replaces...), s.Unique)
+	fr := segment.NewFrames(f, ix.Frames)
 	record := 0
-	for _, n := range ix.perFrame {
-		b, err := fr.block()
+	for _, n := range ix.PerFrame {
+		b, err := fr.Next()
 		if err != nil { // not io.EOF: there are as many frames as counts
-			return inFile(s.Path, err)
+			return layout.InFile(s.Path, err)
 		}
-		of := ids.slice(record, record+int(n))
+		of := ids.Slice(record, record+int(n))
 		record += int(n)
-		if s.merged() && len(b) >= mergedFrameBytes/2 {
+		if s.Merged() && len(b) >= mergedFrameBytes/2 {
 			if err = p.flush(); err == nil {
-				err = p.send(&frame{of: p.m, plain: bytes.Clone(b), packed: bytes.Clone(fr.packed), ids: of})
+				err = p.send(&frame{of: p.m, plain: bytes.Clone(b), packed: bytes.Clone(fr.Packed()), ids: of})
 			}
 		} else {
 			p.cur.plain = append(p.cur.plain, b...)
-			p.cur.ids.append(of)
+			p.cur.ids.Append(of)
 			if len(p.cur.plain) >= mergedFrameBytes {
 				err = p.flush()
 			}

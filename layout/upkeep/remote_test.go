@@ -1,4 +1,4 @@
-package layout
+package upkeep
 
 import (
 	"errors"
@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/layouttest"
+	"github.com/aitgithub/telemetry-server/layout/store"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
@@ -76,87 +79,92 @@ func s3URL(t *testing.T, endpoint string) string {
 }
 
 func testStore(t *testing.T, url string) {
-	d := openData(t)
+	d := layouttest.Open(t)
 	if err := d.PublishTo(url); err != nil {
 		t.Fatal(err)
 	}
-	old := channel("a")
-	old[Date] = "20130801"
+	old := layouttest.Channel("a")
+	old[layout.Date] = "20130801"
 	var want []string
 	for i := range 3 {
-		want = append(want, publish(t, d, fmt.Sprintf("log.%d", i), 5, channel("a"), channel("b"), old)...)
+		want = append(want, layouttest.Publish(t, d, fmt.Sprintf("log.%d", i), 5, layouttest.Channel("a"), layouttest.Channel("b"), old)...)
 	}
 	slices.Sort(want)
-	if es, _ := os.ReadDir(filepath.Join(d.Dir(), PublishedDir)); len(es) != 0 {
+	if es, _ := os.ReadDir(filepath.Join(d.Dir(), layout.PublishedDir)); len(es) != 0 {
 		t.Errorf("the local published/ holds %v", es)
 	}
-	tree, err := OpenTree(url)
+	tree, err := layout.OpenTree(url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tree.Close()
+	place, err := Open(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer place.Close()
 	check := func(segments int) {
 		t.Helper()
-		segs, err := tree.Segments(t.Context(), All())
+		segs, err := tree.Segments(t.Context(), layout.All())
 		if err != nil || len(segs) != segments {
 			t.Fatalf("%d segments, %v; want %d", len(segs), err, segments)
 		}
-		if got := readAll(t, tree, All()); !slices.Equal(got, want) {
+		if got := layouttest.ReadAll(t, tree, layout.All()); !slices.Equal(got, want) {
 			t.Errorf("read %d records, want %d", len(got), len(want))
 		}
-		if st, found, err := tree.Check(t.Context()); err != nil || len(found) != 0 || st.Records != int64(len(want)) {
+		if st, found, err := Check(t.Context(), tree); err != nil || len(found) != 0 || st.Records != int64(len(want)) {
 			t.Errorf("Check = %+v, %v, %v", st, found, err)
 		}
 	}
 	check(9)
-	if segs, err := tree.Segments(t.Context(), All().Where(Channel, OneOf("b"))); err != nil || len(segs) != 3 {
+	if segs, err := tree.Segments(t.Context(), layout.All().Where(layout.Channel, layout.OneOf("b"))); err != nil || len(segs) != 3 {
 		t.Errorf("pruned: %d segments, %v", len(segs), err)
 	}
-	before, err := tree.Segments(t.Context(), All())
+	before, err := tree.Segments(t.Context(), layout.All())
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now()
 	for range 2 { // the second time there is nothing to do
-		if _, err := CompactURL(t.Context(), url, CompactOptions{Filter: All(), Grace: time.Hour, Now: now}); err != nil {
+		if _, err := place.Compact(t.Context(), CompactOptions{Filter: layout.All(), Grace: time.Hour, Now: now}); err != nil {
 			t.Fatal(err)
 		}
 		check(3)
 	}
-	if b, err := readSegment(tree, before[0]); err != nil || len(b) == 0 {
+	if b, err := layouttest.ReadSegment(tree, before[0]); err != nil || len(b) == 0 {
 		t.Errorf("a segment listed before compaction: %v", err)
 	}
-	want = append(want, publish(t, d, "log.9", 5, channel("a"))...)
+	want = append(want, layouttest.Publish(t, d, "log.9", 5, layouttest.Channel("a"))...)
 	slices.Sort(want)
 	check(4)
 	// What a killed compaction left behind does no harm.
-	if err := os.MkdirAll(filepath.Join(d.Dir(), CompactDir), 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Join(d.Dir(), layout.CompactDir), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(d.Dir(), CompactDir, "1"), []byte("half a segment"), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(d.Dir(), layout.CompactDir, "1"), []byte("half a segment"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if st, err := d.Compact(t.Context(), CompactOptions{Filter: All(), Grace: time.Hour, Now: now.Add(2 * time.Hour)}); err != nil || st.Segments != 2 {
+	if st, err := In(d).Compact(t.Context(), CompactOptions{Filter: layout.All(), Grace: time.Hour, Now: now.Add(2 * time.Hour)}); err != nil || st.Segments != 2 {
 		t.Errorf("Compact = %+v, %v", st, err)
 	}
 	check(3)
-	if _, err := readSegment(tree, before[0]); !errors.Is(err, os.ErrNotExist) {
+	if _, err := layouttest.ReadSegment(tree, before[0]); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a segment whose grace period is over: %v, want ErrNotExist", err)
 	}
-	unlock, err := tree.store.(*blobStore).lock(t.Context())
+	unlock, err := place.site.lock(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ExpireURL(t.Context(), url, testNow, false); !errors.Is(err, ErrBusy) {
+	if _, err := place.Expire(t.Context(), testNow, false); !errors.Is(err, layout.ErrBusy) {
 		t.Errorf("with the lock taken: %v, want ErrBusy", err)
 	}
 	if err := unlock(); err != nil {
 		t.Fatal(err)
 	}
-	if gone, err := ExpireURL(t.Context(), url, time.Date(2013, 9, 1, 0, 0, 0, 0, time.UTC), false); err != nil || len(gone) != 1 {
+	if gone, err := place.Expire(t.Context(), time.Date(2013, 9, 1, 0, 0, 0, 0, time.UTC), false); err != nil || len(gone) != 1 {
 		t.Errorf("Expire = %v, %v", gone, err)
 	}
-	segs, err := tree.Segments(t.Context(), All())
+	segs, err := tree.Segments(t.Context(), layout.All())
 	if err != nil || len(segs) != 2 {
 		t.Errorf("after expiry: %d segments, %v", len(segs), err)
 	}
@@ -171,8 +179,8 @@ func TestRemotePublicationKilledAtEveryChange(t *testing.T) {
 	}
 	for n, completed := 0, false; !completed; n += step {
 		dir, url := t.TempDir(), fmt.Sprintf("mem://killed-%d", n)
-		open := func() *Data {
-			d, err := OpenData(dir)
+		open := func() *layout.Data {
+			d, err := layout.OpenData(dir)
 			if err == nil {
 				err = d.PublishTo(url)
 			}
@@ -182,13 +190,13 @@ func TestRemotePublicationKilledAtEveryChange(t *testing.T) {
 			return d
 		}
 		d := open()
-		raw := filepath.Join(dir, RawDir, crashSource)
+		raw := filepath.Join(dir, layout.RawDir, layouttest.RawLog)
 		if err := os.WriteFile(raw, []byte("x"), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		d.disk.hook = (&killer{left: n}).hook
-		err := convert(t, d)
-		if completed = err == nil; !completed && !errors.Is(err, errKilled) {
+		d.Folder().Hook = (&layouttest.Killer{Left: n}).Hook
+		err := layouttest.Convert(t, d)
+		if completed = err == nil; !completed && !errors.Is(err, layouttest.ErrKilled) {
 			t.Fatalf("kill %d: %v", n, err)
 		}
 		d.Close()
@@ -197,30 +205,30 @@ func TestRemotePublicationKilledAtEveryChange(t *testing.T) {
 			t.Fatalf("kill %d: %v", n, err)
 		}
 		if _, err := os.Stat(raw); err == nil {
-			if err := convert(t, d); err != nil {
+			if err := layouttest.Convert(t, d); err != nil {
 				t.Fatalf("kill %d: %v", n, err)
 			}
 		}
-		if got := readAll(t, d.Tree(), All()); len(got) != 10 || len(slices.Compact(got)) != 10 {
+		if got := layouttest.ReadAll(t, d.Tree(), layout.All()); len(got) != 10 || len(slices.Compact(got)) != 10 {
 			t.Errorf("kill %d: %d records, want 10", n, len(got))
 		}
 		d.Close()
 	}
 	// A publication under way to a store is not finished elsewhere.
-	d := openData(t)
+	d := layouttest.Open(t)
 	if err := d.PublishTo("mem://elsewhere"); err != nil {
 		t.Fatal(err)
 	}
-	d.disk.hook = func(o op, name string) error {
-		if o == opRename && filepath.Base(name) != commitFile {
-			return errKilled
+	d.Folder().Hook = func(o store.Op, name string) error {
+		if o == store.OpRename && filepath.Base(name) != store.CommitFile {
+			return layouttest.ErrKilled
 		}
 		return nil
 	}
-	if err := convert(t, d); !errors.Is(err, errKilled) {
+	if err := layouttest.Convert(t, d); !errors.Is(err, layouttest.ErrKilled) {
 		t.Fatal(err)
 	}
-	d.disk.hook, d.remote = nil, nil
+	d.Folder().Hook, d.Folder().Remote = nil, nil
 	if err := d.Recover(t.Context()); err == nil {
 		t.Error("Recover finished a publication to a store in the folder")
 	}

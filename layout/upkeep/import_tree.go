@@ -1,4 +1,4 @@
-package layout
+package upkeep
 
 import (
 	"bytes"
@@ -8,6 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
+
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
 // TreeStats says what ImportTree took over.
@@ -17,25 +21,13 @@ type TreeStats struct {
 	BadLines int64 // that are no record; they are in quarantine as "bad_line"
 }
 
-// Repartition returns the partition of a record that lies in a partition of
-// another schema: d holds clean values, and so are the allowed ones compared.
-func (s *Schema) Repartition(d Dims) Dims {
-	for i := range d {
-		if i != Date && !s.Allowed[i].sanitised(i).Allows(d[i]) {
-			d[i] = Other
-		}
-		d[i] = Sanitise(i, d[i])
-	}
-	return d
-}
-
 // ImportTree publishes the valid records of another tree, the predecessor's or
 // an older data folder's, in the partitions that this folder's schema gives
 // them. Records keep their storage version. Each file is taken over as a whole,
 // or not at all; what it becomes depends on its content, so that taking it over
 // again replaces its records. A damaged file is left out, and the error, then,
 // wraps a *CorruptError for each. done, if not nil, is called after each file.
-func (d *Data) ImportTree(ctx context.Context, t *Tree, f Filter, done func(Segment)) (TreeStats, error) {
+func ImportTree(ctx context.Context, d *layout.Data, t *layout.Tree, f layout.Filter, done func(layout.Segment)) (TreeStats, error) {
 	var st TreeStats
 	f.IncludeInvalid = false
 	segs, err := t.Segments(ctx, f)
@@ -44,8 +36,8 @@ func (d *Data) ImportTree(ctx context.Context, t *Tree, f Filter, done func(Segm
 	}
 	var damage []error
 	for _, s := range segs {
-		one, err := d.importFile(ctx, t, s)
-		if isDamaged(err) {
+		one, err := importFile(ctx, d, t, s)
+		if layout.IsDamage(err) {
 			damage = append(damage, err)
 			continue
 		}
@@ -62,38 +54,38 @@ func (d *Data) ImportTree(ctx context.Context, t *Tree, f Filter, done func(Segm
 	return st, errors.Join(damage...)
 }
 
-func (d *Data) importFile(ctx context.Context, t *Tree, s Segment) (st TreeStats, err error) {
-	f, err := t.store.open(s.Path)
+func importFile(ctx context.Context, d *layout.Data, t *layout.Tree, s layout.Segment) (st TreeStats, err error) {
+	f, err := t.OpenFile(s)
 	if err != nil {
 		return st, err
 	}
 	defer f.Close()
 	sum := sha256.New()
-	if _, err := io.Copy(sum, io.NewSectionReader(f, 0, f.size())); err != nil {
+	if _, err := io.Copy(sum, io.NewSectionReader(f, 0, f.Size())); err != nil {
 		return st, err
 	}
-	var ids idIndex
+	var ids segment.IDs
 	if s.Seekable() {
-		ix, err := readIndex(f, f.size())
+		ix, err := segment.ReadIndex(f, f.Size())
 		if err == nil {
-			ids, err = ix.readIDs(f)
+			ids, err = ix.ReadIDs(f)
 		}
 		if err != nil {
-			return st, inFile(s.Path, err)
+			return st, layout.InFile(s.Path, err)
 		}
 	}
-	w, err := d.NewWriter("tree-"+hex.EncodeToString(sum.Sum(nil)[:16]), WriterOptions{})
+	w, err := d.NewWriter("tree-"+hex.EncodeToString(sum.Sum(nil)[:16]), layout.WriterOptions{})
 	if err != nil {
 		return st, err
 	}
-	w.version = s.Version
+	w.SetVersion(s.Version)
 	defer w.Abort()
 	r, err := t.Open(s, 0, -1)
 	if err != nil {
 		return st, err
 	}
 	defer r.Close()
-	p := d.schema.Repartition(s.Dims)
+	p := d.Schema().Repartition(s.Dims)
 	for n := 0; ; {
 		b, err := r.Next()
 		if err == io.EOF {
@@ -106,18 +98,19 @@ func (d *Data) importFile(ctx context.Context, t *Tree, s Segment) (st TreeStats
 			return st, err
 		}
 		for l := range bytes.Lines(b) {
-			if w.msOfDay = 0; n < ids.len() {
-				_, w.msOfDay = ids.at(n)
+			if n < ids.Len() {
+				_, ms := ids.At(n)
+				w.SetTime(time.UnixMilli(int64(ms)))
 			}
 			n++
 			l = bytes.TrimRight(l, "\r\n")
 			id, json, _ := bytes.Cut(l, []byte("\t"))
 			err := w.Add(p, id, json)
 			st.Records++
-			if errors.Is(err, ErrBadRecord) || errors.Is(err, ErrRecordTooLarge) {
+			if errors.Is(err, layout.ErrBadRecord) || errors.Is(err, layout.ErrRecordTooLarge) {
 				st.Records--
 				st.BadLines++
-				err = w.AddInvalid(Invalid{Class: "bad_line", Message: err.Error(), Origin: s.Path, Offset: int64(n), Body: l})
+				err = w.AddInvalid(layout.Invalid{Class: "bad_line", Message: err.Error(), Origin: s.Path, Offset: int64(n), Body: l})
 			}
 			if err != nil {
 				return st, err

@@ -1,4 +1,4 @@
-package layout
+package upkeep
 
 import (
 	"errors"
@@ -10,41 +10,17 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/layouttest"
+	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
 var testNow = time.Date(2013, 9, 20, 12, 0, 0, 0, time.UTC)
 
-// publish publishes n records of each of the partitions, named after the source.
-func publish(t testing.TB, d *Data, source string, n int, partitions ...Dims) (lines []string) {
+func compactAll(t testing.TB, d *layout.Data, grace time.Duration) CompactStats {
 	t.Helper()
-	w, err := d.NewWriter(source, WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range partitions {
-		for i := range n {
-			id, json := fmt.Sprintf("%s-%s-%d", source, p[Channel], i), `{"a":[`+strings.Repeat("1,", 50)+`0]}`
-			if err := w.Add(p, []byte(id), []byte(json)); err != nil {
-				t.Fatal(err)
-			}
-			lines = append(lines, id+"\t"+json)
-		}
-	}
-	if _, err := w.Commit(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return lines
-}
-
-func channel(name string) Dims {
-	p := testDims
-	p[Channel] = name
-	return p
-}
-
-func compactAll(t testing.TB, d *Data, grace time.Duration) CompactStats {
-	t.Helper()
-	st, err := d.Compact(t.Context(), CompactOptions{Filter: everything(), Grace: grace, Now: testNow})
+	st, err := In(d).Compact(t.Context(), CompactOptions{Filter: layouttest.Everything(), Grace: grace, Now: testNow})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,27 +28,27 @@ func compactAll(t testing.TB, d *Data, grace time.Duration) CompactStats {
 }
 
 func TestCompact(t *testing.T) {
-	d := openData(t)
+	d := layouttest.Open(t)
 	var want []string
 	for i := range 5 {
-		want = append(want, publish(t, d, fmt.Sprintf("log.%d", i), 10+i, channel("a"), channel("b"))...)
+		want = append(want, layouttest.Publish(t, d, fmt.Sprintf("log.%d", i), 10+i, layouttest.Channel("a"), layouttest.Channel("b"))...)
 	}
-	before, err := d.Tree().Segments(t.Context(), All())
+	before, err := d.Tree().Segments(t.Context(), layout.All())
 	if err != nil || len(before) != 10 {
 		t.Fatalf("%d segments, %v", len(before), err)
 	}
 	slices.Sort(want)
 	check := func(segments int) {
 		t.Helper()
-		segs, err := d.Tree().Segments(t.Context(), All())
+		segs, err := d.Tree().Segments(t.Context(), layout.All())
 		if err != nil || len(segs) != segments {
 			t.Errorf("%d segments, %v; want %d", len(segs), err, segments)
 		}
-		if got := readAll(t, d.Tree(), All()); !slices.Equal(got, want) {
+		if got := layouttest.ReadAll(t, d.Tree(), layout.All()); !slices.Equal(got, want) {
 			t.Errorf("read %d records, want %d", len(got), len(want))
 		}
 	}
-	if st, err := d.Compact(t.Context(), CompactOptions{Filter: All(), Now: testNow, DryRun: true}); err != nil || st.Segments != 10 {
+	if st, err := In(d).Compact(t.Context(), CompactOptions{Filter: layout.All(), Now: testNow, DryRun: true}); err != nil || st.Segments != 10 {
 		t.Errorf("dry run: %+v, %v", st, err)
 	}
 	check(10)
@@ -86,41 +62,41 @@ func TestCompact(t *testing.T) {
 	}
 	// A job that listed the segments before goes on reading them.
 	for _, s := range before {
-		if b, err := readSegment(d.Tree(), s); err != nil || len(b) == 0 {
+		if b, err := layouttest.ReadSegment(d.Tree(), s); err != nil || len(b) == 0 {
 			t.Errorf("segment listed before: %v", err)
 		}
 	}
 	// New segments join the merged one; a source that comes back changes nothing.
-	want = append(want, publish(t, d, "log.9", 3, channel("a"))...)
+	want = append(want, layouttest.Publish(t, d, "log.9", 3, layouttest.Channel("a"))...)
 	slices.Sort(want)
 	check(3)
-	publish(t, d, "log.1", 11, channel("a"))
+	layouttest.Publish(t, d, "log.1", 11, layouttest.Channel("a"))
 	check(3)
 	if st := compactAll(t, d, 0); st.Partitions != 1 || st.Segments != 2 {
 		t.Errorf("stats %+v", st)
 	}
 	check(2)
-	publish(t, d, "log.1", 11, channel("a"))
+	layouttest.Publish(t, d, "log.1", 11, layouttest.Channel("a"))
 	check(2)
 	compactAll(t, d, 0)
 	check(2)
-	if es, _ := os.ReadDir(filepath.Join(d.Dir(), PublishedDir, testDims.partitionDir(), "..", "..", "a", testDims[Version])); len(es) != 1 {
+	if es, _ := os.ReadDir(filepath.Join(d.Dir(), layout.PublishedDir, "saved_session/Firefox/a/26.0a1")); len(es) != 1 {
 		t.Errorf("the partition's folder holds %v", es)
 	}
-	if es, _ := os.ReadDir(filepath.Join(d.Dir(), ReplacedDir)); len(es) != 0 {
-		t.Errorf("%s holds %v", ReplacedDir, es)
+	if es, _ := os.ReadDir(filepath.Join(d.Dir(), layout.ReplacedDir)); len(es) != 0 {
+		t.Errorf("%s holds %v", layout.ReplacedDir, es)
 	}
 }
 
 func TestCompactCopiesFullFrames(t *testing.T) {
-	d := openData(t)
+	d := layouttest.Open(t)
 	add := func(source string) {
-		w, err := d.NewWriter(source, WriterOptions{})
+		w, err := d.NewWriter(source, layout.WriterOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i := range 7 {
-			if err := w.Add(testDims, fmt.Appendf(nil, "%s-%d", source, i), []byte(strings.Repeat("x", 900_000))); err != nil {
+			if err := w.Add(layouttest.Partition, fmt.Appendf(nil, "%s-%d", source, i), []byte(strings.Repeat("x", 900_000))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -132,25 +108,25 @@ func TestCompactCopiesFullFrames(t *testing.T) {
 		add(fmt.Sprintf("log.%d", i))
 		compactAll(t, d, 0)
 	}
-	got := readAll(t, d.Tree(), All())
+	got := layouttest.ReadAll(t, d.Tree(), layout.All())
 	if len(got) != 21 {
 		t.Errorf("%d records, want 21", len(got))
 	}
-	segs, _ := d.Tree().Segments(t.Context(), All())
+	segs, _ := d.Tree().Segments(t.Context(), layout.All())
 	if len(segs) != 1 {
 		t.Fatalf("%d segments", len(segs))
 	}
-	f, ix, err := d.Tree().index(segs[0])
+	f, ix, err := d.Tree().Index(segs[0])
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	ids, err := ix.readIDs(f)
-	if err != nil || ids.len() != 21 {
-		t.Fatalf("%d IDs, %v", ids.len(), err)
+	ids, err := ix.ReadIDs(f)
+	if err != nil || ids.Len() != 21 {
+		t.Fatalf("%d IDs, %v", ids.Len(), err)
 	}
 	for i := range 21 { // in the order of the raw logs
-		if id, _ := ids.at(i); id != IDOf(fmt.Appendf(nil, "log.%d-%d", i/7, i%7)) {
+		if id, _ := ids.At(i); id != segment.IDOf(fmt.Appendf(nil, "log.%d-%d", i/7, i%7)) {
 			t.Errorf("record %d has the wrong ID", i)
 		}
 	}
@@ -165,25 +141,25 @@ func TestCompactKilledAtEveryChange(t *testing.T) {
 			step = 5
 		}
 		for n, completed := 0, false; !completed; n += step {
-			d := openData(t)
+			d := layouttest.Open(t)
 			var want []string
 			for i := range 3 {
-				want = append(want, publish(t, d, fmt.Sprintf("log.%d", i), 2, channel("a"), channel("b"))...)
+				want = append(want, layouttest.Publish(t, d, fmt.Sprintf("log.%d", i), 2, layouttest.Channel("a"), layouttest.Channel("b"))...)
 			}
 			slices.Sort(want)
-			d.disk.hook = (&killer{left: n}).hook
-			_, err := d.Compact(t.Context(), CompactOptions{Filter: All(), Grace: grace, Now: testNow})
-			d.disk.hook = nil
-			if completed = err == nil; !completed && !errors.Is(err, errKilled) {
+			d.Folder().Hook = (&layouttest.Killer{Left: n}).Hook
+			_, err := In(d).Compact(t.Context(), CompactOptions{Filter: layout.All(), Grace: grace, Now: testNow})
+			d.Folder().Hook = nil
+			if completed = err == nil; !completed && !errors.Is(err, layouttest.ErrKilled) {
 				t.Fatalf("kill %d: %v", n, err)
 			}
 			for range 2 {
-				if got := readAll(t, d.Tree(), All()); !slices.Equal(got, want) {
+				if got := layouttest.ReadAll(t, d.Tree(), layout.All()); !slices.Equal(got, want) {
 					t.Fatalf("kill %d: read %q, want %q", n, got, want)
 				}
 				compactAll(t, d, grace)
 			}
-			if segs, err := d.Tree().Segments(t.Context(), All()); err != nil || len(segs) != 2 {
+			if segs, err := d.Tree().Segments(t.Context(), layout.All()); err != nil || len(segs) != 2 {
 				t.Fatalf("kill %d: %d segments, %v", n, len(segs), err)
 			}
 		}
@@ -194,7 +170,7 @@ func TestCompactKilledAtEveryChange(t *testing.T) {
 // Each reader sees, of each raw log, all records or none, and those published
 // before it began.
 func TestReadersDuringCompaction(t *testing.T) {
-	d := openData(t)
+	d := layouttest.Open(t)
 	const perLog = 3
 	logs := 40
 	if testing.Short() {
@@ -215,7 +191,7 @@ func TestReadersDuringCompaction(t *testing.T) {
 				mu.Lock()
 				atLeast := published
 				mu.Unlock()
-				lines := readAll(t, d.Tree(), All())
+				lines := layouttest.ReadAll(t, d.Tree(), layout.All())
 				if got := slices.Compact(slices.Clone(lines)); len(got) != len(lines) {
 					t.Errorf("a reader saw %d records twice", len(lines)-len(got))
 				}
@@ -226,7 +202,7 @@ func TestReadersDuringCompaction(t *testing.T) {
 		})
 	}
 	for i := range logs {
-		publish(t, d, fmt.Sprintf("log.%d", i), perLog, testDims)
+		layouttest.Publish(t, d, fmt.Sprintf("log.%d", i), perLog, layouttest.Partition)
 		mu.Lock()
 		published++
 		mu.Unlock()
@@ -239,48 +215,53 @@ func TestReadersDuringCompaction(t *testing.T) {
 }
 
 func TestCompactSparesDamage(t *testing.T) {
-	d := openData(t)
-	publish(t, d, "log.1", 5, channel("a"), channel("b"))
-	publish(t, d, "log.2", 5, channel("a"), channel("b"))
-	segs, _ := d.Tree().Segments(t.Context(), All())
+	d := layouttest.Open(t)
+	layouttest.Publish(t, d, "log.1", 5, layouttest.Channel("a"), layouttest.Channel("b"))
+	layouttest.Publish(t, d, "log.2", 5, layouttest.Channel("a"), layouttest.Channel("b"))
+	segs, _ := d.Tree().Segments(t.Context(), layout.All())
 	if err := os.Truncate(filepath.Join(d.Dir(), segs[0].Path), segs[0].Size-1); err != nil {
 		t.Fatal(err)
 	}
-	st, err := d.Compact(t.Context(), CompactOptions{Filter: All(), Now: testNow})
-	if c, ok := errors.AsType[*CorruptError](err); !ok || c.Path != segs[0].Path || st.Partitions != 1 {
+	st, err := In(d).Compact(t.Context(), CompactOptions{Filter: layout.All(), Now: testNow})
+	if c, ok := errors.AsType[*layout.CorruptError](err); !ok || c.Path != segs[0].Path || st.Partitions != 1 {
 		t.Errorf("Compact = %+v, %v; want a *CorruptError of %s", st, err, segs[0].Path)
 	}
-	after, _ := d.Tree().Segments(t.Context(), All())
+	after, _ := d.Tree().Segments(t.Context(), layout.All())
 	if len(after) != 3 || after[0].Path != segs[0].Path || after[1].Path != segs[1].Path {
 		t.Errorf("segments %+v", after)
 	}
-	lock, err := d.lockCompaction()
+	lock, err := d.Lock()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer lock.Close()
-	if _, err := d.Compact(t.Context(), CompactOptions{Filter: All()}); !errors.Is(err, ErrBusy) {
+	if _, err := In(d).Compact(t.Context(), CompactOptions{Filter: layout.All()}); !errors.Is(err, layout.ErrBusy) {
 		t.Errorf("a second compaction: %v, want ErrBusy", err)
 	}
 }
 
 func TestExpire(t *testing.T) {
-	d := openData(t)
-	at := func(date string) Dims { p := testDims; p[Date] = date; p[Channel] = "c" + date; return p }
-	publish(t, d, "log.1", 2, at("20130901"), at("20130909"), at("20130910"))
-	publish(t, d, "log.2", 2, at("20130901"))
+	d := layouttest.Open(t)
+	at := func(date string) layout.Dims {
+		p := layouttest.Partition
+		p[layout.Date] = date
+		p[layout.Channel] = "c" + date
+		return p
+	}
+	layouttest.Publish(t, d, "log.1", 2, at("20130901"), at("20130909"), at("20130910"))
+	layouttest.Publish(t, d, "log.2", 2, at("20130901"))
 	before := time.Date(2013, 9, 10, 7, 0, 0, 0, time.UTC)
 	for _, dry := range []bool{true, false} {
-		gone, err := d.Expire(t.Context(), before, dry)
+		gone, err := In(d).Expire(t.Context(), before, dry)
 		if err != nil || len(gone) != 3 {
 			t.Errorf("Expire = %d segments, %v; want 3", len(gone), err)
 		}
 	}
-	if got := readAll(t, d.Tree(), All()); len(got) != 2 {
+	if got := layouttest.ReadAll(t, d.Tree(), layout.All()); len(got) != 2 {
 		t.Errorf("%d records are left, want 2", len(got))
 	}
-	if es, _ := os.ReadDir(filepath.Join(d.Dir(), PublishedDir, testDims[Reason], testDims[AppName])); len(es) != 1 {
+	if es, _ := os.ReadDir(filepath.Join(d.Dir(), layout.PublishedDir, layouttest.Partition[layout.Reason], layouttest.Partition[layout.AppName])); len(es) != 1 {
 		t.Errorf("folders left: %v", es)
 	}
-	publish(t, d, "log.1", 2, at("20130901")) // into a folder that went away
+	layouttest.Publish(t, d, "log.1", 2, at("20130901")) // into a folder that went away
 }

@@ -1,4 +1,4 @@
-package layout
+package upkeep
 
 import (
 	"errors"
@@ -7,26 +7,23 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/layouttest"
+	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
-// damaged publishes 30 records in three frames, damages the segment, and
+// damaged publishes 30 records in as many frames, damages the segment, and
 // returns its path.
-func damaged(t *testing.T, d *Data, how func(file []byte) []byte) string {
+func damaged(t *testing.T, d *layout.Data, how func(file []byte) []byte) string {
 	t.Helper()
-	w, err := d.NewWriter("log.1", WriterOptions{})
+	w, err := d.NewWriter("log.1", layout.WriterOptions{MemoryBytes: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 30 {
-		if err := w.Add(testDims, fmt.Appendf(nil, "id-%d", i), []byte(`{"a":1}`)); err != nil {
+		if err := w.Add(layouttest.Partition, fmt.Appendf(nil, "id-%d", i), []byte(`{"a":1}`)); err != nil {
 			t.Fatal(err)
-		}
-		if i%10 == 9 {
-			for _, p := range w.parts {
-				if err := p.flush(&d.disk); err != nil {
-					t.Fatal(err)
-				}
-			}
 		}
 	}
 	pub, err := w.Commit(t.Context())
@@ -53,11 +50,11 @@ func TestCheckAndRepair(t *testing.T) {
 	}
 	frameAt := func(i int) func([]byte) int { // somewhere inside the frame's data
 		return func(b []byte) int {
-			ix, err := readIndex(strings.NewReader(string(b)), int64(len(b)))
+			ix, err := segment.ReadIndex(strings.NewReader(string(b)), int64(len(b)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			return int(ix.frames[i].CompressedOffset) + 20
+			return int(ix.Frames[i].CompressedOffset) + 20
 		}
 	}
 	for _, tt := range []struct {
@@ -66,22 +63,22 @@ func TestCheckAndRepair(t *testing.T) {
 		left int
 	}{
 		{"nothing", func(b []byte) []byte { return b }, 30},
-		{"first frame", flip(frameAt(0)), 20},
-		{"second frame", flip(frameAt(1)), 20},
+		{"first frame", flip(frameAt(0)), 29},
+		{"second frame", flip(frameAt(1)), 29},
 		{"seek table", flip(func(b []byte) int { return len(b) - 12 }), 30},
 		{"footer cut off", cut(func(b []byte) int { return len(b) - 1 }), 30},
-		{"cut in the last frame", cut(frameAt(2)), 20},
+		{"cut in the last frame", cut(frameAt(29)), 29},
 		{"cut in the first frame", cut(frameAt(0)), 0},
 		{"empty", cut(func([]byte) int { return 0 }), 0},
-		{"ID index", flip(func(b []byte) int { return frameAt(2)(b) + 100 }), 30},
+		{"ID index", flip(func(b []byte) int { return frameAt(29)(b) + 100 }), 30},
 		{"foreign", func([]byte) []byte { return []byte("hello") }, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d := openData(t)
+			d := layouttest.Open(t)
 			name := damaged(t, d, tt.how)
 			whole := tt.name == "nothing"
 			for _, repair := range []bool{false, true} {
-				_, found, err := d.Check(t.Context(), repair)
+				_, found, err := In(d).Check(t.Context(), repair)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -89,13 +86,13 @@ func TestCheckAndRepair(t *testing.T) {
 					t.Fatalf("found %v", found)
 				}
 			}
-			if got := readAll(t, d.Tree(), All()); len(got) != tt.left {
+			if got := layouttest.ReadAll(t, d.Tree(), layout.All()); len(got) != tt.left {
 				t.Errorf("%d records are left, want %d", len(got), tt.left)
 			}
-			if _, found, err := d.Check(t.Context(), true); err != nil || len(found) != 0 {
+			if _, found, err := In(d).Check(t.Context(), true); err != nil || len(found) != 0 {
 				t.Errorf("after the repair: %v, %v", found, err)
 			}
-			if _, err := os.Stat(filepath.Join(d.Dir(), DamagedDir, name)); (err == nil) == whole {
+			if _, err := os.Stat(filepath.Join(d.Dir(), layout.DamagedDir, name)); (err == nil) == whole {
 				t.Errorf("the damaged file: %v", err)
 			}
 		})
@@ -103,20 +100,20 @@ func TestCheckAndRepair(t *testing.T) {
 }
 
 func TestCheckFindsStraysAndInterruptions(t *testing.T) {
-	d := openData(t)
-	publish(t, d, "log.1", 3, testDims)
+	d := layouttest.Open(t)
+	layouttest.Publish(t, d, "log.1", 3, layouttest.Partition)
 	for _, name := range []string{"published/note", "published/saved_session/x.zst", "invalid/y"} {
 		if err := os.WriteFile(filepath.Join(d.Dir(), name), nil, 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
-	d.disk.hook = (&killer{left: 6}).hook
-	if err := convert(t, d); !errors.Is(err, errKilled) {
+	d.Folder().Hook = (&layouttest.Killer{Left: 6}).Hook
+	if err := layouttest.Convert(t, d); !errors.Is(err, layouttest.ErrKilled) {
 		t.Fatal(err)
 	}
-	d.disk.hook = nil
+	d.Folder().Hook = nil
 	for _, repair := range []bool{false, true} {
-		st, found, err := d.Check(t.Context(), repair)
+		st, found, err := In(d).Check(t.Context(), repair)
 		if err != nil || len(found) != 4 || st.Records != 3 || st.Segments != 1 {
 			t.Errorf("Check = %+v, %v, %v", st, found, err)
 		}
@@ -126,7 +123,7 @@ func TestCheckFindsStraysAndInterruptions(t *testing.T) {
 			}
 		}
 	}
-	if _, found, err := d.Check(t.Context(), false); err != nil || len(found) != 3 {
+	if _, found, err := In(d).Check(t.Context(), false); err != nil || len(found) != 3 {
 		t.Errorf("after the repair: %v, %v", found, err)
 	}
 }
@@ -134,8 +131,8 @@ func TestCheckFindsStraysAndInterruptions(t *testing.T) {
 // TestRepairOldFile: what can be read of a torn file of the predecessor becomes a
 // segment in its place.
 func TestRepairOldFile(t *testing.T) {
-	d := openData(t)
-	dir := filepath.Join(d.Dir(), PublishedDir, testDims.partitionDir())
+	d := layouttest.Open(t)
+	dir := filepath.Join(d.Dir(), layout.PublishedDir, "saved_session/Firefox/nightly/26.0a1")
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -146,13 +143,13 @@ func TestRepairOldFile(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "2013.20130910.log.3.gz"), packed[:len(packed)-2], 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, found, err := d.Check(t.Context(), true); err != nil || len(found) != 1 || !found[0].Damage() {
+	if _, found, err := In(d).Check(t.Context(), true); err != nil || len(found) != 1 || !found[0].Damage() {
 		t.Errorf("Check = %v, %v", found, err)
 	}
-	if got := readAll(t, d.Tree(), All()); len(got) != 2 {
+	if got := layouttest.ReadAll(t, d.Tree(), layout.All()); len(got) != 2 {
 		t.Errorf("read %q", got)
 	}
-	if segs, _ := d.Tree().Segments(t.Context(), All()); len(segs) != 1 || !segs[0].Seekable() || segs[0].Version != 0 {
+	if segs, _ := d.Tree().Segments(t.Context(), layout.All()); len(segs) != 1 || !segs[0].Seekable() || segs[0].Version != 0 {
 		t.Errorf("segments %+v", segs)
 	}
 }

@@ -1,4 +1,4 @@
-package layout
+package upkeep
 
 import (
 	"os"
@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/layouttest"
 )
 
 func TestImportTree(t *testing.T) {
@@ -26,29 +29,29 @@ func TestImportTree(t *testing.T) {
 	dir := t.TempDir()
 	// "saved-session" of the schema is "saved_session" on the disk.
 	schema := `{"dimensions": [{"field_name": "reason", "allowed_values": ["saved-session"]}]}`
-	if err := os.WriteFile(filepath.Join(dir, SchemaFile), []byte(schema), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, layout.SchemaFile), []byte(schema), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	d, err := OpenData(dir)
+	d, err := layout.OpenData(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	tree, err := OpenTree(old)
+	tree, err := layout.OpenTree(old)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tree.Close()
 	for range 2 { // the second time replaces
-		st, err := d.ImportTree(t.Context(), tree, All(), nil)
+		st, err := ImportTree(t.Context(), d, tree, layout.All(), nil)
 		if err != nil || st != (TreeStats{Files: 2, Records: 3, BadLines: 1}) {
 			t.Errorf("ImportTree = %+v, %v", st, err)
 		}
-		if got := readAll(t, d.Tree(), All()); !slices.Equal(got, []string{"a\t{}", "b\t{}", "c\t{}"}) {
+		if got := layouttest.ReadAll(t, d.Tree(), layout.All()); !slices.Equal(got, []string{"a\t{}", "b\t{}", "c\t{}"}) {
 			t.Errorf("records %q", got)
 		}
 	}
-	segs, err := d.Tree().Segments(t.Context(), everything())
+	segs, err := d.Tree().Segments(t.Context(), layouttest.Everything())
 	if err != nil || len(segs) != 3 {
 		t.Fatalf("Segments = %v, %v", segs, err)
 	}
@@ -58,12 +61,12 @@ func TestImportTree(t *testing.T) {
 		}
 	}
 	// A folder with another schema takes over ours, and keeps times and versions.
-	again := openData(t)
-	if st, err := again.ImportTree(t.Context(), d.Tree(), All(), nil); err != nil || st.Records != 3 {
+	again := layouttest.Open(t)
+	if st, err := ImportTree(t.Context(), again, d.Tree(), layout.All(), nil); err != nil || st.Records != 3 {
 		t.Errorf("ImportTree = %+v, %v", st, err)
 	}
 	compactAll(t, again, 0)
-	if segs, _ := again.Tree().Segments(t.Context(), All()); len(segs) != 2 || segs[0].Version != 0 || segs[1].Version != 2 {
+	if segs, _ := again.Tree().Segments(t.Context(), layout.All()); len(segs) != 2 || segs[0].Version != 0 || segs[1].Version != 2 {
 		t.Errorf("segments %+v", segs)
 	}
 }

@@ -1,8 +1,7 @@
-package layout
+package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -26,19 +25,27 @@ func IsURL(name string) bool { return strings.Contains(name, "://") }
 // repeats some by itself.
 const blobTries = 4
 
-// blobStore is a tree in an object store. Objects appear whole or not at all.
-type blobStore struct {
+// Blob is a tree in an object store. Objects appear whole or not at all. It is
+// safe for concurrent use.
+type Blob struct {
 	b     *blob.Bucket
 	url   string
 	close func() error
 }
+
+// URL is the name that OpenBlob was called with.
+func (s *Blob) URL() string { return s.url }
+
+// Close ends the use of the store.
+func (s *Blob) Close() error { return s.close() }
 
 var (
 	memMu   sync.Mutex // guards memBlob
 	memBlob = map[string]*blob.Bucket{}
 )
 
-func openBlob(name string) (*blobStore, error) {
+// OpenBlob opens an object store, see IsURL. The caller closes it.
+func OpenBlob(name string) (*Blob, error) {
 	u, err := url.Parse(name)
 	if err != nil {
 		return nil, err
@@ -52,7 +59,7 @@ func openBlob(name string) (*blobStore, error) {
 		if memBlob[u.Host] == nil {
 			memBlob[u.Host] = memblob.OpenBucket(nil)
 		}
-		return &blobStore{memBlob[u.Host], name, func() error { return nil }}, nil
+		return &Blob{memBlob[u.Host], name, func() error { return nil }}, nil
 	case "file":
 		// Plain files, renamed into place in their own folder.
 		prefix = ""
@@ -70,7 +77,7 @@ func openBlob(name string) (*blobStore, error) {
 	if prefix != "" {
 		b = blob.PrefixedBucket(b, prefix+"/")
 	}
-	return &blobStore{b, name, b.Close}, nil
+	return &Blob{b, name, b.Close}, nil
 }
 
 // retry calls f until it succeeds, fails for good, or has failed blobTries times.
@@ -94,7 +101,8 @@ func retry(ctx context.Context, f func() error) error {
 	}
 }
 
-func (s *blobStore) list(ctx context.Context, dir string) (es []entry, err error) {
+// List implements Store.
+func (s *Blob) List(ctx context.Context, dir string) (es []Entry, err error) {
 	prefix := dir + "/"
 	if dir == "." {
 		prefix = ""
@@ -110,8 +118,8 @@ func (s *blobStore) list(ctx context.Context, dir string) (es []entry, err error
 			if err != nil {
 				return err
 			}
-			e := entry{name: strings.TrimSuffix(strings.TrimPrefix(o.Key, prefix), "/"), dir: o.IsDir, regular: !o.IsDir, size: o.Size}
-			if e.name != "" {
+			e := Entry{Name: strings.TrimSuffix(strings.TrimPrefix(o.Key, prefix), "/"), Dir: o.IsDir, Regular: !o.IsDir, Size: o.Size}
+			if e.Name != "" {
 				es = append(es, e)
 			}
 		}
@@ -119,7 +127,8 @@ func (s *blobStore) list(ctx context.Context, dir string) (es []entry, err error
 	return es, err
 }
 
-func (s *blobStore) open(name string) (file, error) {
+// Open implements Store.
+func (s *Blob) Open(name string) (File, error) {
 	var bytes int64
 	err := retry(context.Background(), func() error {
 		a, err := s.b.Attributes(context.Background(), name)
@@ -141,15 +150,17 @@ func (s *blobStore) open(name string) (file, error) {
 // share one request, which the store goes on sending ahead of the reader. It
 // belongs to one goroutine.
 type blobFile struct {
-	s     *blobStore
+	s     *Blob
 	name  string
 	bytes int64
 	r     *blob.Reader // of the request in hand; nil: none
 	at    int64        // offset that r is at
 }
 
-func (f *blobFile) size() int64 { return f.bytes }
+// Size implements File.
+func (f *blobFile) Size() int64 { return f.bytes }
 
+// ReadAt implements io.ReaderAt.
 func (f *blobFile) ReadAt(b []byte, off int64) (n int, err error) {
 	err = retry(context.Background(), func() error {
 		if f.r == nil || f.at != off+int64(n) {
@@ -184,13 +195,14 @@ func (f *blobFile) stop() {
 	}
 }
 
+// Close implements io.Closer.
 func (f *blobFile) Close() error {
 	f.stop()
 	return nil
 }
 
-// put stores the bytes of r, of which there is a fresh one for each try.
-func (s *blobStore) put(ctx context.Context, name string, content func() (io.ReadCloser, error)) error {
+// Put stores the bytes of r, of which there is a fresh one for each try.
+func (s *Blob) Put(ctx context.Context, name string, content func() (io.ReadCloser, error)) error {
 	return retry(ctx, func() error {
 		r, err := content()
 		if err != nil {
@@ -201,54 +213,30 @@ func (s *blobStore) put(ctx context.Context, name string, content func() (io.Rea
 	})
 }
 
-// upload stores a file of the disk.
-func (s *blobStore) upload(ctx context.Context, d *disk, from, to string) error {
-	return s.put(ctx, to, func() (io.ReadCloser, error) { return d.root.Open(from) })
+// Upload stores a file of the disk.
+func (s *Blob) Upload(ctx context.Context, d *Disk, from, to string) error {
+	return s.Put(ctx, to, func() (io.ReadCloser, error) { return d.Root.Open(from) })
 }
 
-// remove removes an object; one that does not exist is fine.
-func (s *blobStore) remove(ctx context.Context, name string) error {
+// ReadAll returns the bytes of a small object.
+func (s *Blob) ReadAll(ctx context.Context, name string) (b []byte, err error) {
+	err = retry(ctx, func() error {
+		b, err = s.b.ReadAll(ctx, name)
+		return err
+	})
+	return b, err
+}
+
+// Copy copies an object.
+func (s *Blob) Copy(ctx context.Context, to, from string) error {
+	return retry(ctx, func() error { return s.b.Copy(ctx, to, from, nil) })
+}
+
+// Remove removes an object; one that does not exist is fine.
+func (s *Blob) Remove(ctx context.Context, name string) error {
 	err := retry(ctx, func() error { return s.b.Delete(ctx, name) })
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return nil
 	}
 	return err
-}
-
-// PublishTo makes Commit and Recover send segments to an object store instead of
-// published/; quarantine stays here. Call it right after OpenData.
-func (d *Data) PublishTo(name string) error {
-	if !IsURL(name) {
-		return fmt.Errorf("publish to %s: want a URL", name)
-	}
-	s, err := openBlob(name)
-	if err != nil {
-		return fmt.Errorf("publish to %s: %w", name, err)
-	}
-	d.remote = s
-	return nil
-}
-
-// uploadAll sends the published ones of the moves to the object store and
-// returns the others. A file that is gone was sent before.
-func (d *Data) uploadAll(moves [][2]string) (local [][2]string, err error) {
-	for _, m := range moves {
-		if !strings.HasPrefix(m[1], PublishedDir+"/") {
-			local = append(local, m)
-			continue
-		}
-		if _, err := d.root.Lstat(m[0]); errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err := d.disk.before(opRename, m[1]); err != nil {
-			return nil, err
-		}
-		if err := d.remote.upload(context.Background(), &d.disk, m[0], m[1]); err != nil {
-			return nil, fmt.Errorf("publish to %s: %w", d.remote.url, err)
-		}
-		if err := d.disk.remove(m[0]); err != nil {
-			return nil, err
-		}
-	}
-	return local, nil
 }

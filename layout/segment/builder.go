@@ -1,0 +1,151 @@
+package segment
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"io"
+	"slices"
+	"strings"
+
+	seekable "github.com/SaveTheRbtz/zstd-seekable-format-go/pkg"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Builder is one segment in the making. Its compressed frames are written as
+// they fill up; only counts, IDs and the frame being filled are in memory. It
+// belongs to one goroutine.
+type Builder struct {
+	Trailer // of the frames written; Replaces is the owner's to set
+	out     io.Writer
+	enc     *zstd.Encoder
+	table   *seekable.Encoder
+	packed  []byte // what EncodeAll gives to table
+	ids     IDs
+	buf     []byte // lines of the frame being filled
+	inBuf   uint32 // records in buf
+	size    int64
+}
+
+// NewBuilder begins a segment whose frames enc compresses and out gets, each by
+// one Write; enc may be nil if they come by AddFrame, and may serve several
+// Builders of one goroutine.
+func NewBuilder(out io.Writer, enc *zstd.Encoder) (*Builder, error) {
+	s := &Builder{out: out, enc: enc}
+	var err error
+	s.table, err = seekable.NewEncoder(preset{&s.packed})
+	return s, err
+}
+
+// preset gives the seekable encoder, which wants to compress, a frame that is
+// compressed already.
+type preset struct{ packed *[]byte }
+
+func (p preset) EncodeAll(_, _ []byte) []byte { return *p.packed }
+
+// NewEncoder returns a compressor of frames for one goroutine, which closes it.
+func NewEncoder(level zstd.EncoderLevel, windowBytes int) (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(level),
+		zstd.WithEncoderCRC(true), zstd.WithWindowSize(windowBytes), zstd.WithLowerEncoderMem(true))
+}
+
+// Size is how many bytes were written so far.
+func (s *Builder) Size() int64 { return s.size }
+
+// Buffered is the memory that the frame being filled takes.
+func (s *Builder) Buffered() int { return cap(s.buf) }
+
+// Add appends a record, which is copied, to the frame being filled, and writes
+// that when it is full. msOfDay is the time of receipt as in IDs.
+func (s *Builder) Add(id, json []byte, msOfDay uint32) error {
+	if need := len(id) + len(json) + 2; len(s.buf) >= FrameBytes/8 && cap(s.buf)-len(s.buf) < need {
+		s.buf = slices.Grow(s.buf, FrameBytes-len(s.buf)+need) // it will fill a frame: grow once
+	}
+	s.buf = append(append(append(append(s.buf, id...), '\t'), json...), '\n')
+	s.inBuf++
+	s.ids.Add(IDOf(id), msOfDay)
+	if len(s.buf) < FrameBytes {
+		return nil
+	}
+	return s.Flush()
+}
+
+// Flush closes and writes the frame being filled.
+func (s *Builder) Flush() error {
+	if len(s.buf) == 0 {
+		return nil
+	}
+	err := s.writeFrame(s.buf, s.enc.EncodeAll(s.buf, nil), s.inBuf)
+	s.buf, s.inBuf = s.buf[:0], 0
+	return err
+}
+
+// Release is Flush, and lets go of the memory.
+func (s *Builder) Release() error {
+	err := s.Flush()
+	s.buf = nil
+	return err
+}
+
+// AddFrame writes a frame that is compressed already, with the IDs of its records.
+func (s *Builder) AddFrame(plain, packed []byte, ids IDs) error {
+	s.ids.Append(ids)
+	return s.writeFrame(plain, packed, uint32(ids.Len()))
+}
+
+func (s *Builder) writeFrame(plain, packed []byte, records uint32) error {
+	s.packed = packed
+	b, err := s.table.Encode(plain)
+	s.packed = nil
+	if err != nil {
+		return err
+	}
+	s.Records += int64(records)
+	s.RawBytes += int64(len(plain))
+	s.PerFrame = append(s.PerFrame, records)
+	return s.write(b)
+}
+
+func (s *Builder) write(b []byte) error {
+	s.size += int64(len(b))
+	_, err := s.out.Write(b)
+	return err
+}
+
+// Finish writes the trailer and the seek table, after a Flush.
+func (s *Builder) Finish() error {
+	if err := s.Flush(); err != nil {
+		return err
+	}
+	b := appendTrailer(nil, s.Trailer, s.ids)
+	table, err := s.table.EndStream()
+	if err != nil {
+		return err
+	}
+	return s.write(append(b, table...))
+}
+
+// appendTrailer appends the skippable frame; see FORMAT.md.
+func appendTrailer(b []byte, t Trailer, x IDs) []byte {
+	names := strings.Join(t.Replaces, "\n")
+	idsLen := len(x.ids) + len(x.times)
+	size := idsLen + 4*len(t.PerFrame) + len(names) + fixedBytes
+	le := binary.LittleEndian
+	b = le.AppendUint32(b, trailerMagic)
+	b = le.AppendUint32(b, uint32(size))
+	b = append(append(b, x.ids...), x.times...)
+	idsCRC := crc32.Checksum(b[len(b)-idsLen:], crcTable)
+	start := len(b)
+	for _, n := range t.PerFrame {
+		b = le.AppendUint32(b, n)
+	}
+	b = append(b, names...)
+	b = le.AppendUint64(b, uint64(t.Records))
+	b = le.AppendUint64(b, uint64(t.RawBytes))
+	b = le.AppendUint64(b, uint64(idsLen))
+	b = le.AppendUint32(b, idsCRC)
+	b = le.AppendUint32(b, uint32(len(t.PerFrame)))
+	b = le.AppendUint32(b, uint32(len(names)))
+	b = le.AppendUint32(b, trailerVersion)
+	b = le.AppendUint32(b, trailerMagic)
+	return le.AppendUint32(b, crc32.Checksum(b[start:], crcTable))
+}

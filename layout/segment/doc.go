@@ -1,0 +1,33 @@
+// Package segment is the format of one file of records: written by a Builder,
+// read by frames, and the formats of the predecessor. It knows neither names nor
+// folders nor partitions.
+//
+// In come records (ID, JSON, time of receipt); out go blocks of whole
+// `<id>\t<json>\n` lines. ../FORMAT.md has every byte.
+//
+//	Add ──► frame being filled ──► zstd ──► out      Builder
+//	                                         │
+//	ReadIndex ──► Index ──► Frames ──► block ◄┤       seekable: any frame, any order
+//	                └─────► ReadIDs ──► IDs   │       which documents, without the data
+//	OpenText ─────────────► Text ────► block ◄┘       .log .gz .xz .lzma: end to end
+//
+// Writing:
+//
+//  1. Add appends a line to the frame being filled. At FrameBytes the frame is
+//     compressed, with a checksum, and written.
+//  2. Finish writes the trailer (IDs, counts, what was merged) and the seek table.
+//
+// Reading:
+//
+//  1. ReadIndex reads the file's end and checks every count and size in it against
+//     the size of the file, before anything is allocated for them.
+//  2. Frames decodes frame by frame. Where the index is damaged, FindFrames looks
+//     for frames in the data.
+//
+// Nothing here opens a file: who does puts its Path into a CorruptError.
+//
+// # To add an old format
+//
+// Tell it by its first bytes in unpack, and add its extension to the names that
+// package layout takes for segments.
+package segment

@@ -1,0 +1,17 @@
+package segment
+
+import "fmt"
+
+// CorruptError says where stored data is damaged or cut off. Nothing from the
+// damaged place on was handed out.
+type CorruptError struct {
+	Path   string // of the file; this package leaves it to who opened the file
+	Offset int64  // byte in the file where the damaged part begins; in the text of a packed old file
+	Err    error
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("%s: damaged at byte %d: %v", e.Path, e.Offset, e.Err)
+}
+
+func (e *CorruptError) Unwrap() error { return e.Err }

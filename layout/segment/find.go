@@ -1,0 +1,80 @@
+package segment
+
+import (
+	"encoding/binary"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// FindFrames finds the zstd frames of a segment without its seek table, also
+// behind damage. Their uncompressed sizes come from their headers; a short one
+// may have none.
+func FindFrames(r io.ReaderAt, size int64) []Frame {
+	var found []Frame
+	for at := nextMagic(r, 0, size); at < size; {
+		packed, plain := frameSize(r, at, size)
+		if packed == 0 {
+			at = nextMagic(r, at+1, size)
+			continue
+		}
+		found = append(found, Frame{
+			CompressedOffset: uint64(at), CompressedSize: uint32(packed), DecompressedSize: uint32(plain),
+		})
+		at = nextMagic(r, at+packed, size)
+	}
+	return found
+}
+
+// nextMagic returns where the next zstd frame may begin, at or after that offset.
+func nextMagic(r io.ReaderAt, at, size int64) int64 {
+	const magic = 0xFD2FB528
+	buf := make([]byte, 64<<10)
+	for at < size {
+		n, _ := r.ReadAt(buf[:min(int64(len(buf)), size-at)], at)
+		for i := range n - 3 {
+			if binary.LittleEndian.Uint32(buf[i:]) == magic {
+				return at + int64(i)
+			}
+		}
+		if n < 4 {
+			break
+		}
+		at += int64(n - 3)
+	}
+	return size
+}
+
+// frameSize walks over the blocks of the frame that begins there and returns its
+// sizes; 0, 0 if it is damaged or cut off.
+func frameSize(r io.ReaderAt, at, size int64) (packed, plain int64) {
+	var b [zstd.HeaderMaxSize]byte
+	n, _ := r.ReadAt(b[:min(int64(len(b)), size-at)], at)
+	var h zstd.Header
+	if err := h.Decode(b[:n]); err != nil || h.Skippable || h.FrameContentSize > maxFrameBytes {
+		return 0, 0
+	}
+	end := at + int64(h.HeaderSize)
+	for last := false; !last; {
+		if _, err := r.ReadAt(b[:3], end); err != nil {
+			return 0, 0
+		}
+		v := int64(b[0]) | int64(b[1])<<8 | int64(b[2])<<16
+		last = v&1 != 0
+		switch v >> 1 & 3 {
+		case 1: // one byte, repeated
+			end += 3 + 1
+		case 3:
+			return 0, 0
+		default:
+			end += 3 + v>>3
+		}
+	}
+	if h.HasCheckSum {
+		end += 4
+	}
+	if end > size {
+		return 0, 0
+	}
+	return end - at, int64(h.FrameContentSize)
+}

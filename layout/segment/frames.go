@@ -1,0 +1,81 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	seekable "github.com/SaveTheRbtz/zstd-seekable-format-go/pkg"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Frame says where a frame lies in the file.
+type Frame = seekable.FrameOffsetEntry // DecompressedSize 0: unknown
+
+// decoder decodes single frames for all readers: DecodeAll may be called
+// concurrently, keeps no state between calls and starts no goroutine.
+var decoder = func() *zstd.Decoder {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxFrameBytes))
+	if err != nil {
+		panic("segment: zstd decoder: " + err.Error())
+	}
+	return d
+}()
+
+// Decode appends the content of a frame to dst. It is safe for concurrent use.
+func Decode(packed, dst []byte) ([]byte, error) { return decoder.DecodeAll(packed, dst) }
+
+// Frames reads frames of a segment one by one.
+type Frames struct {
+	r      io.ReaderAt
+	list   []Frame
+	packed []byte // reused
+	plain  []byte // reused; handed out
+}
+
+// NewFrames returns a reader of these frames.
+func NewFrames(r io.ReaderAt, list []Frame) *Frames { return &Frames{r: r, list: list} }
+
+// Packed returns the frame that Next returned the content of, valid until the
+// next call.
+func (f *Frames) Packed() []byte { return f.packed }
+
+// Next returns the content of the next frame, valid until the next call, or
+// io.EOF. Damage is a *CorruptError without a Path; the frame after it can be
+// read all the same.
+func (f *Frames) Next() ([]byte, error) {
+	if len(f.list) == 0 {
+		return nil, io.EOF
+	}
+	e := f.list[0]
+	f.list = f.list[1:]
+	bad := func(err error) ([]byte, error) {
+		return nil, &CorruptError{Offset: int64(e.CompressedOffset), Err: err}
+	}
+	f.packed = grow(f.packed, int(e.CompressedSize))
+	if _, err := f.r.ReadAt(f.packed, int64(e.CompressedOffset)); err == io.EOF {
+		return bad(io.ErrUnexpectedEOF)
+	} else if err != nil {
+		return nil, err
+	}
+	f.plain = grow(f.plain, int(e.DecompressedSize))
+	b, err := decoder.DecodeAll(f.packed, f.plain[:0])
+	if err != nil {
+		return bad(err)
+	}
+	if f.plain = b; e.DecompressedSize > 0 && len(b) != int(e.DecompressedSize) {
+		return bad(fmt.Errorf("frame has %d bytes, the seek table says %d", len(b), e.DecompressedSize))
+	}
+	if len(b) == 0 || b[len(b)-1] != '\n' {
+		return bad(errors.New("frame does not end with a line"))
+	}
+	return b, nil
+}
+
+// grow returns b with length n, of unspecified content.
+func grow(b []byte, n int) []byte {
+	if cap(b) < n {
+		return make([]byte, n)
+	}
+	return b[:n]
+}

@@ -1,0 +1,34 @@
+// Package store is where files lie, and how they change: a folder of this machine
+// or an object store. It knows nothing of what is in the files.
+//
+// In come names and bytes; what is named is durable, whole, and there all at once
+// with what belongs to it.
+//
+//	        List, Open                    Stage … Commit, Settle
+//	Store ◄────────────┬── Local          Folder ──► Disk ──► os.Root
+//	                   └── Blob ◄───────────┘ Remote
+//
+// # Changing a Folder
+//
+//  1. Stage makes and locks a folder for what is being prepared, finishes what was
+//     committed there before, and removes the rest.
+//  2. The owner puts files there with Disk, and syncs each.
+//  3. Commit syncs the folder, writes the file COMMIT and renames it into place.
+//     Before that rename nothing has happened, after it nothing can stop it.
+//  4. Settle does what COMMIT says, step by step: rename (or upload) the staged
+//     files, sync the folders they came to, retire, remove. A step that was done is
+//     no step, so that it may be repeated. Then COMMIT is removed, then the rest.
+//
+// Died before 3 is done: Recover, or the next Stage, drops what was staged. Died
+// later: they repeat 4.
+//
+// # Object stores
+//
+// An object appears whole or not at all. What must exist once (Blob.Lock) is made
+// by a conditional write. Requests that fail are made again, up to blobTries times.
+//
+// # To add an object store
+//
+// Import its gocloud.dev driver in blob.go, and run TestObjectStores of package
+// layout on it.
+package store

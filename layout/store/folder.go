@@ -1,0 +1,249 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/aitgithub/telemetry-server/layout/segment"
+)
+
+const (
+	// CommitFile is in a staging folder; its existence is the commit.
+	CommitFile    = "COMMIT"
+	commitVersion = 1
+)
+
+// Folder is a data folder whose files change all or none: staged in a folder of
+// their own, named in a commit file, moved into place. It is safe for concurrent
+// use, by several processes too.
+type Folder struct {
+	Disk
+	// Remote is the object store that files below RemoteDir are sent to instead of
+	// being moved; nil: none.
+	Remote    *Blob
+	RemoteDir string
+}
+
+// Commit is the content of a commit file: what remains to be done, each step of
+// which may be repeated. Paths are relative to the folder.
+type Commit struct {
+	Version int         `json:"version"`          // set by Folder.Commit
+	Source  string      `json:"source"`           // what is published, for messages
+	Remote  string      `json:"remote,omitempty"` // URL of Folder.Remote; set by Folder.Commit
+	Rename  [][2]string `json:"rename"`           // staged file in the same folder, final path
+	// When all of that is durable:
+	Retire [][2]string `json:"retire,omitempty"` // path, where it goes
+	Remove []string    `json:"remove,omitempty"` // paths
+}
+
+// Stage makes, locks and empties a staging folder, after rolling forward what was
+// committed in it. An error wraps ErrBusy while somebody holds the lock, which
+// lasts until the result is closed.
+func (d *Folder) Stage(dir string) (*os.File, error) {
+	for {
+		if err := d.MkdirAll(dir, map[string]bool{}); err != nil {
+			return nil, err
+		}
+		lock, err := d.Lock(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // its owner removed it as we came
+		}
+		if err == nil {
+			if err = d.Settle(dir); err != nil {
+				lock.Close()
+			}
+		}
+		return lock, err
+	}
+}
+
+// Commit makes the publication staged in dir irrevocable. The staged files
+// themselves are already durable.
+func (d *Folder) Commit(dir string, c Commit) error {
+	c.Version, c.Remote = commitVersion, ""
+	if d.Remote != nil {
+		c.Remote = d.Remote.url
+	}
+	b, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	tmp := path.Join(dir, CommitFile+".tmp")
+	if err := d.Append(tmp, b); err != nil {
+		return err
+	}
+	if err := d.Sync(tmp); err != nil {
+		return err
+	}
+	// The entries of the staged files and of their folder come before the commit.
+	if err := d.SyncDir(dir); err != nil {
+		return err
+	}
+	if err := d.SyncDir(path.Dir(dir)); err != nil {
+		return err
+	}
+	if err := d.Rename(tmp, path.Join(dir, CommitFile)); err != nil {
+		return err
+	}
+	return d.SyncDir(dir)
+}
+
+// Settle finishes what was committed in the staging folder, or else drops it,
+// and leaves the folder empty. The caller holds its lock.
+func (d *Folder) Settle(dir string) error {
+	b, err := d.Root.ReadFile(path.Join(dir, CommitFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	default:
+		var c Commit
+		if err := json.Unmarshal(b, &c); err != nil {
+			return &segment.CorruptError{Path: path.Join(dir, CommitFile), Err: err}
+		}
+		if c.Version != commitVersion {
+			return fmt.Errorf("%s: unknown version %d", path.Join(dir, CommitFile), c.Version)
+		}
+		if err := d.rollForward(dir, c); err != nil {
+			return err
+		}
+	}
+	return d.empty(dir)
+}
+
+// rollForward does the steps of a commit in their order. A step whose source is
+// gone was done before.
+func (d *Folder) rollForward(dir string, c Commit) error {
+	publish := make([][2]string, len(c.Rename))
+	for i, r := range c.Rename {
+		publish[i] = [2]string{path.Join(dir, r[0]), r[1]}
+	}
+	if c.Remote != "" {
+		if d.Remote == nil || d.Remote.url != c.Remote {
+			return fmt.Errorf("%s is being published to %s; that must be finished first", c.Source, c.Remote)
+		}
+		var err error
+		if publish, err = d.uploadAll(publish); err != nil {
+			return err
+		}
+	}
+	if err := d.moveAll(publish); err != nil {
+		return err
+	}
+	if err := d.moveAll(c.Retire); err != nil {
+		return err
+	}
+	touched := map[string]bool{}
+	for _, name := range c.Remove {
+		if err := d.Remove(name); err != nil {
+			return err
+		}
+		touched[path.Dir(name)] = true
+	}
+	return d.SyncDirs(touched)
+}
+
+// uploadAll sends those of the moves that lead below RemoteDir to the object store and
+// returns the others. A file that is gone was sent before.
+func (d *Folder) uploadAll(moves [][2]string) (local [][2]string, err error) {
+	for _, m := range moves {
+		if !strings.HasPrefix(m[1], d.RemoteDir+"/") {
+			local = append(local, m)
+			continue
+		}
+		if _, err := d.Root.Lstat(m[0]); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := d.before(OpRename, m[1]); err != nil {
+			return nil, err
+		}
+		if err := d.Remote.Upload(context.Background(), &d.Disk, m[0], m[1]); err != nil {
+			return nil, fmt.Errorf("publish to %s: %w", d.Remote.url, err)
+		}
+		if err := d.Remove(m[0]); err != nil {
+			return nil, err
+		}
+	}
+	return local, nil
+}
+
+// moveAll renames files that are still there and makes that durable in the
+// folders they come to. (That they left their old folder need not be: moving
+// them again, or seeing them in both, does no harm.)
+func (d *Folder) moveAll(moves [][2]string) error {
+	touched := map[string]bool{}
+	for _, m := range moves {
+		to := path.Dir(m[1])
+		touched[to] = true
+		for {
+			if err := d.MkdirAll(to, touched); err != nil {
+				return err
+			}
+			err := d.Rename(m[0], m[1])
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			if _, err := d.Root.Lstat(m[0]); errors.Is(err, fs.ErrNotExist) {
+				break // moved before
+			} // else retention removed the empty folder as we came
+		}
+	}
+	return d.SyncDirs(touched)
+}
+
+// empty empties a staging folder, the commit file first, so that a crash in
+// between leaves either a commit that can be repeated or leftovers.
+func (d *Folder) empty(dir string) error {
+	if err := d.Remove(path.Join(dir, CommitFile)); err != nil {
+		return err
+	}
+	es, err := d.List(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range es {
+		if err := d.Remove(path.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Unstage settles the staging folder and removes it.
+func (d *Folder) Unstage(dir string) error {
+	if err := d.Settle(dir); err != nil {
+		return err
+	}
+	return d.Remove(dir)
+}
+
+// Recover finishes or drops what was staged in the folders. What a live process
+// holds is left alone.
+func (d *Folder) Recover(ctx context.Context, dirs ...string) error {
+	for _, dir := range dirs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		lock, err := d.Lock(dir)
+		if errors.Is(err, ErrBusy) || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = d.Unstage(dir)
+			lock.Close()
+		}
+		if err != nil {
+			return fmt.Errorf("recover %s: %w", dir, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// Store is where a tree of files lies, for reading. Names use "/" and are relative to
+// it. It is safe for concurrent use.
+type Store interface {
+	// List returns what is in a folder, by name; nothing when there is no such folder.
+	List(ctx context.Context, dir string) ([]Entry, error)
+	// Open opens a file; the error wraps fs.ErrNotExist when it is gone.
+	Open(name string) (File, error)
+}
+
+var (
+	_ Store = Local{}
+	_ Store = (*Blob)(nil)
+)
+
+// Entry is one name in a folder.
+type Entry struct {
+	Name    string
+	Dir     bool
+	Regular bool // a plain file; else, if no Dir, a link or something odd
+	Size    int64
+}
+
+// File is an open file of known size. It belongs to one goroutine, who closes it.
+type File interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// Local is a folder of this machine.
+type Local struct {
+	Root *os.Root
+	// Replaced is the folder where a file that was replaced is kept for a while,
+	// see ReplacedSuffix; "" is none.
+	Replaced string
+}
+
+// List implements Store.
+func (s Local) List(_ context.Context, dir string) ([]Entry, error) {
+	es, err := fs.ReadDir(s.Root.FS(), dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Entry, 0, len(es))
+	for _, e := range es {
+		x := Entry{Name: e.Name(), Dir: e.IsDir(), Regular: e.Type().IsRegular()}
+		if x.Regular {
+			fi, err := e.Info()
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			x.Size = fi.Size()
+		}
+		list = append(list, x)
+	}
+	return list, nil
+}
+
+// Open implements Store. A file that was replaced after it was listed is found where
+// it is kept for a while, so that a running job goes on reading the records that
+// it planned for.
+func (s Local) Open(name string) (File, error) {
+	f, err := s.Root.Open(name)
+	if errors.Is(err, fs.ErrNotExist) && s.Replaced != "" {
+		if es, listErr := fs.ReadDir(s.Root.FS(), s.Replaced); listErr == nil {
+			for _, e := range es {
+				if strings.HasSuffix(e.Name(), ReplacedSuffix(name)) {
+					f, err = s.Root.Open(s.Replaced + "/" + e.Name())
+				}
+			}
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return localFile{f, fi.Size()}, nil
+}
+
+// ReplacedSuffix is how the name of a file ends that Local.Replaced keeps; before it
+// stands when it came there, in Unix seconds.
+func ReplacedSuffix(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return "-" + hex.EncodeToString(sum[:16])
+}
+
+type localFile struct {
+	*os.File
+	bytes int64
+}
+
+// Size implements File.
+func (f localFile) Size() int64 { return f.bytes }

@@ -1,0 +1,221 @@
+package upkeep
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/segment"
+)
+
+const (
+	// mergedFrameBytes is the uncompressed size of the frames of merged segments:
+	// more context for the compressor than a fresh segment's.
+	mergedFrameBytes = 4 << 20
+	// Merged segments become visible in batches, so that the syncs of one commit
+	// serve many partitions.
+	batchBytes = 256 << 20
+	batchParts = 500
+)
+
+// CompactOptions tune Compact.
+type CompactOptions struct {
+	// Filter selects partitions. The zero Filter selects nothing.
+	Filter layout.Filter
+	// Grace is how long a replaced segment stays in state/replaced for the jobs
+	// that listed it before. A job that runs longer, and opens it later, fails
+	// with fs.ErrNotExist. 0 removes at once.
+	Grace  time.Duration
+	Now    time.Time
+	DryRun bool // only count
+}
+
+// CompactStats says what Compact did.
+type CompactStats struct {
+	Partitions int   // that were merged
+	Segments   int   // that were merged into one per partition
+	Before     int64 // their bytes on disk
+	After      int64 // bytes on disk of the merged ones; 0 in a dry run
+	Records    int64
+}
+
+// Compact merges the segments of each selected partition into one, compressed as
+// well as can be. A partition that is one merged segment already is left alone,
+// so running it again does nothing. Crash-safe; what was interrupted is finished
+// by the next Compact or Recover. Readers see old or new, see layout.Tree.Segments.
+//
+// A damaged segment leaves its partition as it is; the rest is compacted, and the
+// error, then, wraps a *layout.CorruptError for each. ErrBusy while another one runs.
+func (p *Place) Compact(ctx context.Context, o CompactOptions) (CompactStats, error) {
+	c := compactor{t: p.tree, site: p.site, o: o}
+	err := p.locked(ctx, func() error { return c.run(ctx) })
+	if err != nil {
+		return c.st, fmt.Errorf("compact: %w", err)
+	}
+	return c.st, errors.Join(c.damage...)
+}
+
+func (st *CompactStats) count(m *merge) {
+	st.Partitions++
+	st.Segments += len(m.in)
+	for _, s := range m.in {
+		st.Before += s.Size
+	}
+}
+
+// merge is the work on one partition.
+type merge struct {
+	group string
+	in    []layout.Segment // to merge, oldest first; none if there are only leftovers to remove
+	gone  []layout.Segment // replaced by a merged segment already
+
+	out      *segment.Builder // consumer's, as is staged
+	staged   string           // in layout.CompactDir
+	replaces []string
+	err      error
+}
+
+// plan returns the partitions that there is something to do for, by path.
+func plan(visible, hidden []layout.Segment) []*merge {
+	byGroup := map[string]*merge{}
+	of := func(s layout.Segment) *merge {
+		m := byGroup[s.Group()]
+		if m == nil {
+			m = &merge{group: s.Group()}
+			byGroup[m.group] = m
+		}
+		return m
+	}
+	for _, s := range visible {
+		if s.Seekable() {
+			m := of(s)
+			m.in = append(m.in, s)
+		}
+	}
+	for _, s := range hidden {
+		m := of(s)
+		m.gone = append(m.gone, s)
+	}
+	var work []*merge
+	for _, name := range slices.Sorted(maps.Keys(byGroup)) {
+		m := byGroup[name]
+		if len(m.in) == 1 && m.in[0].Merged() {
+			m.in = nil
+		}
+		slices.SortFunc(m.in, func(a, b layout.Segment) int { return strings.Compare(a.Age(), b.Age()) })
+		if len(m.in)+len(m.gone) > 0 {
+			work = append(work, m)
+		}
+	}
+	return work
+}
+
+// mergedName is the path of the segment that replaces the ones named.
+func (m *merge) mergedName() string {
+	sum := sha256.Sum256([]byte(strings.Join(m.replaces, "\n")))
+	ms, _, _ := strings.Cut(m.in[len(m.in)-1].Age(), "_")
+	return m.group + layout.MergedPrefix + ms + "_" + hex.EncodeToString(sum[:8]) + ".zst"
+}
+
+// compactor is one run: the frames of all partitions go through one pipeline,
+// in order (see pipeline.go), and come out in emit.
+type compactor struct {
+	t    *layout.Tree
+	site site
+	o    CompactOptions
+	st   CompactStats
+
+	// What becomes visible next:
+	put    [][2]string
+	gone   []string
+	bytes  int64
+	parts  int // so far, over all batches
+	damage []error
+}
+
+func (c *compactor) run(ctx context.Context) error {
+	later, err := c.site.purge(ctx, c.o)
+	if err != nil {
+		return err
+	}
+	l, err := c.t.List(ctx, c.o.Filter)
+	if err != nil {
+		return err
+	}
+	l.Hidden = slices.DeleteFunc(l.Hidden, func(s layout.Segment) bool { return later[s.Path] })
+	work := plan(l.Segments, l.Hidden)
+	if c.o.DryRun {
+		for _, m := range work {
+			c.st.count(m)
+		}
+		return nil
+	}
+	if err := compress(ctx, c.t, work, func(f *frame) error { return c.emit(ctx, f) }); err != nil {
+		return err
+	}
+	return c.publish(ctx)
+}
+
+// emit takes the frames of one partition after the other. The last one of each
+// has no bytes.
+func (c *compactor) emit(ctx context.Context, f *frame) error {
+	m, disk := f.of, c.site.scratch()
+	if m.out == nil && len(m.in) > 0 {
+		c.parts++
+		m.staged = strconv.Itoa(c.parts)
+		var err error
+		if m.out, err = segment.NewBuilder(disk.Appender(path.Join(layout.CompactDir, m.staged)), nil); err != nil {
+			return err
+		}
+	}
+	switch {
+	case !f.last:
+		return m.out.AddFrame(f.plain, f.packed, f.ids)
+	case m.err != nil:
+		c.damage = append(c.damage, m.err)
+		return disk.Remove(path.Join(layout.CompactDir, m.staged))
+	}
+	if m.out != nil {
+		m.out.Replaces = m.replaces
+		if err := m.out.Finish(); err != nil {
+			return err
+		}
+		if err := disk.Sync(path.Join(layout.CompactDir, m.staged)); err != nil {
+			return err
+		}
+		c.put = append(c.put, [2]string{m.staged, m.mergedName()})
+		c.st.count(m)
+		c.st.After += m.out.Size()
+		c.st.Records += m.out.Records
+		c.bytes += m.out.Size()
+		m.out = nil
+	}
+	for _, s := range slices.Concat(m.in, m.gone) {
+		c.gone = append(c.gone, s.Path)
+	}
+	if c.bytes >= batchBytes || len(c.put) >= batchParts {
+		return c.publish(ctx)
+	}
+	return nil
+}
+
+// publish makes the batch visible and takes away what it replaces.
+func (c *compactor) publish(ctx context.Context) error {
+	if len(c.put)+len(c.gone) == 0 {
+		return nil
+	}
+	if err := c.site.replace(ctx, c.put, c.gone, c.o); err != nil {
+		return err
+	}
+	c.put, c.gone, c.bytes = nil, nil, 0
+	return nil
+}

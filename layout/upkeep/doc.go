@@ -1,0 +1,36 @@
+// Package upkeep looks after the published segments of a data folder, here or in
+// an object store: it merges them, removes old ones, finds and repairs damage, and
+// takes over other trees.
+//
+// In comes a Place; out go the same records in fewer, smaller and sound files.
+//
+//	                      ┌─ folder: store.Folder, all or none
+//	Compact Expire Check ─┤                                      one at a time: the lock
+//	                      └─ bucket: store.Blob, object by object
+//
+// # Compact
+//
+//  1. Take the lock, which finishes what a former holder committed. Purge what was
+//     replaced longer ago than the grace period.
+//  2. List the partitions; those with one merged segment and nothing else are done.
+//  3. Read the segments of a partition, oldest raw log first, and pack their
+//     records into frames of 4 MiB; full frames that were merged before are copied.
+//     All cores compress; frames stay in order (pipeline.go).
+//  4. Stage the merged segment, whose trailer names what it replaces. Every so
+//     many partitions, replace: put the merged ones in place, then take away what
+//     they replace; for the grace period, jobs that listed it before still find it.
+//
+// Readers see the old segments or the merged one, never both and never neither:
+// layout.Tree.Segments says how.
+//
+// # Check and repair
+//
+//  1. Check reads every segment from end to end, on all cores.
+//  2. With repair, interrupted publications are finished, and each damaged segment
+//     is kept below state/damaged and replaced by what can be read of it.
+//
+// # To add a chore
+//
+// Write it on Place, with what it changes behind the site interface, so that it
+// works in folders and in object stores, and run it while holding the lock.
+package upkeep

@@ -1,0 +1,95 @@
+package upkeep
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/store"
+)
+
+// folder is the site of a data folder of this machine.
+type folder struct{ d *layout.Data }
+
+func (s folder) lock(context.Context) (func() error, error) {
+	lock, err := s.d.Lock()
+	if err != nil {
+		return nil, err
+	}
+	return lock.Close, nil
+}
+
+func (s folder) scratch() *store.Disk { return &s.d.Folder().Disk }
+
+// replace moves what is gone to state/replaced, where jobs that listed it before
+// still find it.
+func (s folder) replace(_ context.Context, put [][2]string, gone []string, o CompactOptions) error {
+	c := store.Commit{Source: "upkeep", Rename: put}
+	if o.Grace == 0 {
+		c.Remove = gone
+	} else {
+		for _, name := range gone {
+			to := fmt.Sprintf("%s/%d%s", layout.ReplacedDir, o.Now.Unix(), store.ReplacedSuffix(name))
+			c.Retire = append(c.Retire, [2]string{name, to})
+		}
+	}
+	if err := s.d.Folder().Commit(layout.CompactDir, c); err != nil {
+		return err
+	}
+	return s.d.Folder().Settle(layout.CompactDir)
+}
+
+func (s folder) purge(_ context.Context, o CompactOptions) (map[string]bool, error) {
+	if o.DryRun {
+		return nil, nil
+	}
+	disk := s.scratch()
+	es, err := disk.List(layout.ReplacedDir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range es {
+		sec, _, _ := strings.Cut(e.Name(), "-")
+		if at, err := strconv.ParseInt(sec, 10, 64); err == nil && at <= o.Now.Add(-o.Grace).Unix() {
+			if err := disk.Remove(path.Join(layout.ReplacedDir, e.Name())); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return nil, nil
+}
+
+func (s folder) keep(_ context.Context, name, second string) error {
+	disk := s.scratch()
+	touched := map[string]bool{path.Dir(second): true}
+	if err := disk.MkdirAll(path.Dir(second), touched); err != nil {
+		return err
+	}
+	if err := disk.Link(name, second); err != nil {
+		return err
+	}
+	return disk.SyncDirs(touched)
+}
+
+func (s folder) remove(_ context.Context, names []string) error {
+	disk := s.scratch()
+	touched := map[string]bool{}
+	for _, name := range names {
+		if err := disk.Remove(name); err != nil {
+			return err
+		}
+		touched[path.Dir(name)] = true
+	}
+	if err := disk.SyncDirs(touched); err != nil {
+		return err
+	}
+	for dir := range touched {
+		for strings.Contains(dir, "/") && disk.Remove(dir) == nil { // fails when not empty
+			dir = path.Dir(dir)
+		}
+	}
+	return nil
+}

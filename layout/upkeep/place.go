@@ -1,0 +1,124 @@
+package upkeep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/store"
+)
+
+// Place is a data folder, on this machine or in an object store, to look after.
+// It is safe for concurrent use: whoever comes second gets ErrBusy.
+type Place struct {
+	tree  *layout.Tree
+	site  site
+	data  *layout.Data // nil: in an object store
+	close func() error
+}
+
+// site is how a Place changes.
+type site interface {
+	// lock keeps others out, and finishes what a former holder committed.
+	lock(ctx context.Context) (unlock func() error, err error)
+	// scratch has an empty layout.CompactDir for segments in the making, while locked.
+	scratch() *store.Disk
+	// replace puts files staged in layout.CompactDir in place, and then takes those
+	// away that are gone: at once, or after the grace period.
+	replace(ctx context.Context, put [][2]string, gone []string, o CompactOptions) error
+	// purge removes what was replaced longer ago than the grace period, unless in a
+	// dry run, and returns what still lies in the tree and will be removed later.
+	purge(ctx context.Context, o CompactOptions) (later map[string]bool, err error)
+	// keep gives a file a second name; one that is there from an earlier try is fine.
+	keep(ctx context.Context, name, second string) error
+	// remove removes files for good, and folders that become empty.
+	remove(ctx context.Context, names []string) error
+}
+
+// In returns the place where the data folder has its published segments. It needs
+// no Close.
+func In(d *layout.Data) *Place {
+	p := &Place{tree: d.Tree(), site: folder{d}, data: d, close: func() error { return nil }}
+	if r := d.Folder().Remote; r != nil {
+		p.site = bucket{r, d.Folder()}
+	}
+	return p
+}
+
+// Open opens a data folder, or one in an object store if name is a URL (see
+// store.IsURL). The caller closes it.
+func Open(name string) (*Place, error) {
+	if !store.IsURL(name) {
+		d, err := layout.OpenData(name)
+		if err != nil {
+			return nil, err
+		}
+		p := In(d)
+		p.close = d.Close
+		return p, nil
+	}
+	b, err := store.OpenBlob(name)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	dir, err := os.MkdirTemp("", "upkeep-")
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir), b.Close())
+	}
+	return &Place{
+		tree: layout.BlobTree(b),
+		site: bucket{b, &store.Folder{Disk: store.Disk{Root: root}}},
+		close: func() error {
+			return errors.Join(root.Close(), os.RemoveAll(dir), b.Close())
+		},
+	}, nil
+}
+
+// Close releases what Open opened.
+func (p *Place) Close() error { return p.close() }
+
+// locked runs f while others are kept out.
+func (p *Place) locked(ctx context.Context, f func() error) (err error) {
+	unlock, err := p.site.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	return f()
+}
+
+// Expire removes every segment, quarantined ones too, whose submission date is
+// before the day of that time, and then empty folders. It returns what it
+// removed, or in a dry run would remove. ErrBusy while Compact runs.
+func (p *Place) Expire(ctx context.Context, before time.Time, dryRun bool) (gone []layout.Segment, err error) {
+	first, last := "00000101", before.UTC().AddDate(0, 0, -1).Format("20060102") // 00000000 stands for a torn clock
+	f := layout.All().Where(layout.Date, layout.Between(&first, &last))
+	f.IncludeInvalid = true
+	err = p.locked(ctx, func() error {
+		l, err := p.tree.List(ctx, f)
+		if err != nil || dryRun {
+			gone = l.Segments
+			return err
+		}
+		var names []string
+		for _, s := range append(l.Hidden, l.Segments...) { // hidden ones must not come back
+			names = append(names, s.Path)
+		}
+		if err := p.site.remove(ctx, names); err != nil {
+			return err
+		}
+		gone = l.Segments
+		return nil
+	})
+	if err != nil {
+		return gone, fmt.Errorf("expire: %w", err)
+	}
+	return gone, nil
+}
