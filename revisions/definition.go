@@ -49,7 +49,9 @@ const maxBuckets = 10_000
 // and safe for concurrent use.
 type Definition struct {
 	Name string
-	Kind Kind
+	// Index counts the definitions of a Spec, from 0 on, in file order.
+	Index int
+	Kind  Kind
 	// Low and High are the lower bounds of the second and the last bucket,
 	// 1 <= Low < High.
 	Low, High int

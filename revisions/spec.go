@@ -30,7 +30,6 @@ func Parse(text []byte) (*Spec, error) {
 		return nil, fmt.Errorf("%w: not a JSON object", ErrBadDefinitions)
 	}
 	s := &Spec{byName: make(map[string]*Definition)}
-	at := make(map[string]int)
 	shared := make(map[layout]*Definition)
 	for dec.More() {
 		name, err := dec.Token()
@@ -42,10 +41,11 @@ func Parse(text []byte) (*Spec, error) {
 			return nil, fmt.Errorf("%w: %w", ErrBadDefinitions, err)
 		}
 		d := define(name.(string), raw, shared)
-		if i, ok := at[d.Name]; ok {
-			s.definitions[i] = d
+		if before := s.byName[d.Name]; before != nil {
+			d.Index = before.Index
+			s.definitions[d.Index] = d
 		} else {
-			at[d.Name] = len(s.definitions)
+			d.Index = len(s.definitions)
 			s.definitions = append(s.definitions, d)
 		}
 		s.byName[d.Name] = d

@@ -3,10 +3,10 @@ package convert
 import (
 	"bytes"
 	"fmt"
-	"hash/maphash"
 	"slices"
 
 	"github.com/aitgithub/telemetry-server/layout/jsonscan"
+	"github.com/aitgithub/telemetry-server/revisions"
 )
 
 // buckets writes the counts of the values object at text[i], one for every
@@ -135,39 +135,31 @@ func (c *Converter) bucketsInAnyOrder(text []byte, i int, name []byte, bounds []
 	return it.After(), nil
 }
 
-// nameSet tells whether a name may have come before, at the price of a hash.
+// nameSet is names of histograms that have a definition.
 type nameSet struct {
-	seed  maphash.Seed
-	slots [2048]uint64
-	n     int
+	walk []uint32 // by definition, and then by whether it is a STARTUP_ copy: in which set it is
+	now  uint32   // this set
 }
 
-func (s *nameSet) reset() {
-	if s.seed == (maphash.Seed{}) {
-		s.seed = maphash.MakeSeed()
-	}
-	if s.n > 0 {
-		clear(s.slots[:])
-		s.n = 0
+func (s *nameSet) clear() {
+	if s.now++; s.now == 0 {
+		clear(s.walk)
+		s.now = 1
 	}
 }
 
-// add says whether name is in the set, or the set is full, and adds it.
-func (s *nameSet) add(name []byte) bool {
-	h := maphash.Bytes(s.seed, name) | 1 // 0 is an empty slot
-	if s.n >= len(s.slots)/2 {
-		return true
+// add says whether a name, whose definition is d, is in the set, and adds it.
+func (s *nameSet) add(name []byte, d *revisions.Definition) bool {
+	i := 2 * d.Index
+	if len(name) > len(d.Name) {
+		i++
 	}
-	for i := h >> 32; ; i++ {
-		switch slot := &s.slots[i%uint64(len(s.slots))]; *slot {
-		case h:
-			return true
-		case 0:
-			*slot = h
-			s.n++
-			return false
-		}
+	if i >= len(s.walk) {
+		s.walk = append(s.walk, make([]uint32, i+1-len(s.walk))...)
 	}
+	before := s.walk[i]
+	s.walk[i] = s.now
+	return before == s.now
 }
 
 // keepLast removes, from the object that begins at out[i] and ends out, every

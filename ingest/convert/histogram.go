@@ -90,7 +90,7 @@ func (c *Converter) lookAhead(text []byte) {
 	const name = `"revision":"`
 	tail := max(at, len(text)-lookBack)
 	from := tail
-	if i := bytes.LastIndex(text[tail:], []byte(name)); i >= 0 {
+	if i := bytes.Index(text[tail:], []byte(name)); i >= 0 {
 		from += i
 	} else if from = bytes.Index(text[:at], []byte(name)); from < 0 {
 		return
@@ -139,10 +139,10 @@ func (c *Converter) rewriteHistograms(text []byte, i int, spec *revisions.Spec) 
 }
 
 // rewriteEach is rewriteHistograms without those that are superseded. twice says
-// that there may be namesakes.
+// that there are namesakes.
 func (c *Converter) rewriteEach(text []byte, i int, spec *revisions.Spec, superseded []bool) (end int, twice bool, err error) {
 	c.out = append(c.out, '{')
-	c.hist.names.reset()
+	c.hist.names.clear()
 	n := -1
 	it := jsonscan.Members(text, i)
 	for it.Next() {
@@ -152,17 +152,13 @@ func (c *Converter) rewriteEach(text []byte, i int, spec *revisions.Spec, supers
 		if len(c.out) > maxRecord {
 			return i, twice, badConversion(fmt.Sprintf("Converted to more than %d bytes", maxRecord))
 		}
-		name := it.Key
-		if bytes.IndexByte(name, '\\') >= 0 {
-			name = jsonscan.Unquote(name)
-			twice = true // perhaps
-		}
+		name := jsonscan.Unquote(it.Key)
 		d := spec.Lookup(name)
 		if d == nil {
 			c.drop(name, DropUnknown)
 			continue
 		}
-		twice = c.hist.names.add(name) || twice
+		twice = c.hist.names.add(name, d) || twice
 		mark := len(c.out)
 		c.key(it.Key)
 		if end, ok := c.usualHistogram(text, it.Start, d); ok {

@@ -167,7 +167,15 @@ func Number(b []byte, i int) (end int, integer bool, err error) {
 	return i, integer, nil
 }
 
+// digits returns the offset of the first byte at or after i that is no digit.
 func digits(b []byte, i int) int {
+	for i+8 <= len(b) {
+		x := binary.LittleEndian.Uint64(b[i:]) ^ ones*'0' // digits become 0 to 9
+		if m := ((x + ones*(0x80-10)) | x) & highs; m != 0 {
+			return i + bits.TrailingZeros64(m)>>3
+		}
+		i += 8
+	}
 	for i < len(b) && b[i]-'0' <= 9 {
 		i++
 	}
