@@ -16,13 +16,13 @@ type Options struct {
 	Reducers  int          // reduce tasks at a time, at least 1
 	Memory    int64        // bytes of sorted runs kept in memory; more go to WorkDir
 	WorkDir   string       // for spilled data; "" is the system's temporary folder
-	MaxErrors int64        // rejected records that do not end the job; -1: any number
+	MaxErrors int64        // failures (see RejectError) that do not end the job; -1: any number
 	MaxOutput int64        // bytes that the job may write; 0 is no limit
 	Log       *slog.Logger // never nil
 	Progress  *Progress    // filled while the job runs; nil: nobody looks
 	Cache     Cache        // of map results; nil: none
 	CacheKey  []byte       // identifies the job in Cache: everything that decides what map emits
-	Rejected  func(error)  // called with each rejected record's error; nil, or safe for concurrent use
+	Rejected  func(error)  // called with each failure that is tolerated; nil, or safe for concurrent use
 }
 
 // DefaultOptions uses every processor and 128 MiB.
@@ -75,7 +75,7 @@ func Run(ctx context.Context, src Source, plan *Plan, job Job, sink Sink, o Opti
 	if o.Progress == nil {
 		o.Progress = &Progress{}
 	}
-	r := &runner{src: src, job: job, o: o, store: store{dir: o.WorkDir, limit: o.Memory}}
+	r := &runner{src: src, job: job, o: o, store: store{dir: o.WorkDir, limit: o.Memory}, reject: newRejections(&o)}
 	defer r.store.close()
 	r.stats.Tasks = len(plan.Tasks)
 	o.Progress.Tasks.Store(int64(len(plan.Tasks)))
@@ -95,9 +95,10 @@ type runner struct {
 	o     Options
 	store store
 
-	mu       sync.Mutex // protects stats
-	stats    Stats
-	rejected atomic.Int64
+	reject *rejections
+
+	mu    sync.Mutex // protects stats
+	stats Stats
 }
 
 // parallel calls do for 0..n-1, in that order, from up to workers goroutines,
@@ -181,7 +182,9 @@ func (r *runner) reduce(ctx context.Context, sink Sink) error {
 		outs[i] = &Output{dir: r.o.WorkDir, budget: budget}
 		done[i] = make(chan struct{})
 	}
-	outs[0].sink = sink // the first needs no waiting room
+	if !r.reject.tolerates() {
+		outs[0].sink = sink // the first needs no waiting room: nothing is taken back
+	}
 	defer func() {
 		for _, o := range outs {
 			o.close()
@@ -197,6 +200,8 @@ func (r *runner) reduce(ctx context.Context, sink Sink) error {
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
+		}
+		if outs[i].sink == nil {
 			if err := outs[i].replay(sink); err != nil {
 				return err
 			}
@@ -213,12 +218,13 @@ func (r *runner) reduceShard(ctx context.Context, runs []*run, sh shard, i int, 
 		return err
 	}
 	defer red.Close()
-	out.drop = false // a reducer in another process drops its preamble itself
+	there, _ := red.(Counted) // in another process
+	out.drop = false          // a reducer in another process drops its preamble itself
 	m, err := newMerger(runs, sh)
 	if err != nil {
 		return err
 	}
-	var keys int64
+	var keys, failed int64
 	for {
 		key, values, err := m.next()
 		if err != nil {
@@ -230,32 +236,35 @@ func (r *runner) reduceShard(ctx context.Context, runs []*run, sh shard, i int, 
 		if keys++; keys&0xff == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		if there != nil { // out is written meanwhile
+			if err := red.Reduce(key, values); err != nil {
+				return err
+			}
+			continue
+		}
+		before := out.mark()
 		if err := red.Reduce(key, values); err != nil {
-			return err
+			if err := r.reject.take("key", err); err != nil {
+				return err
+			}
+			failed++
+			out.back(before)
 		}
 	}
 	if err := red.Finish(); err != nil {
 		return err
 	}
+	if there != nil {
+		failed = there.Counts().Failed
+		if err := r.reject.add(failed); err != nil {
+			return err
+		}
+	}
 	r.o.Progress.Reduced.Add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stats.Keys += keys
+	r.stats.Failed += failed
 	r.stats.Rows += out.rows
-	return nil
-}
-
-// reject counts a record and says whether the job may go on.
-func (r *runner) reject(t Task, n int64, err error) error {
-	count := r.rejected.Add(1)
-	if limit := r.o.MaxErrors; limit >= 0 && count > limit {
-		return err
-	}
-	if r.o.Rejected != nil {
-		r.o.Rejected(err)
-	}
-	if count <= 10 {
-		r.o.Log.Warn("record rejected", "segment", t.String(), "line", n, "err", err)
-	}
 	return nil
 }

@@ -26,8 +26,8 @@ type Emit func(key, value []byte) error
 // Mapper does the work of one map task.
 type Mapper interface {
 	// Map handles one line `<id>\t<json>`, without its newline; it is valid until
-	// Map returns. n counts the task's lines from 1. An error that is (or wraps)
-	// a *RecordError rejects the record and what it emitted; any other ends the job.
+	// Map returns. n counts the task's lines from 1. A *RejectError, here and below,
+	// may be tolerated; any other error ends the job.
 	Map(line []byte, n int64) error
 	// Finish is called after the task's last line and may emit.
 	Finish() error
@@ -48,9 +48,10 @@ type Reducer interface {
 	Close()
 }
 
-// Counted is a Mapper that counts for itself, in another process.
+// Counted is a Mapper or Reducer that works in another process, which counts.
 type Counted interface {
-	Counts() (rejected, emitted int64)
+	// Counts returns what it has counted, when it has finished.
+	Counts() TaskStats
 }
 
 // Task is the work of one map task: frames [Lo, Hi) of a segment; Hi is -1 for
@@ -92,11 +93,5 @@ type Blocks interface {
 	Close() error
 }
 
-// RecordError rejects one record: bad data, or a script that threw on it.
-type RecordError struct{ Err error }
-
-func (e *RecordError) Error() string { return e.Err.Error() }
-func (e *RecordError) Unwrap() error { return e.Err }
-
-// ErrBadLine is the reason, in a RecordError, for a line without a tab.
+// ErrBadLine is the reason, in a RejectError, for a line without a tab.
 var ErrBadLine = errors.New("no tab between document ID and JSON")

@@ -3,7 +3,6 @@ package engine
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 )
@@ -15,7 +14,7 @@ type mapTask struct {
 	mapper Mapper
 	table  *table
 	keep   func(groups []*group) error // takes a sorted table
-	reject func(n int64, err error) error
+	reject *rejections
 
 	pending []byte // what the current record has emitted, if it may yet be rejected
 	done    TaskStats
@@ -25,7 +24,8 @@ type mapTask struct {
 type TaskStats struct {
 	Records  int64 `json:"records"`
 	RawBytes int64 `json:"rawBytes"` // decompressed
-	Rejected int64 `json:"rejected"`
+	Rejected int64 `json:"rejected"` // records
+	Failed   int64 `json:"failed"`   // other calls that were rejected
 	Emitted  int64 `json:"emitted"`
 	// Effects says that mapping has done more than emit; see Effects.
 	Effects bool `json:"effects,omitempty"`
@@ -35,6 +35,7 @@ func (s *TaskStats) add(t TaskStats) {
 	s.Records += t.Records
 	s.RawBytes += t.RawBytes
 	s.Rejected += t.Rejected
+	s.Failed += t.Failed
 	s.Emitted += t.Emitted
 	s.Effects = s.Effects || t.Effects
 }
@@ -47,7 +48,7 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 		}
 	}
 	seq := 0
-	m := &mapTask{o: &r.o, task: t, table: newTable()}
+	m := &mapTask{o: &r.o, task: t, table: newTable(), reject: r.reject}
 	m.keep = func(groups []*group) error {
 		w := &runBuilder{}
 		for _, g := range groups {
@@ -60,7 +61,6 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 		seq++
 		return r.store.put(t.Index, seq-1, w)
 	}
-	m.reject = func(n int64, err error) error { return r.reject(t, n, err) }
 	if m.mapper, err = r.job.NewMapper(ctx, t, m.emit); err != nil {
 		return err
 	}
@@ -73,8 +73,12 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 	if err := m.run(ctx, blocks); err != nil {
 		return err
 	}
-	if c := counted(m.mapper); c != nil { // what another process has counted
-		m.done.Rejected, m.done.Emitted = c.Counts()
+	if c := counted(m.mapper); c != nil {
+		there := c.Counts()
+		m.done.Rejected, m.done.Failed, m.done.Emitted = there.Rejected, there.Failed, there.Emitted
+		if err := r.reject.add(there.Rejected + there.Failed); err != nil {
+			return err
+		}
 	}
 	if rec != nil {
 		rec.save(r.o.Cache, m.done)
@@ -152,7 +156,11 @@ func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
 		}
 	}
 	if err := m.mapper.Finish(); err != nil {
-		return err
+		if err := m.reject.take("mapFinished", err); err != nil {
+			return err
+		}
+		m.done.Failed++
+		m.pending = m.pending[:0]
 	}
 	if err := m.commit(); err != nil {
 		return err
@@ -174,17 +182,17 @@ func (m *mapTask) record(line []byte) error {
 		return nil
 	}
 	m.pending = m.pending[:0]
-	if _, ok := errors.AsType[*RecordError](err); !ok {
+	if err := m.reject.take("record", err); err != nil {
 		return err
 	}
 	m.done.Rejected++
-	return m.reject(m.done.Records, err)
+	return nil
 }
 
 // emit takes what the mapper emits. When errors are tolerated it waits for the
 // end of the record: what a rejected record has emitted must not count.
 func (m *mapTask) emit(key, value []byte) error {
-	if m.o.MaxErrors != 0 {
+	if m.reject.tolerates() {
 		m.pending = appendValue(appendValue(m.pending, key), value)
 		return nil
 	}
@@ -213,13 +221,26 @@ func (m *mapTask) add(key, value []byte) error {
 	m.done.Emitted++
 	g := m.table.add(key, value)
 	if g.n >= g.next && m.mapper.Combines() {
-		if err := m.table.combine(g, m.mapper); err != nil {
+		if err := m.combine(g); err != nil {
 			return err
 		}
 	}
 	if m.table.bytes >= tableBytes {
 		return m.flush()
 	}
+	return nil
+}
+
+// combine combines the values of g, or leaves them as they are.
+func (m *mapTask) combine(g *group) error {
+	err := m.table.combine(g, m.mapper)
+	if err == nil {
+		return nil
+	}
+	if err := m.reject.take("combine", err); err != nil {
+		return err
+	}
+	m.done.Failed++
 	return nil
 }
 
@@ -230,7 +251,7 @@ func (m *mapTask) flush() error {
 	kept := groups[:0]
 	for _, g := range groups {
 		if combines && g.n > 1 {
-			if err := m.table.combine(g, m.mapper); err != nil {
+			if err := m.combine(g); err != nil {
 				return err
 			}
 		}

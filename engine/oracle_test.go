@@ -41,7 +41,7 @@ type concatMapper struct {
 func (m *concatMapper) Map(line []byte, _ int64) error {
 	k, v, ok := bytes.Cut(line, []byte("\t"))
 	if !ok {
-		return &engine.RecordError{Err: engine.ErrBadLine}
+		return &engine.RejectError{Err: engine.ErrBadLine}
 	}
 	return m.emit(datum.AppendString(nil, k), datum.AppendString(nil, v))
 }

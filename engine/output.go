@@ -43,6 +43,23 @@ type Output struct {
 	file  *os.File
 	filed int64
 	rows  int64
+	taken int64 // of the budget
+}
+
+// mark is a place in a spooled output.
+type mark struct{ at, rows, taken int64 }
+
+func (o *Output) mark() mark { return mark{o.filed + int64(len(o.buf)), o.rows, o.taken} }
+
+// back takes back what was spooled behind m.
+func (o *Output) back(m mark) {
+	if m.at >= o.filed {
+		o.buf = o.buf[:m.at-o.filed]
+	} else {
+		o.filed, o.buf = m.at, o.buf[:0]
+	}
+	o.budget.left.Add(o.taken - m.taken)
+	o.rows, o.taken = m.rows, m.taken
 }
 
 // Kinds of spooled entries: a byte, then fields of uvarint length and bytes.
@@ -74,6 +91,7 @@ func (o *Output) put(kind byte, a, b []byte) error {
 	if err := o.budget.take(len(a) + len(b)); err != nil {
 		return err
 	}
+	o.taken += int64(len(a) + len(b))
 	if kind != entrySeparators {
 		o.rows++
 	}
@@ -94,7 +112,7 @@ func (o *Output) put(kind byte, a, b []byte) error {
 		os.Remove(f.Name())
 		o.file = f
 	}
-	n, err := o.file.Write(o.buf)
+	n, err := o.file.WriteAt(o.buf, o.filed)
 	o.filed += int64(n)
 	o.buf = o.buf[:0]
 	if err != nil {

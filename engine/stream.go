@@ -27,7 +27,7 @@ var ErrStream = errors.New("malformed line in a stream")
 // MapStream runs one map task on the lines of in and writes entries to out.
 func MapStream(ctx context.Context, job Job, t Task, in io.Reader, out io.Writer, o Options) (TaskStats, error) {
 	w := bufio.NewWriterSize(out, 64<<10)
-	m := &mapTask{o: &o, task: t, table: newTable()}
+	m := &mapTask{o: &o, task: t, table: newTable(), reject: newRejections(&o)}
 	m.keep = func(groups []*group) error {
 		var line []byte
 		for _, g := range groups {
@@ -44,16 +44,6 @@ func MapStream(ctx context.Context, job Job, t Task, in io.Reader, out io.Writer
 				}
 			}
 		}
-		return nil
-	}
-	m.reject = func(n int64, err error) error {
-		if o.MaxErrors >= 0 && m.done.Rejected > o.MaxErrors {
-			return err
-		}
-		if o.Rejected != nil {
-			o.Rejected(err)
-		}
-		o.Log.Warn("record rejected", "segment", t.String(), "line", n, "err", err)
 		return nil
 	}
 	err := guard(func() (err error) {
@@ -102,12 +92,13 @@ func (l *lineBlocks) Next() ([]byte, error) {
 
 func (l *lineBlocks) Close() error { return nil }
 
-// ReduceStream runs one shard on the sorted entries of in.
-func ReduceStream(ctx context.Context, job Job, shardIndex int, in io.Reader, sink Sink, o Options) error {
+// ReduceStream runs one shard on the sorted entries of in. Of the statistics it
+// counts what was rejected.
+func ReduceStream(ctx context.Context, job Job, shardIndex int, in io.Reader, sink Sink, o Options) (TaskStats, error) {
 	if err := o.validate(); err != nil {
-		return err
+		return TaskStats{}, err
 	}
-	r := &runner{job: job, o: o, store: store{dir: o.WorkDir, limit: o.Memory}}
+	r := &runner{job: job, o: o, store: store{dir: o.WorkDir, limit: o.Memory}, reject: newRejections(&o)}
 	if r.o.Progress == nil {
 		r.o.Progress = &Progress{}
 	}
@@ -150,11 +141,18 @@ func ReduceStream(ctx context.Context, job Job, shardIndex int, in io.Reader, si
 		err = r.store.put(0, seq, &w)
 	}
 	if err != nil {
-		return err
+		return TaskStats{}, err
 	}
-	out := &Output{dir: o.WorkDir, budget: &outputBudget{unlimited: true}, sink: sink}
+	out := &Output{dir: o.WorkDir, budget: &outputBudget{unlimited: true}}
+	if !r.reject.tolerates() {
+		out.sink = sink
+	}
 	defer out.close()
-	return guard(func() error { return r.reduceShard(ctx, r.store.sorted(), shard{last: true}, shardIndex, out) })
+	err = guard(func() error { return r.reduceShard(ctx, r.store.sorted(), shard{last: true}, shardIndex, out) })
+	if err == nil && out.sink == nil {
+		err = out.replay(sink)
+	}
+	return r.stats.TaskStats, err
 }
 
 // EncodeEntry appends the line of one key and value.

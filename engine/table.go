@@ -60,6 +60,7 @@ func appendValue(b, value []byte) []byte {
 func (t *table) combine(g *group, m Mapper) error {
 	var vals []byte
 	n := 0
+	g.next = max(combineValues, 2*g.n) // also where combine fails
 	err := m.Combine([]byte(g.key), memoryValues(g.vals, g.n), func(v []byte) {
 		vals = appendValue(vals, v)
 		n++

@@ -106,9 +106,13 @@ func (a *around) summary(s engine.Stats) {
 	if sampled, ok := a.job.(*engine.Sampled); ok {
 		sample = fmt.Sprintf(" (%d in the sample)", sampled.Mapped())
 	}
-	fmt.Fprintf(a.st.Stderr, "tmrun: %d records%s of %d segments, %s (%s compressed) in %.2f s, %s/s; %d rows written, %d records rejected, %s spilled, peak memory %s\n",
+	failed := ""
+	if s.Failed > 0 {
+		failed = counted(int(s.Failed), "other call") + " failed, "
+	}
+	fmt.Fprintf(a.st.Stderr, "tmrun: %d records%s of %d segments, %s (%s compressed) in %.2f s, %s/s; %d rows written, %d records rejected, %s%s spilled, peak memory %s\n",
 		s.Records, sample, a.plan.Segments, bytesText(s.RawBytes), bytesText(a.plan.Bytes), took, bytesText(int64(float64(s.RawBytes)/max(took, 1e-3))),
-		s.Rows, s.Rejected, bytesText(s.Spilled), bytesText(peakMemory()))
+		s.Rows, s.Rejected, failed, bytesText(s.Spilled), bytesText(peakMemory()))
 	if s.Recalled > 0 {
 		fmt.Fprintf(a.st.Stderr, "tmrun: %d of %d map tasks were remembered from earlier runs (--no-cache maps again)\n", s.Recalled, s.Tasks)
 	}

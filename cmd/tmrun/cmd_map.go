@@ -41,7 +41,7 @@ func (c *mapCmd) run(ctx context.Context, st *cli.State) (stats engine.TaskStats
 	if err != nil {
 		return stats, err
 	}
-	if job.Filter, err = (&runCmd{InputFilter: c.InputFilter}).filter(ctx, job.Limits, job.Console); err != nil {
+	if job.Filter, err = loadFilter(ctx, c.InputFilter, job.Limits, job.Console); err != nil {
 		return stats, err
 	}
 	t := engine.Task{Segment: engine.Segment{Segment: layout.Segment{Path: c.Segment, Dims: dims}}, Hi: -1}

@@ -24,20 +24,21 @@ EXIT STATUS: 0 done; 1 failed; 2 usage; 5 script error; 6 limit hit.`
 
 // Run implements the command.
 func (c *reduceCmd) Run(ctx context.Context, st *cli.State) error {
-	return c.end(engine.TaskStats{}, c.run(ctx, st))
+	stats, err := c.run(ctx, st)
+	return c.end(stats, err)
 }
 
-func (c *reduceCmd) run(ctx context.Context, st *cli.State) error {
+func (c *reduceCmd) run(ctx context.Context, st *cli.State) (stats engine.TaskStats, err error) {
 	job, o, err := c.begin(st)
 	if err != nil {
-		return err
+		return stats, err
 	}
 	var sink engine.Sink = engine.NewTSV(st.Stdout)
 	if c.Rows {
 		sink = engine.EncodeRows{W: bufio.NewWriterSize(st.Stdout, 64<<10)}
 	}
-	if err := engine.ReduceStream(ctx, job, c.Shard, st.Stdin, sink, o); err != nil {
-		return err
+	if stats, err = engine.ReduceStream(ctx, job, c.Shard, st.Stdin, sink, o); err != nil {
+		return stats, err
 	}
-	return sink.Close()
+	return stats, sink.Close()
 }

@@ -31,11 +31,11 @@ type runCmd struct {
 	Dedup           string        `enum:"none,latest" default:"none" placeholder:"latest" help:"latest: each document counts once, by its latest submission; a saved-session replaces the idle-dailies of its session."`
 	Output          string        `short:"o" predictor:"file" placeholder:"FILE" help:"Where the result goes (default: standard output)."`
 	Format          string        `enum:"tsv,csv,jsonl,parquet," default:"" placeholder:"F" help:"tsv, csv, jsonl or parquet (default: what the output file's ending says, else tsv)."`
-	Mappers         int           `short:"m" name:"num-mappers" placeholder:"N" help:"Map tasks at a time (default: all processors)."`
-	Reducers        int           `short:"r" name:"num-reducers" placeholder:"N" help:"Reduce tasks at a time (default: all processors)."`
+	Mappers         workers       `short:"m" name:"num-mappers" placeholder:"N" help:"Map tasks at a time (default: all processors)."`
+	Reducers        workers       `short:"r" name:"num-reducers" placeholder:"N" help:"Reduce tasks at a time (default: all processors)."`
 	WorkDir         string        `short:"w" predictor:"folder" name:"work-dir" placeholder:"DIR" help:"Folder for temporary data (default: the system's)."`
 	Memory          size          `default:"128MiB" placeholder:"SIZE" help:"Intermediate data kept in memory; more goes to the work folder."`
-	MaxErrors       int64         `name:"max-errors" default:"0" placeholder:"N" help:"Rejected records that do not stop the job; -1 is any number."`
+	MaxErrors       failures      `name:"max-errors" default:"0" placeholder:"N" help:"Records and keys that may fail without stopping the job; -1 is any number."`
 	MaxOutput       size          `name:"max-output" default:"0" placeholder:"SIZE" help:"What the job may write; 0 is no limit."`
 	CallTimeout     time.Duration `name:"call-timeout" default:"30s" help:"What one call of a script's function may take; 0 is no limit."`
 	Timeout         time.Duration `default:"0" help:"What the whole job may take; 0 is no limit."`
@@ -80,10 +80,22 @@ func (c *runCmd) Run(ctx context.Context, st *cli.State) error {
 	if err != nil {
 		return c.keepFailed(c.explain(st, err))
 	}
-	if stats.Rejected > 0 {
-		return c.keepFailed(cli.Fail(cli.ExitRejected, fmt.Errorf("%d of %d records were rejected", stats.Rejected, stats.Records)))
+	if text := rejectedText(stats); text != "" {
+		return c.keepFailed(cli.Fail(cli.ExitRejected, errors.New(text)))
 	}
 	return nil
+}
+
+// rejectedText says what of the input was rejected; "" if nothing was.
+func rejectedText(s engine.Stats) string {
+	var parts []string
+	if s.Rejected > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d records were rejected", s.Rejected, s.Records))
+	}
+	if s.Failed > 0 {
+		parts = append(parts, counted(int(s.Failed), "call")+" of mapFinished, combine or reduce failed")
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (c *runCmd) run(ctx context.Context, st *cli.State) (stats engine.Stats, err error) {
@@ -181,15 +193,7 @@ func (c *runCmd) run(ctx context.Context, st *cli.State) (stats engine.Stats, er
 
 func (c *runCmd) options(st *cli.State) (engine.Options, error) {
 	o := engine.DefaultOptions()
-	if c.Mappers < 0 || c.Reducers < 0 {
-		return o, cli.Usage("the number of mappers and of reducers must be greater than zero")
-	}
-	if c.Mappers > 0 {
-		o.Mappers = c.Mappers
-	}
-	if c.Reducers > 0 {
-		o.Reducers = c.Reducers
-	}
+	o.Mappers, o.Reducers = c.Mappers.or(o.Mappers), c.Reducers.or(o.Reducers)
 	if c.WorkDir != "" {
 		if fi, err := os.Stat(c.WorkDir); err != nil || !fi.IsDir() {
 			return o, cli.Usage("--work-dir %s is not a folder", c.WorkDir)
@@ -198,7 +202,7 @@ func (c *runCmd) options(st *cli.State) (engine.Options, error) {
 	if st.Env("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(int64(c.Memory) + heapBytes)
 	}
-	o.WorkDir, o.Memory, o.MaxErrors, o.MaxOutput, o.Log = c.WorkDir, int64(c.Memory), c.MaxErrors, int64(c.MaxOutput), st.Log
+	o.WorkDir, o.Memory, o.MaxErrors, o.MaxOutput, o.Log = c.WorkDir, int64(c.Memory), int64(c.MaxErrors), int64(c.MaxOutput), st.Log
 	return o, nil
 }
 
@@ -222,27 +226,9 @@ func (c *runCmd) openCache(st *cli.State, tree *layout.Tree) *cache.Dir {
 
 // filter reads -f and --where.
 func (c *runCmd) filter(ctx context.Context, limits script.Limits, console func(level, text string)) (*script.Filter, error) {
-	f := script.NewFilter(layout.All())
-	if c.InputFilter != "" {
-		name, text, err := readNamed(c.InputFilter, filters.FS, ".json", ".js")
-		if err != nil {
-			return nil, err
-		}
-		if ext := filepath.Ext(name); ext == ".js" || ext == ".ts" {
-			s, err := script.Compile(name, text)
-			if err != nil {
-				return nil, err
-			}
-			if f, err = script.NewScriptFilter(ctx, s, limits, console); err != nil {
-				return nil, err
-			}
-		} else {
-			lf, err := layout.ParseFilter([]byte(text))
-			if err != nil {
-				return nil, cli.Fail(cli.ExitUsage, fmt.Errorf("filter %s: %w", name, err))
-			}
-			f = script.NewFilter(lf)
-		}
+	f, err := loadFilter(ctx, c.InputFilter, limits, console)
+	if err != nil {
+		return nil, err
 	}
 	for _, w := range c.Where {
 		dim, values, err := layout.ParseWhere(w)
@@ -252,6 +238,30 @@ func (c *runCmd) filter(ctx context.Context, limits script.Limits, console func(
 		f.Layout = f.Layout.Where(dim, values)
 	}
 	return f, nil
+}
+
+// loadFilter reads the filter at a path, or the shipped one of that name; ""
+// selects everything that is valid.
+func loadFilter(ctx context.Context, name string, limits script.Limits, console func(level, text string)) (*script.Filter, error) {
+	if name == "" {
+		return script.NewFilter(layout.All()), nil
+	}
+	name, text, err := readNamed(name, filters.FS, ".json", ".js")
+	if err != nil {
+		return nil, err
+	}
+	if ext := filepath.Ext(name); ext == ".js" || ext == ".ts" {
+		s, err := script.Compile(name, text)
+		if err != nil {
+			return nil, err
+		}
+		return script.NewScriptFilter(ctx, s, limits, console)
+	}
+	f, err := layout.ParseFilter([]byte(text))
+	if err != nil {
+		return nil, cli.Fail(cli.ExitUsage, fmt.Errorf("filter %s: %w", name, err))
+	}
+	return script.NewFilter(f), nil
 }
 
 // explain gives an error its exit code, detail and hint.

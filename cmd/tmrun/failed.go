@@ -59,11 +59,14 @@ func (f *failedCalls) save(dir string) (name string, err error) {
 	return file.Name(), nil
 }
 
-// keepFailed saves the calls that failed, the last of which ended the job with
-// err, and adds how to replay them as a hint.
+// keepFailed saves the calls that failed, the last of which may have ended the
+// job with err, and adds how to replay them as a hint.
 func (c *runCmd) keepFailed(err error) error {
-	if call := script.CallOf(err); call != nil && len(c.failed.calls) == 0 {
-		c.failed.add(err)
+	c.failed.add(err)
+	for _, call := range c.failed.calls {
+		if call.Phase == "mapFinished" { // it takes records that are not in the call
+			call.DataDir, call.Filter, call.Sample = c.DataDir, c.InputFilter, float64(c.Sample)/100
+		}
 	}
 	name, saveErr := c.failed.save(c.WorkDir)
 	if saveErr != nil {

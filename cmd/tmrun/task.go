@@ -20,7 +20,7 @@ import (
 // taskFlags are what map, reduce and the children of --isolate have in common.
 type taskFlags struct {
 	Script          string        `arg:"" predictor:"script" help:"The job: a path, or the name of a shipped script."`
-	MaxErrors       int64         `name:"max-errors" default:"0" placeholder:"N" help:"Rejected records that do not stop the task; -1 is any number."`
+	MaxErrors       failures      `name:"max-errors" default:"0" placeholder:"N" help:"Records and keys that may fail without stopping the task; -1 is any number."`
 	CallTimeout     time.Duration `name:"call-timeout" default:"30s" help:"What one call of a script's function may take; 0 is no limit."`
 	TaskMemory      size          `name:"task-memory" default:"0" placeholder:"SIZE" help:"Memory that this process may use; 0 is no limit."`
 	definitionFlags `embed:""`
@@ -40,7 +40,7 @@ type taskReport struct {
 // begin limits the process and compiles the script.
 func (f *taskFlags) begin(st *cli.State) (*script.Job, engine.Options, error) {
 	o := engine.DefaultOptions()
-	o.MaxErrors, o.Log, o.Rejected = f.MaxErrors, st.Log, f.failed.add
+	o.MaxErrors, o.Log, o.Rejected = int64(f.MaxErrors), st.Log, f.failed.add
 	if f.TaskMemory > 0 {
 		debug.SetMemoryLimit(int64(f.TaskMemory) * 3 / 4)
 		if err := limitMemory(uint64(f.TaskMemory)); err != nil {
@@ -142,7 +142,7 @@ func (c *runCmd) isolated(st *cli.State, counters *script.Counters) (*isolate.Jo
 			}
 		},
 		Command: func(ctx context.Context, kind string, t engine.Task, shard int) *exec.Cmd {
-			args := []string{kind, "--status", "--max-errors=" + strconv.FormatInt(c.MaxErrors, 10),
+			args := []string{kind, "--status", "--max-errors=" + strconv.FormatInt(int64(c.MaxErrors), 10),
 				"--call-timeout", c.CallTimeout.String(), "--task-memory", strconv.FormatInt(int64(c.TaskMemory), 10)}
 			args = append(args, c.definitionFlags.args(c.DataDir)...)
 			if kind == "map" {

@@ -201,7 +201,7 @@ func (m *mapper) Finish() error {
 }
 
 // Counts implements engine.Counted.
-func (m *mapper) Counts() (rejected, emitted int64) { return m.stats.Rejected, m.stats.Emitted }
+func (m *mapper) Counts() engine.TaskStats { return m.stats }
 
 // HasEffects implements engine.Effects.
 func (m *mapper) HasEffects() bool { return m.stats.Effects }
@@ -226,9 +226,15 @@ func (j *Job) NewReducer(ctx context.Context, shard int, out *engine.Output) (en
 
 type reducer struct {
 	*child
-	ctx context.Context
-	buf []byte
+	ctx   context.Context
+	buf   []byte
+	stats engine.TaskStats
 }
+
+var _ engine.Counted = (*reducer)(nil)
+
+// Counts implements engine.Counted.
+func (r *reducer) Counts() engine.TaskStats { return r.stats }
 
 // Reduce implements engine.Reducer.
 func (r *reducer) Reduce(key []byte, values *engine.Values) error {
@@ -249,7 +255,8 @@ func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 
 // Finish implements engine.Reducer.
 func (r *reducer) Finish() error {
-	_, err := r.finish(r.ctx)
+	s, err := r.finish(r.ctx)
+	r.stats = s.TaskStats
 	return err
 }
 

@@ -1,7 +1,6 @@
 package script
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -10,27 +9,34 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
+	"github.com/aitgithub/telemetry-server/engine/script/value"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
 // maxCallBytes bounds the values that a Call keeps.
 const maxCallBytes = 16 << 20
 
-// Call is a call of map, combine or reduce that failed, with all that it takes
-// to make it again. Its JSON is what `tmrun repro` reads.
+// Call is a call of a script's function that failed, with all that it takes to
+// make it again. Its JSON is what `tmrun repro` reads.
 type Call struct {
 	Version int    `json:"version"` // 1
-	Script  string `json:"script"`
-	Phase   string `json:"phase"` // map, combine or reduce
+	Script  string `json:"script"`  // of match and ingest: the filter
+	Phase   string `json:"phase"`   // match, ingest, map, mapFinished, combine or reduce
 	Error   string `json:"error"`
 
-	// Of map.
-	Segment string      `json:"segment,omitempty"`
-	Line    int64       `json:"line,omitempty"` // within the task, from 1
+	// Of match, ingest, map and mapFinished.
+	Segment string      `json:"segment,omitempty"` // or the part of one: the task
+	Line    int64       `json:"line,omitempty"`    // within the task, from 1
 	Dims    layout.Dims `json:"dims,omitzero"`
 	ID      string      `json:"id,omitempty"`
 	Text    string      `json:"json,omitempty"`
 	Base64  string      `json:"json_base64,omitempty"` // in place of Text if that is not UTF-8
+
+	// Of mapFinished, which takes the task's records: where they are, and which of
+	// them were mapped. Package script leaves this to its caller.
+	DataDir string  `json:"data_dir,omitempty"`
+	Filter  string  `json:"filter,omitempty"`
+	Sample  float64 `json:"sample,omitempty"` // the share; 0 is all
 
 	// Of combine and reduce.
 	Key  json.RawMessage `json:"key,omitempty"`  // to be read by people
@@ -63,8 +69,32 @@ func keepCall(err error, c *Call) error {
 	return &callError{err, c}
 }
 
-func (m *mapper) call(id, text []byte, n int64) *Call {
-	c := &Call{Script: m.h.script.Name, Phase: "map", Segment: m.task.String(), Line: n, Dims: m.task.Segment.Dims, ID: string(id)}
+// rejection is what the engine is told of a call that failed with err.
+func rejection(err error, c *Call) error {
+	err = keepCall(err, c)
+	if fatal(err) {
+		return err
+	}
+	return &engine.RejectError{Err: err}
+}
+
+// fatal says that the runtime cannot be used any more, or that it was no fault of
+// the script's.
+func fatal(err error) bool {
+	_, interrupted := errors.AsType[*interruption](err)
+	_, bug := errors.AsType[*engine.PanicError](err)
+	return interrupted || bug || errors.Is(err, value.ErrEngine)
+}
+
+// phaseOf returns which function failed with err.
+func phaseOf(err error) string {
+	e, _ := errors.AsType[*Error](err)
+	return e.Phase
+}
+
+// recordCall is a call of match, ingest or map.
+func recordCall(s *Script, phase string, t engine.Task, id, text []byte, n int64) *Call {
+	c := &Call{Script: s.Name, Phase: phase, Segment: t.String(), Line: n, Dims: t.Segment.Dims, ID: string(id)}
 	if utf8.Valid(text) {
 		c.Text = string(text)
 	} else {
@@ -102,88 +132,3 @@ func (c *Call) Record() (string, error) {
 	}
 	return c.ID + "\t" + string(text), nil
 }
-
-// Replay returns a job that makes the call again, whatever its one record is;
-// what the call writes is the job's output.
-func (j *Job) Replay(c *Call) (engine.Job, error) {
-	if c.Version != 1 {
-		return nil, fmt.Errorf("the call has version %d, want 1", c.Version)
-	}
-	switch c.Phase {
-	case "map":
-	case "combine", "reduce":
-		if len(c.Data) == 0 {
-			return nil, errors.New("the call has no data")
-		}
-		for _, d := range c.Data {
-			if _, rest, err := datum.Skip(d); err != nil || len(rest) > 0 {
-				return nil, fmt.Errorf("data of the call: %w", datum.ErrMalformed)
-			}
-		}
-	default:
-		return nil, fmt.Errorf("calls of %q cannot be replayed", c.Phase)
-	}
-	return &replay{job: j, call: c}, nil
-}
-
-// replay makes one call: of map on the record, of combine or reduce on the
-// call's own data.
-type replay struct {
-	job  *Job
-	call *Call
-}
-
-func (r *replay) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (engine.Mapper, error) {
-	m, err := r.job.NewMapper(ctx, t, emit)
-	if err != nil {
-		return nil, err
-	}
-	return &replayMapper{Mapper: m, call: r.call, emit: emit}, nil
-}
-
-func (r *replay) NewReducer(ctx context.Context, shard int, out *engine.Output) (engine.Reducer, error) {
-	if r.call.Phase == "reduce" {
-		return r.job.NewReducer(ctx, shard, out)
-	}
-	return rowWriter{out}, nil
-}
-
-type replayMapper struct {
-	engine.Mapper
-	call *Call
-	emit engine.Emit
-}
-
-func (m *replayMapper) Map(line []byte, _ int64) error {
-	if m.call.Phase == "map" {
-		return m.Mapper.Map(line, m.call.Line)
-	}
-	for _, v := range m.call.Data[1:] {
-		if err := m.emit(m.call.Data[0], v); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (m *replayMapper) Finish() error  { return nil }
-func (m *replayMapper) Combines() bool { return m.call.Phase == "combine" && m.Mapper.Combines() }
-
-// rowWriter writes every value as a row.
-type rowWriter struct{ out *engine.Output }
-
-func (rowWriter) Finish() error { return nil }
-
-func (w rowWriter) Reduce(key []byte, values *engine.Values) error {
-	for {
-		v, err := values.Next()
-		if err != nil || v == nil {
-			return err
-		}
-		if err := w.out.Row(key, v); err != nil {
-			return err
-		}
-	}
-}
-
-func (w rowWriter) Close() {}

@@ -19,7 +19,7 @@ func TestDeclarationsAreTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := newHost(t.Context(), s, DefaultLimits(), nil)
+	h, err := newHost(t.Context(), s, DefaultLimits(), nil, func(*host) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

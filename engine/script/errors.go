@@ -21,6 +21,11 @@ var (
 	ErrStack = errors.New("maximum call stack size exceeded")
 )
 
+// interruption is why a call was interrupted: its time was over, or the job's is.
+type interruption struct{ error }
+
+func (i *interruption) Unwrap() error { return i.error }
+
 // wrap turns what goja returned into an *Error of this script.
 func (s *Script) wrap(err error, phase, record string) error {
 	if err == nil {
@@ -38,7 +43,8 @@ func (s *Script) wrap(err error, phase, record string) error {
 	case errors.As(err, &interrupted):
 		frames = interrupted.Stack()
 		e.Message = fmt.Sprint(interrupted.Value())
-		e.Cause, _ = interrupted.Value().(error)
+		cause, _ := interrupted.Value().(error)
+		e.Cause = &interruption{cause}
 	case errors.As(err, &overflow):
 		frames = overflow.Stack()
 		e.Cause, e.Message = ErrStack, "RangeError: "+ErrStack.Error()

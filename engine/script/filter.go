@@ -28,19 +28,22 @@ func NewFilter(f layout.Filter) *Filter { return &Filter{Layout: f} }
 // NewScriptFilter reads a compiled script's dimensions, and whether it has accept,
 // match and ingest.
 func NewScriptFilter(ctx context.Context, s *Script, limits Limits, console func(level, text string)) (*Filter, error) {
-	h, err := newHost(ctx, s, limits, console)
+	f := &Filter{Layout: layout.All(), script: s, limits: limits, console: console}
+	h, err := newHost(ctx, s, limits, console, f.read)
 	if err != nil {
 		return nil, err
 	}
-	defer h.close()
-	f := &Filter{
-		Layout: layout.All(), script: s, limits: limits, console: console,
-		hasAccept: h.function("accept") != nil, hasMatch: h.function("match") != nil, hasIngest: h.function("ingest") != nil,
-	}
+	h.close()
+	return f, nil
+}
+
+// read takes from a script what it exports.
+func (f *Filter) read(h *host) error {
+	f.hasAccept, f.hasMatch, f.hasIngest = h.function("accept") != nil, h.function("match") != nil, h.function("ingest") != nil
 	dims := h.exports.Get("dimensions")
 	if dims == nil && !f.hasAccept && !f.judges() {
-		return nil, &Error{
-			File: s.Name, Phase: "load", Message: "the filter exports none of dimensions, accept, match and ingest",
+		return &Error{
+			File: h.script.Name, Phase: "load", Message: "the filter exports none of dimensions, accept, match and ingest",
 			Notes: []string{fmt.Sprintf("It exports %v.", h.exports.Keys())},
 		}
 	}
@@ -58,9 +61,9 @@ func NewScriptFilter(ctx context.Context, s *Script, limits Limits, console func
 		f.Layout, err = layout.ParseFilter(text)
 	}
 	if err != nil {
-		return nil, &Error{File: s.Name, Phase: "load", Message: "dimensions: " + err.Error(), Cause: err}
+		return &Error{File: h.script.Name, Phase: "load", Message: "dimensions: " + err.Error(), Cause: err}
 	}
-	return f, nil
+	return nil
 }
 
 // Accept returns the segment test for engine.NewPlan, nil if there is none, and
@@ -69,11 +72,14 @@ func (f *Filter) Accept(ctx context.Context) (accept func(layout.Dims) (bool, er
 	if !f.hasAccept {
 		return nil, func() {}, nil
 	}
-	h, err := newHost(ctx, f.script, f.limits, f.console)
+	var fn goja.Callable
+	h, err := newHost(ctx, f.script, f.limits, f.console, func(h *host) error {
+		fn = h.function("accept")
+		return nil
+	})
 	if err != nil {
 		return nil, nil, err
 	}
-	fn := h.function("accept")
 	return func(d layout.Dims) (bool, error) {
 		h.SetDims(d)
 		return h.accepts(fn, d)
@@ -99,6 +105,7 @@ func (f *Filter) judges() bool { return f.hasMatch || f.hasIngest }
 // matcher runs match, and ingest, for one task, in a runtime of its own.
 type matcher struct {
 	h        *host
+	accept   goja.Callable // or nil
 	match    goja.Callable // or nil
 	ingest   goja.Callable // or nil
 	decide   goja.Callable // sets decision to what its argument says
@@ -106,15 +113,19 @@ type matcher struct {
 }
 
 func (f *Filter) newMatcher(ctx context.Context, limits Limits, console func(level, text string)) (*matcher, error) {
-	h, err := newHost(ctx, f.script, limits, console)
+	m := &matcher{}
+	var err error
+	m.h, err = newHost(ctx, f.script, limits, console, func(h *host) error {
+		m.accept, m.match, m.ingest = h.function("accept"), h.function("match"), h.function("ingest")
+		m.decide, _ = goja.AssertFunction(h.rt.ToValue(func(call goja.FunctionCall) goja.Value {
+			m.decision = h.decision(call.Argument(0))
+			return nil
+		}))
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	m := &matcher{h: h, match: h.function("match"), ingest: h.function("ingest")}
-	m.decide, _ = goja.AssertFunction(h.rt.ToValue(func(call goja.FunctionCall) goja.Value {
-		m.decision = h.decision(call.Argument(0))
-		return nil
-	}))
 	return m, nil
 }
 
@@ -150,4 +161,11 @@ func (m *matcher) judge(id, text []byte, record string) (d Decision, err error) 
 		d = Decision{}
 	}
 	return d, m.h.script.wrap(err, phase, record)
+}
+
+// close frees the matcher, which may be nil.
+func (m *matcher) close() {
+	if m != nil {
+		m.h.close()
+	}
 }

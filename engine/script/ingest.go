@@ -2,12 +2,10 @@ package script
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/dop251/goja"
 
-	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
@@ -40,8 +38,7 @@ func IngestLimits() Limits {
 type Decider struct {
 	f        *Filter
 	ctx      context.Context
-	m        *matcher // nil until needed, and after an interrupt
-	accept   goja.Callable
+	m        *matcher             // nil until needed, and after an interrupt
 	part     layout.Dims          // that the runtime's dims are of
 	accepted map[layout.Dims]bool // what accept said
 }
@@ -75,7 +72,7 @@ func (d *Decider) Decide(p layout.Dims, id, text []byte) (Decision, error) {
 		d.Close()
 		return Decision{}, err
 	}
-	if _, bug := errors.AsType[*engine.PanicError](err); bug || fatal(err) {
+	if fatal(err) {
 		d.Close() // an interrupt may be pending still
 	}
 	return Decision{}, err
@@ -87,17 +84,17 @@ func (d *Decider) ask(p layout.Dims, id, text []byte) (Decision, error) {
 		if err != nil {
 			return Decision{}, err
 		}
-		d.m, d.accept, d.part = m, m.h.function("accept"), layout.Dims{}
+		d.m, d.part = m, layout.Dims{}
 	}
 	if p != d.part {
 		d.m.h.SetDims(p)
 		d.part = p
 	}
-	if d.accept != nil {
+	if d.m.accept != nil {
 		ok, known := d.accepted[p]
 		if !known {
 			var err error
-			if ok, err = d.m.h.accepts(d.accept, p); err != nil {
+			if ok, err = d.m.h.accepts(d.m.accept, p); err != nil {
 				return Decision{}, err
 			}
 			if len(d.accepted) < maxAccepted {

@@ -3,14 +3,12 @@ package script
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/dop251/goja"
 
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
-	"github.com/aitgithub/telemetry-server/engine/script/value"
 )
 
 // Job runs a script's map, combine and reduce. It is immutable and safe for
@@ -27,45 +25,37 @@ type Job struct {
 var _ engine.Job = (*Job)(nil)
 
 // NewMapper implements engine.Job.
-func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (em engine.Mapper, err error) {
-	h, err := newHost(ctx, j.Script, j.Limits, j.Console)
-	if err != nil {
-		return nil, err
-	}
-	m := &mapper{h: h, task: t, counters: j.Counters}
-	defer func() {
-		if em != nil {
-			return
-		}
-		m.Close()
-		// An interrupt may come while the script's exports are looked at.
-		if p := recover(); p != nil && ctx.Err() == nil {
-			panic(p)
-		} else if p != nil {
-			err = context.Cause(ctx)
-		}
-	}()
-	if m.fn = h.function("map"); m.fn == nil {
-		return nil, j.Script.NoMap(h.exports.Keys())
-	}
+func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (engine.Mapper, error) {
+	m := &mapper{task: t, counters: j.Counters}
+	var err error
 	if j.Filter != nil && j.Filter.judges() {
 		if m.filter, err = j.Filter.newMatcher(ctx, j.Limits, j.Console); err != nil {
 			return nil, err
 		}
 		m.filter.h.SetDims(t.Segment.Dims)
 	}
-	m.finished = h.function("mapFinished", "map_finished")
-	m.combine = h.function("combine")
-	h.SetDims(t.Segment.Dims)
-	m.ctx = h.newContext("map", func(key, value []byte) error { return emit(key, value) })
-	m.combineCtx = h.newContext("combine", func(key, value []byte) error {
-		if !bytes.Equal(key, m.combineKey) {
-			return fmt.Errorf("combine was called with key %s but wrote key %s",
-				datum.AppendJSON(nil, m.combineKey), datum.AppendJSON(nil, key))
+	m.h, err = newHost(ctx, j.Script, j.Limits, j.Console, func(h *host) error {
+		if m.fn = h.function("map"); m.fn == nil {
+			return j.Script.NoMap(h.exports.Keys())
 		}
-		m.put(value)
+		m.finished = h.function("mapFinished", "map_finished")
+		m.combine = h.function("combine")
+		h.SetDims(t.Segment.Dims)
+		m.ctx = h.newContext("map", func(key, value []byte) error { return emit(key, value) })
+		m.combineCtx = h.newContext("combine", func(key, value []byte) error {
+			if !bytes.Equal(key, m.combineKey) {
+				h.ThrowType("combine was called with key %s but wrote key %s",
+					datum.AppendJSON(nil, m.combineKey), datum.AppendJSON(nil, key))
+			}
+			m.put(value)
+			return nil
+		})
 		return nil
 	})
+	if err != nil {
+		m.filter.close()
+		return nil, err
+	}
 	return m, nil
 }
 
@@ -103,13 +93,13 @@ type mapper struct {
 func (m *mapper) Map(line []byte, n int64) error {
 	tab := bytes.IndexByte(line, '\t')
 	if tab < 0 {
-		return &engine.RecordError{Err: fmt.Errorf("%s:%d: %w", m.task, n, engine.ErrBadLine)}
+		return &engine.RejectError{Err: fmt.Errorf("%s:%d: %w", m.task, n, engine.ErrBadLine)}
 	}
 	id, text := line[:tab], line[tab+1:]
 	if m.filter != nil {
-		d, err := m.filter.judge(id, text, m.record(id, n))
+		d, err := m.filter.judge(id, text, recordPlace(m.task, id, n))
 		if err != nil {
-			return &engine.RecordError{Err: err}
+			return rejection(err, recordCall(m.filter.h.script, phaseOf(err), m.task, id, text, n))
 		}
 		if d.Action != Keep {
 			return nil
@@ -126,23 +116,11 @@ func (m *mapper) Map(line []byte, n int64) error {
 		return nil
 	}
 	h.counts.drop()
-	err = h.script.wrap(err, "map", m.record(id, n))
-	err = keepCall(err, m.call(id, text, n))
-	if fatal(err) {
-		return err
-	}
-	return &engine.RecordError{Err: err}
+	return rejection(h.script.wrap(err, "map", recordPlace(m.task, id, n)), recordCall(h.script, "map", m.task, id, text, n))
 }
 
-// fatal says that the runtime cannot be used any more, or that the engine
-// itself has failed.
-func fatal(err error) bool {
-	_, interrupted := errors.AsType[*goja.InterruptedError](err)
-	return interrupted || errors.Is(err, ErrTimeout) || errors.Is(err, value.ErrEngine) || errors.Is(err, context.Canceled)
-}
-
-func (m *mapper) record(id []byte, n int64) string {
-	return fmt.Sprintf("record %s in %s:%d", id, m.task, n)
+func recordPlace(t engine.Task, id []byte, n int64) string {
+	return fmt.Sprintf("record %s in %s:%d", id, t, n)
 }
 
 // Finish implements engine.Mapper.
@@ -155,7 +133,13 @@ func (m *mapper) Finish() error {
 		_, err := m.finished(goja.Undefined(), m.ctx)
 		return err
 	})
-	return m.h.script.wrap(err, "mapFinished", "after the last record of "+m.task.String())
+	if err == nil {
+		m.h.counts.keep()
+		return nil
+	}
+	m.h.counts.drop()
+	err = m.h.script.wrap(err, "mapFinished", "after the last record of "+m.task.String())
+	return rejection(err, &Call{Script: m.h.script.Name, Phase: "mapFinished", Segment: m.task.String(), Dims: m.task.Segment.Dims})
 }
 
 // HasEffects implements engine.Effects.
@@ -181,35 +165,31 @@ func (m *mapper) Combine(key []byte, values *engine.Values, put func([]byte)) er
 		return nil
 	}
 	err = m.h.script.wrap(err, "combine", "key "+string(datum.AppendJSON(nil, key)))
-	return keepCall(err, keyCall(m.h.script, "combine", key, values))
+	return rejection(err, keyCall(m.h.script, "combine", key, values))
 }
 
 // Close implements engine.Mapper.
 func (m *mapper) Close() {
 	m.h.counts.flush(m.counters)
 	m.h.close()
-	if m.filter != nil {
-		m.filter.h.close()
-	}
+	m.filter.close()
 }
 
 // NewReducer implements engine.Job.
 func (j *Job) NewReducer(ctx context.Context, _ int, out *engine.Output) (engine.Reducer, error) {
-	h, err := newHost(ctx, j.Script, j.Limits, j.Console)
+	r := &reducer{out: out, counters: j.Counters}
+	var err error
+	r.h, err = newHost(ctx, j.Script, j.Limits, j.Console, func(h *host) error {
+		r.fn = h.function("reduce")
+		r.ctx = h.newReduceContext(out)
+		if setup := h.function("setupReduce", "setup_reduce"); setup != nil {
+			_, err := setup(goja.Undefined(), r.ctx)
+			return j.Script.wrap(err, "setupReduce", "")
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	r := &reducer{h: h, out: out, fn: h.function("reduce"), counters: j.Counters}
-	r.ctx = h.newReduceContext(out)
-	if setup := h.function("setupReduce", "setup_reduce"); setup != nil {
-		err := h.guard(func() error {
-			_, err := setup(goja.Undefined(), r.ctx)
-			return err
-		})
-		if err != nil {
-			h.close()
-			return nil, j.Script.wrap(err, "setupReduce", "")
-		}
 	}
 	return r, nil
 }
@@ -239,7 +219,7 @@ func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 		return nil
 	}
 	err = r.h.script.wrap(err, "reduce", "key "+string(datum.AppendJSON(nil, key)))
-	return keepCall(err, keyCall(r.h.script, "reduce", key, values))
+	return rejection(err, keyCall(r.h.script, "reduce", key, values))
 }
 
 // Finish implements engine.Reducer.

@@ -16,7 +16,7 @@ func TestHostPanicIsOneLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := newHost(t.Context(), s, DefaultLimits(), nil)
+	h, err := newHost(t.Context(), s, DefaultLimits(), nil, func(*host) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,17 +34,40 @@ func TestHostPanicIsOneLine(t *testing.T) {
 // TestInterruptedWhileStarting: a job that is cancelled while a task starts is
 // cancelled, wherever that finds it, and leaves no goroutine (TestMain looks).
 func TestInterruptedWhileStarting(t *testing.T) {
-	s, err := Compile("x.js", "export function map() {}\nexport function combine() {}")
+	s, err := Compile("x.js", "export function map() {}\nexport function combine() {}\nexport function match() {}\nexport function setupReduce() {}")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 300 {
+	f, err := NewScriptFilter(t.Context(), s, DefaultLimits(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := &Job{Script: s, Filter: f, Limits: DefaultLimits()}
+	for i := range 600 {
 		ctx, cancel := context.WithCancel(t.Context())
 		go cancel()
-		job := &Job{Script: s, Limits: DefaultLimits()}
-		m, err := job.NewMapper(ctx, engine.Task{}, nil)
-		if err == nil {
-			m.Close()
+		var started interface{ Close() }
+		if i%2 == 0 {
+			started, err = job.NewMapper(ctx, engine.Task{}, nil)
+		} else {
+			started, err = job.NewReducer(ctx, 0, nil)
 		}
+		if err == nil {
+			started.Close()
+		} else if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestThrowingExports: a getter that throws is the script's mistake.
+func TestThrowingExports(t *testing.T) {
+	s, err := Compile("x.js", "module.exports = { get map() { throw new Error('no') } }")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = (&Job{Script: s, Limits: DefaultLimits()}).NewMapper(t.Context(), engine.Task{}, nil)
+	if err == nil || err.Error() != "x.js:1:38: load: Error: no" {
+		t.Errorf("error %v", err)
 	}
 }

@@ -68,9 +68,10 @@ type host struct {
 	counts taskCounts
 }
 
-// newHost makes a runtime and runs the script's top level in it. ctx ends what
-// runs in it until close.
-func newHost(ctx context.Context, s *Script, limits Limits, console func(level, text string)) (*host, error) {
+// newHost makes a runtime, runs the script's top level in it, then begin, which
+// looks at the exports. ctx ends what runs in the runtime until close. Errors are
+// *Error, also where ctx ended it.
+func newHost(ctx context.Context, s *Script, limits Limits, console func(level, text string), begin func(*host) error) (*host, error) {
 	h := &host{rt: goja.New(), script: s}
 	h.rt.SetMaxCallStackSize(limits.Stack)
 	h.rt.SetFieldNameMapper(goja.TagFieldNameMapper("json", true))
@@ -86,10 +87,9 @@ func newHost(ctx context.Context, s *Script, limits Limits, console func(level, 
 		s.setup(h)
 	}
 	err := h.guard(func() error {
-		_, err := h.rt.RunProgram(s.Program)
-		return err
-	})
-	if err == nil {
+		if _, err := h.rt.RunProgram(s.Program); err != nil {
+			return err
+		}
 		if h.exports, _ = h.rt.Get(bundle.ResultName).(*goja.Object); h.exports == nil {
 			h.exports = h.rt.NewObject()
 		}
@@ -98,10 +98,13 @@ func newHost(ctx context.Context, s *Script, limits Limits, console func(level, 
 			h.exports = d
 		}
 		h.rt.GlobalObject().Delete(bundle.ResultName)
-		return h, nil
+		return begin(h)
+	})
+	if err != nil {
+		h.close()
+		return nil, s.wrap(err, "load", "")
 	}
-	h.close()
-	return nil, s.wrap(err, "load", "")
+	return h, nil
 }
 
 func (h *host) close() { h.stop() }
@@ -157,10 +160,26 @@ func (h *host) guard(do func() error) (err error) {
 			if nested {
 				panic(p)
 			}
-			err = engine.NewPanicError(p)
+			if err = thrownFromGo(p); err == nil {
+				err = engine.NewPanicError(p)
+			}
 		}
 	}()
 	return do()
+}
+
+// thrownFromGo returns what a script threw, or was interrupted by, below a getter
+// or method that Go has called; nil for a panic of Go.
+func thrownFromGo(p any) error {
+	switch p := p.(type) {
+	case *goja.Exception:
+		return p
+	case *goja.InterruptedError:
+		return p
+	case *goja.StackOverflowError:
+		return p
+	}
+	return nil
 }
 
 var promiseType = reflect.TypeFor[*goja.Promise]()

@@ -54,15 +54,18 @@ func (e Exports) Function(names ...string) bool {
 
 // Exports runs the script's top level and returns what it exports. Errors are *Error.
 func (s *Script) Exports(ctx context.Context, limits Limits) (Exports, error) {
-	h, err := newHost(ctx, s, limits, nil)
+	e := Exports{functions: map[string]bool{}}
+	h, err := newHost(ctx, s, limits, nil, func(h *host) error {
+		e.Names = h.exports.Keys()
+		for _, n := range e.Names {
+			_, e.functions[n] = goja.AssertFunction(h.exports.Get(n))
+		}
+		return nil
+	})
 	if err != nil {
 		return Exports{}, err
 	}
-	defer h.close()
-	e := Exports{Names: h.exports.Keys(), functions: map[string]bool{}}
-	for _, n := range e.Names {
-		_, e.functions[n] = goja.AssertFunction(h.exports.Get(n))
-	}
+	h.close()
 	return e, nil
 }
 

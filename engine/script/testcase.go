@@ -63,7 +63,7 @@ func LoadTests(ctx context.Context, path string, limits Limits, console func(lev
 			return goja.Undefined()
 		})
 	}
-	h, err := newHost(ctx, s, limits, console)
+	h, err := newHost(ctx, s, limits, console, func(*host) error { return nil })
 	if err != nil {
 		return nil, err
 	}

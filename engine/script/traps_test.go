@@ -45,7 +45,7 @@ func TestErrors(t *testing.T) {
 		{"combine throws inside map", "t.js", "export function map(id, d, p, ctx) { for (;;) ctx.write(1, 1) }\nexport function combine() { throw new Error('no') }",
 			"t.js:2:35: combine: Error: no (key 1)", "", nil},
 		{"combine writes another key", "t.js", "export function map(id, d, p, ctx) { ctx.write(1, 1); ctx.write(1, 2) }\nexport function combine(k, v, ctx) { ctx.write('x', 1) }",
-			"t.js:2:42: combine: engine: combine was called with key 1 but wrote key \"x\" (key 1)", "", nil},
+			"t.js:2:42: combine: TypeError: combine was called with key 1 but wrote key \"x\" (key 1)", "", nil},
 		{"async map", "t.js", "export async function map() { throw new Error('lost') }",
 			"t.js: map: map returned a promise: it must not be async (record a in seg000:1)", "", nil},
 		{"writeline in map", "t.js", "export function map(id, d, p, ctx) { ctx.writeline(1) }",
