@@ -16,7 +16,8 @@ type mapTask struct {
 	keep   func(groups []*group) error // takes a sorted table
 	reject *rejections
 
-	pending []byte // what the current record has emitted, if it may yet be rejected
+	hold    bool   // what a call has emitted waits until it has ended: it may be rejected
+	pending []byte // what waits
 	done    TaskStats
 }
 
@@ -131,6 +132,7 @@ func hasEffects(m Mapper) bool {
 
 // run maps all lines of blocks and keeps what they emit.
 func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
+	m.hold = m.reject.tolerates() && counted(m.mapper) == nil
 	for {
 		block, err := blocks.Next()
 		if err == io.EOF {
@@ -190,9 +192,10 @@ func (m *mapTask) record(line []byte) error {
 }
 
 // emit takes what the mapper emits. When errors are tolerated it waits for the
-// end of the record: what a rejected record has emitted must not count.
+// end of the record: what a rejected record has emitted must not count. That of a
+// mapper in another process has waited there.
 func (m *mapTask) emit(key, value []byte) error {
-	if m.reject.tolerates() {
+	if m.hold {
 		m.pending = appendValue(appendValue(m.pending, key), value)
 		return nil
 	}

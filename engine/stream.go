@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Tasks as streams of lines: the contract of `tmrun map` and `tmrun reduce`,
@@ -72,9 +73,9 @@ func (l *lineBlocks) Next() ([]byte, error) {
 	l.end = 0
 	for l.err == nil {
 		n := len(l.buf)
-		l.buf = append(l.buf, make([]byte, 64<<10)...)
+		l.buf = slices.Grow(l.buf, 64<<10)
 		var k int
-		k, l.err = l.r.Read(l.buf[n:])
+		k, l.err = l.r.Read(l.buf[n:cap(l.buf)])
 		l.buf = l.buf[:n+k]
 		if i := bytes.LastIndexByte(l.buf[n:], '\n'); i >= 0 {
 			l.end = n + i + 1
@@ -198,16 +199,19 @@ const rowKinds = "rlcs"
 
 // EncodeRows is the Sink that writes what another process decodes: per call a
 // letter, then the arguments in base64, tab-separated.
-type EncodeRows struct{ W *bufio.Writer }
+type EncodeRows struct{ w *bufio.Writer }
 
 var _ Sink = EncodeRows{}
+
+// NewEncodeRows returns an EncodeRows that writes to w.
+func NewEncodeRows(w io.Writer) EncodeRows { return EncodeRows{bufio.NewWriterSize(w, 64<<10)} }
 
 func (e EncodeRows) put(kind byte, args ...[]byte) error {
 	b := []byte{rowKinds[kind]}
 	for _, a := range args {
 		b = base64.StdEncoding.AppendEncode(append(b, '\t'), a)
 	}
-	_, err := e.W.Write(append(b, '\n'))
+	_, err := e.w.Write(append(b, '\n'))
 	return err
 }
 
@@ -226,7 +230,7 @@ func (e EncodeRows) Separators(field, record string) error {
 }
 
 // Close implements Sink.
-func (e EncodeRows) Close() error { return e.W.Flush() }
+func (e EncodeRows) Close() error { return e.w.Flush() }
 
 // DecodeRows writes to out what EncodeRows has written. Errors wrap ErrStream, or
 // are the Output's or the reader's.

@@ -28,22 +28,22 @@ EXIT STATUS: 0 done; 1 failed; 2 usage; 5 script error; 6 limit hit.`
 
 // Run implements the command.
 func (c *mapCmd) Run(ctx context.Context, st *cli.State) error {
-	stats, err := c.run(ctx, st)
-	return c.end(stats, err)
+	return (&runCmd{}).explain(st, c.run(ctx, st))
 }
 
-func (c *mapCmd) run(ctx context.Context, st *cli.State) (stats engine.TaskStats, err error) {
+func (c *mapCmd) run(ctx context.Context, st *cli.State) error {
 	dims, err := layout.ParseDims(c.Dims)
 	if err != nil {
-		return stats, cli.Fail(cli.ExitUsage, fmt.Errorf("--dims: %w", err))
+		return cli.Fail(cli.ExitUsage, fmt.Errorf("--dims: %w", err))
 	}
 	job, o, err := c.begin(st)
 	if err != nil {
-		return stats, err
+		return err
 	}
 	if job.Filter, err = loadFilter(ctx, c.InputFilter, job.Limits, job.Console); err != nil {
-		return stats, err
+		return err
 	}
 	t := engine.Task{Segment: engine.Segment{Segment: layout.Segment{Path: c.Segment, Dims: dims}}, Hi: -1}
-	return engine.MapStream(ctx, job, t, st.Stdin, st.Stdout, o)
+	_, err = engine.MapStream(ctx, job, t, st.Stdin, st.Stdout, o)
+	return err
 }

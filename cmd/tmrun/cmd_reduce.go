@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
@@ -11,8 +10,7 @@ import (
 // reduceCmd runs one reduce task over standard input and output.
 type reduceCmd struct {
 	taskFlags
-	Shard int  `default:"0" help:"Number of the shard; what setupReduce writes appears for shard 0 only."`
-	Rows  bool `hidden:"" help:"Write rows for another process instead of text."`
+	Shard int `default:"0" help:"Number of the shard; what setupReduce writes appears for shard 0 only."`
 }
 
 // Help is the long help.
@@ -24,21 +22,17 @@ EXIT STATUS: 0 done; 1 failed; 2 usage; 5 script error; 6 limit hit.`
 
 // Run implements the command.
 func (c *reduceCmd) Run(ctx context.Context, st *cli.State) error {
-	stats, err := c.run(ctx, st)
-	return c.end(stats, err)
+	return (&runCmd{}).explain(st, c.run(ctx, st))
 }
 
-func (c *reduceCmd) run(ctx context.Context, st *cli.State) (stats engine.TaskStats, err error) {
+func (c *reduceCmd) run(ctx context.Context, st *cli.State) error {
 	job, o, err := c.begin(st)
 	if err != nil {
-		return stats, err
+		return err
 	}
-	var sink engine.Sink = engine.NewTSV(st.Stdout)
-	if c.Rows {
-		sink = engine.EncodeRows{W: bufio.NewWriterSize(st.Stdout, 64<<10)}
+	sink := engine.NewTSV(st.Stdout)
+	if _, err := engine.ReduceStream(ctx, job, c.Shard, st.Stdin, sink, o); err != nil {
+		return err
 	}
-	if stats, err = engine.ReduceStream(ctx, job, c.Shard, st.Stdin, sink, o); err != nil {
-		return stats, err
-	}
-	return stats, sink.Close()
+	return sink.Close()
 }

@@ -165,9 +165,12 @@ func (c *runCmd) run(ctx context.Context, st *cli.State) (stats engine.Stats, er
 	}
 	var inner engine.Job = job
 	if c.Isolate {
-		if inner, err = c.isolated(st, job.Counters); err != nil {
+		tasks, err := c.isolated(st, job.Counters)
+		if err != nil {
 			return stats, err
 		}
+		defer tasks.Close()
+		inner = tasks
 	}
 	if results := c.openCache(st, tree); results != nil {
 		defer results.Close()

@@ -27,6 +27,8 @@ type grammar struct {
 	Map    mapCmd    `cmd:"" help:"Run one map task from standard input to standard output."`
 	Reduce reduceCmd `cmd:"" help:"Run one reduce task from standard input to standard output."`
 
+	Child childCmd `cmd:"" hidden:"" help:"Do tasks for --isolate."`
+
 	cli.Completions
 }
 

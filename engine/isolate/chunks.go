@@ -1,0 +1,77 @@
+package isolate
+
+import (
+	"bufio"
+	"encoding/binary"
+	"io"
+)
+
+// chunkBytes is how much is gathered into a chunk.
+const chunkBytes = 64 << 10
+
+// chunkWriter writes chunks. What is written first fails stays failed.
+type chunkWriter struct {
+	w   io.Writer
+	buf []byte
+	err error
+}
+
+// Write gathers p.
+func (c *chunkWriter) Write(p []byte) (int, error) {
+	c.buf = append(c.buf, p...)
+	if len(c.buf) >= chunkBytes {
+		c.flush()
+	}
+	return len(p), c.err
+}
+
+// flush writes what is gathered as a chunk.
+func (c *chunkWriter) flush() error {
+	if len(c.buf) == 0 || c.err != nil {
+		return c.err
+	}
+	var head [binary.MaxVarintLen64]byte
+	if _, c.err = c.w.Write(head[:binary.PutUvarint(head[:], uint64(len(c.buf)))]); c.err == nil {
+		_, c.err = c.w.Write(c.buf)
+	}
+	c.buf = c.buf[:0]
+	return c.err
+}
+
+// end writes the rest and the end.
+func (c *chunkWriter) end() error {
+	if c.flush() == nil {
+		_, c.err = c.w.Write([]byte{0})
+	}
+	return c.err
+}
+
+// chunkReader reads chunks up to their end, which is its io.EOF.
+type chunkReader struct {
+	r    *bufio.Reader
+	left uint64 // of the chunk
+	over bool
+}
+
+// Read implements io.Reader.
+func (c *chunkReader) Read(p []byte) (int, error) {
+	if c.left == 0 && !c.over {
+		n, err := binary.ReadUvarint(c.r)
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return 0, err
+		}
+		c.left, c.over = n, n == 0
+	}
+	if c.over {
+		return 0, io.EOF
+	}
+	n, err := c.r.Read(p[:min(uint64(len(p)), c.left)])
+	c.left -= uint64(n)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}

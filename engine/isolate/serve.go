@@ -1,0 +1,98 @@
+package isolate
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/metrics"
+
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// Task is what a child is to do.
+type Task struct {
+	Kind    string      `json:"kind"`              // map or reduce
+	Segment string      `json:"segment,omitempty"` // of map: what messages call the input
+	Dims    layout.Dims `json:"dims,omitzero"`     // of map
+	Shard   int         `json:"shard,omitempty"`   // of reduce
+}
+
+// Status is how a task ended, as the child reports it.
+type Status struct {
+	engine.TaskStats
+	Error  json.RawMessage `json:"error,omitempty"`  // of the kind that Job.Decode knows
+	Report json.RawMessage `json:"report,omitempty"` // what else the child has to say, for Job.Report
+}
+
+// Server is the child's side. Not safe for concurrent use, but for Report.
+type Server struct {
+	in     *bufio.Reader
+	out    *bufio.Writer
+	status io.Writer
+}
+
+// NewServer returns the server of a process with these files.
+func NewServer(in io.Reader, out, status io.Writer) *Server {
+	return &Server{in: bufio.NewReaderSize(in, 2*chunkBytes), out: bufio.NewWriterSize(out, 2*chunkBytes), status: status}
+}
+
+// maxTaskBytes bounds the chunk with a Task.
+const maxTaskBytes = 1 << 20
+
+// Serve does tasks until there are no more, or one fails: the child ends then.
+func (s *Server) Serve(do func(t Task, in io.Reader, out io.Writer) Status) error {
+	for {
+		t, err := s.task()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read task: %w", err)
+		}
+		in, out := &chunkReader{r: s.in}, &chunkWriter{w: s.out}
+		status := do(t, in, out)
+		if len(status.Error) == 0 {
+			if err := errors.Join(out.end(), s.out.Flush()); err != nil {
+				return fmt.Errorf("write result: %w", err)
+			}
+		}
+		if err := s.Report(status); err != nil || len(status.Error) > 0 {
+			return err
+		}
+		collect()
+	}
+}
+
+// garbageBytes is what one task may leave to the next.
+const garbageBytes = 32 << 20
+
+// collect makes the next task begin with all the memory.
+func collect() {
+	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	if metrics.Read(heap); heap[0].Value.Uint64() > garbageBytes {
+		runtime.GC()
+	}
+}
+
+func (s *Server) task() (t Task, err error) {
+	n, err := binary.ReadUvarint(s.in)
+	if err != nil {
+		return t, err
+	}
+	text := make([]byte, min(n, maxTaskBytes))
+	if _, err := io.ReadFull(s.in, text); err != nil {
+		return t, err
+	}
+	return t, json.Unmarshal(text, &t)
+}
+
+// Report says how the task ended. Beside Serve it is for a child that cannot wait
+// until the task ends.
+func (s *Server) Report(status Status) error {
+	return json.NewEncoder(s.status).Encode(status)
+}
