@@ -67,12 +67,15 @@ func (l *Log) commit(b *batch, age *time.Timer) error {
 		l.file = f
 		age.Reset(l.o.MaxAge)
 	}
+	before := l.file.off
 	if err := l.file.append(b.frames, l.free-l.o.Reserve); err != nil {
 		l.o.Logger.Error("raw log is torn; going on in a fresh one", "log", l.file.name, "err", err)
 		age.Stop()
 		l.rotate()
 		return err
 	}
+	l.written.Add(l.file.off - before)
+	signal(l.grown)
 	return nil
 }
 

@@ -28,10 +28,13 @@ type disk interface {
 
 // diskFile is a file of a disk, exclusively locked until it is closed.
 type diskFile interface {
-	writeAt(b [][]byte, off int64) error // all of b; b is not kept
-	sync() error                         // the data, and as much metadata as reading it needs
+	// append writes b and syncs it, with as much metadata as reading it needs. b is
+	// whole blocks, begins at one in memory (see makeBlocks) and in the file, and is
+	// not kept.
+	append(b []byte, off int64) error
+	writeAt(b []byte, off int64) error
+	sync() error // all of the file
 	allocate(off, n int64)
-	fill(n int64, stop func() bool) error // writes n zeros from the start, or fewer after stop; syncs
 	truncate(size int64) error
 	stat() (size int64, links uint64, err error)
 	close() error
@@ -57,7 +60,11 @@ func (d rootDisk) openFile(name string, flag int) (diskFile, error) {
 		}
 		return nil, fmt.Errorf("lock %s: %w", name, errors.Join(err, f.Close()))
 	}
-	return osFile{f}, nil
+	direct, err := openDirect(d.root, name)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &osFile{f, direct}, nil
 }
 
 func (d rootDisk) rename(from, to string) error { return d.root.Rename(from, to) }
@@ -97,13 +104,28 @@ func (d rootDisk) sync() error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// osFile is a file of the real disk; log_linux.go and log_other.go have the rest.
-type osFile struct{ f *os.File }
+// osFile is a file of the real disk; disk_linux.go and disk_other.go have the rest.
+type osFile struct {
+	f      *os.File // holds the lock
+	direct *os.File // the same, around the page cache; nil: not possible
+}
 
-func (o osFile) truncate(size int64) error { return o.f.Truncate(size) }
-func (o osFile) close() error              { return o.f.Close() }
+func (o *osFile) writeAt(b []byte, off int64) error {
+	_, err := o.f.WriteAt(b, off)
+	return err
+}
 
-func (o osFile) stat() (int64, uint64, error) {
+func (o *osFile) sync() error               { return o.f.Sync() }
+func (o *osFile) truncate(size int64) error { return o.f.Truncate(size) }
+
+func (o *osFile) close() error {
+	if o.direct == nil {
+		return o.f.Close()
+	}
+	return errors.Join(o.direct.Close(), o.f.Close())
+}
+
+func (o *osFile) stat() (int64, uint64, error) {
 	info, err := o.f.Stat()
 	if err != nil {
 		return 0, 0, err

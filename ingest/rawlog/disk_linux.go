@@ -1,76 +1,54 @@
 package rawlog
 
 import (
+	"errors"
+	"fmt"
 	"io"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// maxIOV is how many pieces one pwritev takes (IOV_MAX).
-const maxIOV = 1024
+// openDirect opens a file of root once more, for writing around the page cache:
+// nobody reads a raw log soon, and the copy and its writing back cost more than
+// all else that a batch needs. It returns nil where the file system cannot.
+func openDirect(root *os.Root, name string) (*os.File, error) {
+	f, err := root.OpenFile(name, os.O_WRONLY|unix.O_DIRECT, 0)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
+		return nil, nil
+	}
+	return f, err
+}
 
-func (o osFile) writeAt(b [][]byte, off int64) error {
+// append asks for the write and its sync in one call: the caller sleeps once.
+func (o *osFile) append(b []byte, off int64) error {
+	f := o.direct
+	if f == nil {
+		f = o.f
+	}
 	for len(b) > 0 {
-		n, err := unix.Pwritev(int(o.f.Fd()), b[:min(len(b), maxIOV)], off)
-		if err == unix.EINTR {
+		n, err := unix.Pwritev2(int(f.Fd()), [][]byte{b}, off, unix.RWF_DSYNC)
+		switch {
+		case err == unix.EINTR:
 			continue
+		case err == unix.EINVAL && f == o.direct: // blocks larger than ours
+			f = o.f
+			err = o.direct.Close()
+			o.direct = nil
+			if err == nil {
+				continue
+			}
+		case err == nil && n <= 0:
+			err = io.ErrShortWrite
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("write %d bytes at %d: %w", len(b), off, err)
 		}
-		if n == 0 {
-			return io.ErrShortWrite
-		}
-		off += int64(n)
-		for len(b) > 0 && n >= len(b[0]) {
-			n -= len(b[0])
-			b = b[1:]
-		}
-		if n > 0 {
-			b[0] = b[0][n:]
-		}
+		b, off = b[n:], off+int64(n)
 	}
 	return nil
 }
 
-func (o osFile) sync() error {
-	for {
-		if err := unix.Fdatasync(int(o.f.Fd())); err != unix.EINTR {
-			return err
-		}
-	}
-}
-
-func (o osFile) allocate(off, n int64) {
+func (o *osFile) allocate(off, n int64) {
 	_ = unix.Fallocate(int(o.f.Fd()), 0, off, n) // see logFile.allocate
-}
-
-// fill goes around the page cache if it can: nobody will read the zeros.
-func (o osFile) fill(n int64, stop func() bool) error {
-	fd := int(o.f.Fd())
-	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
-	direct := err == nil && setFlags(fd, flags|unix.O_DIRECT) == nil
-	defer setFlags(fd, flags)
-	zeros, err := unix.Mmap(-1, 0, fillChunk, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON) // aligned as O_DIRECT wants it
-	if err != nil {
-		return err
-	}
-	defer unix.Munmap(zeros)
-	for off := int64(0); off < n && !stop(); off += fillChunk {
-		err := o.writeAt([][]byte{zeros}, off)
-		if direct && err == unix.EINVAL {
-			if direct, err = false, setFlags(fd, flags); err == nil {
-				err = o.writeAt([][]byte{zeros}, off)
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return o.sync()
-}
-
-func setFlags(fd, flags int) error {
-	_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags)
-	return err
 }

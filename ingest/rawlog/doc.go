@@ -10,8 +10,8 @@
 //
 //  1. Its bytes are put where they will be written from, and summed.
 //  2. It joins the batch that gathers while the disk is busy with the one before.
-//  3. The committer, one goroutine, writes the batch with one call and syncs once;
-//     everybody who waits for that batch goes on. After a failed write or sync
+//  3. The committer, one goroutine, writes and syncs the batch with one call,
+//     around the page cache; everybody who waits for that batch goes on. After a failed write or sync
 //     nothing is known of these bytes: they are refused, and the file ends before
 //     them.
 //  4. At MaxBytes or MaxAge the file is cut to what is durable, its head says how
@@ -26,7 +26,7 @@
 //	                  is the only link left, the next raw log overwrites it
 //
 // A new file gets its blocks in advance, the next one is written full of zeros
-// in the background, and what has been converted is recycled: a sync is fast when
+// in the background, as fast as submissions come, and what has been converted is recycled: a sync is fast when
 // it changes no metadata.
 //
 // # To add …

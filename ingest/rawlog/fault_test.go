@@ -62,9 +62,17 @@ type faultFile struct {
 	d *faultDisk
 }
 
-func (f *faultFile) writeAt(b [][]byte, off int64) error {
+func (f *faultFile) append(b []byte, off int64) error {
+	if err := f.d.step("append"); err != nil {
+		f.diskFile.writeAt(b[:len(b)/2], off)
+		return err
+	}
+	return f.diskFile.append(b, off)
+}
+
+func (f *faultFile) writeAt(b []byte, off int64) error {
 	if err := f.d.step("write"); err != nil {
-		f.diskFile.writeAt([][]byte{b[0][:len(b[0])/2]}, off)
+		f.diskFile.writeAt(b[:len(b)/2], off)
 		return err
 	}
 	return f.diskFile.writeAt(b, off)
@@ -136,7 +144,7 @@ func TestLogSurvivesEachFault(t *testing.T) {
 			t.Errorf("step %d (%s): left %q", n, d.what, hidden)
 		}
 	}
-	for _, what := range []string{"create", "write", "sync", "rename", "sync directory", "truncate"} {
+	for _, what := range []string{"create", "append", "write", "sync", "rename", "sync directory", "truncate"} {
 		if !seen[what] {
 			t.Errorf("no fault was injected at %s", what)
 		}

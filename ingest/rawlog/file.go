@@ -27,12 +27,7 @@ const (
 	minSpare = 16 << 20
 	// maxSpares bounds the disk space that waits for recycling.
 	maxSpares = 2
-
-	// pageBytes is the unit in which the kernel caches files.
-	pageBytes = 4096
 )
-
-var zeroPage [pageBytes]byte
 
 // logFile is one raw log being written.
 type logFile struct {
@@ -44,14 +39,16 @@ type logFile struct {
 	allocated int64
 	step      int64 // how much is allocated at once
 	prepared  bool  // the next file is seen to
-	iov       [][]byte
+	// buf is where a write is put together, whole blocks; it is the Log's. Between
+	// batches it begins with the last block of the file, which is not full.
+	buf []byte
 }
 
 // begin makes the next raw log: locked, its head synced, and only then visible.
 func (l *Log) begin() (*logFile, error) {
 	l.lastName = max(time.Now().UnixMilli(), l.lastName+1)
 	name := fmt.Sprintf("%s%s.%d.%d", Prefix, l.o.Host, os.Getpid(), l.lastName)
-	lf := &logFile{disk: l.disk, name: name, head: fileHeader{salt: rand.Uint32()}, step: min(allocateStep, l.o.MaxBytes)}
+	lf := &logFile{disk: l.disk, name: name, head: fileHeader{salt: rand.Uint32()}, step: min(allocateStep, l.o.MaxBytes), buf: l.buf}
 	temp := newPrefix + name
 	f, size, err := l.takeSpare(temp)
 	if err != nil {
@@ -64,10 +61,8 @@ func (l *Log) begin() (*logFile, error) {
 	}
 	lf.f, lf.off = f, fileHeaderBytes
 	lf.allocate(fileHeaderBytes, l.free-l.o.Reserve)
-	err = f.writeAt([][]byte{lf.head.append(nil)}, 0)
-	if err == nil {
-		err = f.sync()
-	}
+	clear(lf.buf[copy(lf.buf, lf.head.append(nil)):blockBytes])
+	err = f.append(lf.buf[:blockBytes], 0)
 	if err == nil {
 		err = l.disk.rename(temp, name)
 	}
@@ -82,28 +77,35 @@ func (l *Log) begin() (*logFile, error) {
 	return lf, nil
 }
 
-// append writes the frames and syncs them. At most room bytes may be allocated
-// in advance.
+// append makes the frames durable. At most room bytes may be allocated in
+// advance.
 func (lf *logFile) append(frames []*Frame, room int64) error {
 	end := lf.off
-	lf.iov = lf.iov[:0]
 	for _, f := range frames {
-		saltFrame(f.buf, f.sum^lf.head.salt)
-		lf.iov = append(lf.iov, f.buf)
 		end += int64(len(f.buf))
 	}
-	// Whole pages: the kernel need not read what it overwrites only in part.
-	if part := end % pageBytes; part > 0 {
-		lf.iov = append(lf.iov, zeroPage[part:])
-	}
 	lf.allocate(end, room)
-	err := lf.f.writeAt(lf.iov, lf.off)
-	clear(lf.iov)
-	if err != nil {
-		return fmt.Errorf("write raw log: %w", err)
+	n := int(lf.off % blockBytes) // bytes in buf
+	at := lf.off - int64(n)       // where they belong
+	for _, f := range frames {
+		saltFrame(f.buf, f.sum^lf.head.salt)
+		for rest := f.buf; len(rest) > 0; {
+			c := copy(lf.buf[n:], rest)
+			rest, n = rest[c:], n+c
+			if n == len(lf.buf) {
+				if err := lf.f.append(lf.buf, at); err != nil {
+					return fmt.Errorf("append to raw log: %w", err)
+				}
+				at, n = at+int64(n), 0
+			}
+		}
 	}
-	if err := lf.f.sync(); err != nil {
-		return fmt.Errorf("sync raw log: %w", err)
+	if full := blocksUp(n); full > 0 {
+		clear(lf.buf[n:full])
+		if err := lf.f.append(lf.buf[:full], at); err != nil {
+			return fmt.Errorf("append to raw log: %w", err)
+		}
+		copy(lf.buf, lf.buf[n&^(blockBytes-1):full])
 	}
 	lf.off = end
 	return nil
@@ -125,7 +127,7 @@ func (lf *logFile) finish() error {
 	lf.head.size = uint64(lf.off)
 	err := lf.f.truncate(lf.off)
 	if err == nil {
-		err = lf.f.writeAt([][]byte{lf.head.append(nil)}, 0)
+		err = lf.f.writeAt(lf.head.append(nil), 0)
 	}
 	if err == nil {
 		err = lf.f.sync()

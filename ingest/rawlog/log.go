@@ -73,8 +73,11 @@ type Log struct {
 	done chan struct{} // closed when the committer has ended
 	wake chan struct{} // one token: there is a batch, or Close was called
 
-	waiting atomic.Int64 // submissions that wait to be durable
-	closing atomic.Bool  // Close was called; preparing stops
+	waiting   atomic.Int64  // submissions that wait to be durable
+	written   atomic.Int64  // bytes of frames, of all files
+	preparing atomic.Bool   // the next file is being filled
+	closing   atomic.Bool   // Close was called; preparing stops
+	grown     chan struct{} // one token: written or closing has changed
 
 	mu     sync.Mutex // protects next and closed
 	next   *batch
@@ -82,7 +85,8 @@ type Log struct {
 
 	// What follows belongs to the committer.
 	file      *logFile
-	lastName  int64 // unix ms in the last name given
+	buf       []byte // see logFile
+	lastName  int64  // unix ms in the last name given
 	spares    []string
 	finishing sync.WaitGroup
 	free      int64      // bytes free on the disk at checked
@@ -124,7 +128,7 @@ func openLog(d disk, o Options) (*Log, error) {
 	if err := removeHidden(d); err != nil {
 		return nil, fmt.Errorf("open raw log: %w", err)
 	}
-	l := &Log{o: o, disk: d, done: make(chan struct{}), wake: make(chan struct{}, 1), next: newBatch()}
+	l := &Log{o: o, disk: d, done: make(chan struct{}), wake: make(chan struct{}, 1), grown: make(chan struct{}, 1), next: newBatch(), buf: makeBlocks(bufferBytes)}
 	go l.run()
 	return l, nil
 }
@@ -170,10 +174,7 @@ func (l *Log) AppendFrames(frames ...*Frame) error {
 	b := l.next
 	b.frames = append(b.frames, frames...)
 	l.mu.Unlock()
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
+	signal(l.wake)
 	l.waiting.Add(int64(len(frames)))
 	<-b.done
 	l.waiting.Add(-int64(len(frames)))
@@ -184,15 +185,21 @@ func (l *Log) AppendFrames(frames ...*Frame) error {
 // that. It is idempotent.
 func (l *Log) Close() error {
 	l.closing.Store(true)
+	signal(l.grown)
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
+	signal(l.wake)
 	<-l.done
 	return nil
+}
+
+// signal puts a token into c unless there is one.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 const (

@@ -11,7 +11,10 @@ const (
 	prepareAt = 0.25
 	// minPrepare is the size of raw logs from which on preparing is worth it.
 	minPrepare = 64 << 20
-	// fillChunk is how much is zeroed by one write, a multiple of any block size.
+	// preparePace is how many zeros are written for each byte of submissions: the
+	// next log is ready before it is needed, and the disk is for submissions first.
+	preparePace = 2
+	// fillChunk is how much is zeroed by one write, whole blocks.
 	fillChunk = 1 << 20
 )
 
@@ -26,15 +29,15 @@ func (l *Log) prepare() {
 		return
 	}
 	lf.prepared = true // once per file
-	if l.haveSpare() {
+	if l.haveSpare() || !l.preparing.CompareAndSwap(false, true) {
 		return
 	}
 	l.finishing.Go(func() {
+		defer l.preparing.Store(false)
 		name := fmt.Sprintf("%szeros.%s", sparePrefix, lf.name)
 		f, err := l.disk.create(name)
 		if err == nil {
-			err = f.fill(size, l.closing.Load)
-			err = errors.Join(err, f.close())
+			err = errors.Join(l.fill(f, size), f.close())
 		}
 		if err != nil || l.closing.Load() {
 			l.o.Logger.Debug("no raw log is prepared", "err", err)
@@ -45,6 +48,24 @@ func (l *Log) prepare() {
 		defer l.spareMu.Unlock()
 		l.spares = append(l.spares, name)
 	})
+}
+
+// fill writes size zeros, as fast as submissions come, or fewer after Close.
+func (l *Log) fill(f diskFile, size int64) error {
+	zeros := makeBlocks(fillChunk)
+	start := l.written.Load()
+	for off := int64(0); off < size; off += fillChunk {
+		for !l.closing.Load() && off > preparePace*(l.written.Load()-start) {
+			<-l.grown
+		}
+		if l.closing.Load() {
+			return nil
+		}
+		if err := f.append(zeros, off); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // haveSpare says whether a spare could be taken now.

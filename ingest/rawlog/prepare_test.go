@@ -21,18 +21,19 @@ func TestLogPreparesTheNextFile(t *testing.T) {
 		}
 		want = append(want, s.Path+"="+string(s.Body))
 	}
-	for range 5 {
-		add(8 << 20) // to 40 of 64 MiB
+	for range 15 {
+		add(4 << 20) // to 60 of 64 MiB
 	}
-	l.finishing.Wait()
+	for l.preparing.Load() {
+		time.Sleep(time.Millisecond)
+	}
 	if !l.haveSpare() {
 		t.Fatal("no file has been prepared")
 	}
 	for range 5 {
-		add(8 << 20)
+		add(4 << 20)
 	}
 	add(10)
-	l.finishing.Wait()
 	logs := readLogs(t, dir)
 	if got := all(logs); !slices.Equal(got, want) {
 		t.Errorf("stored %d submissions, want %d", len(got), len(want))
