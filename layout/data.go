@@ -46,7 +46,7 @@ func OpenData(dir string) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Data{dir: dir, folder: store.Folder{Disk: store.Disk{Root: root}}}
+	d := &Data{dir: dir, folder: store.Folder{Disk: store.NewDisk(root)}}
 	if err := d.prepare(); err != nil {
 		root.Close()
 		return nil, fmt.Errorf("open data folder %s: %w", dir, err)

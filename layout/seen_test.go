@@ -3,6 +3,7 @@ package layout_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -65,7 +66,7 @@ func TestRepeated(t *testing.T) {
 	}
 	// A conversion that dies after it remembered, and is done again, keeps its records;
 	// meanwhile they count as received.
-	d.Folder().Hook = func(o store.Op, name string) error {
+	d.Folder().Hook = func(_ *os.Root, o store.Op, name string) error {
 		if o == store.OpRename {
 			return layouttest.ErrKilled
 		}

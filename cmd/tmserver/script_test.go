@@ -12,7 +12,10 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"tmserver": func() { os.Exit(run(cli.OS())) },
+		"tmserver": func() {
+			killAtChange()
+			os.Exit(run(cli.OS()))
+		},
 	})
 }
 

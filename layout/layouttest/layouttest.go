@@ -157,7 +157,7 @@ type Killer struct {
 }
 
 // Hook is for store.Disk.
-func (k *Killer) Hook(o store.Op, name string) error {
+func (k *Killer) Hook(_ *os.Root, o store.Op, name string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.Left == 0 && k.Torn != nil {

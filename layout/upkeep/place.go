@@ -74,7 +74,7 @@ func Open(name string) (*Place, error) {
 	}
 	return &Place{
 		tree: layout.BlobTree(b),
-		site: bucket{b, &store.Folder{Disk: store.Disk{Root: root}}},
+		site: bucket{b, &store.Folder{Disk: store.NewDisk(root)}},
 		close: func() error {
 			return errors.Join(root.Close(), os.RemoveAll(dir), b.Close())
 		},

@@ -219,7 +219,7 @@ func TestRemotePublicationKilledAtEveryChange(t *testing.T) {
 	if err := d.PublishTo("mem://elsewhere"); err != nil {
 		t.Fatal(err)
 	}
-	d.Folder().Hook = func(o store.Op, name string) error {
+	d.Folder().Hook = func(_ *os.Root, o store.Op, name string) error {
 		if o == store.OpRename && filepath.Base(name) != store.CommitFile {
 			return layouttest.ErrKilled
 		}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aitgithub/telemetry-server/ingest/gen"
+	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/layout"
+	files "github.com/aitgithub/telemetry-server/layout/store"
+	"github.com/aitgithub/telemetry-server/layout/upkeep"
+)
+
+// The tests' own tmserver (see TestMain) reads these; the product knows neither.
+const (
+	killAtEnv  = "TEST_KILL_AT" // SIGKILL itself before that change of the data folder, from 0
+	changesEnv = "TEST_CHANGES" // file that lists the changes
+)
+
+// killAtChange makes this process kill itself as the environment says. Of an
+// append, something reaches the disk.
+func killAtChange() {
+	at, err := strconv.Atoi(cmp.Or(os.Getenv(killAtEnv), "-1"))
+	list := os.Getenv(changesEnv)
+	if err != nil || at < 0 && list == "" {
+		return
+	}
+	var mu sync.Mutex
+	n := 0
+	files.DefaultHook = func(root *os.Root, o files.Op, name string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if list != "" {
+			return appendText(os.OpenFile, list, fmt.Sprintf("%s %s\n", o, name))
+		}
+		if n == at {
+			if o == files.OpAppend {
+				appendText(root.OpenFile, name, "torn")
+			}
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+		n++
+		return nil
+	}
+}
+
+func appendText(open func(string, int, os.FileMode) (*os.File, error), name, text string) error {
+	f, err := open(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	if err == nil {
+		_, err = f.WriteString(text)
+		err = errors.Join(err, f.Close())
+	}
+	return err
+}
+
+// TestKilledAtEveryChange kills the real program with SIGKILL at each change that
+// it makes to the data folder while it publishes, compacts and repairs. Right
+// after, without any recovery, no record is seen twice and no half file is seen;
+// what was published before is all there. Then the same command is run again:
+// every record is there once, check finds nothing, and nothing is left over.
+func TestKilledAtEveryChange(t *testing.T) {
+	raw := rawLogs(t)
+	published := copyOf(t, raw)
+	runProgram(t, nil, []int{3}, "convert", "--data-dir", published, "--offline")
+	want := ingesttest.Published(t, published)
+	if len(want) != killLogs*killPings {
+		t.Fatalf("published %v", want)
+	}
+	damaged := copyOf(t, published)
+	cutASegment(t, damaged)
+
+	for _, tt := range []struct {
+		name   string
+		before string // data folder
+		args   []string
+		exits  []int // the first is that of the undisturbed command; of the second run any
+		sees   func(records int) bool
+	}{
+		{"publish", raw, []string{"convert", "--offline"}, []int{3, 0}, func(n int) bool { return n <= len(want) }},
+		{"compact", published, []string{"compact", "--grace", "0s"}, []int{0}, func(n int) bool { return n == len(want) }},
+		{"compact with grace", published, []string{"compact"}, []int{0}, func(n int) bool { return n == len(want) }},
+		{"repair", damaged, []string{"check", "--repair"}, []int{4, 0}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			command := func(dir string) []string { return append(slices.Clone(tt.args), "--data-dir", dir) }
+			for at, change := range changesOf(t, tt.exits[0], command(copyOf(t, tt.before))...) {
+				if testing.Short() && at%11 != 3 {
+					continue
+				}
+				dir := copyOf(t, tt.before)
+				runProgram(t, []string{killAtEnv + "=" + fmt.Sprint(at)}, []int{killed}, command(dir)...)
+				if tt.sees != nil {
+					requireNoDamage(t, dir)
+					seen := ingesttest.Published(t, dir)
+					if !tt.sees(len(seen)) {
+						t.Errorf("killed at %s: a reader sees %d records", change, len(seen))
+					}
+					for id, n := range seen {
+						if n != 1 || want[id] != 1 {
+							t.Errorf("killed at %s: a reader sees %s %d times", change, id, n)
+						}
+					}
+				}
+				runProgram(t, nil, tt.exits, command(dir)...)
+				runProgram(t, nil, []int{0}, "check", "--data-dir", dir)
+				if got := ingesttest.Published(t, dir); !maps.Equal(got, want) {
+					t.Errorf("killed at %s, and run again: records %v, want %v", change, got, want)
+				}
+				for _, name := range []string{layout.RawDir, layout.StagingDir} {
+					if left, _ := os.ReadDir(filepath.Join(dir, name)); len(left) > 0 && tt.before == raw {
+						t.Errorf("killed at %s, and run again: %s holds %v", change, name, left)
+					}
+				}
+				if err := os.RemoveAll(dir); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+const killLogs, killPings = 2, 3
+
+// rawLogs returns a data folder with raw logs, whose pings belong to the same
+// partitions, and one bad submission in each.
+func rawLogs(t *testing.T) string {
+	dir := t.TempDir()
+	if err := gen.WriteCache(filepath.Join(dir, layout.RevisionCacheDir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, layout.RawDir), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	g := gen.New(1)
+	for n := range killLogs {
+		log := rawlog.AppendHead(nil, 1)
+		add := func(id string, body []byte) {
+			log = rawlog.AppendFrame(log, &rawlog.Submission{Path: id, Body: body, Time: time.UnixMilli(1391385600000)}, 1)
+		}
+		for i := range killPings {
+			add(fmt.Sprintf("log%d-ping%d", n, i), g.Ping(i).JSON)
+		}
+		add(fmt.Sprintf("log%d-bad", n), []byte("no JSON"))
+		name := filepath.Join(dir, layout.RawDir, fmt.Sprintf("telemetry.log.v3.h.1.139138560000%d.finished", n))
+		if err := os.WriteFile(name, log, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func requireNoDamage(t *testing.T, dir string) {
+	t.Helper()
+	tree, err := layout.OpenTree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	if _, found, err := upkeep.Check(t.Context(), tree); err != nil || slices.ContainsFunc(found, upkeep.Finding.Damage) {
+		t.Errorf("check: %v, %v", found, err)
+	}
+}
+
+// cutASegment cuts the last byte off a published segment: damage that loses no record.
+func cutASegment(t *testing.T, dir string) {
+	tree, err := layout.OpenTree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	segs, err := tree.Segments(t.Context(), layout.All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(dir, segs[0].Path), segs[0].Size-1); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func copyOf(t *testing.T, dir string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "data")
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// changesOf runs a command and returns the changes that it makes to the data folder.
+func changesOf(t *testing.T, exit int, args ...string) []string {
+	t.Helper()
+	list := filepath.Join(t.TempDir(), "changes")
+	runProgram(t, []string{changesEnv + "=" + list}, []int{exit}, args...)
+	text, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSpace(string(text)), "\n")
+}
+
+// killed is the exit code of a process that a signal ended.
+const killed = -1
+
+// runProgram runs tmserver and requires one of these exit codes.
+func runProgram(t *testing.T, env []string, exits []int, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "tmserver", args...)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil || !slices.Contains(exits, cmd.ProcessState.ExitCode()) {
+		t.Fatalf("%s tmserver %s: %v, want exit code %v\n%s", env, strings.Join(args, " "), err, exits, out)
+	}
+}
