@@ -53,6 +53,8 @@ func testOldFormats(t *testing.T, hideXZ bool) {
 	}{
 		{"plain", "", nil},
 		{"gzip", ".gz", []string{"gzip", "-c"}},
+		{"zstd", ".zst", []string{"zstd", "-c"}},
+		{"zstd without checksum", ".zst", []string{"zstd", "-c", "--no-check", "--long=27"}},
 		{"xz", ".xz", []string{"xz", "-c"}},
 		{"LZMA-alone", ".lzma", []string{"xz", "--format=lzma", "-0", "-c"}},
 		{"xz named lzma", ".lzma", []string{"xz", "-c"}},

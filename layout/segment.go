@@ -21,8 +21,14 @@ type Segment struct {
 	ext     string // "zst", "xz", "lzma", "gz" or "" for plain text
 }
 
-// Seekable says whether the segment has frames, so that parts of it can be read.
-func (s Segment) Seekable() bool { return s.ext == "zst" }
+// Seekable says whether the segment is one of ours, whose index tells what is in
+// it and lets parts of it be read. Its name says so, and then the index must be
+// there. Other files, an analyst's .zst too, are read from end to end.
+func (s Segment) Seekable() bool {
+	ms, hash, ok := strings.Cut(strings.TrimPrefix(s.Unique, MergedPrefix), "_")
+	return ok && s.ext == "zst" && len(ms) == 13 && strings.Trim(ms, "0123456789") == "" &&
+		len(hash) == 16 && strings.Trim(hash, "0123456789abcdef") == ""
+}
 
 // MergedPrefix begins the unique part of the names of merged segments.
 const MergedPrefix = "c"
@@ -51,6 +57,10 @@ func segmentPrefix(p Dims, version int) string {
 func (p Dims) partitionDir() string {
 	return path.Join(p[Reason], p[AppName], p[Channel], p[Version])
 }
+
+// SeekableName is the path of the segment that takes the place of one that is not
+// seekable.
+func (s Segment) SeekableName() string { return s.Group() + uniqueOf(s.Path) + ".zst" }
 
 // segmentName is the path of a segment below published/ or invalid/<class>/.
 func segmentName(p Dims, version int, unique string) string {

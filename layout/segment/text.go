@@ -9,6 +9,7 @@ import (
 	"os/exec"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
 	"github.com/ulikunitz/xz/lzma"
 )
@@ -67,8 +68,8 @@ func (l *Text) fill(n int) {
 	}
 }
 
-// OpenText begins to read a file whose name ends in ext: "gz", "xz", "lzma", or ""
-// for plain text. Damage is a *CorruptError without a Path. The caller closes
+// OpenText begins to read a file whose name ends in ext: "gz", "xz", "lzma", "zst",
+// or "" for plain text. Damage is a *CorruptError without a Path. The caller closes
 // the Text, and f itself.
 func OpenText(f io.ReaderAt, size int64, ext string) (*Text, error) {
 	r, err := unpack(f, size, ext)
@@ -99,6 +100,11 @@ func unpack(f io.ReaderAt, size int64, ext string) (io.Reader, error) {
 				src, err = xz.NewReader(r)
 			}
 		}
+	case isZstd(magic):
+		var d *zstd.Decoder
+		if d, err = zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow)); err == nil {
+			src = d.IOReadCloser()
+		}
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
 		src, err = gzip.NewReader(r)
 	case bytes.HasPrefix(magic, []byte{0x5d, 0, 0}):
@@ -114,6 +120,15 @@ func unpack(f io.ReaderAt, size int64, ext string) (io.Reader, error) {
 		err = io.ErrUnexpectedEOF
 	}
 	return src, err
+}
+
+// maxWindow is what the zstd program, too, takes without being told more.
+const maxWindow = 128 << 20
+
+// isZstd says whether a file that begins so is zstd: a frame, or a skippable one.
+func isZstd(magic []byte) bool {
+	return bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}) ||
+		len(magic) > 4 && magic[0]&0xf0 == 0x50 && bytes.Equal(magic[1:4], []byte{0x2a, 0x4d, 0x18})
 }
 
 // xzEnds checks that an xz file ends as one, which the xz package does not: it

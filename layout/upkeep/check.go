@@ -84,6 +84,9 @@ func Check(ctx context.Context, t *layout.Tree) (CheckStats, []Finding, error) {
 		if errs[i] != nil {
 			found = append(found, Finding{Path: s.Path, Err: errs[i], segment: s})
 		}
+		if errs[i] == nil && strings.HasSuffix(s.Path, ".zst") && !s.Seekable() {
+			found = append(found, Finding{Path: s.Path, Err: errors.New("no index: one task reads it from end to end, and compaction leaves it alone")})
+		}
 		for dim, v := range s.Dims {
 			if t.IsData() && v != layout.Sanitise(dim, v) {
 				found = append(found, Finding{Path: s.Path, Err: fmt.Errorf("odd name: %s %q is not clean", layout.DimNames[dim], v)})

@@ -11,6 +11,7 @@ import (
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
 	"github.com/aitgithub/telemetry-server/layout/segment"
+	"github.com/klauspost/compress/zstd"
 )
 
 // damaged publishes 30 records in as many frames, damages the segment, and
@@ -151,5 +152,38 @@ func TestRepairOldFile(t *testing.T) {
 	}
 	if segs, _ := d.Tree().Segments(t.Context(), layout.All()); len(segs) != 1 || !segs[0].Seekable() || segs[0].Version != 0 {
 		t.Errorf("segments %+v", segs)
+	}
+}
+
+// TestCheckOfPlainZstd: a file by the zstd program is no damage; cut off, it is.
+func TestCheckOfPlainZstd(t *testing.T) {
+	d := layouttest.Open(t)
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed := w.EncodeAll([]byte("a\t{}\nb\t{}\n"), nil)
+	name := filepath.Join(d.Dir(), layout.PublishedDir, "saved_session/Firefox/nightly/26.0a1/2013.20130910.v2.log.mine.zst")
+	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		file   []byte
+		damage bool
+	}{{packed, false}, {append(packed, packed...), false}, {append(packed, packed[:len(packed)-1]...), true}} {
+		if err := os.WriteFile(name, tt.file, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		_, found, err := In(d).Check(t.Context(), false)
+		if err != nil || len(found) != 1 || found[0].Damage() != tt.damage || !tt.damage && !strings.Contains(found[0].Err.Error(), "no index") {
+			t.Errorf("%d bytes: %v, %v", len(tt.file), found, err)
+		}
+	}
+	if _, _, err := In(d).Check(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	segs, err := d.Tree().Segments(t.Context(), layout.All())
+	if err != nil || len(segs) != 1 || !segs[0].Seekable() {
+		t.Errorf("after the repair: %+v, %v", segs, err)
 	}
 }

@@ -1,9 +1,11 @@
 package upkeep
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -264,4 +266,47 @@ func TestExpire(t *testing.T) {
 		t.Errorf("folders left: %v", es)
 	}
 	layouttest.Publish(t, d, "log.1", 2, at("20130901")) // into a folder that went away
+}
+
+// TestZstdReadsMergedSegments: the zstd program yields the lines of a merged
+// segment, whether it compressed the frames or our package did.
+func TestZstdReadsMergedSegments(t *testing.T) {
+	tool, err := exec.LookPath("zstd")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	for _, path := range []string{filepath.Dir(tool), ""} {
+		d := layouttest.Open(t)
+		for i := range 3 {
+			w, err := d.NewWriter(fmt.Sprintf("log.%d", i), layout.WriterOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := range 3 {
+				if err := w.Add(layouttest.Partition, fmt.Appendf(nil, "id-%d-%d", i, n), bytes.Repeat([]byte("0123456789"), 90_000)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := w.Commit(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Setenv("PATH", path)
+		compactAll(t, d, 0)
+		segs, err := d.Tree().Segments(t.Context(), layout.All())
+		if err != nil || len(segs) != 1 {
+			t.Fatal(segs, err)
+		}
+		want, err := layouttest.ReadSegment(d.Tree(), segs[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := exec.Command(tool, "-dc", filepath.Join(d.Dir(), segs[0].Path)).Output()
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("PATH=%s: zstd -dc gives %d bytes, %v; want %d", path, len(got), err, len(want))
+		}
+	}
 }

@@ -57,11 +57,10 @@ func (p *Place) repairSegment(ctx context.Context, s layout.Segment) (done strin
 		if err := disk.Sync(staged); err != nil {
 			return "", err
 		}
-		unique := s.Unique
-		if unique == "" {
-			unique = "0"
+		final := s.Path
+		if !s.Seekable() {
+			final = s.SeekableName()
 		}
-		final := s.Group() + unique + ".zst"
 		put = [][2]string{{name, final}}
 		if final == s.Path {
 			gone = nil
