@@ -2,20 +2,31 @@ package layout
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 )
 
 // seenFile remembers the submissions of the last days: a bucket per day of
 // receipt, in it the hash of a submission, and of the raw log that it is kept in.
 const seenFile = StateDir + "/dedup/seen.bolt"
+
+// holderSuffix makes the name of the file that says which process has it open.
+const holderSuffix = ".pid"
+
+// seenWait is how long a Writer waits for another process to close the file: it
+// is open while that one converts a raw log. A variable for tests.
+var seenWait = time.Minute
 
 // seen finds submissions that a client sent again. The file is open, and so
 // locked against other processes, while a Writer of this process lives.
@@ -37,7 +48,7 @@ type (
 // DropRepeats makes Writers recognise, by Writer.Repeated, a submission that was
 // received before within so many days. Call it before the first NewWriter; 0
 // days (the default) recognises nothing. A Writer then waits while another
-// process has one.
+// process has one, a minute at most.
 func (d *Data) DropRepeats(days int) {
 	d.seen = nil
 	if days > 0 {
@@ -110,8 +121,15 @@ func (s *seen) acquire() (err error) {
 		if err := os.MkdirAll(filepath.Dir(s.path), 0o777); err != nil {
 			return err
 		}
-		if s.db, err = bbolt.Open(s.path, 0o666, nil); err != nil {
+		if s.db, err = bbolt.Open(s.path, 0o666, &bbolt.Options{Timeout: seenWait}); err != nil {
+			if errors.Is(err, bbolterrors.ErrTimeout) {
+				pid, _ := os.ReadFile(s.path + holderSuffix)
+				err = fmt.Errorf("process %s has it, still after %v", cmp.Or(string(pid), "?"), seenWait)
+			}
 			return fmt.Errorf("open %s: %w", seenFile, err)
+		}
+		if err := os.WriteFile(s.path+holderSuffix, strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o666); err != nil {
+			return errors.Join(err, s.db.Close())
 		}
 	}
 	s.users++
@@ -132,8 +150,8 @@ func (s *seen) release(claims map[seenKey]string) error {
 }
 
 // remember makes the claims of a raw log durable and removes days long past. It
-// runs just before the commit: should that fail, the raw log is still there and
-// will be published later.
+// runs just before the commit: should the process die in between, the raw log is
+// still there and will be published later.
 func (s *seen) remember(claims map[seenKey]string, source seenSource) error {
 	byDay := map[string][]seenKey{}
 	for key, day := range claims {
@@ -164,6 +182,23 @@ func (s *seen) remember(claims map[seenKey]string, source seenSource) error {
 		return fmt.Errorf("expire %s: %w", seenFile, err)
 	}
 	return nil
+}
+
+// forget takes back what was remembered for a raw log that then failed to commit,
+// and perhaps is never tried again.
+func (s *seen) forget(claims map[seenKey]string, source seenSource) error {
+	return s.db.Update(func(tx *bbolt.Tx) error {
+		for key, day := range claims {
+			b := tx.Bucket([]byte(day))
+			if b == nil || !bytes.Equal(b.Get(key[:]), source[:]) {
+				continue
+			}
+			if err := b.Delete(key[:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // expire removes the days that no submission of the newest day asks for.

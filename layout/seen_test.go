@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -64,8 +65,7 @@ func TestRepeated(t *testing.T) {
 			t.Errorf("step %d: %d published, want %d", i, got, tt.want)
 		}
 	}
-	// A conversion that dies after it remembered, and is done again, keeps its records;
-	// meanwhile they count as received.
+	// A commit that fails takes back what it remembered: perhaps nobody tries again.
 	d.Folder().Hook = func(_ *os.Root, o store.Op, name string) error {
 		if o == store.OpRename {
 			return layouttest.ErrKilled
@@ -74,11 +74,33 @@ func TestRepeated(t *testing.T) {
 	}
 	receive(t, d, "log.7", day(30), "x")
 	d.Folder().Hook = nil
-	if got := receive(t, d, "log.8", day(30), "x"); got != 0 {
-		t.Errorf("%d published, want none: log.7 will have it", got)
+	if got := receive(t, d, "log.8", day(30), "x"); got != 1 {
+		t.Errorf("%d published after a failed commit, want 1", got)
 	}
-	if got := receive(t, d, "log.7", day(30), "x"); got != 1 {
-		t.Errorf("%d published by the second try, want 1", got)
+	if got := receive(t, d, "log.7", day(30), "x"); got != 0 {
+		t.Errorf("%d published by the second try, want none: log.8 has it", got)
+	}
+}
+
+// TestRepeatsInUse: another Data, as another process would, has the file open.
+func TestRepeatsInUse(t *testing.T) {
+	d := layouttest.Open(t)
+	d.DropRepeats(3)
+	w, err := d.NewWriter("log.1", layout.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Abort()
+	other, err := layout.OpenData(d.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	other.DropRepeats(3)
+	layout.SetSeenWait(t, 10*time.Millisecond)
+	_, err = other.NewWriter("log.2", layout.WriterOptions{})
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("seen.bolt: process %d has it", os.Getpid())) {
+		t.Errorf("NewWriter: %v, want an error that names file and process", err)
 	}
 }
 

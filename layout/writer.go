@@ -283,12 +283,17 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	var err error
 	if w.d.seen != nil {
-		if err := w.d.seen.remember(w.claims, w.seenSource); err != nil {
-			return nil, err
-		}
+		err = w.d.seen.remember(w.claims, w.seenSource)
 	}
-	if err := w.d.folder.Commit(w.dir, c); err != nil {
+	if err == nil {
+		err = w.d.folder.Commit(w.dir, c)
+	}
+	if err != nil {
+		if w.d.seen != nil && !w.d.folder.Committed(w.dir) {
+			err = errors.Join(err, w.d.seen.forget(w.claims, w.seenSource))
+		}
 		return nil, err
 	}
 	return pub, w.d.folder.Unstage(w.dir)

@@ -94,6 +94,13 @@ func (d *Folder) Commit(dir string, c Commit) error {
 	return d.SyncDir(dir)
 }
 
+// Committed says whether what is staged in dir cannot be stopped any more, or that
+// cannot be told.
+func (d *Folder) Committed(dir string) bool {
+	_, err := d.Root.Lstat(path.Join(dir, CommitFile))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 // Settle finishes what was committed in the staging folder, or else drops it,
 // and leaves the folder empty. The caller holds its lock.
 func (d *Folder) Settle(dir string) error {
