@@ -26,7 +26,7 @@
 //     log is removed.
 //
 // A segment's name is a function of raw log and partition, so even a raw log that
-// comes back from a backup replaces its segments. Nothing is lost, nothing is
+// comes back from a backup replaces its segments, merged or not (returned.go). Nothing is lost, nothing is
 // doubled, and no half file is ever visible, wherever the process dies.
 //
 // # Reading (Tree)

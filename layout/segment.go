@@ -60,7 +60,7 @@ func (p Dims) partitionDir() string {
 
 // SeekableName is the path of the segment that takes the place of one that is not
 // seekable.
-func (s Segment) SeekableName() string { return s.Group() + uniqueOf(s.Path) + ".zst" }
+func (s Segment) SeekableName() string { return s.Group() + uniqueOf(s.Path, nil) + ".zst" }
 
 // segmentName is the path of a segment below published/ or invalid/<class>/.
 func segmentName(p Dims, version int, unique string) string {
@@ -69,10 +69,11 @@ func segmentName(p Dims, version int, unique string) string {
 
 // uniqueOf names what a raw log contributes to each partition. It begins with
 // the raw log's time, so that names sort by age, and depends on nothing but the
-// log's name (without ".finished", which comes and goes).
-func uniqueOf(source string) string {
+// log's name (without ".finished", which comes and goes) and, for what came under
+// the name of another one, on content.
+func uniqueOf(source string, content []byte) string {
 	source = strings.TrimSuffix(source, ".finished")
-	sum := sha256.Sum256([]byte(source))
+	sum := sha256.Sum256(append([]byte(source), content...))
 	ms, err := strconv.ParseUint(source[strings.LastIndexByte(source, '.')+1:], 10, 64)
 	if err != nil || ms > 9_999_999_999_999 {
 		ms = 0

@@ -194,7 +194,7 @@ func (w *Writer) part(tree string, p Dims) (*part, error) {
 	s := &part{
 		Builder: b,
 		staged:  staged,
-		final:   path.Join(tree, segmentName(p, version, uniqueOf(w.source))),
+		final:   path.Join(tree, segmentName(p, version, uniqueOf(w.source, nil))),
 		dims:    p,
 		invalid: tree != PublishedDir,
 	}
@@ -247,7 +247,6 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 	}
 	slices.SortFunc(parts, func(a, b *part) int { return strings.Compare(a.final, b.final) })
 	c := store.Commit{Source: w.source, Remove: append([]string{path.Join(RawDir, w.source)}, w.remove...)}
-	pub := make([]Published, len(parts))
 	for _, s := range parts { // the encoder belongs to this goroutine
 		if err := s.Release(); err != nil {
 			return nil, err
@@ -255,7 +254,7 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 	}
 	var g errgroup.Group
 	g.SetLimit(8) // a sync waits for the disk, not for a core
-	for i, s := range parts {
+	for _, s := range parts {
 		g.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -263,16 +262,20 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 			if err := s.Finish(); err != nil {
 				return err
 			}
-			if err := w.d.folder.Sync(s.staged); err != nil {
-				return err
-			}
-			pub[i] = Published{s.final, s.dims, s.invalid, s.Records, s.RawBytes, s.Size()}
-			return nil
+			return w.d.folder.Sync(s.staged)
 		})
-		c.Rename = append(c.Rename, [2]string{path.Base(s.staged), s.final})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
+	}
+	parts, err := w.withoutMerged(ctx, parts)
+	if err != nil {
+		return nil, err
+	}
+	pub := make([]Published, len(parts))
+	for i, s := range parts {
+		pub[i] = Published{s.final, s.dims, s.invalid, s.Records, s.RawBytes, s.Size()}
+		c.Rename = append(c.Rename, [2]string{path.Base(s.staged), s.final})
 	}
 	for _, a := range w.attached {
 		if err := a.finish(); err != nil {
@@ -283,7 +286,6 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var err error
 	if w.d.seen != nil {
 		err = w.d.seen.remember(w.claims, w.seenSource)
 	}

@@ -51,6 +51,9 @@ func NewEncoder(level zstd.EncoderLevel, windowBytes int) (*zstd.Encoder, error)
 // Size is how many bytes were written so far.
 func (s *Builder) Size() int64 { return s.size }
 
+// IDs are those of the records so far, in order. They share memory.
+func (s *Builder) IDs() IDs { return s.ids }
+
 // Buffered is the memory that the frame being filled takes.
 func (s *Builder) Buffered() int { return cap(s.buf) }
 
