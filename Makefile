@@ -8,7 +8,7 @@ PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 # Where .ci/deps puts the programs that Debian does not have.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/telemetry-server/bin:$(PATH)
 
-.PHONY: build test deps check fuzz race bench-peers clean
+.PHONY: build test deps check fuzz race bench-peers bench-acquire clean
 
 build:
 	go build -o bin/ ./cmd/...
@@ -35,6 +35,10 @@ race:
 # The same jobs in DuckDB and in Node, on the same segments.
 bench-peers:
 	@.ci/bench-peers
+
+# Submissions taken a second, beside servers that never sync.
+bench-acquire:
+	@.ci/bench-acquire
 
 clean:
 	rm -rf bin
