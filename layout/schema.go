@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // ErrSchema is returned (wrapped) by ParseSchema for a document that is not a
@@ -70,14 +72,18 @@ func (a *Values) UnmarshalJSON(b []byte) error {
 		return nil
 	case len(b) > 0 && b[0] == '[':
 		a.list = []string{}
-		return json.Unmarshal(b, &a.list)
+		if json.Unmarshal(b, &a.list) != nil {
+			return fmt.Errorf("allowed_values %s: a list must be one of texts", b)
+		}
+		return nil
 	case len(b) > 0 && b[0] == '{':
 		var r struct {
 			Min   *string `json:"min"`
 			Max   *string `json:"max"`
 			Regex *string `json:"regex"`
 		}
-		if err := decodeStrict(b, &r); err != nil {
+		err := decodeStrict(b, &r)
+		if err != nil {
 			return err
 		}
 		if r.Regex == nil {
@@ -87,8 +93,10 @@ func (a *Values) UnmarshalJSON(b []byte) error {
 		if r.Min != nil || r.Max != nil {
 			return errors.New("regex cannot stand beside min or max")
 		}
-		re, err := regexp.Compile(`\A(?:` + *r.Regex + `)\z`)
-		a.re = re
+		if _, err := regexp.Compile(*r.Regex); err != nil {
+			return fmt.Errorf("regex %q: %w", *r.Regex, err)
+		}
+		a.re, err = regexp.Compile(`\A(?:` + *r.Regex + `)\z`)
 		return err
 	}
 	return fmt.Errorf("allowed_values %s: want \"*\", a string, a list, {min, max} or {regex}", b)
@@ -187,7 +195,7 @@ func decodeStrict(b []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
-		return err
+		return plainJSON(err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return errors.New("text after the document")
@@ -205,4 +213,23 @@ func (s *Schema) Repartition(d Dims) Dims {
 		d[i] = Sanitise(i, d[i])
 	}
 	return d
+}
+
+// plainJSON says in the words of JSON what encoding/json says in those of Go.
+func plainJSON(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the JSON ends too early")
+	}
+	e, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	if !ok { // an unknown field, or syntax
+		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+	}
+	what := strings.TrimLeft(e.Field, ".")
+	if what == "" {
+		what = "it"
+	}
+	want := map[reflect.Kind]string{
+		reflect.String: "text", reflect.Int: "a number", reflect.Bool: "true or false", reflect.Slice: "a list", reflect.Struct: "an object",
+	}[e.Type.Kind()]
+	return fmt.Errorf("%s must be %s, not %s", what, want, e.Value)
 }

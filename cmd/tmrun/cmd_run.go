@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/cache"
 	"github.com/aitgithub/telemetry-server/engine/isolate"
 	"github.com/aitgithub/telemetry-server/engine/script"
+	"github.com/aitgithub/telemetry-server/engine/script/suggest"
 	"github.com/aitgithub/telemetry-server/filters"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/scripts"
@@ -308,7 +310,7 @@ func readScript(name string) (path, text string, err error) {
 }
 
 // readNamed reads a file, or the shipped one of that name, with or without its ending.
-func readNamed(name string, shipped interface{ ReadFile(string) ([]byte, error) }, exts ...string) (path, text string, err error) {
+func readNamed(name string, shipped embed.FS, exts ...string) (path, text string, err error) {
 	b, err := os.ReadFile(name)
 	if err == nil {
 		return name, string(b), nil
@@ -321,7 +323,25 @@ func readNamed(name string, shipped interface{ ReadFile(string) ([]byte, error) 
 			return name + ext, string(b), nil
 		}
 	}
-	return "", "", cli.Usage("%s: no such file, and nothing of that name is shipped", name)
+	all := shippedNames(shipped, exts...)
+	did := ""
+	if near := suggest.Nearest(strings.TrimSuffix(name, filepath.Ext(name)), all); near != "" {
+		did = "did you mean " + near + "? "
+	}
+	return "", "", cli.WithHint(cli.Usage("%s: no such file, and nothing of that name is shipped", name), did+"shipped are "+strings.Join(all, ", "))
+}
+
+// shippedNames are the names of the files, without their endings.
+func shippedNames(files embed.FS, exts ...string) (all []string) {
+	entries, _ := files.ReadDir(".") // of the program itself
+	for _, e := range entries {
+		name := e.Name()
+		for _, ext := range exts {
+			name = strings.TrimSuffix(name, ext)
+		}
+		all = append(all, name)
+	}
+	return all
 }
 
 // consoleTo sends console.log to stderr with the script's name.

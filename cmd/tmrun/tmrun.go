@@ -3,9 +3,7 @@
 package main
 
 import (
-	"embed"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -34,18 +32,7 @@ type grammar struct {
 
 // Shipped names what may be given instead of a file, for the shell to complete.
 func (*grammar) Shipped() map[string][]string {
-	names := func(files embed.FS, suffixes ...string) (all []string) {
-		entries, _ := files.ReadDir(".") // of the program itself
-		for _, e := range entries {
-			name := e.Name()
-			for _, s := range suffixes {
-				name = strings.TrimSuffix(name, s)
-			}
-			all = append(all, name)
-		}
-		return all
-	}
-	return map[string][]string{"script": names(scripts.FS, ".js"), "filter": names(filters.FS, ".js", ".json")}
+	return map[string][]string{"script": shippedNames(scripts.FS, ".js"), "filter": shippedNames(filters.FS, ".js", ".json")}
 }
 
 // gcPercent lets garbage grow: a job keeps little and makes much.

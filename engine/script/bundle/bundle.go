@@ -141,6 +141,10 @@ func buildError(msgs []api.Message, names sourceNames) error {
 	if l := m.Location; l != nil {
 		e.File, e.Line, e.Column, e.Excerpt = names.of(l.File), l.Line, l.Column+1, l.LineText
 	}
+	if name, ok := unresolved(m.Text); ok {
+		e.Message, e.Notes = importAdvice(name)
+		return e
+	}
 	for _, n := range m.Notes {
 		e.Notes = append(e.Notes, n.Text)
 	}

@@ -2,10 +2,14 @@ package bundle
 
 import (
 	"embed"
+	"fmt"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
+
+	"github.com/aitgithub/telemetry-server/engine/script/suggest"
 )
 
 // libraryFiles are the modules that scripts import by a bare name: stats, csv,
@@ -17,14 +21,18 @@ var libraryFiles embed.FS
 // libraryNamespace keeps them apart from files.
 const libraryNamespace = "library"
 
-// library resolves the imports that the host itself has.
-var library = api.Plugin{Name: "library", Setup: func(b api.PluginBuild) {
-	var names []string
-	entries, _ := libraryFiles.ReadDir("lib")
+// libraryNames are what libraryFiles are imported by.
+var libraryNames = func() (names []string) {
+	entries, _ := libraryFiles.ReadDir("lib") // of the program itself
 	for _, e := range entries {
 		names = append(names, strings.TrimSuffix(e.Name(), ".js"))
 	}
-	b.OnResolve(api.OnResolveOptions{Filter: "^(" + strings.Join(names, "|") + ")$"},
+	return names
+}()
+
+// library resolves the imports that the host itself has.
+var library = api.Plugin{Name: "library", Setup: func(b api.PluginBuild) {
+	b.OnResolve(api.OnResolveOptions{Filter: "^(" + strings.Join(libraryNames, "|") + ")$"},
 		func(a api.OnResolveArgs) (api.OnResolveResult, error) {
 			return api.OnResolveResult{Path: a.Path + ".js", Namespace: libraryNamespace}, nil
 		})
@@ -35,3 +43,44 @@ var library = api.Plugin{Name: "library", Setup: func(b api.PluginBuild) {
 			return api.OnLoadResult{Contents: &s, Loader: api.LoaderJS}, err
 		})
 }}
+
+var couldNotResolve = regexp.MustCompile(`^Could not resolve "([^"]*)"`)
+
+// unresolved returns what an import names that esbuild says it has not found.
+func unresolved(message string) (name string, ok bool) {
+	m := couldNotResolve.FindStringSubmatch(message)
+	if m == nil {
+		return "", false
+	}
+	return m[1], true
+}
+
+// nodeModules are modules of Node that scripts look for, with what takes their place.
+var nodeModules = map[string]string{
+	"fs":            "a script has no file access: import data as JSON (import data from \"./data.json\"), and write through ctx",
+	"path":          "a script has no file access",
+	"os":            "a script sees its records and nothing of the machine",
+	"process":       "a script sees its records and nothing of the machine",
+	"child_process": "a script cannot start programs",
+	"http":          "a script has no network",
+	"https":         "a script has no network",
+	"net":           "a script has no network",
+	"crypto":        "a script has no random numbers, so that every run gives the same output",
+	"buffer":        "use strings and arrays, or Uint8Array",
+}
+
+// importAdvice says what a person may do about an import that is not there.
+func importAdvice(name string) (message string, notes []string) {
+	message = fmt.Sprintf("there is no module %q", name)
+	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "/") {
+		return fmt.Sprintf("there is no file %q to import", name), []string{"Paths are relative to the file that imports; the ending may be left out."}
+	}
+	module, _, _ := strings.Cut(strings.TrimPrefix(name, "node:"), "/")
+	if why, ok := nodeModules[module]; ok {
+		return message, []string{fmt.Sprintf("Modules of Node are not here: %s.", why)}
+	}
+	if near := suggest.Nearest(name, libraryNames); near != "" {
+		notes = append(notes, fmt.Sprintf("Did you mean %q?", near))
+	}
+	return message, append(notes, fmt.Sprintf("There are %s; a file beside the script is imported as \"./%s.js\".", strings.Join(libraryNames, ", "), path.Base(name)))
+}
