@@ -117,6 +117,12 @@ declare namespace tm {
   type MapFinished = (ctx: Context) => void
   type SetupReduce = (ctx: ReduceContext) => void
 
+  /** A filter's dimension, as in its JSON form; they come in the schema's order, and those left out allow anything. */
+  interface Dimension {
+    field_name: "reason" | "appName" | "appUpdateChannel" | "appVersion" | "appBuildID" | "submission_date"
+    allowed_values: string | string[] | { min?: string; max?: string } | { regex: string }
+  }
+
   /** The functions of a filter: whether a partition, or a record, is taken. */
   type Accept = (dims: Dims) => boolean
   type Match = (id: string, dims: Dims, ping: Ping) => boolean

@@ -19,15 +19,18 @@ import (
 //go:embed templates/*.js
 var templates embed.FS
 
+// filterTemplate is the one that is no job, and so has no test.
+const filterTemplate = "filter"
+
 // newCmd starts a script.
 type newCmd struct {
-	File       string `arg:"" predictor:"file" help:"The script to make: job.js or job.ts."`
-	Template   string `short:"t" enum:"count,histogram,list,median" default:"count" help:"count: records by key; histogram: add one up; list: map only; median: quantiles of a measure."`
+	File       string `arg:"" predictor:"file" help:"The script to make: job.js, or job.ts for TypeScript."`
+	Template   string `short:"t" enum:"count,histogram,list,median,filter" default:"count" help:"count: records by key; histogram: add one up; list: map only; median: quantiles of a measure; filter: no job, but a filter for jobs."`
 	Histograms string `predictor:"file" placeholder:"FILE" help:"A Histograms.json whose names editors complete."`
 }
 
-// Run implements the command: it writes the script, its test, and types.d.ts
-// beside them. It overwrites no script and no test.
+// Run implements the command: it writes the script, its test (a filter has none),
+// and types.d.ts beside them. It overwrites no script and no test.
 //
 // EXIT STATUS: 0 made; 2 one of the files is there, or the name is no script's.
 func (c *newCmd) Run(_ context.Context, st *cli.State) error {
@@ -49,9 +52,12 @@ func (c *newCmd) Run(_ context.Context, st *cli.State) error {
 			histograms = append(histograms, d.Name)
 		}
 	}
-	base := strings.TrimSuffix(c.File, ext)
-	test := base + ".test" + ext
-	for _, name := range []string{c.File, test} {
+	files := map[string]string{c.File: c.Template + ".js"} // the templates by what is made of them
+	test := strings.TrimSuffix(c.File, ext) + ".test" + ext
+	if c.Template != filterTemplate {
+		files[test] = c.Template + ".test.js"
+	}
+	for name := range files {
 		if _, err := os.Lstat(name); err == nil {
 			return cli.Usage("%s is there already", name)
 		}
@@ -59,21 +65,25 @@ func (c *newCmd) Run(_ context.Context, st *cli.State) error {
 	if err := os.MkdirAll(filepath.Dir(c.File), 0o777); err != nil {
 		return err
 	}
-	for _, f := range []struct{ name, template string }{{c.File, c.Template + ".js"}, {test, c.Template + ".test.js"}} {
-		text, err := templates.ReadFile("templates/" + f.template)
+	for name, template := range files {
+		text, err := templates.ReadFile("templates/" + template)
 		if err != nil {
 			return err // a bug
 		}
-		if f.template == c.Template+".js" {
+		if name == c.File {
 			text = []byte(declare.Annotate(string(text), ext))
 		}
-		if err := create(f.name, text); err != nil {
+		if err := create(name, text); err != nil {
 			return err
 		}
 	}
 	types := filepath.Join(filepath.Dir(c.File), "types.d.ts")
 	if err := os.WriteFile(types, []byte(declare.Types(histograms)), 0o666); err != nil {
 		return err
+	}
+	if c.Template == filterTemplate {
+		fmt.Fprintf(st.Stderr, "made %s and %s\n\ntmrun check %[1]s\ntmrun --data-dir DIR --input-filter %[1]s JOB\n", c.File, types)
+		return nil
 	}
 	fmt.Fprintf(st.Stderr, "made %s, %s and %s\n\ntmrun test %[1]s\ntmrun --data-dir DIR %[1]s\n", c.File, test, types)
 	return nil

@@ -141,6 +141,12 @@ const typesTail = `
   type MapFinished = (ctx: Context) => void
   type SetupReduce = (ctx: ReduceContext) => void
 
+  /** A filter's dimension, as in its JSON form; they come in the schema's order, and those left out allow anything. */
+  interface Dimension {
+    field_name: "reason" | "appName" | "appUpdateChannel" | "appVersion" | "appBuildID" | "submission_date"
+    allowed_values: string | string[] | { min?: string; max?: string } | { regex: string }
+  }
+
   /** The functions of a filter: whether a partition, or a record, is taken. */
   type Accept = (dims: Dims) => boolean
   type Match = (id: string, dims: Dims, ping: Ping) => boolean
@@ -258,12 +264,19 @@ var (
 	reduceFunction = regexp.MustCompile(`(?m)^export function (reduce|combine)\((\w+), (\w+), (\w+)\)`)
 )
 
+var (
+	filterFunction = regexp.MustCompile(`(?m)^export function match\((\w+), (\w+), (\w+)\)`)
+	filterConstant = regexp.MustCompile(`(?m)^export const dimensions = `)
+)
+
 // Annotate adds types to a script's functions: comments in JavaScript (ext
 // ".js"), annotations in TypeScript.
 func Annotate(text, ext string) string {
 	const reference = "/// <reference path=\"./types.d.ts\" />\n"
 	if ext == ".js" {
 		text = mapFunction.ReplaceAllString(text, "/** @type {tm.Map} */\n$0")
+		text = filterFunction.ReplaceAllString(text, "/** @type {tm.Match} */\n$0")
+		text = filterConstant.ReplaceAllString(text, "/** @type {tm.Dimension[]} */\n$0")
 		text = reduceFunction.ReplaceAllStringFunc(text, func(f string) string {
 			name := reduceFunction.FindStringSubmatch(f)[1]
 			return "/** @type {tm." + strings.ToUpper(name[:1]) + name[1:] + "} */\n" + f
@@ -272,5 +285,7 @@ func Annotate(text, ext string) string {
 	}
 	text = mapFunction.ReplaceAllString(text, "export function map($1: string, $2: tm.Dims, $3: tm.Ping, $4: tm.Context)")
 	text = reduceFunction.ReplaceAllString(text, "export function $1($2: any, $3: any[], $4: tm.ReduceContext)")
+	text = filterFunction.ReplaceAllString(text, "export function match($1: string, $2: tm.Dims, $3: tm.Ping)")
+	text = filterConstant.ReplaceAllString(text, "export const dimensions: tm.Dimension[] = ")
 	return reference + text
 }
