@@ -171,6 +171,9 @@ func guard(do func() error) (err error) {
 
 // reduce merges the runs shard by shard.
 func (r *runner) reduce(ctx context.Context, sink Sink) error {
+	if err := r.store.compact(ctx, r.o.Reducers); err != nil {
+		return err
+	}
 	runs := r.store.sorted()
 	shards := cutShards(runs)
 	r.o.Progress.Shards.Store(int64(len(shards)))

@@ -2,9 +2,10 @@ package engine
 
 import "testing"
 
-// SetSizes makes tables, shards and what a key holds small until the test ends.
-func SetSizes(t *testing.T, table int, shard int64) {
-	oldTable, oldShard, oldHeld := tableBytes, shardBytes, heldBytes
-	tableBytes, shardBytes, heldBytes = table, shard, table/10
-	t.Cleanup(func() { tableBytes, shardBytes, heldBytes = oldTable, oldShard, oldHeld })
+// SetSizes makes tables, shards, what a key holds, and the number of runs small
+// until the test ends.
+func SetSizes(t *testing.T, table int, shard int64, runs int) {
+	oldTable, oldShard, oldHeld, oldRuns := tableBytes, shardBytes, heldBytes, maxRuns
+	tableBytes, shardBytes, heldBytes, maxRuns = table, shard, table/10, runs
+	t.Cleanup(func() { tableBytes, shardBytes, heldBytes, maxRuns = oldTable, oldShard, oldHeld, oldRuns })
 }

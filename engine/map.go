@@ -52,6 +52,7 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 	m := &mapTask{o: &r.o, task: t, table: newTable(), reject: r.reject}
 	m.keep = func(groups []*group) error {
 		w := &runBuilder{}
+		w.expect(groups)
 		for _, g := range groups {
 			w.add(g)
 		}

@@ -58,7 +58,8 @@ type cursor struct {
 	order int // of the run in the input
 	block int // index of data
 	data  []byte
-	off   int // behind the current entry
+	start int // of the current entry
+	off   int // behind it
 
 	key        []byte
 	n          int
@@ -78,6 +79,7 @@ func (c *cursor) next() (bool, error) {
 		}
 		c.off = 0
 	}
+	c.start = c.off
 	kl, ok := c.uvarint()
 	if !ok || kl > len(c.data)-c.off {
 		return false, errMalformedRun
@@ -94,6 +96,9 @@ func (c *cursor) next() (bool, error) {
 	return true, nil
 }
 
+// entry returns the bytes of the current entry.
+func (c *cursor) entry() []byte { return c.data[c.start:c.off] }
+
 func (c *cursor) uvarint() (int, bool) {
 	x, w := binary.Uvarint(c.data[c.off:])
 	c.off += max(w, 0)
@@ -109,9 +114,10 @@ func (c *cursor) less(d *cursor) bool {
 
 // merger reads one shard's keys from all runs.
 type merger struct {
-	heap  []*cursor // by key, then input order
-	shard shard
-	key   []byte
+	heap   []*cursor // by key, then input order
+	shard  shard
+	key    []byte
+	values Values
 }
 
 func newMerger(runs []*run, sh shard) (*merger, error) {
@@ -156,14 +162,15 @@ func (m *merger) down(i int) {
 	}
 }
 
-// next returns the next key and its values; the key is valid until the next
-// call, nil at the shard's end.
+// next returns the next key and its values, which are valid until the next call;
+// nil at the shard's end.
 func (m *merger) next() ([]byte, *Values, error) {
 	if len(m.heap) == 0 || !m.shard.last && string(m.heap[0].key) >= m.shard.hi {
 		return nil, nil, nil
 	}
 	m.key = append(m.key[:0], m.heap[0].key...)
-	v := &Values{}
+	v := &m.values
+	*v = Values{pieces: v.pieces[:0]}
 	held := 0
 	for len(m.heap) > 0 && bytes.Equal(m.heap[0].key, m.key) {
 		c := m.heap[0]
@@ -176,16 +183,24 @@ func (m *merger) next() ([]byte, *Values, error) {
 		}
 		v.pieces = append(v.pieces, p)
 		v.n += c.n
-		ok, err := c.next()
-		if err != nil {
+		if err := m.advance(); err != nil {
 			return nil, nil, err
 		}
-		if !ok {
-			n := len(m.heap) - 1
-			m.heap[0] = m.heap[n]
-			m.heap = m.heap[:n]
-		}
-		m.down(0)
 	}
 	return m.key, v, nil
+}
+
+// advance moves the first cursor to its next entry.
+func (m *merger) advance() error {
+	ok, err := m.heap[0].next()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		n := len(m.heap) - 1
+		m.heap[0] = m.heap[n]
+		m.heap = m.heap[:n]
+	}
+	m.down(0)
+	return nil
 }

@@ -142,7 +142,7 @@ func TestRunEqualsSequential(t *testing.T) {
 
 // TestRunSpillsAndShards has more data than a table, a block and a shard hold.
 func TestRunSpillsAndShards(t *testing.T) {
-	engine.SetSizes(t, 100<<10, 300<<10)
+	engine.SetSizes(t, 100<<10, 300<<10, 3)
 	var segs enginetest.Source
 	pad := strings.Repeat("x", 200)
 	for i := range 4 {

@@ -35,7 +35,7 @@ func (m *memory) Put(key [sha256.Size]byte, data []byte) {
 // TestRememberedEqualsMapped: whatever a growing, changing store and a forgetful
 // cache do, the output is that of mapping everything.
 func TestRememberedEqualsMapped(t *testing.T) {
-	engine.SetSizes(t, 300, 1<<20)
+	engine.SetSizes(t, 300, 1<<20, 512)
 	rapid.Check(t, func(rt *rapid.T) {
 		cache := &memory{results: map[[sha256.Size]byte][]byte{}}
 		var segs enginetest.Source

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
 	"sort"
 	"sync"
 )
@@ -62,6 +63,18 @@ type runBuilder struct {
 	blocks []block
 	start  int
 }
+
+// expect makes room for groups at once.
+func (w *runBuilder) expect(groups []*group) {
+	size := 0
+	for _, g := range groups {
+		size += len(g.key) + len(g.vals) + entryOverhead
+	}
+	w.buf = slices.Grow(w.buf, size)
+}
+
+// entryOverhead is what an entry costs beside key and values, mostly.
+const entryOverhead = 6
 
 func (w *runBuilder) add(g *group) {
 	vals, n := g.vals, g.n
@@ -137,19 +150,28 @@ func (s *store) put(task, seq int, w *runBuilder) error {
 		r.data = w.buf
 		return nil
 	}
-	if s.file == nil {
-		f, err := os.CreateTemp(s.dir, "tmrun-spill-*")
-		if err != nil {
-			return fmt.Errorf("create spill file: %w", err)
-		}
-		os.Remove(f.Name()) // the open file stays readable; nothing is left behind
-		s.file = f
+	if err := s.open(); err != nil {
+		return err
 	}
 	if _, err := s.file.WriteAt(w.buf, s.spilled); err != nil {
 		return fmt.Errorf("spill to %s: %w", s.dir, err)
 	}
 	r.file, r.off = s.file, s.spilled
 	s.spilled += int64(len(w.buf))
+	return nil
+}
+
+// open makes the file, if there is none.
+func (s *store) open() error {
+	if s.file != nil {
+		return nil
+	}
+	f, err := os.CreateTemp(s.dir, "tmrun-spill-*")
+	if err != nil {
+		return fmt.Errorf("create spill file: %w", err)
+	}
+	os.Remove(f.Name()) // the open file stays readable; nothing is left behind
+	s.file = f
 	return nil
 }
 

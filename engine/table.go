@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -22,7 +23,11 @@ type table struct {
 	groups map[string]*group
 	last   *group // of the latest emit: runs of one key are common
 	bytes  int
+	slab   []group // what is left of the latest one
 }
+
+// slabGroups is how many groups are made at a time.
+const slabGroups = 256
 
 // group is a key with its values in emit order, each a uvarint length and the bytes.
 type group struct {
@@ -39,7 +44,11 @@ func (t *table) add(key, value []byte) *group {
 	g := t.last
 	if g == nil || g.key != string(key) {
 		if g = t.groups[string(key)]; g == nil {
-			g = &group{key: string(key), next: combineValues}
+			if len(t.slab) == 0 {
+				t.slab = make([]group, slabGroups)
+			}
+			g, t.slab = &t.slab[0], t.slab[1:]
+			*g = group{key: string(key), next: combineValues}
 			t.groups[g.key] = g
 			t.bytes += len(g.key) + groupOverhead
 		}
@@ -76,12 +85,45 @@ func (t *table) combine(g *group, m Mapper) error {
 
 // sorted returns the groups in key order.
 func (t *table) sorted() []*group {
-	gs := make([]*group, 0, len(t.groups))
-	for _, g := range t.groups {
-		gs = append(gs, g)
+	type entry struct {
+		prefix uint64 // the 8 bytes behind what all keys begin with
+		*group
 	}
-	slices.SortFunc(gs, func(a, b *group) int { return strings.Compare(a.key, b.key) })
+	entries := make([]entry, 0, len(t.groups))
+	var common string
+	for _, g := range t.groups {
+		if len(entries) == 0 {
+			common = g.key
+		}
+		common = common[:commonPrefix(common, g.key)]
+		entries = append(entries, entry{group: g})
+	}
+	for i := range entries {
+		var b [8]byte
+		copy(b[:], entries[i].key[len(common):])
+		entries[i].prefix = binary.BigEndian.Uint64(b[:])
+	}
+	slices.SortFunc(entries, func(a, b entry) int {
+		if c := cmp.Compare(a.prefix, b.prefix); c != 0 {
+			return c
+		}
+		return strings.Compare(a.key, b.key)
+	})
+	gs := make([]*group, len(entries))
+	for i := range entries {
+		gs[i] = entries[i].group
+	}
 	return gs
+}
+
+func commonPrefix(a, b string) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
 }
 
 func (t *table) reset() {

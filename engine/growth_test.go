@@ -1,0 +1,172 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/datum"
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// numbered is a Source of records that are made as they are read: segments of
+// perSegment lines "<key>\tx", whose keys are record numbers modulo keys, mixed.
+type numbered struct{ records, perSegment, keys uint64 }
+
+func (s numbered) Segments(context.Context, layout.Filter) ([]engine.Segment, error) {
+	segs := make([]engine.Segment, (s.records+s.perSegment-1)/s.perSegment)
+	for i := range segs {
+		segs[i].Segment = layout.Segment{Path: fmt.Sprintf("segment%06d", i), Size: 1}
+	}
+	return segs, nil
+}
+
+func (s numbered) Open(seg engine.Segment, _, _ int) (engine.Blocks, error) {
+	i, err := strconv.ParseUint(seg.Path[len("segment"):], 10, 64)
+	return &numberedBlocks{s: s, next: i * s.perSegment, end: min((i+1)*s.perSegment, s.records)}, err
+}
+
+type numberedBlocks struct {
+	s         numbered
+	next, end uint64
+	buf       []byte
+}
+
+func (b *numberedBlocks) Next() ([]byte, error) {
+	if b.next == b.end {
+		return nil, io.EOF
+	}
+	b.buf = b.buf[:0]
+	for ; b.next < b.end && len(b.buf) < 1<<20; b.next++ {
+		key := b.next % b.s.keys * 0x9e3779b97f4a7c15 // spread, each number another
+		b.buf = append(strconv.AppendUint(append(b.buf, "key-"...), key, 16), "\tx\n"...)
+	}
+	return b.buf, nil
+}
+
+func (b *numberedBlocks) Close() error { return nil }
+
+// tally counts records by ID.
+type tally struct{}
+
+func (tally) NewMapper(_ context.Context, _ engine.Task, emit engine.Emit) (engine.Mapper, error) {
+	return &tallyMapper{emit: emit, one: datum.AppendNumber(nil, 1)}, nil
+}
+
+func (tally) NewReducer(_ context.Context, _ int, out *engine.Output) (engine.Reducer, error) {
+	return tallyReducer{out}, nil
+}
+
+type tallyMapper struct {
+	emit     engine.Emit
+	key, one []byte
+}
+
+func (m *tallyMapper) Map(line []byte, _ int64) error {
+	id, _, _ := bytes.Cut(line, []byte("\t"))
+	m.key = datum.AppendString(m.key[:0], id)
+	return m.emit(m.key, m.one)
+}
+
+func (m *tallyMapper) Finish() error  { return nil }
+func (m *tallyMapper) Combines() bool { return true }
+func (m *tallyMapper) Close()         {}
+
+func (m *tallyMapper) Combine(_ []byte, values *engine.Values, put func([]byte)) error {
+	n, err := total(values)
+	put(datum.AppendNumber(nil, n))
+	return err
+}
+
+type tallyReducer struct{ out *engine.Output }
+
+func (r tallyReducer) Finish() error { return nil }
+func (r tallyReducer) Close()        {}
+
+func (r tallyReducer) Reduce(key []byte, values *engine.Values) error {
+	n, err := total(values)
+	if err != nil {
+		return err
+	}
+	return r.out.Row(key, datum.AppendNumber(nil, n))
+}
+
+func total(values *engine.Values) (n float64, err error) {
+	for {
+		v, err := values.Next()
+		if err != nil || v == nil {
+			return n, err
+		}
+		n += datum.Float(v)
+	}
+}
+
+// BenchmarkGrowth runs a job over some data and over ten times as much, and
+// reports how many times the processor time that takes: "few keys" combine in the map tasks,
+// "a key each" go through sorted runs on the disk.
+func BenchmarkGrowth(b *testing.B) {
+	for _, bb := range []struct {
+		name    string
+		records uint64 // and ten times as many
+		keys    func(records uint64) uint64
+	}{
+		{"few keys", 2_000_000, func(uint64) uint64 { return 1000 }},
+		{"a key each", 500_000, func(n uint64) uint64 { return n }},
+		{"ten records a key", 1_000_000, func(n uint64) uint64 { return n / 10 }},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			var took [2]int64
+			for b.Loop() {
+				for i, n := range []uint64{bb.records, 10 * bb.records} {
+					src := numbered{records: n, perSegment: 100_000, keys: bb.keys(n)}
+					runtime.GC()
+					start := cpuTime(b)
+					stats, err := tallyInto(b.Context(), src, io.Discard)
+					if err != nil {
+						b.Fatal(err)
+					}
+					took[i] += cpuTime(b) - start
+					if stats.Rows != int64(src.keys) {
+						b.Fatalf("%d rows, want %d", stats.Rows, src.keys)
+					}
+					if i == 1 {
+						b.ReportMetric(float64(stats.Spilled)/1e6, "MB-spilled")
+					}
+				}
+			}
+			b.ReportMetric(float64(took[1])/float64(took[0]), "times-the-cpu")
+			b.ReportMetric(float64(took[1])/float64(10*bb.records)/float64(b.N), "cpu-ns/record")
+		})
+	}
+}
+
+func tallyInto(ctx context.Context, src engine.Source, w io.Writer) (engine.Stats, error) {
+	plan, err := engine.NewPlan(ctx, src, layout.All(), nil)
+	if err != nil {
+		return engine.Stats{}, err
+	}
+	o := engine.DefaultOptions()
+	o.Memory = 16 << 20
+	sink := engine.NewTSV(w)
+	stats, err := engine.Run(ctx, src, plan, tally{}, sink, o)
+	if err == nil {
+		err = sink.Close()
+	}
+	return stats, err
+}
+
+// cpuTime returns what this process has used, in ns: the wall clock of a busy
+// machine says nothing.
+func cpuTime(b *testing.B) int64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return u.Utime.Nano() + u.Stime.Nano()
+}
