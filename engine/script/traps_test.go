@@ -37,7 +37,7 @@ func TestErrors(t *testing.T) {
 		{"missing section", "t.js", "export function map(id, d, p, ctx) { ctx.write(p.payload.info, 1) }", "t.js:1:58: map: TypeError: Cannot read property 'info' of undefined (record a in seg000:1)", "?.info gives undefined", nil},
 		{"another host's global", "t.js", "export function map() { fetch('http://x') }", "t.js:1:25: map: ReferenceError: fetch is not defined (record a in seg000:1)", "There is no fetch here: a script has no network.\n", nil},
 		{"no exports", "t.js", "let x = 1", "t.js: load: the script has no function map", "It exports nothing", nil},
-		{"missing import", "t.js", "import { x } from './nope.js'; export function map() {}", "t.js:1:19: compile: Could not resolve \"./nope.js\"", "", nil},
+		{"missing import", "t.js", "import { x } from './nope.js'; export function map() {}", "t.js:1:19: compile: there is no file \"./nope.js\" to import", "", nil},
 		{"reduce throws", "t.js", "export function map(id, d, p, ctx) { ctx.write(['k', 1], 1) }\nexport function reduce(k, v, ctx) { v.nope() }",
 			"t.js:2:39: reduce: TypeError: Object has no member 'nope' (key [\"k\",1])", "", nil},
 		{"combine throws", "t.js", "export function map(id, d, p, ctx) { ctx.write(1, 1); ctx.write(1, 2) }\nexport function combine() { throw new Error('no') }",
