@@ -20,6 +20,7 @@ func (t *Tree) Salvage(s Segment, strict bool, emit func(lines []byte, ids segme
 	}
 	defer f.Close()
 	if !s.Seekable() {
+		f.Ahead(0, f.Size())
 		return inFileIf(s.Path, salvageText(f, s.ext, emit))
 	}
 	var first error
@@ -42,6 +43,9 @@ func (t *Tree) Salvage(s Segment, strict bool, emit func(lines []byte, ids segme
 	ids, err := ix.ReadIDs(f)
 	if err != nil && !damage(err) {
 		return inFileIf(s.Path, err)
+	}
+	if first == nil {
+		f.Ahead(ix.Span(0, len(ix.Frames)))
 	}
 	record := 0
 	for i, e := range ix.Frames {

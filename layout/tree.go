@@ -154,6 +154,7 @@ func (t *Tree) Open(s Segment, lo, hi int) (*Reader, error) {
 			hi = len(ix.Frames)
 		}
 		lo = min(max(lo, 0), hi)
+		f.Ahead(ix.Span(lo, hi))
 		r := &Reader{path: s.Path, file: f, next: segment.NewFrames(f, ix.Frames[lo:hi])}
 		for _, n := range ix.PerFrame[:lo] {
 			r.record += int(n)
@@ -167,6 +168,7 @@ func (t *Tree) Open(s Segment, lo, hi int) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.Ahead(0, f.Size())
 	text, err := segment.OpenText(f, f.Size(), s.ext)
 	if err != nil {
 		f.Close()

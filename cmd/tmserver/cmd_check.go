@@ -11,7 +11,7 @@ import (
 
 // checkCmd verifies what is stored.
 type checkCmd struct {
-	DataDir string `required:"" short:"d" placeholder:"DIR|URL" help:"Data folder; without --repair also any partition tree, and object stores."`
+	DataDir string `required:"" short:"d" placeholder:"DIR|URL" help:"Data folder, also in an object store; without --repair any partition tree."`
 	Repair  bool   `help:"Move damaged files to state/damaged, keep in their place what can be read, finish interrupted publications."`
 }
 
@@ -67,12 +67,11 @@ func (c *checkCmd) check(ctx context.Context) (upkeep.CheckStats, []upkeep.Findi
 		return upkeep.CheckStats{}, nil, cli.Fail(cli.ExitUsage, err)
 	}
 	defer tree.Close()
-	if layout.IsURL(c.DataDir) && c.Repair {
-		return upkeep.CheckStats{}, nil, cli.WithHint(cli.Usage("--repair: not in an object store"),
-			"copy the tree to a folder, or take it over with tmserver import --tree, which leaves damaged files out")
-	}
-	if !c.Repair && !tree.IsData() || layout.IsURL(c.DataDir) {
+	if !c.Repair && (!tree.IsData() || layout.IsURL(c.DataDir)) {
 		return upkeep.Check(ctx, tree)
+	}
+	if !tree.IsData() {
+		return upkeep.CheckStats{}, nil, cli.Usage("--repair %s: not a data folder", c.DataDir)
 	}
 	place, err := openPlace(c.DataDir)
 	if err != nil {

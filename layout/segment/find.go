@@ -2,7 +2,9 @@ package segment
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 	"io"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -24,6 +26,38 @@ func FindFrames(r io.ReaderAt, size int64) []Frame {
 		at = nextMagic(r, at+packed, size)
 	}
 	return found
+}
+
+// FindReplaces returns the Replaces of a trailer that follows the frames, as
+// FindFrames found them, of a segment whose seek table is damaged; nil if the
+// trailer is damaged too.
+func FindReplaces(r io.ReaderAt, size int64, found []Frame) []string {
+	at := int64(0)
+	if n := len(found); n > 0 {
+		at = int64(found[n-1].CompressedOffset) + int64(found[n-1].CompressedSize)
+	}
+	le := binary.LittleEndian
+	var head [8]byte
+	if _, err := r.ReadAt(head[:], at); err != nil || le.Uint32(head[:]) != trailerMagic {
+		return nil
+	}
+	end := at + 8 + int64(le.Uint32(head[4:]))
+	var fixed [fixedBytes]byte
+	if end > size || end-fixedBytes < at+8 {
+		return nil
+	}
+	if _, err := r.ReadAt(fixed[:], end-fixedBytes); err != nil || le.Uint32(fixed[40:]) != trailerMagic {
+		return nil
+	}
+	names, covered := int64(le.Uint32(fixed[32:])), 4*int64(le.Uint32(fixed[28:]))+int64(le.Uint32(fixed[32:]))+fixedBytes
+	if covered > end-at-8 {
+		return nil
+	}
+	b := make([]byte, covered)
+	if _, err := r.ReadAt(b, end-covered); err != nil || crc32.Checksum(b[:covered-4], crcTable) != le.Uint32(b[covered-4:]) || names == 0 {
+		return nil
+	}
+	return strings.Split(string(b[covered-fixedBytes-names:covered-fixedBytes]), "\n")
 }
 
 // nextMagic returns where the next zstd frame may begin, at or after that offset.

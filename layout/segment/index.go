@@ -49,6 +49,18 @@ type Index struct {
 	Frames []Frame
 }
 
+// Span returns the offsets in the file of the frames lo up to, not including, hi:
+// where they begin, and where they end.
+func (ix *Index) Span(lo, hi int) (from, to int64) {
+	for _, f := range ix.Frames[:hi] {
+		to += int64(f.CompressedSize)
+	}
+	if lo == hi {
+		return to, to
+	}
+	return int64(ix.Frames[lo].CompressedOffset), to
+}
+
 // ReadIndex reads and checks the end of a segment. Every count and size is
 // checked against the file's size before anything is allocated for it. Errors
 // are *CorruptError with an empty Path, or come from r.

@@ -20,11 +20,12 @@ const blockBytes = 1 << 20
 // Text reads a file without frames, the predecessor's or anybody's, in blocks
 // of whole lines. It belongs to one goroutine.
 type Text struct {
-	r    io.Reader
-	buf  []byte // handed out up to its last newline
-	rest int    // where the unfinished line begins in buf
-	read int64  // unpacked bytes got from r
-	err  error  // of r, after what is in buf
+	file *source
+	r    io.Reader // of unpacked text
+	buf  []byte    // handed out up to its last newline
+	rest int       // where the unfinished line begins in buf
+	read int64     // unpacked bytes got from r
+	err  error     // of r, after what is in buf
 }
 
 // Next returns the next block, valid until the next call, or io.EOF. Damage is a
@@ -45,6 +46,9 @@ func (l *Text) Next() ([]byte, error) {
 		if len(l.buf) > maxFrameBytes {
 			return nil, &CorruptError{Offset: l.read, Err: fmt.Errorf("no line ends within %d bytes", maxFrameBytes)}
 		}
+	}
+	if l.file.err != nil {
+		return nil, l.file.err
 	}
 	if l.err != io.EOF {
 		return nil, &CorruptError{Offset: l.read, Err: l.err}
@@ -72,11 +76,29 @@ func (l *Text) fill(n int) {
 // or "" for plain text. Damage is a *CorruptError without a Path. The caller closes
 // the Text, and f itself.
 func OpenText(f io.ReaderAt, size int64, ext string) (*Text, error) {
-	r, err := unpack(f, size, ext)
+	src := &source{r: io.NewSectionReader(f, 0, size)}
+	r, err := unpack(src, f, size, ext)
 	if err != nil {
+		if src.err != nil {
+			return nil, src.err
+		}
 		return nil, &CorruptError{Err: err}
 	}
-	return &Text{r: r}, nil
+	return &Text{file: src, r: r}, nil
+}
+
+// source notes an error of the disk, which is not damage of what is on it.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(b []byte) (int, error) {
+	n, err := s.r.Read(b)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
 }
 
 // Offset is how many bytes of unpacked text were read so far.
@@ -85,31 +107,31 @@ func (l *Text) Offset() int64 { return l.read }
 // unpack returns the text of a file. The container is told by its first bytes,
 // not its name: .lzma files hold LZMA-alone or xz. A result that is an io.Closer
 // must be closed.
-func unpack(f io.ReaderAt, size int64, ext string) (io.Reader, error) {
-	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, size), 64<<10)
+func unpack(src io.Reader, f io.ReaderAt, size int64, ext string) (io.Reader, error) {
+	r := bufio.NewReaderSize(src, 64<<10)
 	if ext == "" {
 		return r, nil
 	}
 	magic, _ := r.Peek(6)
-	var src io.Reader
+	var text io.Reader
 	var err error
 	switch {
 	case bytes.Equal(magic, []byte("\xfd7zXZ\x00")):
 		if err = xzEnds(f, size); err == nil {
-			if src = runXZ(r, "xz"); src == nil {
-				src, err = xz.NewReader(r)
+			if text = runXZ(r, "xz"); text == nil {
+				text, err = xz.NewReader(r)
 			}
 		}
 	case isZstd(magic):
 		var d *zstd.Decoder
 		if d, err = zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow)); err == nil {
-			src = d.IOReadCloser()
+			text = d.IOReadCloser()
 		}
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
-		src, err = gzip.NewReader(r)
+		text, err = gzip.NewReader(r)
 	case bytes.HasPrefix(magic, []byte{0x5d, 0, 0}):
-		if src = runXZ(r, "lzma"); src == nil {
-			src, err = lzma.NewReader(r)
+		if text = runXZ(r, "lzma"); text == nil {
+			text, err = lzma.NewReader(r)
 		}
 	case len(magic) < 6:
 		err = io.ErrUnexpectedEOF
@@ -119,7 +141,7 @@ func unpack(f io.ReaderAt, size int64, ext string) (io.Reader, error) {
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	return src, err
+	return text, err
 }
 
 // maxWindow is what the zstd program, too, takes without being told more.

@@ -143,62 +143,7 @@ func (s *Blob) Open(name string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &blobFile{s: s, name: name, bytes: bytes}, nil
-}
-
-// blobFile reads an object by range requests. Reads that follow each other
-// share one request, which the store goes on sending ahead of the reader. It
-// belongs to one goroutine.
-type blobFile struct {
-	s     *Blob
-	name  string
-	bytes int64
-	r     *blob.Reader // of the request in hand; nil: none
-	at    int64        // offset that r is at
-}
-
-// Size implements File.
-func (f *blobFile) Size() int64 { return f.bytes }
-
-// ReadAt implements io.ReaderAt.
-func (f *blobFile) ReadAt(b []byte, off int64) (n int, err error) {
-	err = retry(context.Background(), func() error {
-		if f.r == nil || f.at != off+int64(n) {
-			f.stop()
-			f.at = off + int64(n)
-			if f.at >= f.bytes {
-				return nil
-			}
-			if f.r, err = f.s.b.NewRangeReader(context.Background(), f.name, f.at, -1, nil); err != nil {
-				f.r = nil
-				return err
-			}
-		}
-		m, err := io.ReadFull(f.r, b[n:min(int64(len(b)), f.bytes-off)])
-		n += m
-		f.at += int64(m)
-		if err != nil {
-			f.stop()
-		}
-		return err
-	})
-	if err == nil && n < len(b) {
-		err = io.EOF
-	}
-	return n, err
-}
-
-func (f *blobFile) stop() {
-	if f.r != nil {
-		f.r.Close()
-		f.r = nil
-	}
-}
-
-// Close implements io.Closer.
-func (f *blobFile) Close() error {
-	f.stop()
-	return nil
+	return &object{s: s, name: name, bytes: bytes}, nil
 }
 
 // Put stores the bytes of r, of which there is a fresh one for each try.

@@ -27,6 +27,10 @@
 // An object appears whole or not at all. What must exist once (Blob.Lock) is made
 // by a conditional write. Requests that fail are made again, up to blobTries times.
 //
+// An object that is read in order (File.Ahead) is fetched by a goroutine while what
+// came before is used: one request for the whole range, 4 MiB ahead at most. When it
+// breaks off, another request goes on at the byte that is missing.
+//
 // # To add an object store
 //
 // Import its gocloud.dev driver in blob.go, and run TestObjectStores of package

@@ -38,6 +38,10 @@ type File interface {
 	io.ReaderAt
 	io.Closer
 	Size() int64
+	// Ahead says that the bytes from there to there will be read next, in order, by
+	// ReadAt, so that they may be fetched before they are asked for. What is read
+	// elsewhere meanwhile costs a request of its own.
+	Ahead(from, to int64)
 }
 
 // Local is a folder of this machine.
@@ -111,6 +115,9 @@ type localFile struct {
 	*os.File
 	bytes int64
 }
+
+// Ahead implements File: the system reads ahead by itself.
+func (f localFile) Ahead(int64, int64) {}
 
 // Size implements File.
 func (f localFile) Size() int64 { return f.bytes }

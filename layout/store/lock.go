@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"path"
 	"strconv"
@@ -14,23 +15,27 @@ import (
 // A lock that was not renewed for so long belongs to a process that died.
 const lockStale = 15 * time.Minute
 
-// Lock takes a lock by making the object dir/<n> after the greatest n there, if that
-// one is free or stale; of several that try, one succeeds. It is renewed
-// until unlock is called. A holder that was suspended for longer than lockStale
-// may meet another one.
-func (s *Blob) Lock(ctx context.Context, dir string) (unlock func() error, err error) {
-	es, err := s.List(ctx, dir)
+// Lock is a lock in an object store: the object dir/<n> with the greatest n. It
+// was made once, by a conditional write, and is renewed until Unlock.
+type Lock struct {
+	s    *Blob
+	dir  string
+	n    int
+	text string // in the object: tells this holder from others
+	stop chan struct{}
+	done chan struct{} // closed when the renewing has ended
+}
+
+// Lock takes the lock by making the object after the greatest one, if that is
+// free or stale; of several that try, one succeeds. Else the error wraps ErrBusy.
+func (s *Blob) Lock(ctx context.Context, dir string) (*Lock, error) {
+	n, err := s.greatest(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	n := 0
-	for _, e := range es {
-		if i, err := strconv.Atoi(e.Name); err == nil {
-			n = max(n, i)
-		}
-	}
 	if n > 0 {
-		a, err := s.b.Attributes(ctx, lockName(dir, n))
+		var a *blob.Attributes
+		err := retry(ctx, func() (err error) { a, err = s.b.Attributes(ctx, lockName(dir, n)); return err })
 		if err != nil {
 			return nil, err
 		}
@@ -38,13 +43,14 @@ func (s *Blob) Lock(ctx context.Context, dir string) (unlock func() error, err e
 			return nil, fmt.Errorf("lock %s: %w", s.url, ErrBusy)
 		}
 	}
-	held := lockName(dir, n+1)
-	write := func(content string, o *blob.WriterOptions) error {
-		return s.b.WriteAll(context.WithoutCancel(ctx), held, []byte(content), o)
-	}
-	err = write("held", &blob.WriterOptions{IfNotExist: true})
+	l := &Lock{s: s, dir: dir, n: n + 1, text: "held " + rand.Text(), stop: make(chan struct{}), done: make(chan struct{})}
+	err = l.write(ctx, l.text, &blob.WriterOptions{IfNotExist: true})
 	if c := gcerrors.Code(err); c == gcerrors.FailedPrecondition || c == gcerrors.AlreadyExists {
-		return nil, fmt.Errorf("lock %s: %w", s.url, ErrBusy)
+		// Perhaps a former try made it, and only its answer got lost.
+		var there []byte
+		if there, err = s.ReadAll(ctx, lockName(dir, l.n)); err == nil && string(there) != l.text {
+			err = fmt.Errorf("lock %s: %w", s.url, ErrBusy)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -52,25 +58,55 @@ func (s *Blob) Lock(ctx context.Context, dir string) (unlock func() error, err e
 	for i := max(1, n-10); i < n; i++ { // long gone; the last one stays
 		s.Remove(ctx, lockName(dir, i))
 	}
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		tick := time.NewTicker(lockStale / 5)
-		defer tick.Stop()
-		for {
-			select {
-			case <-stop:
-				return
-			case <-tick.C:
-				write("held", nil) // tried again soon
-			}
+	go l.renew(context.WithoutCancel(ctx))
+	return l, nil
+}
+
+func (l *Lock) renew(ctx context.Context) {
+	defer close(l.done)
+	tick := time.NewTicker(lockStale / 5)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.stop:
+			return
+		case <-tick.C:
+			l.write(ctx, l.text, nil) // tried again soon
 		}
-	}()
-	return func() error {
-		close(stop)
-		<-stopped
-		return write("", nil) // free
-	}, nil
+	}
+}
+
+func (l *Lock) write(ctx context.Context, content string, o *blob.WriterOptions) error {
+	return retry(ctx, func() error { return l.s.b.WriteAll(ctx, lockName(l.dir, l.n), []byte(content), o) })
+}
+
+// Held returns an error that wraps ErrBusy when somebody else has taken the lock,
+// because this process was suspended for longer than lockStale. Ask before a
+// change that only the holder may make.
+func (l *Lock) Held(ctx context.Context) error {
+	n, err := l.s.greatest(ctx, l.dir)
+	if err == nil && n != l.n {
+		err = fmt.Errorf("the lock of %s was taken over: %w", l.s.url, ErrBusy)
+	}
+	return err
+}
+
+// Unlock frees the lock.
+func (l *Lock) Unlock() error {
+	close(l.stop)
+	<-l.done
+	return l.write(context.Background(), "", nil)
+}
+
+// greatest returns the number of the lock that has the say; 0 if there is none.
+func (s *Blob) greatest(ctx context.Context, dir string) (n int, err error) {
+	es, err := s.List(ctx, dir)
+	for _, e := range es {
+		if i, err := strconv.Atoi(e.Name); err == nil {
+			n = max(n, i)
+		}
+	}
+	return n, err
 }
 
 func lockName(dir string, n int) string { return path.Join(dir, strconv.Itoa(n)) }

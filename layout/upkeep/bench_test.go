@@ -2,9 +2,13 @@ package upkeep
 
 import (
 	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
 	"os/exec"
 	"testing"
 
+	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 	"github.com/klauspost/compress/zstd"
@@ -63,4 +67,62 @@ func BenchmarkFrames(b *testing.B) {
 		})
 		enc.Close()
 	}
+}
+
+// BenchmarkReadObjects reads merged segments from a real S3 server on this machine,
+// one after the other: MB/s of uncompressed lines.
+func BenchmarkReadObjects(b *testing.B) {
+	d := layouttest.Open(b)
+	url := versityGateway(b)
+	if err := d.PublishTo(url); err != nil {
+		b.Fatal(err)
+	}
+	size := int64(0)
+	rs := layouttest.Records(b)
+	rnd := rand.New(rand.NewPCG(1, 1))
+	for log := range 4 {
+		w, err := d.NewWriter(fmt.Sprintf("log.%d", log), layout.WriterOptions{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for i := range 1000 {
+			// Random digits, so that the frames are as big as real ones.
+			json := fmt.Appendf(nil, `{"x":"%0*x",%s`, 4000, rnd.Uint64(), rs[i%100].JSON[1:])
+			for k := 6; k < 4006; k++ {
+				json[k] = "0123456789abcdef"[rnd.IntN(16)]
+			}
+			if err := w.Add(layouttest.Partition, fmt.Appendf(nil, "%d-%d", log, i), json); err != nil {
+				b.Fatal(err)
+			}
+			size += int64(len(json))
+		}
+		if _, err := w.Commit(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Setenv("PATH", "") // no zstd program: quicker
+	if _, err := In(d).Compact(b.Context(), CompactOptions{Filter: layout.All()}); err != nil {
+		b.Fatal(err)
+	}
+	segs, err := d.Tree().Segments(b.Context(), layout.All())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(size)
+	for b.Loop() {
+		for _, s := range segs {
+			r, err := d.Tree().Open(s, 0, -1)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for err == nil {
+				_, err = r.Next()
+			}
+			if err != io.EOF {
+				b.Fatal(err)
+			}
+			r.Close()
+		}
+	}
+	b.ReportMetric(float64(segs[0].Size)/1e6, "MB-stored")
 }

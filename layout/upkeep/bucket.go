@@ -22,25 +22,30 @@ import (
 type bucket struct {
 	b     *store.Blob
 	local *store.Folder
+	held  *store.Lock // while locked
 }
 
-func (s bucket) lock(ctx context.Context) (func() error, error) {
+func (s *bucket) lock(ctx context.Context) (func() error, error) {
 	lock, err := s.local.Stage(layout.CompactDir)
 	if err != nil {
 		return nil, err
 	}
-	unlock, err := s.b.Lock(ctx, layout.LockDir)
+	held, err := s.b.Lock(ctx, layout.LockDir)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	return func() error { return errors.Join(unlock(), lock.Close()) }, nil
+	s.held = held
+	return func() error { return errors.Join(held.Unlock(), lock.Close()) }, nil
 }
 
-func (s bucket) scratch() *store.Disk { return &s.local.Disk }
+func (s *bucket) scratch() *store.Disk { return &s.local.Disk }
 
 // replace leaves what is gone where it is until the grace period is over; the
 // names are kept in state/replaced.
-func (s bucket) replace(ctx context.Context, put [][2]string, gone []string, o CompactOptions) error {
+func (s *bucket) replace(ctx context.Context, put [][2]string, gone []string, o CompactOptions) error {
+	if err := s.held.Held(ctx); err != nil {
+		return err
+	}
 	for _, m := range put {
 		staged := path.Join(layout.CompactDir, m[0])
 		if err := s.b.Upload(ctx, s.scratch(), staged, m[1]); err != nil {
@@ -61,7 +66,7 @@ func (s bucket) replace(ctx context.Context, put [][2]string, gone []string, o C
 	return s.b.Put(ctx, name, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(names)), nil })
 }
 
-func (s bucket) purge(ctx context.Context, o CompactOptions) (later map[string]bool, err error) {
+func (s *bucket) purge(ctx context.Context, o CompactOptions) (later map[string]bool, err error) {
 	later = map[string]bool{}
 	es, err := s.b.List(ctx, layout.ReplacedDir)
 	if err != nil {
@@ -92,11 +97,11 @@ func (s bucket) purge(ctx context.Context, o CompactOptions) (later map[string]b
 	return later, nil
 }
 
-func (s bucket) keep(ctx context.Context, name, second string) error {
+func (s *bucket) keep(ctx context.Context, name, second string) error {
 	return s.b.Copy(ctx, second, name)
 }
 
-func (s bucket) remove(ctx context.Context, names []string) error {
+func (s *bucket) remove(ctx context.Context, names []string) error {
 	for _, name := range names {
 		if err := s.b.Remove(ctx, name); err != nil {
 			return err

@@ -61,6 +61,7 @@ func importFile(ctx context.Context, d *layout.Data, t *layout.Tree, s layout.Se
 	}
 	defer f.Close()
 	sum := sha256.New()
+	f.Ahead(0, f.Size())
 	if _, err := io.Copy(sum, io.NewSectionReader(f, 0, f.Size())); err != nil {
 		return st, err
 	}

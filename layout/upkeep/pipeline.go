@@ -158,6 +158,7 @@ func (p *packer) segment(t *layout.Tree, s layout.Segment) error {
 		return layout.InFile(s.Path, err)
 	}
 	p.m.replaces = append(append(p.m.replaces, ix.Replaces...), s.Unique)
+	f.Ahead(ix.Span(0, len(ix.Frames)))
 	fr := segment.NewFrames(f, ix.Frames)
 	record := 0
 	for _, n := range ix.PerFrame {

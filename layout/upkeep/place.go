@@ -43,7 +43,7 @@ type site interface {
 func In(d *layout.Data) *Place {
 	p := &Place{tree: d.Tree(), site: folder{d}, data: d, close: func() error { return nil }}
 	if r := d.Folder().Remote; r != nil {
-		p.site = bucket{r, d.Folder()}
+		p.site = &bucket{b: r, local: d.Folder()}
 	}
 	return p
 }
@@ -74,7 +74,7 @@ func Open(name string) (*Place, error) {
 	}
 	return &Place{
 		tree: layout.BlobTree(b),
-		site: bucket{b, &store.Folder{Disk: store.NewDisk(root)}},
+		site: &bucket{b: b, local: &store.Folder{Disk: store.NewDisk(root)}},
 		close: func() error {
 			return errors.Join(root.Close(), os.RemoveAll(dir), b.Close())
 		},

@@ -1,10 +1,11 @@
 package upkeep
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,22 +16,19 @@ import (
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
 	"github.com/aitgithub/telemetry-server/layout/store"
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
+	"github.com/aitgithub/telemetry-server/layout/store/storetest"
 )
 
 // TestObjectStores runs the same suite on every kind of store.
 func TestObjectStores(t *testing.T) {
 	t.Run("memory", func(t *testing.T) { testStore(t, "mem://"+t.Name()[len("TestObjectStores/"):]) })
 	t.Run("file", func(t *testing.T) { testStore(t, "file://"+filepath.Join(t.TempDir(), "store")) })
-	t.Run("fake S3", func(t *testing.T) {
-		back := s3mem.New()
-		if err := back.CreateBucket("bucket"); err != nil {
-			t.Fatal(err)
+	t.Run("fake S3", func(t *testing.T) { testStore(t, storetest.S3(t, &storetest.Faults{})) })
+	t.Run("fake S3 that fails", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("the AWS library waits before it tries again")
 		}
-		srv := httptest.NewServer(gofakes3.New(back).Server())
-		defer srv.Close()
-		testStore(t, s3URL(t, srv.URL))
+		testStore(t, storetest.S3(t, &storetest.Faults{FailEach: 29, Slow: time.Millisecond / 10}))
 	})
 }
 
@@ -40,6 +38,11 @@ func TestVersityGateway(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a server")
 	}
+	testStore(t, versityGateway(t))
+}
+
+// versityGateway starts the server and returns the URL of a folder in it.
+func versityGateway(t testing.TB) string {
 	tool, err := exec.LookPath("versitygw")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
@@ -61,7 +64,7 @@ func TestVersityGateway(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { cmd.Process.Kill(); cmd.Wait() }()
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	for range 100 {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			c.Close()
@@ -69,13 +72,7 @@ func TestVersityGateway(t *testing.T) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	testStore(t, s3URL(t, "http://"+addr))
-}
-
-func s3URL(t *testing.T, endpoint string) string {
-	t.Setenv("AWS_ACCESS_KEY_ID", "K")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "S")
-	return "s3://bucket/some/prefix?endpoint=" + endpoint + "&use_path_style=true&region=us-east-1"
+	return storetest.URL(t, "http://"+addr)
 }
 
 func testStore(t *testing.T, url string) {
@@ -151,6 +148,13 @@ func testStore(t *testing.T, url string) {
 	if _, err := layouttest.ReadSegment(tree, before[0]); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a segment whose grace period is over: %v, want ErrNotExist", err)
 	}
+	cutSegment(t, url, tree)
+	for _, repair := range []bool{false, true} {
+		if _, found, err := place.Check(t.Context(), repair); err != nil || len(found) != 1 || !found[0].Damage() {
+			t.Errorf("Check(%v) of a cut segment: %v, %v", repair, found, err)
+		}
+	}
+	check(3)
 	unlock, err := place.site.lock(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -167,6 +171,29 @@ func testStore(t *testing.T, url string) {
 	segs, err := tree.Segments(t.Context(), layout.All())
 	if err != nil || len(segs) != 2 {
 		t.Errorf("after expiry: %d segments, %v", len(segs), err)
+	}
+}
+
+// cutSegment takes the last byte of a segment away: damage that loses no record.
+func cutSegment(t *testing.T, url string, tree *layout.Tree) {
+	b, err := store.OpenBlob(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	segs, err := tree.Segments(t.Context(), layout.All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := b.ReadAll(t.Context(), segs[1].Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = b.Put(t.Context(), segs[1].Path, func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(file[:len(file)-1])), nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -38,9 +38,8 @@ func (p *Place) repairSegment(ctx context.Context, s layout.Segment) (done strin
 	if err != nil {
 		return "", err
 	}
-	if f, ix, err := p.tree.Index(s); err == nil {
-		out.Replaces = ix.Replaces
-		f.Close()
+	if out.Replaces, err = p.replaces(s); err != nil {
+		return "", err
 	}
 	err = p.tree.Salvage(s, false, func(lines []byte, ids segment.IDs) error {
 		return out.AddFrame(lines, enc.EncodeAll(lines, nil), ids)
@@ -70,4 +69,23 @@ func (p *Place) repairSegment(ctx context.Context, s layout.Segment) (done strin
 		return "", err
 	}
 	return fmt.Sprintf("kept %d records, the damaged file is %s", out.Records, aside), nil
+}
+
+// replaces returns what a damaged merged segment replaces, as far as that can be
+// read: what is forgotten, and still there, is seen again.
+func (p *Place) replaces(s layout.Segment) ([]string, error) {
+	if !s.Merged() {
+		return nil, nil
+	}
+	if f, ix, err := p.tree.Index(s); err == nil {
+		return ix.Replaces, f.Close()
+	} else if !layout.IsDamage(err) {
+		return nil, err
+	}
+	f, err := p.tree.OpenFile(s)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return segment.FindReplaces(f, f.Size(), segment.FindFrames(f, f.Size())), nil
 }
