@@ -14,8 +14,8 @@ import (
 )
 
 // Metrics counts what happens to submissions on their way. Label values are
-// bounded: status codes, classes, and at most maxChannels channels. It is safe
-// for concurrent use.
+// bounded: status codes, classes, and at most maxChannels channels and maxReasons
+// reasons of filters. It is safe for concurrent use.
 type Metrics struct {
 	requests *prometheus.CounterVec // by code
 	byCode   [600]prometheus.Counter
@@ -25,10 +25,11 @@ type Metrics struct {
 	batch    prometheus.Histogram
 	records  *prometheus.CounterVec // by channel
 	invalid  *prometheus.CounterVec // by class and channel
+	filtered *prometheus.CounterVec // by reason
 	lost     prometheus.Counter
 	failed   prometheus.Counter
 
-	channels boundedSet
+	channels, reasons boundedSet
 }
 
 const namespace = "telemetry"
@@ -55,11 +56,13 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		batch:    histogram("raw_log_batch_submissions", "Submissions made durable by one sync.", prometheus.ExponentialBuckets(1, 2, 12)),
 		records:  vec("records_total", "Records published.", "channel"),
 		invalid:  vec("invalid_total", "Submissions quarantined.", "class", "channel"),
+		filtered: vec("filtered_total", "Submissions that the ingest filter dropped.", "reason"),
 		lost:     counter("raw_log_lost_bytes_total", "Bytes of raw logs passed over as damage."),
 		failed:   counter("raw_log_failures_total", "Batches that could not be made durable."),
 		channels: boundedSet{max: maxChannels},
+		reasons:  boundedSet{max: maxReasons},
 	}
-	reg.MustRegister(m.requests, m.bytes, m.latency, m.sync, m.batch, m.records, m.invalid, m.lost, m.failed)
+	reg.MustRegister(m.requests, m.bytes, m.latency, m.sync, m.batch, m.records, m.invalid, m.filtered, m.lost, m.failed)
 	for _, code := range []int{200, 202, 400, 404, 405, 411, 500, 503, 507} {
 		m.byCode[code] = m.requests.WithLabelValues(strconv.Itoa(code))
 	}
@@ -96,6 +99,9 @@ func (m *Metrics) Converted(s worker.Stats) {
 		class := strings.SplitN(p.Path, "/", 3)[1] // invalid/<class>/…
 		m.invalid.WithLabelValues(class, channel).Add(float64(p.Records))
 	}
+	for reason, n := range s.Filtered {
+		m.filtered.WithLabelValues(m.reasons.keep(reason)).Add(float64(n))
+	}
 	m.lost.Add(float64(s.BytesLost))
 }
 
@@ -120,8 +126,10 @@ func RegisterBacklog(reg prometheus.Registerer, data *layout.Data) {
 	})
 }
 
-// maxChannels bounds the channels that are told apart; schemas name four.
-const maxChannels = 50
+const (
+	maxChannels = 50 // that are told apart; schemas name four
+	maxReasons  = 50 // of filters, which should name few
+)
 
 // boundedSet is a set of label values that stops growing.
 type boundedSet struct {

@@ -31,13 +31,14 @@ type convertCmd struct {
 func (*convertCmd) Help() string {
 	return `With --stdin, lines "id<TAB>json" become "id<TAB>reason/app/channel/version/build/date<TAB>json":
 the dimensions as the ping has them, before the schema is applied. A line that
-cannot be converted is reported to stderr as "line N: <id>: <class>: <message>".
+cannot be converted is reported to stderr as "line N: <id>: <class>: <message>",
+one that the filter of --filters drops as "line N: <id>: filtered: <reason>".
 
 With --data-dir, bad submissions go to invalid/ with their reason; raw logs whose
 definitions cannot be had now (the server is down, or --offline) are left for later.
 
 EXIT STATUS: 0 done; 1 failed, or raw logs remain; 2 usage; 3 done, but some
-submissions were invalid; 130 interrupted.`
+submissions were invalid; 5 the filter does not load; 130 interrupted.`
 }
 
 func (c *convertCmd) Run(ctx context.Context, st *cli.State) error {
@@ -62,11 +63,18 @@ func (c *convertCmd) rawLogs(ctx context.Context, st *cli.State) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	if _, err := store.filters.ingest(); err != nil {
+		return err
+	}
 	var mu sync.Mutex // protects total and logs
 	var total worker.Stats
 	logs := 0
 	p := worker.Pickup{Data: store.Data, Workers: c.Workers, Logger: st.Log, Convert: func(ctx context.Context, name string) error {
-		s, err := worker.ConvertLog(ctx, store.Data, name, store.newConverter(), nil)
+		o, err := store.conversion(nil)
+		if err != nil {
+			return err
+		}
+		s, err := worker.ConvertLog(ctx, store.Data, name, o)
 		if err != nil {
 			return err
 		}
@@ -83,6 +91,9 @@ func (c *convertCmd) rawLogs(ctx context.Context, st *cli.State) (err error) {
 	fmt.Fprintf(st.Stderr, "converted %d raw logs: %d submissions, %d records, %d invalid, %d waiting\n", logs, total.Submissions, total.Records, bad, total.Waiting)
 	for _, class := range slices.Sorted(maps.Keys(total.Invalid)) {
 		fmt.Fprintf(st.Stderr, "  %s %d\n", class, total.Invalid[class])
+	}
+	for _, reason := range slices.Sorted(maps.Keys(total.Filtered)) {
+		fmt.Fprintf(st.Stderr, "  filtered %s %d\n", reason, total.Filtered[reason])
 	}
 	if total.Repeated > 0 {
 		fmt.Fprintf(st.Stderr, "  repeated %d\n", total.Repeated)
@@ -117,7 +128,18 @@ func (c *convertCmd) lines(ctx context.Context, st *cli.State) error {
 	if date == "" {
 		date = st.Now().UTC().Format("20060102")
 	}
-	conv := convert.New(defs, c.converterOptions(layout.DefaultSchema()))
+	filters, err := c.openFilters(ctx, st.Log, defs)
+	if err != nil {
+		return err
+	}
+	filter, err := filters.ingest()
+	if err != nil {
+		return err
+	}
+	schema := layout.DefaultSchema()
+	decide, free := worker.NewDecider(ctx, filter, schema)
+	defer free()
+	conv := convert.New(defs, c.converterOptions(schema))
 	out := bufio.NewWriterSize(st.Stdout, 1<<16)
 	in := bufio.NewScanner(st.Stdin)
 	in.Buffer(make([]byte, 1<<16), maxLine)
@@ -132,9 +154,13 @@ func (c *convertCmd) lines(ctx context.Context, st *cli.State) error {
 		if !ok {
 			id, err = nil, &convert.Reject{Class: convert.ClassPath, Message: "no tab found"}
 		} else {
-			err = convertLine(ctx, out, conv, id, text, date)
+			err = convertLine(ctx, out, conv, decide, id, text, date)
 		}
 		if err == nil {
+			continue
+		}
+		if dropped, ok := errors.AsType[*worker.Filtered](err); ok {
+			fmt.Fprintf(st.Stderr, "line %d: %s: %v\n", n, id, dropped)
 			continue
 		}
 		if away, ok := errors.AsType[*convert.Outage](err); ok {
@@ -156,9 +182,13 @@ func (c *convertCmd) lines(ctx context.Context, st *cli.State) error {
 	return nil
 }
 
-// convertLine writes one record; the error is as Converter's, or the writer's.
-func convertLine(ctx context.Context, out *bufio.Writer, conv *convert.Converter, id, text []byte, date string) error {
+// convertLine writes one record; the error is as Converter's or decide's, or the
+// writer's.
+func convertLine(ctx context.Context, out *bufio.Writer, conv *convert.Converter, decide func(*convert.Record) error, id, text []byte, date string) error {
 	r, err := conv.ConvertLine(ctx, id, text, date)
+	if err == nil && decide != nil {
+		err = decide(&r)
+	}
 	if err != nil {
 		return err
 	}

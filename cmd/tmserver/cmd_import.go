@@ -15,7 +15,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
-	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
@@ -47,7 +46,7 @@ lost are reported. Submissions that cannot be converted go to invalid/.
 
 EXIT STATUS: 0 done; 1 failed (the files after are not imported); 2 usage, or a file
 that is no raw log; 3 done, but submissions were invalid or bytes were lost;
-4 files of the tree are damaged; 130 interrupted.`
+4 files of the tree are damaged; 5 the filter does not load; 130 interrupted.`
 }
 
 func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
@@ -59,6 +58,9 @@ func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	}
 	if (c.Tree != "") == (len(c.Files) > 0) {
 		return cli.Usage("want either files or --tree")
+	}
+	if c.Tree != "" && c.Filters != "" {
+		return cli.Usage("--filters decides about submissions; what --tree takes over has been published")
 	}
 	store, err := c.openStore(ctx, st, c.DataDir)
 	if err != nil {
@@ -76,10 +78,13 @@ func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		defer countries.Close()
 	}
 	store.options.Countries = countries
-	conv := store.newConverter()
+	o, err := store.conversion(nil)
+	if err != nil {
+		return err
+	}
 	var total worker.Stats
 	for _, name := range c.Files {
-		s, err := c.file(ctx, st, store.Data, conv, name)
+		s, err := c.file(ctx, st, store.Data, o, name)
 		if errors.Is(err, rawlog.ErrVersion) {
 			return cli.WithHint(cli.Fail(cli.ExitUsage, err), "--raw-version states the version of files that do not")
 		}
@@ -134,7 +139,7 @@ func (c *importCmd) importTree(ctx context.Context, st *cli.State, data *layout.
 }
 
 // file imports one file.
-func (c *importCmd) file(ctx context.Context, st *cli.State, data *layout.Data, conv *convert.Converter, name string) (worker.Stats, error) {
+func (c *importCmd) file(ctx context.Context, st *cli.State, data *layout.Data, o worker.Options, name string) (worker.Stats, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return worker.Stats{}, err
@@ -156,7 +161,7 @@ func (c *importCmd) file(ctx context.Context, st *cli.State, data *layout.Data, 
 	if err != nil {
 		return worker.Stats{}, err
 	}
-	return worker.ConvertFrames(ctx, data, source, r, conv, nil)
+	return worker.ConvertFrames(ctx, data, source, r, o)
 }
 
 // contentSource returns the name under which a file's records are published,
@@ -178,6 +183,9 @@ func report(st *cli.State, name string, s worker.Stats) {
 		name, s.Submissions, s.Records, s.Quarantined(), s.BytesLost)
 	for _, class := range slices.Sorted(maps.Keys(s.Invalid)) {
 		fmt.Fprintf(st.Stderr, "  %s %d\n", class, s.Invalid[class])
+	}
+	for _, reason := range slices.Sorted(maps.Keys(s.Filtered)) {
+		fmt.Fprintf(st.Stderr, "  filtered %s %d\n", reason, s.Filtered[reason])
 	}
 }
 

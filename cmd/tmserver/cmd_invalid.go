@@ -145,24 +145,34 @@ type invalidReplayCmd struct {
 	DryRun  bool   `help:"Only say what would become of them."`
 
 	revisionFlags `embed:""`
+	filterFlags   `embed:""`
 }
 
 func (*invalidReplayCmd) Help() string {
 	return `What can be converted now is published and leaves the quarantine, the rest stays.
 With the date of its receipt, as if it had been converted at once.
 
+With --filters, the filter decides about all of it, as it is now. Without, what a
+filter has refused stays, unless --class ingest_filter or ingest_filter_error asks
+for it; then it is published.
+
 EXIT STATUS: 0 done; 1 failed; 2 usage; 3 done, but some are still invalid;
-4 a file of the quarantine is damaged; 130 interrupted.`
+4 a file of the quarantine is damaged; 5 the filter does not load;
+130 interrupted.`
 }
 
 func (c *invalidReplayCmd) Run(ctx context.Context, st *cli.State) (err error) {
-	flags := storeFlags{revisionFlags: c.revisionFlags}
+	flags := storeFlags{revisionFlags: c.revisionFlags, filterFlags: c.filterFlags}
 	store, err := flags.openStore(ctx, st, c.DataDir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	n, err := worker.Replay(ctx, store.Data, store.newConverter(), c.Class, c.DryRun)
+	o, err := store.conversion(nil)
+	if err != nil {
+		return err
+	}
+	n, err := worker.Replay(ctx, store.Data, o, c.Class, c.DryRun)
 	if _, ok := errors.AsType[*layout.CorruptError](err); ok {
 		return cli.Fail(cli.ExitCorrupt, err)
 	}
@@ -177,10 +187,17 @@ func (c *invalidReplayCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	for _, class := range slices.Sorted(maps.Keys(n.Invalid)) {
 		fmt.Fprintf(st.Stdout, "still %s: %d\n", class, n.Invalid[class])
 	}
+	for _, reason := range slices.Sorted(maps.Keys(n.Filtered)) {
+		fmt.Fprintf(st.Stdout, "filtered %s: %d\n", reason, n.Filtered[reason])
+	}
 	if n.Waiting > 0 {
 		fmt.Fprintf(st.Stdout, "of these, without definitions for now: %d\n", n.Waiting)
 	}
-	if bad := n.Tried - n.Records; bad > 0 {
+	bad := int64(0)
+	for _, count := range n.Invalid {
+		bad += count
+	}
+	if bad > 0 {
 		return rejected(bad, "submissions")
 	}
 	return nil

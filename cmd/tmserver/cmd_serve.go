@@ -65,6 +65,10 @@ logs of versions 1 to 3 that are renamed into a folder (one that has another nam
 while it is written) are published exactly once and removed; one that cannot be
 read to its end is kept in damaged/ there.
 
+The filters in the folder of --filters are loaded again when they change; one that
+does not load leaves its version before in use, and /status says why. A raw log is
+converted with one version of the ingest filter from its start to its end.
+
 Prints "listening URL" and "admin URL" to stdout once connections are accepted.
 
 EXIT STATUS: 0 stopped by a signal, everything published; 1 failed, or raw logs
@@ -136,13 +140,17 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	defer log.Close()
 	pickup.Convert = func(ctx context.Context, name string) error {
 		start := time.Now()
-		s, err := worker.ConvertLog(ctx, data, name, store.newConverter(), log.Pace())
+		o, err := store.conversion(log.Pace())
+		if err != nil {
+			return err
+		}
+		s, err := worker.ConvertLog(ctx, data, name, o)
 		if err == nil {
 			converted(st.Log, metrics, name, s, start)
 		}
 		return err
 	}
-	spool, err := c.openSpool(data, store.newConverter, log, metrics, st.Log)
+	spool, err := c.openSpool(store, log, metrics, st.Log)
 	if err != nil {
 		return err
 	}
@@ -163,7 +171,7 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		defer ho.Countries.Close()
 	}
 	ho.Schema, ho.Definitions, ho.Converter = data.Schema(), store.defs, store.newConverter
-	ho.Status, ho.Metrics, ho.Logger = statusOf(data, st.Now), metrics, st.Log
+	ho.Status, ho.Metrics, ho.Logger = statusOf(store, st.Now), metrics, st.Log
 	if c.RequestLog != "" {
 		f, err := os.OpenFile(c.RequestLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {
@@ -196,6 +204,7 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if c.Workers > 0 {
 		worker.Go(func() { pickup.Run(working) })
 	}
+	worker.Go(func() { store.filters.run(working) })
 	worker.Go(func() { c.compactWhenIdle(working, data, st.Now, st.Log) })
 	if spool != nil {
 		defer spool.Dir.Close()
@@ -229,13 +238,14 @@ type serverStatus struct {
 	Uptime  float64        `json:"uptime_seconds"`
 	Backlog worker.Backlog `json:"backlog"`
 	Free    int64          `json:"free_bytes"`
+	Filters *filtersStatus `json:"filters,omitempty"`
 }
 
 // statusOf returns what finds out the status of a server that starts now.
-func statusOf(data *layout.Data, now func() time.Time) func() any {
+func statusOf(data *store, now func() time.Time) func() any {
 	start := now()
 	return func() any {
-		s := serverStatus{Status: "OK", Version: cli.Version(), Uptime: now().Sub(start).Seconds()}
+		s := serverStatus{Status: "OK", Version: cli.Version(), Uptime: now().Sub(start).Seconds(), Filters: data.filters.status()}
 		var err, err2 error
 		s.Backlog, err = worker.ReadBacklog(data.Root(), now())
 		if s.Free, err2 = rawlog.FreeSpace(data.Root()); errors.Join(err, err2) != nil {

@@ -30,9 +30,10 @@ type statsCmd struct {
 func (*statsCmd) Help() string {
 	return `Prints how many records are stored and how many submissions are in quarantine, by
 channel and day and, for those, by class; how often the dimensions of URL and
-payload differed; and the worst histograms: those that were left out of records
-most often because no definition has their name, or another layout, and those
-whose bad buckets sent whole pings into quarantine.
+payload differed; what the ingest filter dropped, by reason; and the worst
+histograms: those that were left out of records most often because no definition
+has their name, or another layout, and those whose bad buckets sent whole pings
+into quarantine.
 
 EXIT STATUS: 0 done; 1 failed; 2 usage; 4 stored data is damaged.`
 }
@@ -42,6 +43,7 @@ type statsReport struct {
 	Records    []dayCount       `json:"records"`
 	Invalid    []dayCount       `json:"invalid"`
 	Mismatched map[string]int64 `json:"mismatched"`
+	Filtered   map[string]int64 `json:"filtered,omitempty"` // by reason
 	BytesLost  int64            `json:"bytes_lost"`
 	Histograms []badHistogram   `json:"histograms"`
 }
@@ -88,6 +90,9 @@ func (c *statsCmd) Run(ctx context.Context, st *cli.State) error {
 	for _, dim := range slices.Sorted(maps.Keys(r.Mismatched)) {
 		fmt.Fprintf(tw, "mismatched %s\t\t\t%d\n", dim, r.Mismatched[dim])
 	}
+	for _, reason := range slices.Sorted(maps.Keys(r.Filtered)) {
+		fmt.Fprintf(tw, "filtered %s\t\t\t%d\n", reason, r.Filtered[reason])
+	}
 	if r.BytesLost > 0 {
 		fmt.Fprintf(tw, "bytes lost to damage\t\t\t%d\n", r.BytesLost)
 	}
@@ -132,7 +137,7 @@ func (c *statsCmd) report(ctx context.Context) (*statsReport, error) {
 			}
 		}
 	}
-	r := &statsReport{Mismatched: map[string]int64{}}
+	r := &statsReport{Mismatched: map[string]int64{}, Filtered: map[string]int64{}}
 	if err := r.addDocs(filepath.Join(c.DataDir, worker.StatsDir), worst); err != nil {
 		return nil, err
 	}
@@ -177,6 +182,9 @@ func (r *statsReport) addDocs(dir string, worst map[badHistogram]int64) error {
 		r.BytesLost += doc.BytesLost
 		for dim, n := range doc.Mismatched {
 			r.Mismatched[dim] += n
+		}
+		for reason, n := range doc.Filtered {
+			r.Filtered[reason] += n
 		}
 		for reason, names := range doc.Dropped {
 			for name, n := range names {

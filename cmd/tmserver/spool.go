@@ -9,15 +9,13 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest"
-	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
-	"github.com/aitgithub/telemetry-server/layout"
 )
 
 // openSpool returns what publishes the files of the spool folder, nil if there
 // is none. Its conversions rest while clients wait for raw. The caller closes its Dir.
-func (f *sourceFlags) openSpool(data *layout.Data, conv func() *convert.Converter, raw *rawlog.Log, metrics *ingest.Metrics, log *slog.Logger) (*worker.Spool, error) {
+func (f *sourceFlags) openSpool(store *store, raw *rawlog.Log, metrics *ingest.Metrics, log *slog.Logger) (*worker.Spool, error) {
 	if f.Spool == "" {
 		return nil, nil
 	}
@@ -27,7 +25,11 @@ func (f *sourceFlags) openSpool(data *layout.Data, conv func() *convert.Converte
 	}
 	convert := func(ctx context.Context, source string, r *rawlog.Reader) (worker.Stats, error) {
 		start := time.Now()
-		s, err := worker.ConvertFrames(ctx, data, source, r, conv(), raw.Pace())
+		o, err := store.conversion(raw.Pace())
+		if err != nil {
+			return worker.Stats{}, err
+		}
+		s, err := worker.ConvertFrames(ctx, store.Data, source, r, o)
 		if err == nil {
 			converted(log, metrics, r.Source, s, start)
 		}
@@ -40,5 +42,5 @@ func (f *sourceFlags) openSpool(data *layout.Data, conv func() *convert.Converte
 func converted(log *slog.Logger, metrics *ingest.Metrics, name string, s worker.Stats, start time.Time) {
 	metrics.Converted(s)
 	log.Info("converted", "log", name, "submissions", s.Submissions, "records", s.Records,
-		"invalid", s.Quarantined(), "repeated", s.Repeated, "bytes_lost", s.BytesLost, "segments", len(s.Published), "took", time.Since(start))
+		"invalid", s.Quarantined(), "repeated", s.Repeated, "filtered", s.FilteredOut(), "bytes_lost", s.BytesLost, "segments", len(s.Published), "took", time.Since(start))
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
@@ -14,15 +15,17 @@ import (
 // that converts raw logs embeds them.
 type storeFlags struct {
 	revisionFlags `embed:""`
+	filterFlags   `embed:""`
 	DropRepeats   int    `env:"TMSERVER_DROP_REPEATS" default:"3" placeholder:"DAYS" help:"Drop, and count, submissions whose ID and body were received within so many days before; 0 keeps all."`
 	PublishTo     string `env:"TMSERVER_PUBLISH_TO" placeholder:"URL" help:"Object store to publish segments to, such as s3://bucket/prefix?region=us-east-1, instead of the data folder. Raw logs, quarantine and state stay there."`
 }
 
-// store is a data folder, and the definitions and options to convert into it.
+// store is a data folder, and what converts into it.
 type store struct {
 	*layout.Data
 	defs    *revisions.Cache
 	options convert.Options
+	filters *filterFolder
 }
 
 // openStore opens the data folder, made if missing, and finishes what a crash left
@@ -53,11 +56,20 @@ func (f *storeFlags) openStore(ctx context.Context, st *cli.State, dir string) (
 		return nil, err
 	}
 	s.options = f.converterOptions(s.Schema())
-	return s, nil
+	s.filters, err = f.openFilters(ctx, st.Log, s.defs)
+	return s, err
 }
 
 // newConverter returns a Converter for one goroutine.
 func (s *store) newConverter() *convert.Converter { return convert.New(s.defs, s.options) }
+
+// conversion returns what a raw log is converted with, from its start to its end:
+// the filter is the one that is in use now. An error says that there is one, but
+// it does not work; then the raw log has to wait.
+func (s *store) conversion(pace func()) (worker.Options, error) {
+	f, err := s.filters.ingest()
+	return worker.Options{Converter: s.newConverter(), Filter: f, Pace: pace}, err
+}
 
 // Close releases what openStore opened; nothing converts any more.
 func (s *store) Close() error {

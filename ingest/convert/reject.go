@@ -6,7 +6,8 @@ import (
 	"github.com/aitgithub/telemetry-server/layout/jsonscan"
 )
 
-// The classes of bad submissions, by the predecessor's names. They are folders
+// The classes of bad submissions, by the predecessor's names where it had them, and
+// those of the operator's filter, which are good ones otherwise. They are folders
 // under invalid/, metric labels, and what `tmserver invalid` selects by.
 const (
 	ClassCorrupt         = "corrupted_data"        // does not unpack
@@ -17,6 +18,8 @@ const (
 	ClassMissingRevision = "missing_revision"      // histograms without info.revision
 	ClassRevisionRepo    = "missing_revision_repo" // a revision URL without repository
 	ClassConversion      = "conversion_error"      // everything else
+	ClassFilter          = "ingest_filter"         // the operator's filter says so
+	ClassFilterError     = "ingest_filter_error"   // the operator's filter failed on it
 )
 
 // Reject is the error for a submission that cannot be converted: bad data, which

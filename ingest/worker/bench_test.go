@@ -44,7 +44,7 @@ func BenchmarkConvertLog(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.StartTimer()
-		st, err := ConvertLog(b.Context(), data, name, convert.New(defs, convert.DefaultOptions()), nil)
+		st, err := ConvertLog(b.Context(), data, name, Options{Converter: convert.New(defs, convert.DefaultOptions())})
 		if err != nil || st.Records != int64(times*len(subs)) {
 			b.Fatal(st.Records, err)
 		}

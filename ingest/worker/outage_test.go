@@ -47,7 +47,7 @@ func TestOutageOfMercurial(t *testing.T) {
 	}
 
 	hg.Stop()
-	st, err := ConvertLog(t.Context(), data, name, convert.New(cache, convert.DefaultOptions()), nil)
+	st, err := ConvertLog(t.Context(), data, name, Options{Converter: convert.New(cache, convert.DefaultOptions())})
 	if err != nil || st.Records != 1 || st.Waiting != 2 || st.Invalid[convert.ClassConversion] != 1 {
 		t.Fatalf("server stopped: %+v, %v", st, err)
 	}
@@ -55,12 +55,12 @@ func TestOutageOfMercurial(t *testing.T) {
 	if err != nil || len(waiting) != 1 {
 		t.Fatalf("raw logs %v, %v", waiting, err)
 	}
-	if _, err := ConvertLog(t.Context(), data, waiting[0], convert.New(cache, convert.DefaultOptions()), nil); !errors.Is(err, revisions.ErrUnavailable) {
+	if _, err := ConvertLog(t.Context(), data, waiting[0], Options{Converter: convert.New(cache, convert.DefaultOptions())}); !errors.Is(err, revisions.ErrUnavailable) {
 		t.Errorf("server still stopped: %v", err)
 	}
 
 	hg.Start()
-	st, err = ConvertLog(t.Context(), data, waiting[0], convert.New(cache, convert.DefaultOptions()), nil)
+	st, err = ConvertLog(t.Context(), data, waiting[0], Options{Converter: convert.New(cache, convert.DefaultOptions())})
 	if err != nil || st.Records != 1 || st.Waiting != 0 || st.Invalid[convert.ClassConversion] != 1 {
 		t.Fatalf("server back: %+v, %v", st, err)
 	}

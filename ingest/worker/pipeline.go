@@ -52,24 +52,26 @@ type result struct {
 
 // pipeline converts what r reads and calls use with each submission and what
 // became of it, in order, from the caller's goroutine. It returns the first
-// error of r, of use, or of a conversion that neither is a *Reject nor an
-// *Outage. The dropped histograms are added to conv's.
-func pipeline(ctx context.Context, r *rawlog.Reader, conv *convert.Converter, pace func(), use func(s *rawlog.Submission, rec convert.Record, err error) error) error {
+// error of r, of use, or of a conversion that is no *Reject, *Outage or
+// *Filtered. The dropped histograms are added to the Converter's.
+func pipeline(ctx context.Context, r *rawlog.Reader, o Options, schema *layout.Schema, use func(s *rawlog.Submission, rec convert.Record, err error) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	n := runtime.GOMAXPROCS(0)
 	p := &stages{
 		work: make(chan *lot), order: make(chan *lot, n),
 		lots: make(chan *lot, 2*n+2), pieces: make(chan *piece, 2*n+2),
 	}
+	conv := o.Converter
 	converters := []*convert.Converter{conv}
 	for len(converters) < n {
 		converters = append(converters, conv.Sibling())
 	}
+	judge := &judge{filter: o.Filter, schema: schema}
 	var wg sync.WaitGroup
 	var readErr error
-	wg.Go(func() { readErr = p.read(ctx, r, pace) })
+	wg.Go(func() { readErr = p.read(ctx, r, o.Pace) })
 	for _, c := range converters {
-		wg.Go(func() { p.convert(ctx, c) })
+		wg.Go(func() { p.convert(ctx, c, judge) })
 	}
 	err := p.consume(ctx, use)
 	cancel()
@@ -165,7 +167,9 @@ func (p *stages) newPiece() *piece {
 }
 
 // convert converts lots, each to the end, until there is no more.
-func (p *stages) convert(ctx context.Context, c *convert.Converter) {
+func (p *stages) convert(ctx context.Context, c *convert.Converter, j *judge) {
+	decide, free := j.decider(ctx)
+	defer free()
 	for b := range p.work {
 		q := p.newPiece()
 		send := func() bool {
@@ -179,6 +183,11 @@ func (p *stages) convert(ctx context.Context, c *convert.Converter) {
 		for i := range b.subs {
 			s := &b.subs[i]
 			rec, err := c.Convert(ctx, s)
+			if err == nil && decide != nil {
+				if err = decide(&rec); err != nil {
+					rec = convert.Record{}
+				}
+			}
 			q.text = append(q.text, rec.ID...)
 			idEnd := len(q.text)
 			q.text = append(q.text, rec.JSON...)

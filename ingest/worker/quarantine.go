@@ -72,16 +72,18 @@ type Replayed struct {
 	// among them whose definitions could not be had now.
 	Invalid map[string]int64
 	Waiting int64
+	// Filtered counts, by reason, those that the filter dropped.
+	Filtered map[string]int64
 }
 
 // Replay converts the quarantined submissions of a class ("": of all) again.
-// What can be converted now is published and leaves the quarantine by the same
-// commit, segment by segment; what cannot stays, with the reason that it has
-// now. With dry, nothing is changed. Errors wrap layout.ErrBusy while the
-// folder's segments are being replaced by someone else. conv belongs to the
-// caller's goroutine until Replay returns.
-func Replay(ctx context.Context, data *layout.Data, conv *convert.Converter, class string, dry bool) (Replayed, error) {
-	total := Replayed{Invalid: map[string]int64{}}
+// What can be converted now is published, if the filter agrees, and leaves the
+// quarantine by the same commit, segment by segment; what cannot stays, with the
+// reason that it has now. Without a filter, what one has refused stays too,
+// unless its class is asked for. With dry, nothing is changed. Errors wrap
+// layout.ErrBusy while the folder's segments are being replaced by someone else.
+func Replay(ctx context.Context, data *layout.Data, o Options, class string, dry bool) (Replayed, error) {
+	total := Replayed{Invalid: map[string]int64{}, Filtered: map[string]int64{}}
 	if !dry {
 		lock, err := data.Lock()
 		if err != nil {
@@ -89,16 +91,28 @@ func Replay(ctx context.Context, data *layout.Data, conv *convert.Converter, cla
 		}
 		defer lock.Close()
 	}
+	decide, free := NewDecider(ctx, o.Filter, data.Schema())
+	defer free()
+	again := func(s *rawlog.Submission) (convert.Record, error) {
+		rec, err := o.Converter.Convert(ctx, s)
+		if err == nil && decide != nil {
+			err = decide(&rec)
+		}
+		return rec, err
+	}
 	segs, err := Quarantine(ctx, data.Tree(), class)
 	for _, s := range segs {
+		if class == "" && o.Filter == nil && (s.Class == convert.ClassFilter || s.Class == convert.ClassFilterError) {
+			continue
+		}
 		if err == nil {
-			err = replaySegment(ctx, data, conv, s, dry, &total)
+			err = replaySegment(ctx, data, again, s, dry, &total)
 		}
 	}
 	return total, err
 }
 
-func replaySegment(ctx context.Context, data *layout.Data, conv *convert.Converter, s layout.Segment, dry bool, total *Replayed) (err error) {
+func replaySegment(ctx context.Context, data *layout.Data, again func(*rawlog.Submission) (convert.Record, error), s layout.Segment, dry bool, total *Replayed) (err error) {
 	sum := sha256.Sum256([]byte(s.Path))
 	w, err := data.NewWriter("replay."+hex.EncodeToString(sum[:10]), layout.WriterOptions{})
 	if err != nil {
@@ -116,14 +130,19 @@ func replaySegment(ctx context.Context, data *layout.Data, conv *convert.Convert
 		}
 		total.Tried++
 		sub := rawlog.Submission{Path: q.Path, Body: q.Body, Time: q.Time}
-		rec, err := conv.Convert(ctx, &sub)
+		rec, err := again(&sub)
 		bad, rejected := errors.AsType[*convert.Reject](err)
+		dropped, filtered := errors.AsType[*Filtered](err)
 		switch {
 		case err == nil:
 			changed = true
 			total.Records++
 			w.SetTime(q.Time)
 			err = w.Add(data.Schema().Partition(rec.Dims), rec.ID, rec.JSON)
+		case filtered:
+			changed = true
+			total.Filtered[dropped.Reason]++
+			err = nil
 		case rejected:
 			changed = changed || bad.Class != q.Class || bad.Message != q.Message
 			q.Class, q.Message = bad.Class, bad.Message

@@ -30,7 +30,7 @@ func TestReplay(t *testing.T) {
 		"id4", "{",
 		"id5", ingesttest.Ping(`"FLAG":{"values":{"8":1}}`),
 	)
-	if st, err := ConvertLog(t.Context(), data, name, withDefinitions(t, ingesttest.DefinitionsText), nil); err != nil || st.Quarantined() != 4 {
+	if st, err := ConvertLog(t.Context(), data, name, Options{Converter: withDefinitions(t, ingesttest.DefinitionsText)}); err != nil || st.Quarantined() != 4 {
 		t.Fatalf("%+v, %v", st, err)
 	}
 	quarantined := func() (got []string) {
@@ -52,19 +52,19 @@ func TestReplay(t *testing.T) {
 
 	// Nothing changes in a dry run, nor with the definitions of before.
 	for _, dry := range []bool{true, false} {
-		n, err := Replay(t.Context(), data, withDefinitions(t, ingesttest.DefinitionsText), "", dry)
+		n, err := Replay(t.Context(), data, Options{Converter: withDefinitions(t, ingesttest.DefinitionsText)}, "", dry)
 		if err != nil || n.Tried != 4 || n.Records != 0 || n.Invalid[convert.ClassBadPayload] != 3 || n.Invalid[convert.ClassConversion] != 1 {
 			t.Errorf("dry %v: %+v, %v", dry, n, err)
 		}
 	}
-	if n, err := Replay(t.Context(), data, withDefinitions(t, wider), convert.ClassBadPayload, true); err != nil || n.Tried != 3 || n.Records != 2 {
+	if n, err := Replay(t.Context(), data, Options{Converter: withDefinitions(t, wider)}, convert.ClassBadPayload, true); err != nil || n.Tried != 3 || n.Records != 2 {
 		t.Errorf("dry, wider: %+v, %v", n, err)
 	}
 	if got := quarantined(); fmt.Sprint(got) != fmt.Sprint(before) {
 		t.Errorf("the quarantine changed: %q", got)
 	}
 
-	n, err := Replay(t.Context(), data, withDefinitions(t, wider), convert.ClassBadPayload, false)
+	n, err := Replay(t.Context(), data, Options{Converter: withDefinitions(t, wider)}, convert.ClassBadPayload, false)
 	if err != nil || n.Tried != 3 || n.Records != 2 || n.Invalid[convert.ClassBadPayload] != 1 {
 		t.Errorf("wider: %+v, %v", n, err)
 	}
@@ -76,7 +76,7 @@ func TestReplay(t *testing.T) {
 	if len(lines) != 3 || !strings.Contains(strings.Join(lines, "\n"), "20130910\tid5\t"+ingesttest.Converted(`"FLAG":[0,0,0,0,0,0,0,0,1,0,-1,-1,-1,-1,-1]`)) {
 		t.Errorf("published: %q", lines)
 	}
-	if n, err := Replay(t.Context(), data, withDefinitions(t, wider), "", false); err != nil || n.Tried != 2 || n.Records != 0 {
+	if n, err := Replay(t.Context(), data, Options{Converter: withDefinitions(t, wider)}, "", false); err != nil || n.Tried != 2 || n.Records != 0 {
 		t.Errorf("again: %+v, %v", n, err)
 	}
 }

@@ -17,13 +17,17 @@ type StatsDoc struct {
 	Submissions int64            `json:"submissions"`
 	BytesLost   int64            `json:"bytes_lost,omitempty"`
 	Mismatched  map[string]int64 `json:"mismatched,omitempty"` // by dimension
+	Filtered    map[string]int64 `json:"filtered,omitempty"`   // by reason
 	// Dropped counts the histograms left out, by reason and name.
 	Dropped map[string]map[string]int64 `json:"dropped,omitempty"`
 }
 
 // attachStats has the commit that publishes source keep its statistics.
 func attachStats(w *layout.Writer, source string, st *Stats) error {
-	doc := StatsDoc{Source: source, Submissions: st.Submissions, BytesLost: st.BytesLost, Mismatched: map[string]int64{}, Dropped: map[string]map[string]int64{}}
+	doc := StatsDoc{
+		Source: source, Submissions: st.Submissions, BytesLost: st.BytesLost, Filtered: st.Filtered,
+		Mismatched: map[string]int64{}, Dropped: map[string]map[string]int64{},
+	}
 	for i, n := range st.Mismatched {
 		if n > 0 {
 			doc.Mismatched[layout.DimNames[i]] = n

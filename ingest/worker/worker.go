@@ -27,6 +27,8 @@ type Stats struct {
 	// Repeated counts the submissions that were received before, byte for byte,
 	// and dropped; see layout.Data.DropRepeats.
 	Repeated int64
+	// Filtered counts what the filter dropped, by reason.
+	Filtered map[string]int64
 	// Invalid counts the quarantined submissions by class.
 	Invalid map[string]int64
 	// Mismatched counts, by dimension, where URL and payload differed.
@@ -38,8 +40,13 @@ type Stats struct {
 }
 
 // Quarantined returns how many submissions were invalid.
-func (s *Stats) Quarantined() (n int64) {
-	for _, v := range s.Invalid {
+func (s *Stats) Quarantined() int64 { return total(s.Invalid) }
+
+// FilteredOut returns how many submissions the filter dropped.
+func (s *Stats) FilteredOut() int64 { return total(s.Filtered) }
+
+func total(counts map[string]int64) (n int64) {
+	for _, v := range counts {
 		n += v
 	}
 	return n
@@ -54,10 +61,13 @@ func (s *Stats) Add(t Stats) {
 	s.Waiting += t.Waiting
 	s.Repeated += t.Repeated
 	if s.Invalid == nil {
-		s.Invalid, s.Dropped = map[string]int64{}, convert.DropCounts{}
+		s.Invalid, s.Filtered, s.Dropped = map[string]int64{}, map[string]int64{}, convert.DropCounts{}
 	}
 	for class, n := range t.Invalid {
 		s.Invalid[class] += n
+	}
+	for reason, n := range t.Filtered {
+		s.Filtered[reason] += n
 	}
 	for i, n := range t.Mismatched {
 		s.Mismatched[i] += n
@@ -67,6 +77,17 @@ func (s *Stats) Add(t Stats) {
 	}
 }
 
+// Options are what a raw log is converted with, from its start to its end.
+type Options struct {
+	// Converter belongs to the conversion until that ends.
+	Converter *convert.Converter
+	// Filter decides what of the converted submissions is published; nil: all.
+	Filter Filter
+	// Pace is called between submissions, and may wait, as rawlog.Log.Pace does; nil:
+	// no pause.
+	Pace func()
+}
+
 // ConvertLog converts raw/<source> and publishes its records, the bad
 // submissions in the quarantine, all or none; the raw log is removed. If it
 // fails, nothing has been published and the raw log is still there, or (after
@@ -74,11 +95,9 @@ func (s *Stats) Add(t Stats) {
 // layout.ErrBusy when a server still writes the log or someone else converts it.
 // Submissions whose definitions cannot be had now go to another raw log, to be
 // converted later; if that is all of them, the error wraps
-// revisions.ErrUnavailable and the log stays. conv belongs to the caller's
-// goroutine until ConvertLog returns. pace is called between submissions, and may
-// wait, as rawlog.Log.Pace does; nil: no pause.
-func ConvertLog(ctx context.Context, data *layout.Data, source string, conv *convert.Converter, pace func()) (Stats, error) {
-	return publish(ctx, data, source, conv, pace, true, func() (*rawlog.Reader, func() error, error) {
+// revisions.ErrUnavailable and the log stays.
+func ConvertLog(ctx context.Context, data *layout.Data, source string, o Options) (Stats, error) {
+	return publish(ctx, data, source, o, true, func() (*rawlog.Reader, func() error, error) {
 		f, err := data.Root().Open(path.Join(layout.RawDir, source))
 		if err != nil {
 			return nil, nil, err
@@ -96,8 +115,8 @@ func ConvertLog(ctx context.Context, data *layout.Data, source string, conv *con
 // ConvertFrames is ConvertLog for a raw log that lies elsewhere and stays there.
 // Source takes the place of its name: converting the same again under the same
 // source replaces what was published before.
-func ConvertFrames(ctx context.Context, data *layout.Data, source string, r *rawlog.Reader, conv *convert.Converter, pace func()) (Stats, error) {
-	return publish(ctx, data, source, conv, pace, false, func() (*rawlog.Reader, func() error, error) {
+func ConvertFrames(ctx context.Context, data *layout.Data, source string, r *rawlog.Reader, o Options) (Stats, error) {
+	return publish(ctx, data, source, o, false, func() (*rawlog.Reader, func() error, error) {
 		return r, func() error { return nil }, nil
 	})
 }
@@ -118,20 +137,20 @@ func ImportSource(r io.Reader) (string, error) {
 // below 256 MiB.
 const frameMemory = 64 << 20
 
-// convert publishes the raw log that open opens under the name source. wait says
+// publish publishes the raw log that open opens under the name source. wait says
 // that submissions may go to another raw log.
-func publish(ctx context.Context, data *layout.Data, source string, conv *convert.Converter, pace func(), wait bool, open func() (*rawlog.Reader, func() error, error)) (Stats, error) {
-	st := Stats{Invalid: map[string]int64{}, Dropped: convert.DropCounts{}}
-	clear(conv.Dropped)
-	err := publishAll(ctx, data, source, conv, pace, wait, open, &st)
-	maps.Copy(st.Dropped, conv.Dropped)
+func publish(ctx context.Context, data *layout.Data, source string, o Options, wait bool, open func() (*rawlog.Reader, func() error, error)) (Stats, error) {
+	st := Stats{Invalid: map[string]int64{}, Filtered: map[string]int64{}, Dropped: convert.DropCounts{}}
+	clear(o.Converter.Dropped)
+	err := publishAll(ctx, data, source, o, wait, open, &st)
+	maps.Copy(st.Dropped, o.Converter.Dropped)
 	if err != nil {
 		return st, fmt.Errorf("convert %s: %w", source, err)
 	}
 	return st, nil
 }
 
-func publishAll(ctx context.Context, data *layout.Data, source string, conv *convert.Converter, pace func(), wait bool, open func() (*rawlog.Reader, func() error, error), st *Stats) (err error) {
+func publishAll(ctx context.Context, data *layout.Data, source string, o Options, wait bool, open func() (*rawlog.Reader, func() error, error), st *Stats) (err error) {
 	// The Writer comes first: it finishes what an earlier, committed attempt left.
 	w, err := data.NewWriter(source, layout.WriterOptions{MemoryBytes: frameMemory})
 	if err != nil {
@@ -149,8 +168,8 @@ func publishAll(ctx context.Context, data *layout.Data, source string, conv *con
 	defer done()
 	var away *convert.Outage
 	var waiting *waitingLog
-	partitions := map[layout.Dims]layout.Dims{}
-	err = pipeline(ctx, r, conv, pace, func(s *rawlog.Submission, rec convert.Record, err error) error {
+	partitions := partitions{schema: data.Schema()}
+	err = pipeline(ctx, r, o, data.Schema(), func(s *rawlog.Submission, rec convert.Record, err error) error {
 		st.Submissions++
 		if bad, ok := errors.AsType[*convert.Reject](err); ok {
 			st.Invalid[bad.Class]++
@@ -159,9 +178,13 @@ func publishAll(ctx context.Context, data *layout.Data, source string, conv *con
 				Origin: s.Origin.Log, Offset: s.Origin.Offset, Path: s.Path, Body: s.Body,
 			})
 		}
-		if o, ok := errors.AsType[*convert.Outage](err); ok && wait {
+		if f, ok := errors.AsType[*Filtered](err); ok {
+			st.filtered(f.Reason)
+			return nil
+		}
+		if out, ok := errors.AsType[*convert.Outage](err); ok && wait {
 			if waiting == nil {
-				away, waiting = o, newWaitingLog(w, source)
+				away, waiting = out, newWaitingLog(w, source)
 			}
 			st.Waiting++
 			return waiting.add(s)
@@ -182,15 +205,8 @@ func publishAll(ctx context.Context, data *layout.Data, source string, conv *con
 		for i := range st.Mismatched {
 			st.Mismatched[i] += int64(rec.Mismatched >> i & 1)
 		}
-		p, ok := partitions[rec.Dims]
-		if !ok {
-			p = data.Schema().Partition(rec.Dims)
-			if len(partitions) < 10_000 {
-				partitions[rec.Dims] = p
-			}
-		}
 		w.SetTime(s.Time)
-		return w.Add(p, rec.ID, rec.JSON)
+		return w.Add(partitions.of(rec.Dims), rec.ID, rec.JSON)
 	})
 	if err != nil {
 		return err
@@ -199,7 +215,7 @@ func publishAll(ctx context.Context, data *layout.Data, source string, conv *con
 	if st.Waiting > 0 && st.Waiting == st.Submissions {
 		return away
 	}
-	maps.Copy(st.Dropped, conv.Dropped)
+	maps.Copy(st.Dropped, o.Converter.Dropped)
 	if err := attachStats(w, source, st); err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func TestConvertLog(t *testing.T) {
 		"id5", "\x1f\x8bnot gzip",
 		"a/b", "{}",
 	)
-	st, err := ConvertLog(t.Context(), data, name, withDefinitions(t, ingesttest.DefinitionsText), nil)
+	st, err := ConvertLog(t.Context(), data, name, Options{Converter: withDefinitions(t, ingesttest.DefinitionsText)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,11 +138,11 @@ func TestConvertLogLeavesWhatIsInUse(t *testing.T) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ConvertLog(t.Context(), data, name, withDefinitions(t, ingesttest.DefinitionsText), nil); !errors.Is(err, layout.ErrBusy) {
+	if _, err := ConvertLog(t.Context(), data, name, Options{Converter: withDefinitions(t, ingesttest.DefinitionsText)}); !errors.Is(err, layout.ErrBusy) {
 		t.Errorf("a locked raw log: %v", err)
 	}
 	f.Close()
-	if st, err := ConvertLog(t.Context(), data, name, withDefinitions(t, ingesttest.DefinitionsText), nil); err != nil || st.Records != 1 {
+	if st, err := ConvertLog(t.Context(), data, name, Options{Converter: withDefinitions(t, ingesttest.DefinitionsText)}); err != nil || st.Records != 1 {
 		t.Errorf("unlocked: %+v, %v", st, err)
 	}
 }
@@ -150,7 +150,7 @@ func TestConvertLogLeavesWhatIsInUse(t *testing.T) {
 func TestConvertLogWaitsForDefinitions(t *testing.T) {
 	gone := strings.Replace(ingesttest.Ping(``), "0123456789ab", "503503503503", 1)
 	data, name := dataWith(t, goodPath, ingesttest.Ping(``), "id2", gone, "id3", "{}", "id4/idle-daily/Firefox/23.0.1/release/2013", gone)
-	st, err := ConvertLog(t.Context(), data, name, withDefinitions(t, ingesttest.DefinitionsText), nil)
+	st, err := ConvertLog(t.Context(), data, name, Options{Converter: withDefinitions(t, ingesttest.DefinitionsText)})
 	if err != nil || st.Waiting != 2 || st.Records != 1 || st.Quarantined() != 1 {
 		t.Errorf("%+v, %v", st, err)
 	}
@@ -159,12 +159,12 @@ func TestConvertLogWaitsForDefinitions(t *testing.T) {
 		t.Errorf("raw logs %v, %v", logs, err)
 	}
 	// Nothing of it can be converted yet: it stays as it is.
-	if st, err := ConvertLog(t.Context(), data, waiting, withDefinitions(t, ingesttest.DefinitionsText), nil); !errors.Is(err, revisions.ErrUnavailable) || st.Waiting != 2 {
+	if st, err := ConvertLog(t.Context(), data, waiting, Options{Converter: withDefinitions(t, ingesttest.DefinitionsText)}); !errors.Is(err, revisions.ErrUnavailable) || st.Waiting != 2 {
 		t.Errorf("%+v, %v", st, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := ConvertLog(ctx, data, waiting, withDefinitions(t, ingesttest.DefinitionsText), nil); !errors.Is(err, context.Canceled) {
+	if _, err := ConvertLog(ctx, data, waiting, Options{Converter: withDefinitions(t, ingesttest.DefinitionsText)}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	// The server is back.
@@ -173,7 +173,7 @@ func TestConvertLogWaitsForDefinitions(t *testing.T) {
 		t.Fatal(err)
 	}
 	back := convert.New(returned{ingesttest.Definitions{Always: spec}}, convert.DefaultOptions())
-	if st, err := ConvertLog(t.Context(), data, waiting, back, nil); err != nil || st.Records != 2 {
+	if st, err := ConvertLog(t.Context(), data, waiting, Options{Converter: back}); err != nil || st.Records != 2 {
 		t.Errorf("%+v, %v", st, err)
 	}
 	got := linesIn(t, data, layout.All())

@@ -35,7 +35,8 @@ type Options[T any] struct {
 	// file's), which has that text, and says which other files it read. It is
 	// called by Open and then by Run only. A panic counts as an error.
 	Compile func(ctx context.Context, path string, text []byte) (version T, read []string, err error)
-	// Logger is told about every version and every failure.
+	// Logger is told about every version and every failure, from when Run runs; nil:
+	// nobody is.
 	Logger *slog.Logger
 }
 
@@ -56,8 +57,9 @@ var errEmpty = errors.New("the folder is another than before, and empty")
 type Folder[T any] struct {
 	dir string
 	o   Options[T]
+	log *slog.Logger // belongs to look, as files and filled
 
-	files  map[string]*file // by name; belongs to look, as filled
+	files  map[string]*file // by name
 	filled os.FileInfo      // the folder, as the last look saw it; nil if it did not
 
 	mu       sync.Mutex // protects versions and err
@@ -83,9 +85,9 @@ func Open[T any](ctx context.Context, dir string, o Options[T]) (*Folder[T], err
 	if _, err := os.ReadDir(dir); err != nil {
 		return nil, err
 	}
-	f := &Folder[T]{dir: filepath.Clean(dir), o: o, files: map[string]*file{}, versions: map[string]Version[T]{}}
-	if f.o.Logger == nil {
-		f.o.Logger = slog.New(slog.DiscardHandler)
+	f := &Folder[T]{
+		dir: filepath.Clean(dir), o: o, log: slog.New(slog.DiscardHandler),
+		files: map[string]*file{}, versions: map[string]Version[T]{},
 	}
 	f.look(ctx, 0)
 	return f, ctx.Err()
@@ -232,14 +234,20 @@ func (f *Folder[T]) compile(ctx context.Context, name string, fl *file, c conten
 	}
 	f.versions[name] = v
 	f.mu.Unlock()
+	if err == nil || before == nil || before.Error() != err.Error() { // else it was tried again
+		f.tell(v)
+	}
+}
+
+// tell logs what became of a file.
+func (f *Folder[T]) tell(v Version[T]) {
 	switch {
-	case err == nil:
-		f.o.Logger.Info("loaded", "script", name)
-	case before != nil && before.Error() == err.Error(): // tried again
+	case v.Err == nil:
+		f.log.Info("loaded", "script", v.Name)
 	case v.Loaded.IsZero():
-		f.o.Logger.Error("cannot be loaded", "script", name, "err", err)
+		f.log.Error("cannot be loaded", "script", v.Name, "err", v.Err)
 	default:
-		f.o.Logger.Error("cannot be loaded; the version before stays in use", "script", name, "loaded", v.Loaded, "err", err)
+		f.log.Error("cannot be loaded; the version before stays in use", "script", v.Name, "loaded", v.Loaded, "err", v.Err)
 	}
 }
 
@@ -258,7 +266,7 @@ func (f *Folder[T]) remove(name string) {
 	f.mu.Lock()
 	delete(f.versions, name)
 	f.mu.Unlock()
-	f.o.Logger.Info("removed", "script", name)
+	f.log.Info("removed", "script", name)
 }
 
 func (f *Folder[T]) setErr(err error) {
@@ -267,6 +275,6 @@ func (f *Folder[T]) setErr(err error) {
 	f.err = err
 	f.mu.Unlock()
 	if err != nil && (before == nil || before.Error() != err.Error()) {
-		f.o.Logger.Error("folder cannot be read; what was loaded stays in use", "dir", f.dir, "err", err)
+		f.log.Error("folder cannot be read; what was loaded stays in use", "dir", f.dir, "err", err)
 	}
 }

@@ -14,9 +14,15 @@ const batchTime = 20 * time.Millisecond
 
 // Run takes changes over until ctx ends.
 func (f *Folder[T]) Run(ctx context.Context) {
+	if f.o.Logger != nil {
+		f.log = f.o.Logger
+	}
+	for _, v := range f.All() {
+		f.tell(v)
+	}
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
-		f.o.Logger.Warn("cannot watch the folder; it is looked through from time to time", "dir", f.dir, "every", pollTime, "err", err)
+		f.log.Warn("cannot watch the folder; it is looked through from time to time", "dir", f.dir, "every", pollTime, "err", err)
 		f.poll(ctx, nil, nil, func() {})
 		return
 	}
