@@ -1,6 +1,7 @@
 package script
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -137,9 +138,9 @@ func (h *host) decision(v goja.Value) Decision {
 			drop, aside := o.Get("drop"), o.Get("quarantine")
 			switch {
 			case aside == nil && drop != nil && goja.IsString(drop):
-				return Decision{Drop, drop.String()}
+				return Decision{Drop, cmp.Or(drop.String(), "ingest")}
 			case drop == nil && aside != nil && goja.IsString(aside):
-				return Decision{Quarantine, aside.String()}
+				return Decision{Quarantine, cmp.Or(aside.String(), "ingest")}
 			}
 		}
 	}

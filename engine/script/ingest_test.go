@@ -41,6 +41,8 @@ func TestDecide(t *testing.T) {
 		{"drop", `export function ingest(id, dims, ping) { if (ping.info.OS !== "WINNT") return "drop" }`, keep, script.Decision{Action: script.Drop, Reason: "ingest"}, keep},
 		{"drop with a reason", `export function ingest(id) { if (id === "b") return { drop: "b" } }`, keep, script.Decision{Action: script.Drop, Reason: "b"}, keep},
 		{"quarantine", `export function ingest(id, dims, ping) { if (ping.includes("Linux")) return { quarantine: "who: " + id } }`, keep, script.Decision{Action: script.Quarantine, Reason: "who: b"}, keep},
+		{"empty reasons", `export function ingest(id) { return id === "a" ? { drop: "" } : { quarantine: "" } }`,
+			script.Decision{Action: script.Drop, Reason: "ingest"}, script.Decision{Action: script.Quarantine, Reason: "ingest"}, script.Decision{Action: script.Quarantine, Reason: "ingest"}},
 		{"match", `export const match = (id, dims, ping) => ping.info.OS === "WINNT"`, keep, script.Decision{Action: script.Drop, Reason: "match"}, keep},
 		{"match comes before ingest", `export const match = () => false; export function ingest() { throw 1 }`,
 			script.Decision{Action: script.Drop, Reason: "match"}, script.Decision{Action: script.Drop, Reason: "match"}, script.Decision{Action: script.Drop, Reason: "match"}},

@@ -25,6 +25,9 @@ const (
 	// pollTime is how often the folder is looked through without being told, and a
 	// file that does not compile is tried again.
 	pollTime = 2 * time.Second
+	// retryShare bounds the time spent on such files, which may loop until they are
+	// stopped, to one part in so many.
+	retryShare = 50
 )
 
 // Options configure a Folder.
@@ -71,7 +74,7 @@ type Folder[T any] struct {
 type file struct {
 	tried   sum       // content that was compiled last
 	at      time.Time // when it was
-	failed  bool      // whether that failed
+	again   time.Time // when to try the same content again; zero: it compiled
 	imports []string  // what it read
 
 	seen    sum       // content at the last look
@@ -150,7 +153,7 @@ func (f *Folder[T]) look(ctx context.Context, settle time.Duration) (wait time.D
 		if s := c.sum(fl.imports); s != fl.seen || fl.since.IsZero() {
 			fl.seen, fl.since = s, now
 		}
-		if fl.seen == fl.tried && !fl.at.IsZero() && (!fl.failed || now.Sub(fl.at) < pollTime/2) {
+		if fl.seen == fl.tried && !fl.at.IsZero() && (fl.again.IsZero() || now.Before(fl.again)) {
 			continue
 		}
 		if left := settle - now.Sub(fl.since); left > 0 {
@@ -202,7 +205,7 @@ func (f *Folder[T]) list() (names []string, err error) {
 // compile tries to make a version of the file's content.
 func (f *Folder[T]) compile(ctx context.Context, name string, fl *file, c content) {
 	var value T
-	err := c.err
+	err, start := c.err, time.Now()
 	// The sums of what it imports have to be older than what the compiler reads,
 	// or a change in between would go unnoticed. Which files those are it tells.
 	for range 2 {
@@ -219,7 +222,10 @@ func (f *Folder[T]) compile(ctx context.Context, name string, fl *file, c conten
 	if ctx.Err() != nil {
 		return
 	}
-	fl.seen, fl.at, fl.failed = fl.tried, time.Now(), err != nil
+	fl.seen, fl.at, fl.again = fl.tried, time.Now(), time.Time{}
+	if err != nil {
+		fl.again = fl.at.Add(max(pollTime/2, retryShare*fl.at.Sub(start)))
+	}
 	f.mu.Lock()
 	v := f.versions[name]
 	v.Name = name

@@ -345,3 +345,28 @@ func TestOpenFails(t *testing.T) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
+
+// TestSlowFailureIsRetriedSeldom: a file that takes long to fail must not take the
+// machine.
+func TestSlowFailureIsRetriedSeldom(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "a.txt"), "x")
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		f, err := Open(t.Context(), dir, Options[string]{Wants: wantsTxt, Compile: func(context.Context, string, []byte) (string, []string, error) {
+			n++
+			time.Sleep(time.Second)
+			return "", nil, errors.New("too slow")
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			f.look(t.Context(), settleTime)
+			time.Sleep(pollTime)
+		}
+		if n < 3 || n > 5 {
+			t.Errorf("tried %d times in 200 s", n)
+		}
+	})
+}
