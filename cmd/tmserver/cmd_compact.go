@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
@@ -26,6 +27,7 @@ func (*compactCmd) Help() string {
 	return `Merges the segments of each partition into one, compressed as well as can be,
 and removes what is past its retention. What is merged already is left alone, so
 running it again does nothing. Jobs may run and servers may publish meanwhile.
+The statistics of past days' conversions become one file per day.
 
   tmserver compact --data-dir DATA --keep 180d --dry-run
 
@@ -82,7 +84,21 @@ func (c *compactCmd) Run(ctx context.Context, st *cli.State) error {
 	if _, ok := errors.AsType[*layout.CorruptError](err); ok {
 		return cli.WithHint(cli.Fail(cli.ExitCorrupt, err), "tmserver check --repair keeps what can be read")
 	}
+	if err == nil && !c.DryRun && !layout.IsURL(c.DataDir) {
+		err = mergeStats(ctx, c.DataDir, now)
+	}
 	return busy(err)
+}
+
+// mergeStats gathers the statistics of past days' conversions.
+func mergeStats(ctx context.Context, dir string, now time.Time) (err error) {
+	data, err := layout.OpenData(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, data.Close()) }()
+	_, err = worker.MergeStats(ctx, data, now.UTC().Truncate(24*time.Hour))
+	return err
 }
 
 // openPlace opens a data folder, which must be one already, or an object store.

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -138,7 +137,7 @@ func (c *statsCmd) report(ctx context.Context) (*statsReport, error) {
 		}
 	}
 	r := &statsReport{Mismatched: map[string]int64{}, Filtered: map[string]int64{}}
-	if err := r.addDocs(filepath.Join(c.DataDir, worker.StatsDir), worst); err != nil {
+	if err := r.addDocs(os.DirFS(c.DataDir), worst); err != nil {
 		return nil, err
 	}
 	for k, n := range counts {
@@ -165,19 +164,10 @@ func (c *statsCmd) report(ctx context.Context) (*statsReport, error) {
 }
 
 // addDocs adds up the statistics of the conversions.
-func (r *statsReport) addDocs(dir string, worst map[badHistogram]int64) error {
-	names, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	for _, e := range names {
-		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+func (r *statsReport) addDocs(root fs.FS, worst map[badHistogram]int64) error {
+	for doc, err := range worker.ReadStats(root) {
 		if err != nil {
 			return err
-		}
-		var doc worker.StatsDoc
-		if err := json.Unmarshal(b, &doc); err != nil {
-			return fmt.Errorf("%s: %w", e.Name(), err)
 		}
 		r.BytesLost += doc.BytesLost
 		for dim, n := range doc.Mismatched {
@@ -192,7 +182,7 @@ func (r *statsReport) addDocs(dir string, worst map[badHistogram]int64) error {
 			}
 		}
 	}
-	return err
+	return nil
 }
 
 // badHistogramIn returns the name of the histogram that a bad payload's message

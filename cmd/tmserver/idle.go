@@ -67,5 +67,9 @@ func (f *idleFlags) compact(ctx context.Context, data *layout.Data, now time.Tim
 	if s.Partitions > 0 {
 		log.Info("compacted", "partitions", s.Partitions, "segments", s.Segments, "bytes_before", s.Before, "bytes_after", s.After)
 	}
+	if err != nil {
+		return err
+	}
+	_, err = worker.MergeStats(ctx, data, now.UTC().Truncate(24*time.Hour))
 	return err
 }

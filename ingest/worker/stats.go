@@ -1,17 +1,40 @@
 package worker
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
 	"path"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
 // StatsDir holds, for every raw log that was converted, what its segments do not
-// tell.
+// tell. A StatsDoc moves in one direction:
+//
+//	<source>.json             as the commit left it
+//	merging/<source>.json     taken by MergeStats
+//	<YYYYMMDD>.jsonl.zst      lines of a day's conversions
+//
+// A raw log that is converted again, as imported ones can be, has a new
+// <source>.json, which counts instead of what was merged before.
 const StatsDir = layout.StateDir + "/stats"
 
-// StatsDoc is such a file, <source>.json.
+const (
+	mergingDir = StatsDir + "/merging"
+	dayStats   = ".jsonl.zst" // ends the names of days' files
+	docEnding  = ".json"
+)
+
+// StatsDoc is what became of a raw log.
 type StatsDoc struct {
 	Source      string           `json:"source"`
 	Submissions int64            `json:"submissions"`
@@ -43,6 +66,97 @@ func attachStats(w *layout.Writer, source string, st *Stats) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.Attach(path.Join(StatsDir, source+".json")).Write(b)
+	_, err = w.Attach(path.Join(StatsDir, source+docEnding)).Write(b)
 	return err
+}
+
+// ReadStats walks the statistics of every raw log that was converted, each once,
+// in the data folder root, also while MergeStats is at work. After an error there
+// is no more.
+func ReadStats(root fs.FS) iter.Seq2[StatsDoc, error] {
+	return func(yield func(StatsDoc, error) bool) {
+		// Whoever looks in the direction in which they move, newest first, misses none.
+		seen := map[string]bool{}
+		use := func(text []byte, name string) bool {
+			var doc StatsDoc
+			if err := json.Unmarshal(text, &doc); err != nil {
+				yield(doc, fmt.Errorf("%s: %w", name, err))
+				return false
+			}
+			if seen[doc.Source] {
+				return true
+			}
+			seen[doc.Source] = true
+			return yield(doc, nil)
+		}
+		for _, dir := range []string{StatsDir, mergingDir} {
+			names, err := namesIn(root, dir, docEnding)
+			for _, name := range names {
+				b, err := fs.ReadFile(root, name)
+				if errors.Is(err, fs.ErrNotExist) { // moved as we came
+					continue
+				}
+				if err != nil {
+					yield(StatsDoc{}, err)
+					return
+				}
+				if !use(b, name) {
+					return
+				}
+			}
+			if err != nil {
+				yield(StatsDoc{}, err)
+				return
+			}
+		}
+		days, err := namesIn(root, StatsDir, dayStats)
+		for _, name := range slices.Backward(days) {
+			lines, err := readDay(root, name)
+			if err != nil {
+				yield(StatsDoc{}, err)
+				return
+			}
+			for line := range bytes.Lines(lines) {
+				if !use(line, name) {
+					return
+				}
+			}
+		}
+		if err != nil {
+			yield(StatsDoc{}, err)
+		}
+	}
+}
+
+// namesIn lists the files of dir with that ending, as paths, by name.
+func namesIn(root fs.FS, dir, ending string) (names []string, err error) {
+	entries, err := fs.ReadDir(root, dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, e := range entries {
+		if name := e.Name(); e.Type().IsRegular() && strings.HasSuffix(name, ending) && !strings.HasPrefix(name, ".") {
+			names = append(names, path.Join(dir, name))
+		}
+	}
+	return names, err
+}
+
+// readDay returns the lines of a day's file.
+func readDay(root fs.FS, name string) ([]byte, error) {
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	zr, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	defer zr.Close()
+	lines, err := io.ReadAll(zr)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return lines, nil
 }
