@@ -1,8 +1,14 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
@@ -10,7 +16,83 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/revisions"
 )
+
+// TestFiltersInConfigMap: what is mounted by Kubernetes are links to links; the
+// filter imports a file beside it, and takes the histograms' definitions.
+func TestFiltersInConfigMap(t *testing.T) {
+	dir := t.TempDir()
+	mount := func(version, text string) {
+		t.Helper()
+		for name, text := range map[string]string{
+			"ingest.js":  `import { says } from "./_says.js"; export const ingest = (id, dims, ping) => says(ping)`,
+			"_says.js":   text,
+			"notes.md":   "no filter",
+			"types.d.ts": "no filter either",
+		} {
+			file := filepath.Join(dir, version, name)
+			link := filepath.Join(dir, name)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			os.Symlink("..data/"+name, link) // there the second time
+		}
+		if err := errors.Join(os.Symlink(version, filepath.Join(dir, "..new")), os.Rename(filepath.Join(dir, "..new"), filepath.Join(dir, "..data"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mount("..1", `export const says = ping => ping.histogram("FLAG").kind === "flag" ? { drop: "flag" } : "keep"`)
+	flags := filterFlags{Filters: dir}
+	filters, err := flags.openFilters(t.Context(), slog.New(slog.NewTextHandler(t.Output(), nil)), ingesttest.Definitions{Always: spec(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { filters.run(ctx) })
+	defer wg.Wait()
+	defer stop()
+	says := func() string {
+		t.Helper()
+		f, err := filters.ingest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		decide, free := f.Decider(t.Context())
+		defer free()
+		err = decide(layout.Dims{}, []byte("id"), []byte(`{"info":{"revision":"http://hg.mozilla.org/mozilla-central/rev/000000000001"},"histograms":{"FLAG":[1,0,0,-1,-1,-1,-1,-1]}}`))
+		return fmt.Sprint(err)
+	}
+	if got := says(); got != "filtered: flag" {
+		t.Errorf("the first version says %s", got)
+	}
+	mount("..2", `export const says = ping => ({ quarantine: "second" })`)
+	if err := os.RemoveAll(filepath.Join(dir, "..1")); err != nil {
+		t.Fatal(err)
+	}
+	ingesttest.Wait(t, func() bool { return says() == "ingest_filter: second" })
+	if s := filters.status(); s.Error != "" || len(s.Files) != 1 || s.Files[0].Name != "ingest.js" || s.Files[0].Error != "" {
+		t.Errorf("status %+v", s)
+	}
+	// Without the folder what was loaded stays, and the status does not tell where it was.
+	if err := os.Rename(dir, dir+".gone"); err != nil {
+		t.Fatal(err)
+	}
+	ingesttest.Wait(t, func() bool { return filters.status().Error != "" })
+	if got := filters.status().Error; strings.Contains(got, dir) || says() != "ingest_filter: second" {
+		t.Errorf("status %q, the filter says %s", got, says())
+	}
+}
+
+func spec(t *testing.T) *revisions.Spec {
+	t.Helper()
+	s, err := revisions.Parse([]byte(ingesttest.DefinitionsText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
 
 // BenchmarkIngestFilter takes a raw log of 2,000 gzip bodies to published
 // segments, without an ingest filter and with one that reads two members of each

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dop251/goja"
 
+	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
@@ -79,7 +80,13 @@ func (d *Decider) Decide(p layout.Dims, id, text []byte) (Decision, error) {
 	return Decision{}, err
 }
 
-func (d *Decider) ask(p layout.Dims, id, text []byte) (Decision, error) {
+func (d *Decider) ask(p layout.Dims, id, text []byte) (_ Decision, err error) {
+	// A script may have replaced what the host itself calls, such as Object.freeze.
+	defer func() {
+		if p := recover(); p != nil {
+			err = engine.NewPanicError(p)
+		}
+	}()
 	if d.m == nil {
 		m, err := d.f.newMatcher(d.ctx, d.f.limits, d.f.console)
 		if err != nil {

@@ -115,6 +115,25 @@ func TestDecideFails(t *testing.T) {
 	}
 }
 
+// TestDecideHostile: whatever a script does to its runtime costs an error.
+func TestDecideHostile(t *testing.T) {
+	for _, text := range []string{
+		`Object.freeze = () => { throw new Error("no") }; export function ingest() {}`,
+		`Object = undefined; export function ingest() {}`,
+		`JSON = undefined; export function ingest() { return {} }`,
+		`String.prototype.indexOf = null; export function ingest(id, dims, ping) { return ping.indexOf("x") }`,
+		`let n = 0; module.exports = new Proxy({}, { get(_, name) { if (n++ > 30) throw new Error(name); if (name === "ingest") return () => { throw 1 } } })`,
+	} {
+		d := ingestFilter(t, text, script.IngestLimits()).NewDecider(t.Context())
+		for range 50 {
+			if got, err := d.Decide(release, []byte("a"), []byte(`{}`)); err == nil || got != (script.Decision{}) {
+				t.Errorf("%s: %+v, %v", text, got, err)
+			}
+		}
+		d.Close()
+	}
+}
+
 // TestDecideEnds: what the context ends is no fault of the filter.
 func TestDecideEnds(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
