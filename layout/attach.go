@@ -57,5 +57,6 @@ func (a *attachment) finish() error {
 }
 
 // Supersede makes Commit remove a file, relative to the data folder, whose
-// records the published segments hold from then on. It need not exist.
+// records the published segments hold from then on. It need not exist; it stays if
+// Commit puts a segment in its place.
 func (w *Writer) Supersede(name string) { w.remove = append(w.remove, name) }

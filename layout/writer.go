@@ -240,13 +240,24 @@ func (w *Writer) Commit(ctx context.Context) ([]Published, error) {
 	return pub, err
 }
 
+// Paths returns where Commit will put the segments of what has been added so far,
+// relative to the data folder, in order.
+func (w *Writer) Paths() []string {
+	var paths []string
+	for _, s := range w.parts {
+		paths = append(paths, s.final)
+	}
+	slices.Sort(paths)
+	return paths
+}
+
 func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 	parts := make([]*part, 0, len(w.parts))
 	for _, s := range w.parts {
 		parts = append(parts, s)
 	}
 	slices.SortFunc(parts, func(a, b *part) int { return strings.Compare(a.final, b.final) })
-	c := store.Commit{Source: w.source, Remove: append([]string{path.Join(RawDir, w.source)}, w.remove...)}
+	c := store.Commit{Source: w.source, Remove: []string{path.Join(RawDir, w.source)}}
 	for _, s := range parts { // the encoder belongs to this goroutine
 		if err := s.Release(); err != nil {
 			return nil, err
@@ -276,6 +287,11 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 	for i, s := range parts {
 		pub[i] = Published{s.final, s.dims, s.invalid, s.Records, s.RawBytes, s.Size()}
 		c.Rename = append(c.Rename, [2]string{path.Base(s.staged), s.final})
+	}
+	for _, name := range w.remove {
+		if !slices.ContainsFunc(parts, func(s *part) bool { return s.final == name }) {
+			c.Remove = append(c.Remove, name)
+		}
 	}
 	for _, a := range w.attached {
 		if err := a.finish(); err != nil {

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
@@ -82,6 +84,113 @@ func TestFiltersInConfigMap(t *testing.T) {
 	ingesttest.Wait(t, func() bool { return filters.status().Error != "" })
 	if got := filters.status().Error; strings.Contains(got, dir) || says() != "ingest_filter: second" {
 		t.Errorf("status %q, the filter says %s", got, says())
+	}
+}
+
+// TestFilterChangesLoseNothing kills a server whose ingest filter changes all the
+// time. Each raw log is judged by one version, and each of its submissions exactly
+// once: it is published, quarantined, or counted as dropped.
+func TestFilterChangesLoseNothing(t *testing.T) {
+	rounds := 10
+	if testing.Short() {
+		rounds = 3
+	}
+	const files, perFile = 8, 100
+	dir, spool, filters := t.TempDir(), t.TempDir(), t.TempDir()
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		versions := []string{``, `{ return { drop: "x" } }`, `{ return { quarantine: "x" } }`, `{ throw "x" }`, `{ return`, `{}`}
+		for n := 0; ctx.Err() == nil; n++ {
+			name := filepath.Join(filters, "ingest.js")
+			switch version := versions[n%len(versions)]; {
+			case version == "":
+				os.Remove(name)
+			case n%2 == 0:
+				os.WriteFile(name, []byte("export function ingest()"+version), 0o644)
+			default:
+				os.WriteFile(name+".tmp", []byte("export function ingest()"+version), 0o644)
+				os.Rename(name+".tmp", name)
+			}
+			time.Sleep(rand.N(300 * time.Millisecond))
+		}
+	})
+	logs := 0
+	for range rounds {
+		for range files {
+			text := rawlog.AppendHead(nil, 1)
+			for i := range perFile {
+				text = rawlog.AppendFrame(text, &rawlog.Submission{
+					Path: fmt.Sprintf("%d-%d", logs, i), Body: []byte(`{"ver":2,"info":{"appName":"Firefox"}}`), Time: time.UnixMilli(1391385600000),
+				}, 1)
+			}
+			name := filepath.Join(spool, fmt.Sprint("log", logs))
+			if err := errors.Join(os.WriteFile(name+".tmp", text, 0o644), os.Rename(name+".tmp", name+rawlog.FinishedSuffix)); err != nil {
+				t.Fatal(err)
+			}
+			logs++
+		}
+		s := ingesttest.Serve(t, "tmserver", dir, "--spool", spool, "--filters", filters)
+		time.Sleep(rand.N(300 * time.Millisecond)) // anywhere in its work
+		s.Kill()
+	}
+	stop()
+	wg.Wait()
+	if err := os.WriteFile(filepath.Join(filters, "ingest.js"), []byte(`export function ingest() {}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := ingesttest.Serve(t, "tmserver", dir, "--spool", spool, "--filters", filters)
+	ingesttest.Wait(t, func() bool {
+		left, err := os.ReadDir(spool)
+		return err == nil && len(left) == 0
+	})
+	s.Stop(t)
+
+	dropped := int64(0)
+	for doc, err := range worker.ReadStats(os.DirFS(dir)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range doc.Filtered {
+			if n != perFile {
+				t.Errorf("%d of a raw log were dropped", n)
+			}
+			dropped += n
+		}
+	}
+	tree, err := layout.OpenTree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	kept := ingesttest.Published(t, dir)
+	segs, err := worker.Quarantine(t.Context(), tree, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, seg := range segs {
+		for q, err := range worker.Quarantined(tree, seg) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept[q.ID()]++
+		}
+	}
+	for log := range logs {
+		n := 0
+		for i := range perFile {
+			n += kept[fmt.Sprintf("%d-%d", log, i)]
+		}
+		switch n {
+		case perFile:
+		case 0:
+			dropped -= perFile
+		default:
+			t.Errorf("%d of the %d submissions of log%d are kept", n, perFile, log)
+		}
+	}
+	if dropped != 0 {
+		t.Errorf("%d more are counted as dropped than are missing", dropped)
 	}
 }
 

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
@@ -160,5 +162,61 @@ func TestFilterEnds(t *testing.T) {
 	}
 	if _, err := os.Stat(path.Join(data.Dir(), layout.RawDir, name)); err != nil || f.open.Load() != 0 {
 		t.Errorf("the raw log: %v; %d deciders left", err, f.open.Load())
+	}
+}
+
+// TestConvertedAgain: what is converted again under the same source, with another
+// outcome, takes the place of what was published before.
+func TestConvertedAgain(t *testing.T) {
+	data, name := dataWith(t, submissions(5, "keep", "other")...)
+	text, err := data.Root().ReadFile(path.Join(layout.RawDir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		name              string
+		says              func(id string) error
+		records, filtered int
+		quarantined       int64
+	}{
+		{"all", func(string) error { return nil }, 10, 0, 0},
+		{"all again", func(string) error { return nil }, 10, 0, 0},
+		{"none", func(string) error { return &Filtered{"x"} }, 0, 10, 0},
+		{"aside", func(string) error { return &convert.Reject{Class: convert.ClassFilter, Message: "x"} }, 0, 0, 10},
+		{"some", func(id string) error {
+			if strings.HasPrefix(id, "other") {
+				return &convert.Reject{Class: convert.ClassFilter, Message: "y"}
+			}
+			return nil
+		}, 5, 0, 5},
+		{"all in the end", func(string) error { return nil }, 10, 0, 0},
+	} {
+		r := rawlog.NewReader(bytes.NewReader(text), rawlog.Version)
+		o := Options{Converter: withDefinitions(t, ingesttest.DefinitionsText), Filter: &byID{decide: step.says}}
+		if _, err := ConvertFrames(t.Context(), data, "import.x", r, o); err != nil {
+			t.Fatal(err)
+		}
+		filtered := 0
+		for doc, err := range ReadStats(data.Root().FS()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			filtered += int(doc.Filtered["x"])
+		}
+		segs, err := Quarantine(t.Context(), data.Tree(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		quarantined := int64(0)
+		for _, s := range segs {
+			info, err := data.Tree().Info(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			quarantined += info.Records
+		}
+		if got := len(linesIn(t, data, layout.All())); got != step.records || filtered != step.filtered || quarantined != step.quarantined {
+			t.Errorf("%s: %d records, %d filtered, %d quarantined", step.name, got, filtered, quarantined)
+		}
 	}
 }

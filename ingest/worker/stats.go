@@ -43,13 +43,46 @@ type StatsDoc struct {
 	Filtered    map[string]int64 `json:"filtered,omitempty"`   // by reason
 	// Dropped counts the histograms left out, by reason and name.
 	Dropped map[string]map[string]int64 `json:"dropped,omitempty"`
+	// Segments are where a raw log was published that can be converted again, relative
+	// to the data folder.
+	Segments []string `json:"segments,omitempty"`
 }
 
-// attachStats has the commit that publishes source keep its statistics.
-func attachStats(w *layout.Writer, source string, st *Stats) error {
+// supersede has the commit that publishes source remove what an earlier one has
+// published of it and this one does not replace: another filter, or definitions
+// that came late, can put its records elsewhere. What has been compacted since is
+// beyond reach.
+func supersede(w *layout.Writer, root fs.FS, source string) error {
+	for _, dir := range []string{StatsDir, mergingDir} {
+		name := path.Join(dir, source+docEnding)
+		b, err := fs.ReadFile(root, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		var doc StatsDoc
+		if err == nil {
+			err = json.Unmarshal(b, &doc)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		for _, segment := range doc.Segments {
+			w.Supersede(segment)
+		}
+		return nil
+	}
+	return nil
+}
+
+// attachStats has the commit that publishes source keep its statistics; again says
+// that it can be converted again.
+func attachStats(w *layout.Writer, source string, st *Stats, again bool) error {
 	doc := StatsDoc{
 		Source: source, Submissions: st.Submissions, BytesLost: st.BytesLost, Filtered: st.Filtered,
 		Mismatched: map[string]int64{}, Dropped: map[string]map[string]int64{},
+	}
+	if again {
+		doc.Segments = w.Paths()
 	}
 	for i, n := range st.Mismatched {
 		if n > 0 {

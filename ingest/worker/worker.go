@@ -114,7 +114,8 @@ func ConvertLog(ctx context.Context, data *layout.Data, source string, o Options
 
 // ConvertFrames is ConvertLog for a raw log that lies elsewhere and stays there.
 // Source takes the place of its name: converting the same again under the same
-// source replaces what was published before.
+// source replaces what was published before, in the data folder until that is
+// compacted, and in an object store where the outcome is the same.
 func ConvertFrames(ctx context.Context, data *layout.Data, source string, r *rawlog.Reader, o Options) (Stats, error) {
 	return publish(ctx, data, source, o, false, func() (*rawlog.Reader, func() error, error) {
 		return r, func() error { return nil }, nil
@@ -138,7 +139,7 @@ func ImportSource(r io.Reader) (string, error) {
 const frameMemory = 64 << 20
 
 // publish publishes the raw log that open opens under the name source. wait says
-// that submissions may go to another raw log.
+// that it goes then, so that submissions may go to another one.
 func publish(ctx context.Context, data *layout.Data, source string, o Options, wait bool, open func() (*rawlog.Reader, func() error, error)) (Stats, error) {
 	st := Stats{Invalid: map[string]int64{}, Filtered: map[string]int64{}, Dropped: convert.DropCounts{}}
 	clear(o.Converter.Dropped)
@@ -216,7 +217,12 @@ func publishAll(ctx context.Context, data *layout.Data, source string, o Options
 		return away
 	}
 	maps.Copy(st.Dropped, o.Converter.Dropped)
-	if err := attachStats(w, source, st); err != nil {
+	if !wait {
+		if err := supersede(w, data.Root().FS(), source); err != nil {
+			return err
+		}
+	}
+	if err := attachStats(w, source, st, !wait); err != nil {
 		return err
 	}
 	st.Published, err = w.Commit(ctx)
