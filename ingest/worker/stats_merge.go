@@ -22,7 +22,8 @@ import (
 // tells stays the same, also if this ends in the middle. An error wraps
 // layout.ErrBusy while somebody compacts the folder.
 //
-//  1. Move each <source>.json to merging/. If the raw log is converted again
+//  1. Move each <source>.json to merging/, unless a segment is still where it says,
+//     so that supersede may need it. If the raw log is converted again
 //     meanwhile, a new one takes its place, and neither is lost.
 //  2. Write the lines of each day anew: those of its file, with what is in merging/
 //     in their places or behind them; put that in place, durably.
@@ -46,6 +47,11 @@ func MergeStats(ctx context.Context, data *layout.Data, before time.Time) (merge
 			return 0, err
 		}
 		if !info.ModTime().Before(before) {
+			continue
+		}
+		if stays, err := inPlace(root, name); err != nil {
+			return 0, err
+		} else if stays {
 			continue
 		}
 		if err := disk.MkdirAll(mergingDir, map[string]bool{}); err != nil {
@@ -81,6 +87,24 @@ func MergeStats(ctx context.Context, data *layout.Data, before time.Time) (merge
 		merged += len(names)
 	}
 	return merged, nil
+}
+
+// inPlace says whether a segment that the document names is there.
+func inPlace(root fs.FS, name string) (bool, error) {
+	text, err := fs.ReadFile(root, name)
+	if err != nil {
+		return false, err
+	}
+	var doc StatsDoc
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return false, fmt.Errorf("%s: %w", name, err)
+	}
+	for _, segment := range doc.Segments {
+		if _, err := fs.Stat(root, segment); err == nil {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // mergeDay puts the documents into the file of the day and removes them.

@@ -41,9 +41,9 @@ func newStatsFolder(t *testing.T) *statsFolder {
 var statsNow = time.Date(2026, 2, 3, 12, 0, 0, 0, time.UTC)
 
 // put writes statistics as a commit does, some days ago.
-func (f *statsFolder) put(source string, submissions int64, daysAgo int) {
+func (f *statsFolder) put(source string, submissions int64, daysAgo int, segments ...string) {
 	f.t.Helper()
-	b, err := json.Marshal(StatsDoc{Source: source, Submissions: submissions})
+	b, err := json.Marshal(StatsDoc{Source: source, Submissions: submissions, Segments: segments})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -117,6 +117,24 @@ func TestMergeStats(t *testing.T) {
 	f.check("again, merged")
 	if got, want := f.files(), "20260201.jsonl.zst 20260202.jsonl.zst log0.json log3.json"; got != want {
 		t.Errorf("files %q, want %q", got, want)
+	}
+}
+
+// TestMergeStatsOfSegments: what is needed to convert a raw log again is not merged.
+func TestMergeStatsOfSegments(t *testing.T) {
+	f := newStatsFolder(t)
+	segment := layout.PublishedDir + "/a.zst"
+	if err := f.Root().WriteFile(segment, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f.put("import.a", 1, 1, layout.InvalidDir+"/gone.zst", segment)
+	f.put("import.b", 2, 1, layout.InvalidDir+"/gone.zst")
+	for _, want := range []string{"20260202.jsonl.zst import.a.json", "20260202.jsonl.zst"} {
+		if _, err := f.merge(); err != nil || f.files() != want {
+			t.Errorf("files %q, want %q, %v", f.files(), want, err)
+		}
+		f.check("with segments")
+		f.Root().Remove(segment)
 	}
 }
 
