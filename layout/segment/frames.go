@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	seekable "github.com/SaveTheRbtz/zstd-seekable-format-go/pkg"
 	"github.com/klauspost/compress/zstd"
@@ -27,14 +28,32 @@ func Decode(packed, dst []byte) ([]byte, error) { return decoder.DecodeAll(packe
 
 // Frames reads frames of a segment one by one.
 type Frames struct {
-	r      io.ReaderAt
-	list   []Frame
-	packed []byte // reused
-	plain  []byte // reused; handed out
+	r    io.ReaderAt
+	list []Frame
+	*buffers
 }
 
-// NewFrames returns a reader of these frames.
-func NewFrames(r io.ReaderAt, list []Frame) *Frames { return &Frames{r: r, list: list} }
+// buffers pass from one reader to the next: stores have many small segments.
+type buffers struct {
+	packed []byte
+	plain  []byte // handed out
+}
+
+var idle = sync.Pool{New: func() any { return new(buffers) }}
+
+// NewFrames returns a reader of these frames. Close is for reusing its buffers.
+func NewFrames(r io.ReaderAt, list []Frame) *Frames {
+	return &Frames{r: r, list: list, buffers: idle.Get().(*buffers)}
+}
+
+// Close ends the reader; what it has returned is not valid any more.
+func (f *Frames) Close() error {
+	if f.buffers != nil {
+		idle.Put(f.buffers)
+		f.buffers, f.list = nil, nil
+	}
+	return nil
+}
 
 // Packed returns the frame that Next returned the content of, valid until the
 // next call.
