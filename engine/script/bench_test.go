@@ -2,6 +2,7 @@ package script_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -23,19 +24,25 @@ const benchPings = 1500
 var benchData struct {
 	once  sync.Once
 	dir   string
+	made  string // dir, if it is to go in the end
 	bytes int64
+	pings int
 	line  []byte // a record
 	err   error
 }
 
 // benchTree returns a data folder of generated, converted, published pings and
-// the bytes of its records. It is made once per process.
+// the bytes of its records. It is made once per process; BENCH_DATA names another.
 func benchTree(b *testing.B) (*layout.Tree, int64) {
 	b.Helper()
 	d := &benchData
 	d.once.Do(func() {
-		if d.dir, d.err = os.MkdirTemp("", "bench-engine-*"); d.err == nil {
+		if d.dir = os.Getenv("BENCH_DATA"); d.dir != "" {
+			d.err = measure(d.dir)
+		} else if d.made, d.err = os.MkdirTemp("", "bench-engine-*"); d.err == nil {
+			d.dir = d.made
 			d.bytes, d.line, d.err = publish(b, d.dir, benchPings)
+			d.pings = benchPings
 		}
 	})
 	if d.err != nil {
@@ -47,6 +54,35 @@ func benchTree(b *testing.B) (*layout.Tree, int64) {
 	}
 	b.Cleanup(func() { tree.Close() })
 	return tree, d.bytes
+}
+
+// measure reads a data folder's size, and a record.
+func measure(dir string) error {
+	tree, err := layout.OpenTree(dir)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	segs, err := tree.Segments(context.Background(), layout.All())
+	if err != nil {
+		return err
+	}
+	d := &benchData
+	for _, s := range segs {
+		info, err := tree.Info(s)
+		if err != nil {
+			return err
+		}
+		d.bytes, d.pings = d.bytes+info.RawBytes, d.pings+int(info.Records)
+	}
+	r, err := tree.Open(segs[0], 0, -1)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	block, err := r.Next()
+	d.line = bytes.Clone(block[:bytes.IndexByte(block, '\n')])
+	return err
 }
 
 func publish(b *testing.B, dir string, pings int) (size int64, line []byte, err error) {
@@ -97,7 +133,7 @@ func BenchmarkScan(b *testing.B) {
 	}
 	b.SetBytes(size)
 	b.ReportAllocs()
-	defer cpuTime(b, benchPings)()
+	defer cpuTime(b, benchData.pings)()
 	for b.Loop() {
 		lines := 0
 		for _, s := range segs {
@@ -120,29 +156,50 @@ func BenchmarkScan(b *testing.B) {
 			}
 			r.Close()
 		}
-		if lines != benchPings {
-			b.Fatalf("%d lines, want %d", lines, benchPings)
+		if lines != benchData.pings {
+			b.Fatalf("%d lines, want %d", lines, benchData.pings)
 		}
 	}
 }
 
-// BenchmarkJob runs shipped jobs end to end, with one mapper, as BenchmarkScan.
+// idle is a job that does nothing: reading and splitting alone, by the engine.
+type idle struct{}
+
+func (idle) NewMapper(context.Context, engine.Task, engine.Emit) (engine.Mapper, error) {
+	return idle{}, nil
+}
+
+func (idle) NewReducer(context.Context, int, *engine.Output) (engine.Reducer, error) {
+	return idle{}, nil
+}
+
+func (idle) Map([]byte, int64) error                                  { return nil }
+func (idle) Combine([]byte, *engine.Values, func(value []byte)) error { return nil }
+func (idle) Combines() bool                                           { return false }
+func (idle) Reduce([]byte, *engine.Values) error                      { return nil }
+func (idle) Finish() error                                            { return nil }
+func (idle) Close()                                                   {}
+
+// BenchmarkJob runs shipped jobs end to end, and one that does nothing.
 func BenchmarkJob(b *testing.B) {
-	for _, name := range []string{"dims_only", "os_distribution", "histogram_sum"} {
+	for _, name := range []string{"idle", "dims_only", "os_distribution", "histogram_sum"} {
 		for _, workers := range []int{1, 2} {
 			b.Run(fmt.Sprintf("%s/%d", name, workers), func(b *testing.B) {
 				tree, size := benchTree(b)
-				s, err := script.CompileFile("../../scripts/" + name + ".js")
-				if err != nil {
-					b.Fatal(err)
-				}
 				o := engine.DefaultOptions()
 				o.Mappers = workers
-				job := &script.Job{Script: s, Limits: script.DefaultLimits()}
+				job := engine.Job(idle{})
+				if name != "idle" {
+					s, err := script.CompileFile("../../scripts/" + name + ".js")
+					if err != nil {
+						b.Fatal(err)
+					}
+					job = &script.Job{Script: s, Limits: script.DefaultLimits()}
+				}
 				src := engine.TreeSource{Tree: tree}
 				b.SetBytes(size)
 				b.ReportAllocs()
-				defer cpuTime(b, benchPings)()
+				defer cpuTime(b, benchData.pings)()
 				for b.Loop() {
 					plan, err := engine.NewPlan(b.Context(), src, layout.All(), nil)
 					if err != nil {

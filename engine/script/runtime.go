@@ -75,8 +75,7 @@ func newHost(ctx context.Context, s *Script, limits Limits, console func(level, 
 	h := &host{rt: goja.New(), script: s}
 	h.rt.SetMaxCallStackSize(limits.Stack)
 	h.rt.SetFieldNameMapper(goja.TagFieldNameMapper("json", true))
-	rng := rand.New(rand.NewSource(1))
-	h.rt.SetRandSource(rng.Float64)
+	h.rt.SetRandSource(sequence())
 	h.rt.SetTimeSource(func() time.Time { return time.Unix(0, 0).UTC() })
 	unwatch := h.watch(limits)
 	unhook := context.AfterFunc(ctx, func() { h.rt.Interrupt(context.Cause(ctx)) })
@@ -97,7 +96,7 @@ func newHost(ctx context.Context, s *Script, limits Limits, console func(level, 
 		if d, ok := h.exports.Get("default").(*goja.Object); ok && h.exports.Get("map") == nil && d.Get("map") != nil {
 			h.exports = d
 		}
-		h.rt.GlobalObject().Delete(bundle.ResultName)
+		h.rt.Set(bundle.ResultName, goja.Undefined()) // deleting it would take longer than the script
 		return begin(h)
 	})
 	if err != nil {
@@ -105,6 +104,18 @@ func newHost(ctx context.Context, s *Script, limits Limits, console func(level, 
 		return nil, s.wrap(err, "load", "")
 	}
 	return h, nil
+}
+
+// sequence returns the source of Math.random: the same numbers in every runtime.
+// Seeding takes longer than the rest of a runtime, and few scripts want it.
+func sequence() func() float64 {
+	var rng *rand.Rand
+	return func() float64 {
+		if rng == nil {
+			rng = rand.New(rand.NewSource(1))
+		}
+		return rng.Float64()
+	}
 }
 
 func (h *host) close() { h.stop() }

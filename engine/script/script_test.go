@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		os.RemoveAll(benchData.dir)
+		os.RemoveAll(benchData.made)
 		os.Exit(code)
 	}))
 }

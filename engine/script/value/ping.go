@@ -30,15 +30,13 @@ func objectOf(v goja.Value) *lazyObject {
 // of the same name, never the other way round. The string methods work on the
 // record's text, so that scripts which took the value for a string still do.
 func (r *Runtime) installPing() {
-	rt := r.rt
-	str := rt.Get("String").ToObject(rt).Get("prototype").ToObject(rt)
-	r.pingProto = rt.NewDynamicObject(&pingProto{r: r, str: str, methods: map[string]goja.Value{}})
+	r.pingProto = r.rt.NewDynamicObject(&pingProto{r: r, methods: map[string]goja.Value{}})
 }
 
 // pingProto makes its methods when they are first asked for: most tasks never do.
 type pingProto struct {
 	r       *Runtime
-	str     *goja.Object // String.prototype
+	str     *goja.Object // String.prototype; nil until asked for
 	methods map[string]goja.Value
 }
 
@@ -61,6 +59,9 @@ func (p *pingProto) make(name string) goja.Value {
 		return rt.ToValue(p.r.pingHistogram)
 	case "toString":
 		return rt.ToValue(func(call goja.FunctionCall) goja.Value { return p.text(call.This) })
+	}
+	if p.str == nil {
+		p.str = rt.Get("String").ToObject(rt).Get("prototype").ToObject(rt)
 	}
 	method, ok := goja.AssertFunction(p.str.Get(name))
 	if !ok {
