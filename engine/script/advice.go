@@ -53,6 +53,9 @@ func advice(e *Error) []string {
 		if near := suggest.Nearest(m[1], declare.ContextMembers); near != "" {
 			return []string{fmt.Sprintf("Did you mean %s?", near)}
 		}
+		if m[1] == "emit" || m[1] == "print" || m[1] == "output" || m[1] == "collect" {
+			return []string{"Did you mean ctx.write(key, value)?"}
+		}
 	}
 	if m := noProperty.FindStringSubmatch(e.Message); m != nil && e.Phase == "map" {
 		return []string{fmt.Sprintf("Not every ping has every section: ?.%s gives undefined where it is missing.", m[1])}

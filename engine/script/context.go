@@ -14,6 +14,7 @@ func (h *host) newContext(phase string, write engine.Emit) *goja.Object {
 	ctx := h.rt.NewObject()
 	ctx.Set("counter", h.counter)
 	ctx.Set("write", func(call goja.FunctionCall) goja.Value {
+		h.wantPair(call)
 		if err := write(h.EncodeKey(call.Argument(0)), h.EncodeValue(call.Argument(1))); err != nil {
 			h.throwWrite(err)
 		}
@@ -26,6 +27,12 @@ func (h *host) newContext(phase string, write engine.Emit) *goja.Object {
 		})
 	}
 	return ctx
+}
+
+func (h *host) wantPair(call goja.FunctionCall) {
+	if len(call.Arguments) < 2 {
+		h.ThrowType("ctx.write takes a key and a value")
+	}
 }
 
 // throwWrite throws what writing has failed with: the engine's error, or that of
@@ -42,6 +49,7 @@ func (h *host) newReduceContext(out *engine.Output) *goja.Object {
 	ctx := h.rt.NewObject()
 	ctx.Set("counter", h.counter)
 	ctx.Set("write", func(call goja.FunctionCall) goja.Value {
+		h.wantPair(call)
 		// A value may be an object, and so may a key that is only written, not sorted.
 		if err := out.Row(h.EncodeCell(call.Argument(0)), h.EncodeValue(call.Argument(1))); err != nil {
 			h.throwWrite(err)

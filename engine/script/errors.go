@@ -26,6 +26,11 @@ type interruption struct{ error }
 
 func (i *interruption) Unwrap() error { return i.error }
 
+const (
+	maxFrames = 20  // of a stack that are shown
+	maxThrown = 200 // bytes of a thrown object that are shown
+)
+
 // wrap turns what goja returned into an *Error of this script.
 func (s *Script) wrap(err error, phase, record string) error {
 	if err == nil {
@@ -71,7 +76,7 @@ func (s *Script) wrap(err error, phase, record string) error {
 		if name := f.FuncName(); name != "<anonymous>" && name != "" {
 			place = name + " (" + place + ")"
 		}
-		if len(e.Stack) < 20 {
+		if n := len(e.Stack); n < maxFrames && (n == 0 || e.Stack[n-1] != place) { // recursion: once
 			e.Stack = append(e.Stack, place)
 		}
 	}
@@ -93,7 +98,13 @@ func thrown(x *goja.Exception) (text string) {
 		return "threw nothing"
 	}
 	if o, ok := v.(*goja.Object); !ok || o.ClassName() != "Error" {
-		return "threw " + v.String()
+		text := v.String()
+		if ok && text == "[object Object]" {
+			if b, err := o.MarshalJSON(); err == nil {
+				text = string(b[:min(len(b), maxThrown)])
+			}
+		}
+		return "threw " + text
 	}
 	return strings.TrimPrefix(v.String(), "GoError: ")
 }

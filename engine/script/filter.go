@@ -3,7 +3,7 @@ package script
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"strings"
 
 	"github.com/dop251/goja"
 
@@ -44,7 +44,7 @@ func (f *Filter) read(h *host) error {
 	if dims == nil && !f.hasAccept && !f.judges() {
 		return &Error{
 			File: h.script.Name, Phase: "load", Message: "the filter exports none of dimensions, accept, match and ingest",
-			Notes: []string{fmt.Sprintf("It exports %v.", h.exports.Keys())},
+			Notes: []string{"It exports " + strings.Join(h.exports.Keys(), ", ") + "."},
 		}
 	}
 	doc := map[string]any{"version": 1}

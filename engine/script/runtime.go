@@ -62,10 +62,11 @@ type host struct {
 	script  *Script
 	exports *goja.Object
 
-	calls  atomic.Uint64 // odd while a call runs; the watchdog compares it
-	stop   func()
-	logged bool // the script has used console
-	counts taskCounts
+	calls    atomic.Uint64 // odd while a call runs; the watchdog compares it
+	stop     func()
+	logged   bool          // the script has used console
+	rejected *goja.Promise // that nobody has caught; nil: none
+	counts   taskCounts
 }
 
 // newHost makes a runtime, runs the script's top level in it, then begin, which
@@ -77,6 +78,7 @@ func newHost(ctx context.Context, s *Script, limits Limits, console func(level, 
 	h.rt.SetFieldNameMapper(goja.TagFieldNameMapper("json", true))
 	h.rt.SetRandSource(sequence())
 	h.rt.SetTimeSource(func() time.Time { return time.Unix(0, 0).UTC() })
+	h.rt.SetPromiseRejectionTracker(h.trackRejection)
 	unwatch := h.watch(limits)
 	unhook := context.AfterFunc(ctx, func() { h.rt.Interrupt(context.Cause(ctx)) })
 	h.stop = func() { unhook(); unwatch() }
@@ -85,6 +87,7 @@ func newHost(ctx context.Context, s *Script, limits Limits, console func(level, 
 	if s.setup != nil {
 		s.setup(h)
 	}
+	h.rt.GlobalObject().DefineDataProperty(bundle.ResultName, goja.Undefined(), goja.FLAG_TRUE, goja.FLAG_FALSE, goja.FLAG_FALSE)
 	err := h.guard(func() error {
 		if _, err := h.rt.RunProgram(s.Program); err != nil {
 			return err
@@ -189,27 +192,62 @@ func thrownFromGo(p any) error {
 		return p
 	case *goja.StackOverflowError:
 		return p
+	case *Error:
+		return p
 	}
 	return nil
 }
 
 var promiseType = reflect.TypeFor[*goja.Promise]()
 
-// function returns the first export with one of the names that is a function. It
-// fails if the function returns a promise: nobody would see that one rejected.
+// function returns the first export with one of the names; nil if there is none.
+// It panics with an *Error where that is no function. The function fails if it returns what
+// nobody would wait for, or leaves a rejected promise.
 func (h *host) function(names ...string) goja.Callable {
 	for _, n := range names {
-		f, ok := goja.AssertFunction(h.exports.Get(n))
-		if !ok {
+		v := h.exports.Get(n)
+		if v == nil || goja.IsUndefined(v) {
 			continue
+		}
+		f, ok := goja.AssertFunction(v)
+		if !ok {
+			panic(&Error{File: h.script.Name, Phase: "load", Message: fmt.Sprintf("%s is exported, but is no function: %s", n, h.show(v))})
 		}
 		return func(this goja.Value, args ...goja.Value) (goja.Value, error) {
 			v, err := f(this, args...)
-			if o, ok := v.(*goja.Object); ok && err == nil && o.ExportType() == promiseType {
-				return nil, fmt.Errorf("%s returned a promise: it must not be async", n)
+			p := h.rejected
+			h.rejected = nil
+			if err != nil {
+				return v, err
 			}
-			return v, err
+			if o, ok := v.(*goja.Object); ok {
+				switch {
+				case o.ExportType() == promiseType:
+					return nil, fmt.Errorf("%s returned a promise: it must not be async", n)
+				case isGenerator(o):
+					return nil, fmt.Errorf("%s returned a generator, which nobody runs: write function, not function*", n)
+				}
+			}
+			if p != nil {
+				return nil, fmt.Errorf("a promise was rejected, and nobody caught it: %s", h.show(p.Result()))
+			}
+			return v, nil
 		}
 	}
 	return nil
+}
+
+func isGenerator(o *goja.Object) bool {
+	tag := o.GetSymbol(goja.SymToStringTag)
+	return tag != nil && tag.String() == "Generator"
+}
+
+// trackRejection keeps a promise that was rejected until somebody catches it.
+func (h *host) trackRejection(p *goja.Promise, op goja.PromiseRejectionOperation) {
+	switch {
+	case op == goja.PromiseRejectionReject && h.rejected == nil:
+		h.rejected = p
+	case op == goja.PromiseRejectionHandle && h.rejected == p:
+		h.rejected = nil
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/dop251/goja"
 
@@ -76,7 +78,10 @@ func (s *Script) NoMap(exports []string) *Error {
 		e.Notes = append(e.Notes, "It exports nothing: export function map(id, dims, ping, ctx) { … }.")
 		return e
 	}
-	e.Notes = append(e.Notes, fmt.Sprintf("It exports %v.", exports))
+	e.Notes = append(e.Notes, "It exports "+strings.Join(exports, ", ")+".")
+	if slices.Contains(exports, "default") {
+		e.Notes = append(e.Notes, "A default export counts if it is an object with map: else write export function map(id, dims, ping, ctx) { … }.")
+	}
 	if hint := suggestExport("map", exports); hint != "" {
 		e.Notes = append(e.Notes, hint)
 	}

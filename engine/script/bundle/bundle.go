@@ -3,6 +3,7 @@ package bundle
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -50,6 +51,10 @@ func Compile(name, text string) (*Bundle, error) {
 	}
 	exports, err := globalExports(name, text, loader)
 	if err != nil {
+		if ext := filepath.Ext(name); ext == ".js" && isTypeScript(text) {
+			e, _ := errors.AsType[*Error](err)
+			e.Notes = []string{fmt.Sprintf("As TypeScript it would be right: name the file %s.ts.", strings.TrimSuffix(filepath.Base(name), ext))}
+		}
 		return nil, err
 	}
 	abs, err := filepath.Abs(name)
@@ -131,6 +136,12 @@ func loaderOf(name string) api.Loader {
 	return api.LoaderJS
 }
 
+// isTypeScript says whether text parses as TypeScript.
+func isTypeScript(text string) bool {
+	res := api.Transform(text, api.TransformOptions{Loader: api.LoaderTS, LogLevel: api.LogLevelSilent, TsconfigRaw: "{}"})
+	return len(res.Errors) == 0
+}
+
 // buildError turns esbuild's first error into an *Error, or returns nil.
 func buildError(msgs []api.Message, names sourceNames) error {
 	if len(msgs) == 0 {
@@ -140,6 +151,10 @@ func buildError(msgs []api.Message, names sourceNames) error {
 	e := &Error{Phase: "compile", File: names.name, Message: m.Text}
 	if l := m.Location; l != nil {
 		e.File, e.Line, e.Column, e.Excerpt = names.of(l.File), l.Line, l.Column+1, l.LineText
+	}
+	if strings.HasPrefix(m.Text, "Top-level await") {
+		e.Message = "await has nothing to wait for here: a script has no files, no network and no clock"
+		return e
 	}
 	if name, ok := unresolved(m.Text); ok {
 		e.Message, e.Notes = importAdvice(name)

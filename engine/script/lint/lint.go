@@ -18,6 +18,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
 	"github.com/aitgithub/telemetry-server/engine/script/suggest"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout"
 )
 
 // Finding is what Check has to say about a place of a script.
@@ -97,6 +98,7 @@ type checker struct {
 
 	function string            // the top-level function that the walk is in
 	ctx      string            // what that function calls its ctx
+	dims     string            // and its dims
 	locals   []map[string]bool // of the functions around
 	findings []Finding
 }
@@ -115,7 +117,7 @@ func (c *checker) add(at file.Idx, isSevere bool, format string, args ...any) {
 // top walks a top-level statement, function by function.
 func (c *checker) top(st ast.Statement) {
 	names := bundle.Declared(st)
-	c.function, c.ctx = "", ""
+	c.function, c.ctx, c.dims = "", "", ""
 	if len(names) == 1 {
 		c.function = names[0]
 	}
@@ -124,6 +126,19 @@ func (c *checker) top(st ast.Statement) {
 
 // contextAt is where ctx stands in a function's parameters.
 var contextAt = map[string]int{"map": 3, "reduce": 2, "combine": 2, "mapFinished": 0, "map_finished": 0, "setupReduce": 0, "setup_reduce": 0}
+
+// dimsAt is where dims stands.
+var dimsAt = map[string]int{"map": 1, "match": 1, "ingest": 1, "accept": 0}
+
+// parameterName returns the name of a function's parameter, "" if it has none.
+func parameterName(params *ast.ParameterList, at int) string {
+	if at < len(params.List) {
+		if id, ok := params.List[at].Target.(*ast.Identifier); ok {
+			return id.Name.String()
+		}
+	}
+	return ""
+}
 
 func (c *checker) enter(n any) {
 	switch n := n.(type) {
@@ -157,9 +172,12 @@ func (c *checker) leave(n any) {
 
 // into enters a function.
 func (c *checker) into(fn any, params *ast.ParameterList) {
-	if at, ok := contextAt[c.function]; ok && len(c.locals) == 0 && at < len(params.List) {
-		if id, ok := params.List[at].Target.(*ast.Identifier); ok {
-			c.ctx = id.Name.String()
+	if len(c.locals) == 0 {
+		if at, ok := contextAt[c.function]; ok {
+			c.ctx = parameterName(params, at)
+		}
+		if at, ok := dimsAt[c.function]; ok {
+			c.dims = parameterName(params, at)
 		}
 	}
 	locals := map[string]bool{}
@@ -259,13 +277,23 @@ func (c *checker) written(e ast.Expression, key bool) {
 	c.add(e.Idx0(), true, "cannot write a %s: write a plain object or an array", what)
 }
 
-// member refuses members that ctx does not have.
+// dimsMembers are what scripts use of dims beside the names: of arrays.
+var dimsMembers = []string{"length", "at", "concat", "entries", "every", "filter", "find", "findIndex", "flat", "flatMap", "forEach",
+	"includes", "indexOf", "join", "keys", "lastIndexOf", "map", "reduce", "reduceRight", "slice", "some", "toString", "values"}
+
+// member refuses members that ctx and dims do not have.
 func (c *checker) member(n *ast.DotExpression) {
 	id, ok := n.Left.(*ast.Identifier)
-	if !ok || c.ctx == "" || id.Name.String() != c.ctx {
+	if !ok {
 		return
 	}
 	name := n.Identifier.Name.String()
+	if c.dims != "" && id.Name.String() == c.dims && !slices.Contains(layout.DimNames[:], name) && !slices.Contains(dimsMembers, name) {
+		c.add(n.Identifier.Idx, true, "dims has no member %s: it has %s", name, strings.Join(layout.DimNames[:], ", "))
+	}
+	if c.ctx == "" || id.Name.String() != c.ctx {
+		return
+	}
 	if slices.Contains(declare.ContextMembers, name) {
 		return
 	}

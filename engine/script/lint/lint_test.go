@@ -28,6 +28,8 @@ func TestCheck(t *testing.T) {
 		{"a Map as value", "export const map = (id, dims, ping, ctx) => ctx.write(1, new Map())", "x.js:1:58: error: cannot write a Map: write a plain object or an array"},
 		{"a function as value", "export function map(id, dims, ping, ctx) { ctx.write(1, () => 1) }", "x.js:1:57: error: cannot write a function: write a plain object or an array"},
 		{"a member that ctx has not", "export function map(id, dims, ping, context) { context.wirte(1, 1) }", "x.js:1:56: error: ctx has no member wirte: did you mean write?"},
+		{"a member that dims has not", "export function map(id, dims, ping, ctx) { ctx.write(dims.channel, dims.appName + dims.length) }",
+			"x.js:1:59: error: dims has no member channel: it has reason, appName, appUpdateChannel, appVersion, appBuildID, submission_date"},
 		{"another object's member", "export function map(id, dims, ping, ctx) { ping.wirte }", ""},
 		{"a counter", "let n = 0\nexport function map(id, dims, ping, ctx) { n++; n += 1 }", "x.js:2:44: warning: n is kept from one call"},
 		{"an object", "const seen = {}\nexport function map(id, dims, ping, ctx) { see(id) }\nfunction see(id) { seen[id].n = 1 }", "x.js:3:20: warning: seen is kept"},
