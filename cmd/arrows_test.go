@@ -34,7 +34,7 @@ var arrows = []struct {
 	{"ingest/kafka", []string{"ingest/rawlog"}, "a source gets no further than the raw log"},
 	{"engine", []string{"layout", "engine"}, "any engine.Job runs: the engine knows no JavaScript and no HTTP"},
 	{"engine/script", []string{"engine", "layout", "revisions"}, "the only place where JavaScript meets Go"},
-	{"engine/script/bundle", []string{"engine/script/suggest"}, "compiling a script takes no data and no runtime"},
+	{"engine/script/bundle", []string{"engine/script/declare", "engine/script/suggest"}, "compiling a script takes no data and no runtime"},
 	{"engine/script/value", []string{"engine", "layout", "revisions"}, "values cross in the same way whatever the script is and runs for"},
 	{"engine/script/declare", nil, "what scripts see is said once, for everybody"},
 	{"engine/script/suggest", nil, "a function on names"},

@@ -70,6 +70,9 @@ const (
 	entrySeparators
 )
 
+// Rows returns how many rows, lines and records have been written.
+func (o *Output) Rows() int64 { return o.rows }
+
 // Row writes a key and its value.
 func (o *Output) Row(key, value []byte) error { return o.put(entryRow, key, value) }
 

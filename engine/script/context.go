@@ -67,7 +67,7 @@ func (h *host) newReduceContext(out *engine.Output) *goja.Object {
 	csv := func(call goja.FunctionCall) goja.Value {
 		v := h.EncodeValue(call.Argument(0))
 		if len(v) == 0 || datum.Kind(v[0]) != datum.Array {
-			h.ThrowType("ctx.writecsv takes an array")
+			h.ThrowType("ctx.writeCSV takes an array")
 		}
 		if err := out.Record(v); err != nil {
 			h.throwWrite(err)

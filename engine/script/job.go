@@ -154,11 +154,18 @@ func (m *mapper) Combines() bool { return m.combine != nil }
 func (m *mapper) Combine(key []byte, values *engine.Values, put func([]byte)) error {
 	outerKey, outerPut := m.combineKey, m.put
 	defer func() { m.combineKey, m.put = outerKey, outerPut }()
-	m.combineKey, m.put = key, put
+	written := false
+	m.combineKey, m.put = key, func(value []byte) {
+		written = true
+		put(value)
+	}
 	err := m.h.guard(func() error {
 		list, end := m.h.ValuesOf(values)
 		defer end()
-		_, err := m.combine(goja.Undefined(), m.h.Decode(key), list, m.combineCtx)
+		v, err := m.combine(goja.Undefined(), m.h.Decode(key), list, m.combineCtx)
+		if err == nil && !written {
+			err = unwritten("combine", v)
+		}
 		return err
 	})
 	if err == nil {
@@ -166,6 +173,16 @@ func (m *mapper) Combine(key []byte, values *engine.Values, put func([]byte)) er
 	}
 	err = m.h.script.wrap(err, "combine", "key "+string(datum.AppendJSON(nil, key)))
 	return rejection(err, keyCall(m.h.script, "combine", key, values))
+}
+
+// unwritten returns an error if a function that has written nothing seems to have
+// returned what it should have written: v. That is not false, 0 and the like,
+// which `n > 9 && ctx.write(key, n)` returns.
+func unwritten(function string, v goja.Value) error {
+	if _, isBool := v.Export().(bool); isBool || !v.ToBoolean() {
+		return nil
+	}
+	return fmt.Errorf("%s returned a value, which nobody reads, and wrote none: ctx.write(key, value)", function)
 }
 
 // Close implements engine.Mapper.
@@ -212,7 +229,11 @@ func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 	err := r.h.guard(func() error {
 		list, end := r.h.ValuesOf(values)
 		defer end()
-		_, err := r.fn(goja.Undefined(), r.h.Decode(key), list, r.ctx)
+		before := r.out.Rows()
+		v, err := r.fn(goja.Undefined(), r.h.Decode(key), list, r.ctx)
+		if err == nil && r.out.Rows() == before {
+			err = unwritten("reduce", v)
+		}
 		return err
 	})
 	if err == nil {

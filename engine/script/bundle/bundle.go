@@ -160,8 +160,14 @@ func buildError(msgs []api.Message, names sourceNames) error {
 		e.Message, e.Notes = importAdvice(name)
 		return e
 	}
+	if text, notes, ok := exportAdvice(m.Text); ok {
+		e.Message, e.Notes = text, notes
+		return e
+	}
 	for _, n := range m.Notes {
-		e.Notes = append(e.Notes, n.Text)
+		if !strings.HasSuffix(n.Text, ":") { // which points to a place
+			e.Notes = append(e.Notes, n.Text)
+		}
 	}
 	return e
 }

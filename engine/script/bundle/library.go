@@ -9,6 +9,7 @@ import (
 
 	"github.com/evanw/esbuild/pkg/api"
 
+	"github.com/aitgithub/telemetry-server/engine/script/declare"
 	"github.com/aitgithub/telemetry-server/engine/script/suggest"
 )
 
@@ -53,6 +54,21 @@ func unresolved(message string) (name string, ok bool) {
 		return "", false
 	}
 	return m[1], true
+}
+
+var noExport = regexp.MustCompile(`^No matching export in "` + libraryNamespace + `:(\w+)\.js" for import "(\w+)"`)
+
+// exportAdvice says what a library module has instead of what a script imports.
+func exportAdvice(message string) (text string, notes []string, ok bool) {
+	m := noExport.FindStringSubmatch(message)
+	if m == nil {
+		return "", nil, false
+	}
+	all := declare.Members(m[1])
+	if near := suggest.Nearest(m[2], all); near != "" {
+		notes = append(notes, fmt.Sprintf("Did you mean %s?", near))
+	}
+	return fmt.Sprintf("%q has no %s", m[1], m[2]), append(notes, "It has "+strings.Join(all, ", ")+"."), true
 }
 
 // nodeModules are modules of Node that scripts look for, with what takes their place.

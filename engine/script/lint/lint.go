@@ -18,7 +18,6 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
 	"github.com/aitgithub/telemetry-server/engine/script/suggest"
 	"github.com/aitgithub/telemetry-server/layout"
-	"github.com/aitgithub/telemetry-server/layout"
 )
 
 // Finding is what Check has to say about a place of a script.
