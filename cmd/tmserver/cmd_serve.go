@@ -180,7 +180,7 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		defer f.Close()
 		ho.RequestLog, ho.RequestLogEvery = slog.New(slog.NewJSONHandler(f, nil)), c.RequestLogEvery
 	}
-	sources, err := c.openSources(c, log, reg, st.Log)
+	sources, err := c.openSources(st, c, log, reg)
 	if err != nil {
 		return err
 	}

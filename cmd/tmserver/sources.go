@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
-	"log/slog"
+	"fmt"
+	"os"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -18,6 +20,14 @@ type sourceFlags struct {
 	KafkaTopic   string   `env:"TMSERVER_KAFKA_TOPIC" placeholder:"NAME" help:"The topic; a message's key is the document ID, its value the ping, plain or gzip."`
 	KafkaGroup   string   `env:"TMSERVER_KAFKA_GROUP" default:"telemetry-server" placeholder:"NAME" help:"The consumer group that remembers what has been read."`
 	KafkaFormat  string   `env:"TMSERVER_KAFKA_FORMAT" default:"json" placeholder:"json|bagheera" help:"What the messages are: JSON, or Bagheera's protobuf envelope."`
+
+	KafkaTLS          bool   `env:"TMSERVER_KAFKA_TLS" name:"kafka-tls" help:"Talk TLS to the brokers."`
+	KafkaCA           string `env:"TMSERVER_KAFKA_CA" name:"kafka-ca" type:"existingfile" placeholder:"FILE" help:"Certificates (PEM) that sign the brokers'. Default: the system's."`
+	KafkaCert         string `env:"TMSERVER_KAFKA_CERT" type:"existingfile" placeholder:"FILE" help:"Certificate (PEM) to show to the brokers."`
+	KafkaKey          string `env:"TMSERVER_KAFKA_KEY" type:"existingfile" placeholder:"FILE" help:"Private key of that certificate (PEM)."`
+	KafkaSASL         string `env:"TMSERVER_KAFKA_SASL" name:"kafka-sasl" default:"none" enum:"none,plain,scram-sha-256,scram-sha-512" placeholder:"MECHANISM" help:"How to log in to the brokers: ${enum}."`
+	KafkaUser         string `env:"TMSERVER_KAFKA_USER" placeholder:"NAME" help:"With --kafka-sasl: who to log in as."`
+	KafkaPasswordFile string `env:"TMSERVER_KAFKA_PASSWORD_FILE" type:"existingfile" placeholder:"FILE" help:"With --kafka-sasl: file with the password. Else it is that of the environment, TMSERVER_KAFKA_PASSWORD."`
 }
 
 func (f *sourceFlags) validate() error {
@@ -30,21 +40,59 @@ func (f *sourceFlags) validate() error {
 	if _, err := kafka.ParseFormat(f.KafkaFormat); err != nil {
 		return cli.Usage("--kafka-format: %w", err)
 	}
+	switch {
+	case !f.KafkaTLS && (f.KafkaCA != "" || f.KafkaCert != "" || f.KafkaKey != ""):
+		return cli.Usage("--kafka-ca, --kafka-cert and --kafka-key need --kafka-tls")
+	case (f.KafkaCert == "") != (f.KafkaKey == ""):
+		return cli.Usage("--kafka-cert and --kafka-key belong together")
+	case f.KafkaSASL == "none" && (f.KafkaUser != "" || f.KafkaPasswordFile != ""):
+		return cli.Usage("--kafka-user and --kafka-password-file need --kafka-sasl")
+	case f.KafkaSASL != "none" && f.KafkaUser == "":
+		return cli.Usage("--kafka-sasl needs --kafka-user")
+	}
 	return nil
+}
+
+// kafkaSecurity returns how to talk to the brokers. The flags have been validated.
+func (f *sourceFlags) kafkaSecurity(st *cli.State) (kafka.Security, error) {
+	s := kafka.Security{TLS: f.KafkaTLS, CA: f.KafkaCA, Cert: f.KafkaCert, Key: f.KafkaKey, User: f.KafkaUser}
+	if f.KafkaSASL == "none" {
+		return s, nil
+	}
+	s.Mechanism, s.Password = f.KafkaSASL, st.Env("TMSERVER_KAFKA_PASSWORD")
+	if f.KafkaPasswordFile != "" {
+		text, err := os.ReadFile(f.KafkaPasswordFile)
+		if err != nil {
+			return s, cli.Fail(cli.ExitUsage, fmt.Errorf("--kafka-password-file: %w", err))
+		}
+		s.Password = strings.TrimRight(string(text), "\r\n")
+	}
+	if s.Password == "" {
+		return s, cli.WithHint(cli.Usage("--kafka-sasl %s: there is no password", f.KafkaSASL),
+			"give --kafka-password-file, or TMSERVER_KAFKA_PASSWORD in the environment")
+	}
+	if s.Mechanism == "plain" && !s.TLS {
+		st.Log.Warn("the Kafka password is sent in the clear: --kafka-sasl plain without --kafka-tls")
+	}
+	return s, nil
 }
 
 // openSources returns what takes submissions until its context ends, and then
 // finishes what it has in hand. The flags have been validated.
-func (f *sourceFlags) openSources(c *serveCmd, log *rawlog.Log, reg *prometheus.Registry, logger *slog.Logger) ([]func(context.Context), error) {
+func (f *sourceFlags) openSources(st *cli.State, c *serveCmd, log *rawlog.Log, reg *prometheus.Registry) ([]func(context.Context), error) {
 	var sources []func(context.Context)
 	if len(f.KafkaBrokers) > 0 {
 		format, err := kafka.ParseFormat(f.KafkaFormat)
 		if err != nil {
 			return nil, err
 		}
+		security, err := f.kafkaSecurity(st)
+		if err != nil {
+			return nil, err
+		}
 		s, err := kafka.New(log, kafka.Options{
-			Brokers: f.KafkaBrokers, Topic: f.KafkaTopic, Group: f.KafkaGroup, Format: format,
-			MaxBody: int(c.MaxBody), MaxPath: c.MaxPath, Registerer: reg, Logger: logger,
+			Brokers: f.KafkaBrokers, Topic: f.KafkaTopic, Group: f.KafkaGroup, Format: format, Security: security,
+			MaxBody: int(c.MaxBody), MaxPath: c.MaxPath, Registerer: reg, Logger: st.Log,
 		})
 		if err != nil {
 			return nil, cli.Fail(cli.ExitUsage, err)

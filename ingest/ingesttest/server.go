@@ -68,7 +68,7 @@ func (s *Server) Stop(t testing.TB) {
 // anything takes on a loaded machine.
 func Wait(t testing.TB, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("waited for nothing")
 		}

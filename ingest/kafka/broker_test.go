@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -46,22 +47,25 @@ func jars(t *testing.T) string {
 // realBroker is a Kafka of one node, broker and controller in one (KRaft).
 type realBroker struct {
 	jars, config string
-	addr         string
+	addr, logins string // of the listeners for anybody, and for who logs in as "me" with "secret"
 	process      *exec.Cmd
 }
 
 func newRealBroker(t *testing.T) *realBroker {
 	t.Helper()
 	b := &realBroker{jars: jars(t), config: filepath.Join(t.TempDir(), "server.properties")}
-	ports := freePorts(t, 2)
-	b.addr = fmt.Sprintf("127.0.0.1:%d", ports[0])
+	ports := freePorts(t, 3)
+	b.addr, b.logins = fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[2])
 	config := fmt.Sprintf(`process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:%[2]d
-listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
-advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d
+listeners=PLAINTEXT://127.0.0.1:%[1]d,SASL_PLAINTEXT://127.0.0.1:%[3]d,CONTROLLER://127.0.0.1:%[2]d
+advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d,SASL_PLAINTEXT://127.0.0.1:%[3]d
+listener.name.sasl_plaintext.sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_me="secret";
 controller.listener.names=CONTROLLER
-log.dirs=%[3]s
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs=%[4]s
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
@@ -69,7 +73,7 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 log.cleaner.enable=false
-`, ports[0], ports[1], filepath.Join(t.TempDir(), "log"))
+`, ports[0], ports[1], ports[2], filepath.Join(t.TempDir(), "log"))
 	if err := os.WriteFile(b.config, []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -125,10 +129,15 @@ func freePorts(t *testing.T, n int) (ports []int) {
 	return ports
 }
 
-// serve has a real server read the topic into dir.
-func serve(t *testing.T, program, dir, broker string) *ingesttest.Server {
+// serve has a real server log in and read the topic into dir.
+func serve(t *testing.T, program, dir string, b *realBroker) *ingesttest.Server {
 	t.Helper()
-	return ingesttest.Serve(t, program, dir, "--reserve=0", "--max-log-size=100000", "--kafka-brokers", broker, "--kafka-topic", topic, "--kafka-group", group)
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return ingesttest.Serve(t, program, dir, "--reserve=0", "--max-log-size=100000", "--kafka-brokers", b.logins, "--kafka-topic", topic, "--kafka-group", group,
+		"--kafka-sasl=plain", "--kafka-user=me", "--kafka-password-file", password)
 }
 
 // TestRealBroker has a real server read from a real broker, while the broker is
@@ -149,6 +158,9 @@ func TestRealBroker(t *testing.T) {
 	if _, err := admin.CreateTopic(t.Context(), partitions, 1, nil, topic); err != nil {
 		t.Fatal(err)
 	}
+	if got := complaint(t, nil, []string{broker.logins}, Security{Mechanism: "plain", User: "me", Password: "wrong"}); !strings.Contains(got, "SASL_AUTHENTICATION_FAILED") {
+		t.Errorf("a wrong password: %s", got)
+	}
 	sent := 0
 	produce := func() (sentAll func()) {
 		var rs []*kgo.Record
@@ -166,7 +178,7 @@ func TestRealBroker(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	first := serve(t, program, dir, broker.addr)
+	first := serve(t, program, dir, broker)
 	produce()()
 
 	disturbances := 0
@@ -181,7 +193,7 @@ func TestRealBroker(t *testing.T) {
 	first.Kill()
 	disturbances++
 	sentAll()
-	second := serve(t, program, dir, broker.addr)
+	second := serve(t, program, dir, broker)
 	produce()()
 
 	offsets := func() kadm.OffsetResponses {
@@ -205,7 +217,7 @@ func TestRealBroker(t *testing.T) {
 	if err := admin.CommitAllOffsets(t.Context(), group, begin); err != nil {
 		t.Fatal(err)
 	}
-	third := serve(t, program, dir, broker.addr)
+	third := serve(t, program, dir, broker)
 	ingesttest.Wait(t, readAll)
 	third.Stop(t)
 

@@ -32,24 +32,31 @@ const (
 // bed is a fake cluster and a real raw log.
 type bed struct {
 	*kfake.Cluster
-	client *kgo.Client
-	dir    string
-	log    *rawlog.Log
+	security Security
+	client   *kgo.Client
+	dir      string
+	log      *rawlog.Log
 }
 
-func newBed(t *testing.T) *bed {
+// newBed returns a cluster with these options besides its own, and a client of it,
+// which security says how to make.
+func newBed(t *testing.T, security Security, opts ...kfake.Opt) *bed {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(2), kfake.SeedTopics(partitions, topic))
+	c, err := kfake.NewCluster(append(opts, kfake.NumBrokers(2), kfake.SeedTopics(partitions, topic))...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	secured, err := security.options()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := kgo.NewClient(append(secured, kgo.SeedBrokers(c.ListenAddrs()...), kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	b := &bed{Cluster: c, client: client, dir: t.TempDir()}
+	b := &bed{Cluster: c, security: security, client: client, dir: t.TempDir()}
 	b.log = ingesttest.Log(t, b.dir, func(o *rawlog.Options) { o.Reserve = 0 })
 	return b
 }
@@ -74,7 +81,7 @@ func (b *bed) send(t *testing.T, rs ...*kgo.Record) {
 // start runs a source until the returned function is called, which waits for it.
 func (b *bed) start(t *testing.T, log Log, reg prometheus.Registerer) (stop func()) {
 	t.Helper()
-	s, err := New(log, Options{Brokers: b.ListenAddrs(), Topic: topic, Group: group, MaxBody: 1000, Registerer: reg})
+	s, err := New(log, Options{Brokers: b.ListenAddrs(), Topic: topic, Group: group, Security: b.security, MaxBody: 1000, Registerer: reg})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +136,7 @@ func each(t *testing.T, got map[string]int, prefix string, n int) {
 }
 
 func TestTopicToRawLog(t *testing.T) {
-	b := newBed(t)
+	b := newBed(t, Security{})
 	b.produce(t, "before", 2500) // more than two rounds
 	reg := prometheus.NewRegistry()
 	stop := b.start(t, b.log, reg)
@@ -190,7 +197,7 @@ func (r *refusing) Append(ctx context.Context, subs ...rawlog.Submission) error 
 }
 
 func TestRefusedMessagesAreFetchedAgain(t *testing.T) {
-	b := newBed(t)
+	b := newBed(t, Security{})
 	b.produce(t, "id", 100)
 	log := &refusing{Log: b.log}
 	stop := b.start(t, log, nil)
@@ -212,7 +219,7 @@ func TestRefusedMessagesAreFetchedAgain(t *testing.T) {
 }
 
 func TestRebalanceLosesAndDoublesNothing(t *testing.T) {
-	b := newBed(t)
+	b := newBed(t, Security{})
 	const rounds, perRound = 6, 300
 	stop := b.start(t, b.log, nil)
 	for i := range rounds {
@@ -233,7 +240,7 @@ func TestRebalanceLosesAndDoublesNothing(t *testing.T) {
 
 // A commit that is lost means that the messages come again: at least once.
 func TestLostCommitDeliversAgain(t *testing.T) {
-	b := newBed(t)
+	b := newBed(t, Security{})
 	b.produce(t, "id", 50)
 	fault := b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.UnknownMemberID, Count: -1})
 	reg := prometheus.NewRegistry()

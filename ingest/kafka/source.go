@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -25,6 +26,9 @@ const (
 	pause = time.Second
 	// commitLimit bounds how long a commit is tried; the next one includes it.
 	commitLimit = 10 * time.Second
+	// quietLimit is how long no message may come before it is asked whether the
+	// brokers can be reached at all: the client goes on trying, and says nothing.
+	quietLimit = time.Minute
 )
 
 // Options configure a Source.
@@ -35,6 +39,8 @@ type Options struct {
 	// read. A new group begins with the oldest message.
 	Group  string
 	Format Format
+	// Security says how the brokers are talked to.
+	Security Security
 	// MaxBody and MaxPath are the longest body and path stored, in bytes; at most,
 	// and for zero, rawlog.MaxBodyLimit and rawlog.MaxPathBytes.
 	MaxBody, MaxPath int
@@ -74,7 +80,11 @@ func New(log Log, o Options) (*Source, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	client, err := kgo.NewClient(
+	secured, err := o.Security.options()
+	if err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	client, err := kgo.NewClient(append(secured,
 		kgo.ClientID("telemetry-server"),
 		kgo.SeedBrokers(o.Brokers...),
 		kgo.ConsumerGroup(o.Group),
@@ -85,7 +95,7 @@ func New(log Log, o Options) (*Source, error) {
 		kgo.BlockRebalanceOnPoll(),
 		kgo.FetchMaxBytes(fetchBytes),
 		kgo.WithLogger(clientLog{o.Logger}),
-	)
+	)...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
@@ -109,6 +119,7 @@ func New(log Log, o Options) (*Source, error) {
 // the group. Brokers that do not answer and a disk that refuses are waited for.
 func (s *Source) Run(ctx context.Context) {
 	defer s.close()
+	s.reach(ctx)
 	for ctx.Err() == nil {
 		if !s.round(ctx) {
 			select {
@@ -119,12 +130,34 @@ func (s *Source) Run(ctx context.Context) {
 	}
 }
 
+// reach logs why no broker can be used, if so: it is away, it speaks TLS or does
+// not, it knows another password.
+func (s *Source) reach(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, commitLimit)
+	defer cancel()
+	err := s.client.Ping(limited)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	if errors.Is(err, io.EOF) { // some brokers answer so to a client that they do not know
+		err = fmt.Errorf("the broker closed the connection; does it want TLS, or another login? (%w)", err)
+	}
+	s.o.Logger.Error("no Kafka broker can be used; it is tried again", "brokers", s.o.Brokers,
+		"tls", s.o.Security.TLS, "sasl", s.o.Security.Mechanism, "user", s.o.Security.User, "err", err)
+}
+
 // round polls, appends and commits once. It reports whether to go on at once.
 func (s *Source) round(ctx context.Context) bool {
 	defer s.client.AllowRebalance()
-	fetches := s.client.PollRecords(ctx, pollRecords)
+	limited, cancel := context.WithTimeout(ctx, quietLimit)
+	fetches := s.client.PollRecords(limited, pollRecords)
+	cancel()
 	if ctx.Err() != nil {
 		return false // what was polled, if anything, is not committed
+	}
+	if fetches.NumRecords() == 0 && errors.Is(fetches.Err0(), context.DeadlineExceeded) {
+		s.reach(ctx)
+		return true
 	}
 	ok := true
 	fetches.EachError(func(topic string, partition int32, err error) {
@@ -155,7 +188,7 @@ func (s *Source) round(ctx context.Context) bool {
 	for c, n := range counts {
 		s.counts[c].Add(float64(n))
 	}
-	ctx, cancel := context.WithTimeout(ctx, commitLimit)
+	ctx, cancel = context.WithTimeout(ctx, commitLimit)
 	defer cancel()
 	if err := s.client.CommitUncommittedOffsets(ctx); err != nil {
 		s.o.Logger.Warn("cannot commit offsets; the messages may come again", "err", err)
