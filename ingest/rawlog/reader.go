@@ -32,6 +32,7 @@ type Reader struct {
 	salted  bool  // head.salt is known
 	skipped int64 // bytes passed over since the last frame
 	zeros   int64 // how many of the last of them were zero
+	broken  int64 // how many of the first of them are broken frames of this log; see breakage
 	lost    int64
 	tail    int64
 }
@@ -55,8 +56,9 @@ func (r *Reader) Version() int { return r.version }
 func (r *Reader) BytesLost() int64 { return r.lost }
 
 // Tail returns, after io.EOF, how many bytes at the end of an unfinished v3 log
-// are no damage: space that a crash left preallocated, or a batch that it tore
-// before anything in it was acknowledged.
+// are no damage: space that a crash left preallocated, zeros or the remains of the
+// log that the file was before. Frames of this log that are not whole are damage,
+// though a crash may have torn them before they were acknowledged: nobody can tell.
 func (r *Reader) Tail() int64 { return r.tail }
 
 // Next returns the next submission; its Body is valid until the next call. At
@@ -78,6 +80,9 @@ func (r *Reader) Next() (Submission, error) {
 				r.end()
 			}
 			return Submission{}, r.err
+		}
+		if r.broken == r.skipped {
+			r.broken += r.breakage()
 		}
 		r.skip()
 	}
@@ -193,8 +198,40 @@ func (r *Reader) take(h header) Submission {
 	s.Body = b[:h.body:h.body]
 	r.consume(h.size())
 	r.lost += r.skipped
-	r.skipped, r.zeros = 0, 0
+	r.skipped, r.zeros, r.broken = 0, 0, 0
 	return s
+}
+
+// breakage returns how many bytes here, right behind the last frame or a broken
+// one, are a broken frame of a recycled log; 0 when they are what it was before.
+// Head and batches were filled up with zeros to a block, so what else stands
+// between the last frame and the block's end was written later.
+func (r *Reader) breakage() int64 {
+	if r.version != Version || r.head.flags&flagRecycled == 0 || r.head.size > 0 {
+		return 0
+	}
+	if h, ok := r.plausible(0); ok {
+		if r.remains(h) {
+			return 0
+		}
+		return int64(h.size())
+	}
+	if r.skipped > 0 || r.off%blockBytes == 0 {
+		return 0
+	}
+	n := int(blockBytes - r.off%blockBytes)
+	b := r.peek(n)
+	b = b[:min(n, len(b))]
+	return int64(len(b) - trailingZeros(b))
+}
+
+// remains says whether the frame here and the one behind it are whole frames of
+// another log: they agree on its salt.
+func (r *Reader) remains(h header) bool {
+	salt := h.sum ^ sumFrame(r.peek(h.size())[:h.size()])
+	n := h.size()
+	next, ok := r.plausible(n)
+	return ok && next.sum^sumFrame(r.peek(n + next.size())[n:n+next.size()]) == salt && salt != r.head.salt
 }
 
 // skip passes over damage up to the next separator, at least one byte.
@@ -225,12 +262,13 @@ func (r *Reader) end() {
 			r.lost += int64(min(r.head.size, 1<<62)) - r.off
 		}
 	case r.head.flags&flagRecycled != 0:
-		r.tail = r.skipped
+		r.lost += min(r.broken, r.skipped)
+		r.tail = r.skipped - min(r.broken, r.skipped)
 	default:
 		r.tail = r.zeros
 		r.lost += r.skipped - r.zeros
 	}
-	r.head.size, r.skipped, r.zeros = 0, 0, 0 // Next may be called again
+	r.head.size, r.skipped, r.zeros, r.broken = 0, 0, 0, 0 // Next may be called again
 }
 
 // detect finds out the version as the predecessor's tools did: by a v3 head, or

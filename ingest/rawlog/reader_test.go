@@ -87,6 +87,21 @@ func TestReader(t *testing.T) {
 	sized := uint64(len(whole))
 	brokenHead := bytes.Clone(whole)
 	brokenHead[9] ^= 1
+	badTime := bytes.Clone(n3)
+	badTime[8] ^= 1
+	badLength := bytes.Clone(n2)
+	badLength[7] = 0xff
+	older := func(path string) []byte {
+		return AppendFrame(nil, &Submission{Path: path, Body: []byte("old"), Time: time.UnixMilli(1378700000123)}, 1)
+	}
+	remains := join("emains\x1e of a frame", older("r"), older("s"), older("t"), make([]byte, 500))
+	fit := newFrame("fit", string(make([]byte, blockBytes-fileHeaderBytes-frameOverhead-3))) // to the block's end
+	// batch is what a log writes at once, behind what is there: frames, then zeros.
+	batch := func(parts ...any) []byte {
+		b := join(parts...)
+		return append(b, make([]byte, blocksUp(len(b))-len(b))...)
+	}
+	recycled := head(flagRecycled, 0)
 
 	tests := []struct {
 		name    string
@@ -114,7 +129,17 @@ func TestReader(t *testing.T) {
 		{"v3 finished, zeros instead of a frame", 3, join(head(flagRecycled, sized), n1, n2, make([]byte, len(n3))), []string{"a={1}", "b={2}"}, int64(len(n3)), 0},
 		{"v3 preallocated", 3, join(whole, make([]byte, 9999)), []string{"a={1}", "b={2}", "c={3}"}, 0, 9999},
 		{"v3 preallocated, torn", 3, join(whole, "\x1etorn", make([]byte, 9999)), []string{"a={1}", "b={2}", "c={3}"}, 5, 9999},
-		{"v3 recycled", 3, join(head(flagRecycled, 0), n1, AppendFrame(nil, &Submission{Path: "old"}, 1)), []string{"a={1}"}, 0, 23},
+		{"v3 recycled", 3, join(batch(recycled, n1), remains), []string{"a={1}"}, 0, int64(blockBytes - fileHeaderBytes - len(n1) + len(remains))},
+		{"v3 recycled, nothing written", 3, join(recycled, older("r"), older("s"), remains), []string{}, 0, int64(2*len(older("r")) + len(remains))},
+		{"v3 recycled, filled with zeros", 3, join(batch(recycled, n1), make([]byte, 9000)), []string{"a={1}"}, 0, int64(blockBytes - fileHeaderBytes - len(n1) + 9000)},
+		{"v3 recycled, to the block's end", 3, join(recycled, fit, remains), []string{"fit=" + string(make([]byte, blockBytes-fileHeaderBytes-frameOverhead-3))}, 0, int64(len(remains))},
+		{"v3 recycled, remains begin with a frame", 3, join(recycled, fit, older("r"), remains[18:]), []string{"fit=" + string(make([]byte, blockBytes-fileHeaderBytes-frameOverhead-3))}, 0, int64(len(older("r")) + len(remains) - 18)},
+		{"v3 recycled, last one damaged", 3, join(batch(recycled, n1, badSum), remains), []string{"a={1}"}, int64(len(badSum)), int64(blockBytes - fileHeaderBytes - len(n1) - len(badSum) + len(remains))},
+		{"v3 recycled, last two damaged", 3, join(batch(recycled, n1, badSum, badTime), remains), []string{"a={1}"}, int64(2 * len(badSum)), int64(blockBytes - fileHeaderBytes - len(n1) - 2*len(badSum) + len(remains))},
+		{"v3 recycled, last one's length damaged", 3, join(batch(recycled, n1, badLength), remains), []string{"a={1}"}, int64(len(badLength)), int64(blockBytes - fileHeaderBytes - len(n1) - len(badLength) + len(remains))},
+		{"v3 recycled, first batch torn", 3, join(recycled, badSum, remains), []string{}, int64(len(badSum)), int64(len(remains))},
+		{"v3 recycled, batch torn at a block", 3, join(recycled, fit, badSum, remains), []string{"fit=" + string(make([]byte, blockBytes-fileHeaderBytes-frameOverhead-3))}, int64(len(badSum)), int64(len(remains))},
+		{"v3 recycled, one damaged in between", 3, join(batch(recycled, n1, badSum, n3), remains), []string{"a={1}", "c={3}"}, int64(len(badSum)), int64(blockBytes - fileHeaderBytes - 3*len(n1) + len(remains))},
 		{"v3 nothing written", 3, make([]byte, 4096), []string{}, 0, 4096},
 		{"v3 bad sum", 3, join(head(0, 0), n1, badSum, n3), []string{"a={1}", "c={3}"}, int64(len(badSum)), 0},
 		{"v3 broken head", 3, brokenHead, []string{"a={1}", "b={2}", "c={3}"}, fileHeaderBytes, 0},
