@@ -51,6 +51,14 @@
 //	  400 Bad Request           no revision was given
 //	  404 Not Found             no such revision, or no such page
 //	  503 Service Unavailable   the revision server does not answer
+//	anything that is no such request, answered before it gets here
+//	  400 Bad Request           it is not HTTP
+//	  417 Expectation Failed    it expects something else than 100-continue
+//	  431 Request Header Fields Too Large
+//	                            its head is longer than 32 KiB, path included
+//	  501 Not Implemented       its body is neither plain nor chunked
+//	  505 HTTP Version Not Supported
+//	                            it is not of HTTP/1 or HTTP/2
 //
 // # To add …
 //

@@ -174,6 +174,7 @@ func (h *handler) readFrame(w http.ResponseWriter, r *http.Request, path string,
 		return nil, false
 	case n > limit:
 		answerBodyLimit.send(w, r.ContentLength, limit)
+		discard(r)
 		return nil, false
 	case n < 0:
 		n = limit + 1
@@ -204,6 +205,7 @@ func (h *handler) readFrame(w http.ResponseWriter, r *http.Request, path string,
 	switch bad {
 	case &answerStreamLimit:
 		bad.send(w, limit)
+		discard(r)
 	case &answerCutShort:
 		// Nobody may be listening any more, and what is left of the connection
 		// cannot be trusted.
@@ -213,6 +215,19 @@ func (h *handler) readFrame(w http.ResponseWriter, r *http.Request, path string,
 		bad.send(w)
 	}
 	return nil, false
+}
+
+// maxDiscard bounds how much of a body that is too long is read nevertheless.
+const maxDiscard = 16 << 20
+
+// discard reads the rest of a body that nobody wants, for clients that listen
+// only when they have sent everything: a connection closed before that looks to
+// them like a failure, and they try again. Who asked first (Expect) has not
+// sent it.
+func discard(r *http.Request) {
+	if r.Header.Get("Expect") == "" {
+		io.CopyN(io.Discard, r.Body, maxDiscard) // whatever ends it, nothing is lost
+	}
 }
 
 // fill reads the body into f, which grows as it comes, until n bytes or the
