@@ -13,8 +13,8 @@ import (
 
 // idleFlags say what a server does while no raw log waits.
 type idleFlags struct {
-	CompactEvery time.Duration `default:"1h" help:"How often to look for partitions of past days to merge, when no raw log waits; 0 leaves it to tmserver compact."`
-	Keep         string        `placeholder:"DAYS" help:"Then also remove what was submitted longer ago, such as 180d. Default: keep everything."`
+	CompactEvery time.Duration `env:"TMSERVER_COMPACT_EVERY" default:"1h" help:"How often to look for partitions of past days to merge, when no raw log waits; 0 leaves it to tmserver compact."`
+	Keep         string        `env:"TMSERVER_KEEP" placeholder:"DAYS" help:"Then also remove what was submitted longer ago, such as 180d. Default: keep everything."`
 }
 
 func (f *idleFlags) validate() error {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -68,6 +69,43 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	}
 	resp.Body.Close()
 	http.DefaultClient.CloseIdleConnections()
+}
+
+// TestConnectionsAreLimited opens one connection more than is allowed: it is
+// served when another one has gone.
+func TestConnectionsAreLimited(t *testing.T) {
+	s := ingesttest.Serve(t, "tmserver", t.TempDir(), "--max-connections", "2")
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	submit := func(c net.Conn) error {
+		_, err := io.WriteString(c, "POST /submit/telemetry/i HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+		return err
+	}
+	answered := func(c net.Conn) (string, error) { return bufio.NewReader(c).ReadString('\n') }
+	first, second := dial(), dial()
+	for _, c := range []net.Conn{first, second} {
+		submit(c)
+		if line, err := answered(c); err != nil || !strings.Contains(line, "200") {
+			t.Fatalf("%q, %v", line, err)
+		}
+	}
+	third := dial()
+	submit(third)
+	third.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	if line, err := answered(third); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a third connection got %q, %v", line, err)
+	}
+	first.Close()
+	third.SetReadDeadline(time.Now().Add(time.Minute))
+	if line, err := answered(third); err != nil || !strings.Contains(line, "200") {
+		t.Errorf("when one has gone: %q, %v", line, err)
+	}
 }
 
 // TestServeTLS serves with a certificate, over HTTP/2 and HTTP/1.1.

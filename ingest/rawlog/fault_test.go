@@ -14,8 +14,7 @@ import (
 )
 
 // faultDisk is the real disk whose n-th step fails: a write in the middle, the
-// others without effect. It also checks the order of the steps: nothing is
-// renamed into sight before it was synced.
+// others without effect. It notes the steps.
 type faultDisk struct {
 	rootDisk
 	mu    sync.Mutex
@@ -23,11 +22,13 @@ type faultDisk struct {
 	err   error
 	stuck bool // every step from then on fails
 	what  string
+	steps []string
 }
 
 func (d *faultDisk) step(what string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.steps = append(d.steps, what)
 	if d.left--; d.left == 0 || d.stuck && d.left < 0 {
 		d.what = what
 		return fmt.Errorf("injected at %s: %w", what, d.err)
