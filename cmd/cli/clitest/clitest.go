@@ -6,6 +6,8 @@
 //	                          writes, has a match; VAR gets the first group
 //	term                      sends SIGTERM to the background commands
 //	unpack FILE.gz FILE       gunzips
+//	send URL TEXT             sends TEXT to the URL's host as it stands, but "|" as line
+//	                          end, says that this is all, and prints what comes back
 //	build PROGRAM             builds ./cmd/PROGRAM of the repository into the work folder
 //	[have:NAME]               a program, or "shared" for ../shared/data, is there;
 //	                          where CI=true it must be, so nothing is skipped
@@ -20,6 +22,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,6 +71,7 @@ func Run(t *testing.T, dir string, programs ...string) {
 			"waitfor": waitFor,
 			"term":    term,
 			"unpack":  unpack,
+			"send":    send,
 			"build":   build,
 		},
 		Condition: func(cond string) (bool, error) {
@@ -144,6 +149,22 @@ func unpack(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	_, err = io.Copy(out, zr)
 	ts.Check(errors.Join(err, out.Close()))
+}
+
+func send(ts *testscript.TestScript, neg bool, args []string) {
+	u, err := url.Parse(args[0])
+	ts.Check(err)
+	c, err := net.DialTimeout("tcp", u.Host, waitLimit)
+	ts.Check(err)
+	defer c.Close()
+	ts.Check(c.SetDeadline(time.Now().Add(waitLimit)))
+	_, err = io.WriteString(c, strings.ReplaceAll(args[1], "|", "\r\n"))
+	ts.Check(err)
+	ts.Check(c.(*net.TCPConn).CloseWrite())
+	answer, err := io.ReadAll(c)
+	ts.Check(err)
+	_, err = io.WriteString(ts.Stdout(), strings.ReplaceAll(string(answer), "\r\n", "\n"))
+	ts.Check(err)
 }
 
 func build(ts *testscript.TestScript, neg bool, args []string) {
