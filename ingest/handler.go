@@ -160,9 +160,14 @@ func (h *handler) path(w http.ResponseWriter, r *http.Request, prefix string) (s
 	return path, true
 }
 
-// firstRoom is how much memory a request gets before more of its body has come,
-// whatever length it announces: more than nearly all bodies need.
-const firstRoom = 64 << 10
+const (
+	// firstRoom is how much memory a request gets before more of its body has come,
+	// whatever length it announces: more than nearly all bodies need.
+	firstRoom = 64 << 10
+	// scarceRoom is that when half of the budget is used: clients that announce
+	// bodies and do not send them shall not keep the others out.
+	scarceRoom = 4 << 10
+)
 
 // readFrame reads a body of at most limit bytes into a sealed frame, which the
 // caller gives to release. If it reports false it has answered.
@@ -180,6 +185,9 @@ func (h *handler) readFrame(w http.ResponseWriter, r *http.Request, path string,
 		n = limit + 1
 	}
 	room := min(n, firstRoom)
+	if h.inFlight.Load() > h.o.MaxInFlight/2 {
+		room = min(n, scarceRoom)
+	}
 	if !h.reserve(room) {
 		answerUnavailable.send(w)
 		return nil, false
