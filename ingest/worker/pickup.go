@@ -113,7 +113,8 @@ func (p *Pickup) Run(ctx context.Context) {
 }
 
 // Drain converts every raw log that nobody holds, each once, and returns the
-// errors of those that remain. It must not run beside Run.
+// errors of those that remain; one that another process converts is left to it.
+// It must not run beside Run.
 func (p *Pickup) Drain(ctx context.Context) error {
 	p.init()
 	names, err := WaitingLogs(p.Data.Root())
@@ -126,7 +127,9 @@ func (p *Pickup) Drain(ctx context.Context) error {
 	for i, name := range names {
 		room <- struct{}{}
 		wg.Go(func() {
-			errs[i] = p.convert(ctx, name)
+			if err := p.convert(ctx, name); !errors.Is(err, layout.ErrBusy) {
+				errs[i] = err
+			}
 			<-room
 		})
 	}

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -72,5 +73,30 @@ func TestPickup(t *testing.T) {
 	}
 	if len(got) != 3 || got[2] != "telemetry.log.v3.h.1.40" {
 		t.Errorf("after the server's end: %q", got)
+	}
+}
+
+// TestDrainLeavesWhatAnotherHas stops two servers of one data folder at the same
+// time: what the other one converts is no failure.
+func TestDrainLeavesWhatAnotherHas(t *testing.T) {
+	data, err := layout.OpenData(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
+	for _, name := range []string{"busy", "bad"} {
+		if err := os.WriteFile(filepath.Join(data.Dir(), layout.RawDir, name), nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bad := errors.New("no space left")
+	p := &Pickup{Data: data, Workers: 1, Convert: func(_ context.Context, name string) error {
+		if name == "busy" {
+			return fmt.Errorf("convert: %w", layout.ErrBusy)
+		}
+		return bad
+	}}
+	if err := p.Drain(t.Context()); !errors.Is(err, bad) || errors.Is(err, layout.ErrBusy) {
+		t.Errorf("Drain: %v, want only %v", err, bad)
 	}
 }

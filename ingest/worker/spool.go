@@ -25,6 +25,9 @@ const (
 	// taken: ".taken.<unix ns>.<name>". Nobody else renames anything to such a
 	// name, so a file is what it was until it is removed.
 	takenPrefix = ".taken."
+	// maxTakenName is how much of a name is kept: with what comes before it, a file
+	// system takes 255 bytes.
+	maxTakenName = 200
 	// DamagedDir is the folder in a spool folder for files that are no raw logs, or
 	// of which not all could be read.
 	DamagedDir = "damaged"
@@ -131,7 +134,7 @@ func stamped(name string) bool {
 func (s *Spool) take(ctx context.Context, name string) error {
 	taken := name
 	if !strings.HasPrefix(name, takenPrefix) {
-		taken = fmt.Sprintf("%s%d.%s", takenPrefix, time.Now().UnixNano(), name)
+		taken = fmt.Sprintf("%s%d.%s", takenPrefix, time.Now().UnixNano(), name[:min(len(name), maxTakenName)])
 		if err := s.Dir.Rename(name, taken); err != nil {
 			return ignoreMissing(err)
 		}

@@ -121,7 +121,7 @@ func (b *spoolBed) want(t *testing.T, ids ...string) {
 func TestSpoolTakesWholeFiles(t *testing.T) {
 	b := newSpoolBed(t)
 	b.put(t, "a.finished", "1", "2")
-	b.put(t, "b", "3")
+	b.put(t, strings.Repeat("b", 250), "3")
 	b.put(t, "c.part", "4")
 	b.putText(t, "noise", []byte("this is no raw log"))
 	b.putText(t, "old.v1.torn", []byte("\x1e cut"))
