@@ -5,12 +5,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -69,6 +71,45 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	}
 	resp.Body.Close()
 	http.DefaultClient.CloseIdleConnections()
+}
+
+// TestStopFinishesWhatIsInHand stops a server while a body is on its way: nobody
+// else gets in, that submission gets its 200, and it is published before the end.
+func TestStopFinishesWhatIsInHand(t *testing.T) {
+	dir := t.TempDir()
+	s := ingesttest.Serve(t, "tmserver", dir)
+	addr := strings.TrimPrefix(s.URL, "http://")
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	const body = `{"ver":2,"info":{"appName":"Firefox"}}`
+	fmt.Fprintf(c, "POST /submit/telemetry/last HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", len(body))
+	answers := bufio.NewReader(c)
+	if resp, err := http.ReadResponse(answers, nil); err != nil || resp.StatusCode != http.StatusContinue {
+		t.Fatal(resp, err)
+	}
+	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	ingesttest.Wait(t, func() bool {
+		other, err := net.Dial("tcp", addr)
+		if err == nil {
+			other.Close()
+		}
+		return err != nil
+	})
+	io.WriteString(c, body)
+	if resp, err := http.ReadResponse(answers, nil); err != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("the submission in hand: %v, %v", resp, err)
+	}
+	if err := s.Cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if got := ingesttest.Published(t, dir); got["last"] != 1 {
+		t.Errorf("published: %v", got)
+	}
 }
 
 // TestConnectionsAreLimited opens one connection more than is allowed: it is
