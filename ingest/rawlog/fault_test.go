@@ -13,14 +13,16 @@ import (
 	"time"
 )
 
-// faultDisk is the real disk whose n-th step fails: a write in the middle, the
-// others without effect. It notes the steps.
+// faultDisk is the real disk whose n-th step fails: a write in the middle (or, with
+// late, when all is written and only the sync is left), the others without effect.
+// It notes the steps.
 type faultDisk struct {
 	rootDisk
 	mu    sync.Mutex
 	left  int // steps until the failure; negative: it has happened
 	err   error
 	stuck bool // every step from then on fails
+	late  bool
 	what  string
 	steps []string
 }
@@ -65,7 +67,10 @@ type faultFile struct {
 
 func (f *faultFile) append(b []byte, off int64) error {
 	if err := f.d.step("append"); err != nil {
-		f.diskFile.writeAt(b[:len(b)/2], off)
+		if !f.d.late {
+			b = b[:len(b)/2]
+		}
+		f.diskFile.writeAt(b, off)
 		return err
 	}
 	return f.diskFile.append(b, off)
@@ -127,9 +132,15 @@ func appendTo(t *testing.T, d *faultDisk) (acked []string, logs map[string][]str
 // was acknowledged is there exactly once; what was not may be there, but only
 // when the step that failed came after it was written.
 func TestLogSurvivesEachFault(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		t.Run(fmt.Sprint("late ", late), func(t *testing.T) { survivesEachFault(t, late) })
+	}
+}
+
+func survivesEachFault(t *testing.T, late bool) {
 	seen := map[string]bool{}
 	for n := 1; ; n++ {
-		d := &faultDisk{left: n, err: syscall.EIO}
+		d := &faultDisk{left: n, err: syscall.EIO, late: late}
 		acked, logs, dir := appendTo(t, d)
 		if d.left > 0 {
 			break
