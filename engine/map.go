@@ -3,7 +3,6 @@ package engine
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 )
 
@@ -69,7 +68,7 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 	defer m.mapper.Close()
 	blocks, err := r.src.Open(t.Segment, t.Lo, t.Hi)
 	if err != nil {
-		return fmt.Errorf("open segment %s: %w", t, err)
+		return err
 	}
 	defer blocks.Close()
 	if err := m.run(ctx, blocks); err != nil {
@@ -140,7 +139,7 @@ func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("read segment %s: %w", m.task, err)
+			return err
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
