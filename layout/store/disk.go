@@ -144,15 +144,22 @@ func (d *Disk) Rename(from, to string) error {
 	return d.Root.Rename(from, to)
 }
 
-// Link gives a file a second name; one that is there from an earlier try is fine.
+// Link gives a file a second name. When that is taken by another file the error
+// wraps fs.ErrExist; when it is this file's already, all is well.
 func (d *Disk) Link(name, second string) error {
 	if err := d.before(OpLink, second); err != nil {
 		return err
 	}
-	if err := d.Root.Link(name, second); err != nil && !errors.Is(err, fs.ErrExist) {
+	err := d.Root.Link(name, second)
+	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return nil
+	one, errOne := d.Root.Lstat(name)
+	two, errTwo := d.Root.Lstat(second)
+	if errOne == nil && errTwo == nil && os.SameFile(one, two) {
+		return nil
+	}
+	return err
 }
 
 // Remove removes a file or an empty folder; one that does not exist is fine.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"testing"
 	"time"
 
@@ -91,7 +92,7 @@ func TestReadAheadGoesOnWhereItBroke(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	faults.Log = func(line string) { log = append(log, line) }
+	faults.Log = func(r *http.Request) { log = append(log, r.Method+" "+r.Header.Get("Range")) }
 	f.Ahead(0, f.Size())
 	if _, err := f.ReadAt(make([]byte, 5_000_000), 0); err != nil {
 		t.Fatal(err)

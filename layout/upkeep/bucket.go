@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -98,6 +100,13 @@ func (s *bucket) purge(ctx context.Context, o CompactOptions) (later map[string]
 }
 
 func (s *bucket) keep(ctx context.Context, name, second string) error {
+	es, err := s.b.List(ctx, path.Dir(second))
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(es, func(e store.Entry) bool { return e.Name == path.Base(second) }) {
+		return fmt.Errorf("%s: %w", second, fs.ErrExist)
+	}
 	return s.b.Copy(ctx, second, name)
 }
 

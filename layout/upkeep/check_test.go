@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
 	"github.com/aitgithub/telemetry-server/layout/segment"
+	"github.com/aitgithub/telemetry-server/layout/store"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -126,6 +128,40 @@ func TestCheckFindsStraysAndInterruptions(t *testing.T) {
 	}
 	if _, found, err := In(d).Check(t.Context(), false); err != nil || len(found) != 3 {
 		t.Errorf("after the repair: %v, %v", found, err)
+	}
+}
+
+// TestRepairKeepsEachDamagedFile: a segment that is damaged again after its repair.
+func TestRepairKeepsEachDamagedFile(t *testing.T) {
+	for _, url := range []string{"", "mem://damaged-twice"} {
+		d := layouttest.Open(t)
+		if url == "" {
+			url = "file://" + d.Dir()
+		} else if err := d.PublishTo(url); err != nil {
+			t.Fatal(err)
+		}
+		layouttest.Publish(t, d, "log.1", 3, layouttest.Partition, layouttest.Channel("a"))
+		for range 2 {
+			cutSegment(t, url, d.Tree())
+			if _, found, err := In(d).Check(t.Context(), true); err != nil || len(found) != 1 {
+				t.Fatalf("Check = %v, %v", found, err)
+			}
+		}
+		b, err := store.OpenBlob(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		segs, err := d.Tree().Segments(t.Context(), layout.All())
+		if err != nil || len(segs) != 2 {
+			t.Fatal(segs, err)
+		}
+		if es, err := b.List(t.Context(), path.Dir(layout.DamagedDir+"/"+segs[1].Path)); err != nil || len(es) != 2 {
+			t.Errorf("%s: kept %v, %v; want both damaged files", url, es, err)
+		}
+		if got := layouttest.ReadAll(t, d.Tree(), layout.All()); len(got) != 6 {
+			t.Errorf("%s: %d records are left, want 6", url, len(got))
+		}
 	}
 }
 

@@ -32,7 +32,8 @@ type site interface {
 	// purge removes what was replaced longer ago than the grace period, unless in a
 	// dry run, and returns what still lies in the tree and will be removed later.
 	purge(ctx context.Context, o CompactOptions) (later map[string]bool, err error)
-	// keep gives a file a second name; one that is there from an earlier try is fine.
+	// keep gives a file a second name; the error wraps fs.ErrExist when another file
+	// has it.
 	keep(ctx context.Context, name, second string) error
 	// remove removes files for good, and folders that become empty.
 	remove(ctx context.Context, names []string) error

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -258,5 +260,24 @@ func TestRemotePublicationKilledAtEveryChange(t *testing.T) {
 	d.Folder().Hook, d.Folder().Remote = nil, nil
 	if err := d.Recover(t.Context()); err == nil {
 		t.Error("Recover finished a publication to a store in the folder")
+	}
+}
+
+// TestListingPrunesByPrefix: what a filter excludes is not asked for.
+func TestListingPrunesByPrefix(t *testing.T) {
+	faults := &storetest.Faults{}
+	d := layouttest.Open(t)
+	if err := d.PublishTo(storetest.S3(t, faults)); err != nil {
+		t.Fatal(err)
+	}
+	layouttest.Publish(t, d, "log.1", 1, layouttest.Channel("a"), layouttest.Channel("b"))
+	var asked []string
+	faults.Log = func(r *http.Request) { asked = append(asked, r.URL.Query().Get("prefix")) }
+	segs, err := d.Tree().Segments(t.Context(), layout.All().Where(layout.Channel, layout.OneOf("b")))
+	if err != nil || len(segs) != 1 {
+		t.Fatalf("Segments = %v, %v", segs, err)
+	}
+	if len(asked) == 0 || slices.ContainsFunc(asked, func(prefix string) bool { return strings.Contains(prefix, "/a/") }) {
+		t.Errorf("asked for %q", asked)
 	}
 }

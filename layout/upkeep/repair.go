@@ -2,7 +2,9 @@ package upkeep
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 
 	"github.com/aitgithub/telemetry-server/layout"
@@ -21,7 +23,12 @@ import (
 // Killed anywhere, it is repeated or finished.
 func (p *Place) repairSegment(ctx context.Context, s layout.Segment) (done string, err error) {
 	aside := path.Join(layout.DamagedDir, s.Path)
-	if err := p.site.keep(ctx, s.Path, aside); err != nil {
+	err = p.site.keep(ctx, s.Path, aside)
+	for n := 2; errors.Is(err, fs.ErrExist); n++ { // damaged before, and repaired
+		aside = fmt.Sprintf("%s.%d", path.Join(layout.DamagedDir, s.Path), n)
+		err = p.site.keep(ctx, s.Path, aside)
+	}
+	if err != nil {
 		return "", err
 	}
 	enc, err := segment.NewEncoder(zstd.SpeedDefault, segment.FrameBytes)

@@ -14,11 +14,10 @@ import (
 
 // Faults are what a server does wrong.
 type Faults struct {
-	FailEach int           // every so many-th request is answered with 500; 0: none
-	CutAfter int           // bodies of answers end after so many bytes; 0: they do not
-	Slow     time.Duration // before each write of an answer
-	// Log, if not nil, gets "<method> <Range header>" of each request.
-	Log func(string)
+	FailEach int                 // every so many-th request is answered with 500; 0: none
+	CutAfter int                 // bodies of answers end after so many bytes; 0: they do not
+	Slow     time.Duration       // before each write of an answer
+	Log      func(*http.Request) // gets each request, one after the other; may be nil
 
 	mu sync.Mutex
 	n  int // requests so far
@@ -49,7 +48,7 @@ func (f *Faults) wrap(h http.Handler) http.Handler {
 		f.n++
 		fail := f.FailEach > 0 && f.n%f.FailEach == 0
 		if f.Log != nil {
-			f.Log(r.Method + " " + r.Header.Get("Range"))
+			f.Log(r)
 		}
 		f.mu.Unlock()
 		if fail {
