@@ -142,7 +142,7 @@ func (c *convertCmd) lines(ctx context.Context, st *cli.State) error {
 	conv := convert.New(defs, c.converterOptions(schema))
 	out := bufio.NewWriterSize(st.Stdout, 1<<16)
 	in := bufio.NewScanner(st.Stdin)
-	in.Buffer(make([]byte, 1<<16), maxLine)
+	in.Buffer(make([]byte, 1<<20), maxLine)
 	in.Split(scanLines)
 	bad := int64(0)
 	for n := 1; in.Scan(); n++ {

@@ -107,7 +107,7 @@ func (c *Converter) bucketsInAnyOrder(text []byte, i int, name []byte, bounds []
 		if it.Err() != nil {
 			break
 		}
-		key := jsonscan.Unquote(it.Key)
+		key := it.Name()
 		n, ok := jsonscan.Int(count)
 		switch {
 		case !ok:

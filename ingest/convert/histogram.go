@@ -152,7 +152,7 @@ func (c *Converter) rewriteEach(text []byte, i int, spec *revisions.Spec, supers
 		if len(c.out) > maxRecord {
 			return i, twice, badConversion(fmt.Sprintf("Converted to more than %d bytes", maxRecord))
 		}
-		name := jsonscan.Unquote(it.Key)
+		name := it.Name()
 		d := spec.Lookup(name)
 		if d == nil {
 			c.drop(name, DropUnknown)

@@ -21,6 +21,7 @@ type Iter struct {
 	at      int // where the next member is looked for
 	close   byte
 	trusted bool
+	plain   bool // Key is known to have no escapes
 	first   bool
 	done    bool
 	err     error
@@ -77,13 +78,14 @@ func (it *Iter) Next() bool {
 		begin := i + 1
 		switch {
 		case it.trusted && i < len(b) && b[i] == '"':
-			i = stringShort(b, i)
+			i, it.plain = stringShort(b, i), false
 		default:
-			var err error
-			if i, _, err = String(b, i); err != nil {
+			end, escaped, err := String(b, i)
+			if err != nil {
 				it.err, it.done = err, true
 				return false
 			}
+			i, it.plain = end, !escaped
 		}
 		it.Key = b[begin:max(begin, i-1)]
 		if i = Space(b, i); i >= len(b) || b[i] != ':' {
@@ -101,6 +103,14 @@ func (it *Iter) Next() bool {
 func (it *Iter) fail(i int, want string) bool {
 	it.err, it.done = syntax(it.b, i, want), true
 	return false
+}
+
+// Name returns the value of Key, which is Key itself unless it has escapes.
+func (it *Iter) Name() []byte {
+	if it.plain {
+		return it.Key
+	}
+	return Unquote(it.Key)
 }
 
 // End returns the offset behind the current value. A strict Iter checks the
