@@ -89,25 +89,37 @@ func (c *convertCmd) rawLogs(ctx context.Context, st *cli.State) (err error) {
 	}
 	bad := total.Quarantined()
 	fmt.Fprintf(st.Stderr, "converted %d raw logs: %d submissions, %d records, %d invalid, %d waiting\n", logs, total.Submissions, total.Records, bad, total.Waiting)
-	for _, class := range slices.Sorted(maps.Keys(total.Invalid)) {
-		fmt.Fprintf(st.Stderr, "  %s %d\n", class, total.Invalid[class])
-	}
-	for _, reason := range slices.Sorted(maps.Keys(total.Filtered)) {
-		fmt.Fprintf(st.Stderr, "  filtered %s %d\n", reason, total.Filtered[reason])
-	}
-	if total.Repeated > 0 {
-		fmt.Fprintf(st.Stderr, "  repeated %d\n", total.Repeated)
-	}
+	reportRest(st, total)
 	if total.BytesLost > 0 {
 		fmt.Fprintf(st.Stderr, "  bytes lost to damage %d\n", total.BytesLost)
 	}
 	switch {
 	case total.Waiting > 0:
-		return cli.WithHint(fmt.Errorf("%d submissions wait for their histogram definitions", total.Waiting), "convert again when the revision server is back")
+		return stillWaiting(total.Waiting)
 	case bad > 0:
 		return rejected(bad, "submissions")
 	}
 	return nil
+}
+
+// reportRest says what became of the submissions that are not among the records.
+func reportRest(st *cli.State, s worker.Stats) {
+	for _, class := range slices.Sorted(maps.Keys(s.Invalid)) {
+		fmt.Fprintf(st.Stderr, "  %s %d\n", class, s.Invalid[class])
+	}
+	for _, reason := range slices.Sorted(maps.Keys(s.Filtered)) {
+		fmt.Fprintf(st.Stderr, "  filtered %s %d\n", reason, s.Filtered[reason])
+	}
+	if s.Repeated > 0 {
+		fmt.Fprintf(st.Stderr, "  repeated %d\n", s.Repeated)
+	}
+}
+
+// stillWaiting is the error of a command that is done but for n submissions,
+// which went to a raw log of the data folder.
+func stillWaiting(n int64) error {
+	return cli.WithHint(fmt.Errorf("%d submissions wait for their histogram definitions", n),
+		"run tmserver convert when the revision server is back")
 }
 
 // rejected is the error of a command that is done but for bad input.

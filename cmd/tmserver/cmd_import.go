@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -38,13 +36,18 @@ func (*importCmd) Help() string {
 is. What a file becomes depends on its content, so importing it again, under
 whatever name, replaces its records and doubles none.
 
+Submissions whose histogram definitions cannot be had now (the server is down, or
+--offline) go to a raw log in the data folder, for "tmserver convert"; the same file
+imported again then counts as repeated. If all of them would, the file is not imported.
+
 With --tree, the segments of a partition tree instead: .log, .gz, .xz, .lzma, .zst. A
 damaged file is left out and named; lines that are no record go to invalid/.
 
 Damage in a raw log is passed over: reading goes on at the next plausible frame, and the bytes
 lost are reported. Submissions that cannot be converted go to invalid/.
 
-EXIT STATUS: 0 done; 1 failed (the files after are not imported); 2 usage, or a file
+EXIT STATUS: 0 done; 1 failed (the files after are not imported), or submissions
+wait; 2 usage, or a file
 that is no raw log; 3 done, but submissions were invalid or bytes were lost;
 4 files of the tree are damaged; 5 the filter does not load; 130 interrupted.`
 }
@@ -93,6 +96,9 @@ func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		}
 		report(st, name, s)
 		total.Add(s)
+	}
+	if total.Waiting > 0 {
+		return stillWaiting(total.Waiting)
 	}
 	if bad := total.Quarantined(); bad > 0 || total.BytesLost > 0 {
 		return cli.Fail(cli.ExitRejected, fmt.Errorf("%d submissions were rejected, %d bytes lost", bad, total.BytesLost))
@@ -181,11 +187,9 @@ func contentSource(f *os.File, progress io.Writer) (string, error) {
 func report(st *cli.State, name string, s worker.Stats) {
 	fmt.Fprintf(st.Stderr, "%s: %d submissions, %d records, %d invalid, %d bytes lost\n",
 		name, s.Submissions, s.Records, s.Quarantined(), s.BytesLost)
-	for _, class := range slices.Sorted(maps.Keys(s.Invalid)) {
-		fmt.Fprintf(st.Stderr, "  %s %d\n", class, s.Invalid[class])
-	}
-	for _, reason := range slices.Sorted(maps.Keys(s.Filtered)) {
-		fmt.Fprintf(st.Stderr, "  filtered %s %d\n", reason, s.Filtered[reason])
+	reportRest(st, s)
+	if s.Waiting > 0 {
+		fmt.Fprintf(st.Stderr, "  waiting %d\n", s.Waiting)
 	}
 }
 

@@ -109,7 +109,8 @@ func New(defs Definitions, o Options) *Converter {
 // Sibling returns a Converter that asks and answers like c, for another goroutine.
 func (c *Converter) Sibling() *Converter { return New(c.defs, c.o) }
 
-// Convert converts a submission. The error is a *Reject for bad data, an *Outage
+// Convert converts a submission; it fills in the Country if that is to be looked
+// up. The error is a *Reject for bad data, an *Outage
 // when its definitions cannot be had now; any other (the context ended) says
 // nothing about the submission. A panic costs one submission, which is kept as
 // bad, and not the server, which would meet it again after each start.
@@ -134,16 +135,15 @@ func (c *Converter) convert(ctx context.Context, s *rawlog.Submission) (Record, 
 	if err != nil {
 		return Record{}, err
 	}
+	if s.Country == "" && s.Address != "" && c.o.Countries != nil {
+		s.Country = c.o.Countries.OfList(s.Address)
+	}
 	r, err := c.ConvertJSON(ctx, text, s.Time.UTC().Format("20060102"))
 	if err != nil {
 		return Record{}, err
 	}
-	country := s.Country
-	if country == "" && s.Address != "" && c.o.Countries != nil {
-		country = c.o.Countries.OfList(s.Address)
-	}
-	if len(country) == 2 {
-		c.located = appendWithCountry(c.located[:0], r.JSON, country)
+	if len(s.Country) == 2 {
+		c.located = appendWithCountry(c.located[:0], r.JSON, s.Country)
 		r.JSON = c.located
 	}
 	c.id = append(c.id[:0], id...)

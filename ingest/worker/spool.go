@@ -50,14 +50,14 @@ var temporary = []string{".tmp", ".temp", ".part", ".partial", ".filepart", ".cr
 // .part, ~, …) are left alone; so is a raw log that its server has not renamed to
 // ….finished yet.
 //
-// A taken file is removed when its records are published. Killed in between, the
+// A taken file is removed when its records are published, but for those whose
+// definitions cannot be had, which are in a raw log of the data folder then. Killed in between, the
 // next server finds it and publishes it again under the same name, its content's
 // sum, which replaces and doubles nothing. The same content under another name is
 // the same raw log.
 type Spool struct {
 	Dir *os.Root
-	// Convert publishes the raw log that r reads, all of it or nothing, as
-	// ConvertFrames does.
+	// Convert publishes the raw log that r reads as ConvertFrames does.
 	Convert func(ctx context.Context, source string, r *rawlog.Reader) (Stats, error)
 	Logger  *slog.Logger
 }

@@ -46,6 +46,28 @@ type StatsDoc struct {
 	// Segments are where a raw log was published that can be converted again, relative
 	// to the data folder.
 	Segments []string `json:"segments,omitempty"`
+	// Waiting counts the submissions of such a raw log that went to another one.
+	Waiting int64 `json:"waiting,omitempty"`
+}
+
+// readStats returns the statistics of an earlier conversion of source that says
+// where it was published, or that a part waits; the zero StatsDoc without one.
+func readStats(root fs.FS, source string) (doc StatsDoc, err error) {
+	for _, dir := range []string{StatsDir, mergingDir} {
+		name := path.Join(dir, source+docEnding)
+		b, err := fs.ReadFile(root, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = json.Unmarshal(b, &doc)
+		}
+		if err != nil {
+			return doc, fmt.Errorf("%s: %w", name, err)
+		}
+		return doc, nil
+	}
+	return doc, nil
 }
 
 // supersede has the commit that publishes source remove what an earlier one has
@@ -53,25 +75,11 @@ type StatsDoc struct {
 // that came late, can put its records elsewhere. What has been compacted since is
 // beyond reach.
 func supersede(w *layout.Writer, root fs.FS, source string) error {
-	for _, dir := range []string{StatsDir, mergingDir} {
-		name := path.Join(dir, source+docEnding)
-		b, err := fs.ReadFile(root, name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		var doc StatsDoc
-		if err == nil {
-			err = json.Unmarshal(b, &doc)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		for _, segment := range doc.Segments {
-			w.Supersede(segment)
-		}
-		return nil
+	doc, err := readStats(root, source)
+	for _, segment := range doc.Segments {
+		w.Supersede(segment)
 	}
-	return nil
+	return err
 }
 
 // attachStats has the commit that publishes source keep its statistics; again says
@@ -82,7 +90,7 @@ func attachStats(w *layout.Writer, source string, st *Stats, again bool) error {
 		Mismatched: map[string]int64{}, Dropped: map[string]map[string]int64{},
 	}
 	if again {
-		doc.Segments = w.Paths()
+		doc.Segments, doc.Waiting = w.Paths(), st.Waiting
 	}
 	for i, n := range st.Mismatched {
 		if n > 0 {

@@ -23,7 +23,8 @@ import (
 // layout.ErrBusy while somebody compacts the folder.
 //
 //  1. Move each <source>.json to merging/, unless a segment is still where it says,
-//     so that supersede may need it. If the raw log is converted again
+//     so that supersede may need it, or a part of the raw log went to another one,
+//     which ConvertFrames must know for ever. If the raw log is converted again
 //     meanwhile, a new one takes its place, and neither is lost.
 //  2. Write the lines of each day anew: those of its file, with what is in merging/
 //     in their places or behind them; put that in place, durably.
@@ -89,7 +90,8 @@ func MergeStats(ctx context.Context, data *layout.Data, before time.Time) (merge
 	return merged, nil
 }
 
-// inPlace says whether a segment that the document names is there.
+// inPlace says whether a segment that the document names is there, or what it is
+// about must never be converted again.
 func inPlace(root fs.FS, name string) (bool, error) {
 	text, err := fs.ReadFile(root, name)
 	if err != nil {
@@ -98,6 +100,9 @@ func inPlace(root fs.FS, name string) (bool, error) {
 	var doc StatsDoc
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return false, fmt.Errorf("%s: %w", name, err)
+	}
+	if doc.Waiting > 0 {
+		return true, nil
 	}
 	for _, segment := range doc.Segments {
 		if _, err := fs.Stat(root, segment); err == nil {

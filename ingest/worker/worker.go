@@ -97,7 +97,7 @@ type Options struct {
 // converted later; if that is all of them, the error wraps
 // revisions.ErrUnavailable and the log stays.
 func ConvertLog(ctx context.Context, data *layout.Data, source string, o Options) (Stats, error) {
-	return publish(ctx, data, source, o, true, func() (*rawlog.Reader, func() error, error) {
+	return publish(ctx, data, source, o, false, func() (*rawlog.Reader, func() error, error) {
 		f, err := data.Root().Open(path.Join(layout.RawDir, source))
 		if err != nil {
 			return nil, nil, err
@@ -115,12 +115,26 @@ func ConvertLog(ctx context.Context, data *layout.Data, source string, o Options
 // ConvertFrames is ConvertLog for a raw log that lies elsewhere and stays there.
 // Source takes the place of its name: converting the same again under the same
 // source replaces what was published before, in the data folder until that is
-// compacted, and in an object store where the outcome is the same.
+// compacted, and in an object store where the outcome is the same. But if some of
+// it went to another raw log then, to wait, that would double what has become of
+// those: so nothing is done, and all submissions count as repeated.
 func ConvertFrames(ctx context.Context, data *layout.Data, source string, r *rawlog.Reader, o Options) (Stats, error) {
-	return publish(ctx, data, source, o, false, func() (*rawlog.Reader, func() error, error) {
-		return r, func() error { return nil }, nil
+	var before StatsDoc
+	st, err := publish(ctx, data, source, o, true, func() (_ *rawlog.Reader, _ func() error, err error) {
+		if before, err = readStats(data.Root().FS(), source); err == nil && before.Waiting > 0 {
+			err = errParted
+		}
+		return r, func() error { return nil }, err
 	})
+	if errors.Is(err, errParted) {
+		return Stats{Submissions: before.Submissions, Repeated: before.Submissions}, nil
+	}
+	return st, err
 }
+
+// errParted ends the conversion of what was published before, but for a part that
+// went to another raw log.
+var errParted = errors.New("published before, in parts")
 
 // ImportSource reads all of r and returns the name under which a raw log with
 // that content is published, whatever it is called: importing it again replaces
@@ -138,12 +152,12 @@ func ImportSource(r io.Reader) (string, error) {
 // below 256 MiB.
 const frameMemory = 64 << 20
 
-// publish publishes the raw log that open opens under the name source. wait says
-// that it goes then, so that submissions may go to another one.
-func publish(ctx context.Context, data *layout.Data, source string, o Options, wait bool, open func() (*rawlog.Reader, func() error, error)) (Stats, error) {
+// publish publishes the raw log that open opens, while it holds the lock of the name
+// source. stays says that it is not removed, and may be converted again.
+func publish(ctx context.Context, data *layout.Data, source string, o Options, stays bool, open func() (*rawlog.Reader, func() error, error)) (Stats, error) {
 	st := Stats{Invalid: map[string]int64{}, Filtered: map[string]int64{}, Dropped: convert.DropCounts{}}
 	clear(o.Converter.Dropped)
-	err := publishAll(ctx, data, source, o, wait, open, &st)
+	err := publishAll(ctx, data, source, o, stays, open, &st)
 	maps.Copy(st.Dropped, o.Converter.Dropped)
 	if err != nil {
 		return st, fmt.Errorf("convert %s: %w", source, err)
@@ -151,7 +165,7 @@ func publish(ctx context.Context, data *layout.Data, source string, o Options, w
 	return st, nil
 }
 
-func publishAll(ctx context.Context, data *layout.Data, source string, o Options, wait bool, open func() (*rawlog.Reader, func() error, error), st *Stats) (err error) {
+func publishAll(ctx context.Context, data *layout.Data, source string, o Options, stays bool, open func() (*rawlog.Reader, func() error, error), st *Stats) (err error) {
 	// The Writer comes first: it finishes what an earlier, committed attempt left.
 	w, err := data.NewWriter(source, layout.WriterOptions{MemoryBytes: frameMemory})
 	if err != nil {
@@ -183,7 +197,7 @@ func publishAll(ctx context.Context, data *layout.Data, source string, o Options
 			st.filtered(f.Reason)
 			return nil
 		}
-		if out, ok := errors.AsType[*convert.Outage](err); ok && wait {
+		if out, ok := errors.AsType[*convert.Outage](err); ok {
 			if waiting == nil {
 				away, waiting = out, newWaitingLog(w, source)
 			}
@@ -217,12 +231,12 @@ func publishAll(ctx context.Context, data *layout.Data, source string, o Options
 		return away
 	}
 	maps.Copy(st.Dropped, o.Converter.Dropped)
-	if !wait {
+	if stays {
 		if err := supersede(w, data.Root().FS(), source); err != nil {
 			return err
 		}
 	}
-	if err := attachStats(w, source, st, !wait); err != nil {
+	if err := attachStats(w, source, st, stays); err != nil {
 		return err
 	}
 	st.Published, err = w.Commit(ctx)

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -182,6 +183,56 @@ func TestConvertLogWaitsForDefinitions(t *testing.T) {
 	}
 	if waitingName(name) != waiting || waitingName(waiting) != again || waitingName("x") == "x" {
 		t.Errorf("waitingName: %s, %s", waitingName(name), waitingName(waiting))
+	}
+}
+
+// TestConvertFramesWaitsForDefinitions imports a raw log of which a part has to
+// wait, again and again: every submission is published once.
+func TestConvertFramesWaitsForDefinitions(t *testing.T) {
+	gone := strings.Replace(ingesttest.Ping(``), "0123456789ab", "503503503503", 1)
+	data, name := dataWith(t, "id1", ingesttest.Ping(``), "id2", gone, "id3", "{}")
+	name = filepath.Join(data.Dir(), layout.RawDir, name)
+	log, err := os.ReadFile(name)
+	if err := errors.Join(err, os.Remove(name)); err != nil {
+		t.Fatal(err)
+	}
+	source, err := ImportSource(bytes.NewReader(log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := func(conv *convert.Converter) Stats {
+		t.Helper()
+		st, err := ConvertFrames(t.Context(), data, source, rawlog.NewReader(bytes.NewReader(log), rawlog.VersionAuto), Options{Converter: conv})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st
+	}
+	spec, err := revisions.Parse([]byte(ingesttest.DefinitionsText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := convert.New(returned{ingesttest.Definitions{Always: spec}}, convert.DefaultOptions())
+
+	if st := again(withDefinitions(t, ingesttest.DefinitionsText)); st.Records != 1 || st.Waiting != 1 || st.Quarantined() != 1 {
+		t.Errorf("at first: %+v", st)
+	}
+	if st := again(back); st.Repeated != 3 || st.Records != 0 {
+		t.Errorf("while a part waits: %+v", st)
+	}
+	logs, err := WaitingLogs(data.Root())
+	if err != nil || len(logs) != 1 {
+		t.Fatalf("raw logs %v, %v", logs, err)
+	}
+	if st, err := ConvertLog(t.Context(), data, logs[0], Options{Converter: back}); err != nil || st.Records != 1 {
+		t.Errorf("what waited: %+v, %v", st, err)
+	}
+	if st := again(back); st.Repeated != 3 || st.Records != 0 {
+		t.Errorf("when nothing waits: %+v", st)
+	}
+	got := strings.Join(linesIn(t, data, layout.All()), "\n")
+	if strings.Count(got, "\tid1\t") != 1 || strings.Count(got, "\tid2\t") != 1 || strings.Count(got, "\n") != 1 {
+		t.Errorf("published %s", got)
 	}
 }
 
