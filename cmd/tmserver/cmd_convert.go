@@ -1,22 +1,17 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
-	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
-	"github.com/aitgithub/telemetry-server/layout"
 )
 
 // convertCmd converts raw logs, or lines.
@@ -30,9 +25,9 @@ type convertCmd struct {
 
 func (*convertCmd) Help() string {
 	return `With --stdin, lines "id<TAB>json" become "id<TAB>reason/app/channel/version/build/date<TAB>json":
-the dimensions as the ping has them, before the schema is applied. A line that
-cannot be converted is reported to stderr as "line N: <id>: <class>: <message>",
-one that the filter of --filters drops as "line N: <id>: filtered: <reason>".
+the dimensions as the ping has them, before the schema is applied. Bad lines, and
+histograms that were left out, are reported to stderr as the predecessor did; one that
+the filter of --filters drops as "line N: <id>: filtered: <reason>".
 
 With --data-dir, bad submissions go to invalid/ with their reason; raw logs whose
 definitions cannot be had now (the server is down, or --offline) are left for later.
@@ -125,108 +120,4 @@ func stillWaiting(n int64) error {
 // rejected is the error of a command that is done but for bad input.
 func rejected(n int64, of string) error {
 	return cli.Fail(cli.ExitRejected, fmt.Errorf("%d %s were rejected", n, of))
-}
-
-// maxLine bounds a line of --stdin in bytes.
-const maxLine = 64 << 20
-
-func (c *convertCmd) lines(ctx context.Context, st *cli.State) error {
-	defs, err := c.open(st, c.DataDir)
-	if err != nil {
-		return err
-	}
-	defer defs.Close()
-	date := c.Date
-	if date == "" {
-		date = st.Now().UTC().Format("20060102")
-	}
-	filters, err := c.openFilters(ctx, st.Log, defs)
-	if err != nil {
-		return err
-	}
-	filter, err := filters.ingest()
-	if err != nil {
-		return err
-	}
-	schema := layout.DefaultSchema()
-	decide, free := worker.NewDecider(ctx, filter, schema)
-	defer free()
-	conv := convert.New(defs, c.converterOptions(schema))
-	out := bufio.NewWriterSize(st.Stdout, 1<<16)
-	in := bufio.NewScanner(st.Stdin)
-	in.Buffer(make([]byte, 1<<20), maxLine)
-	in.Split(scanLines)
-	bad := int64(0)
-	for n := 1; in.Scan(); n++ {
-		if err := ctx.Err(); err != nil {
-			return errors.Join(err, out.Flush())
-		}
-		id, text, ok := bytes.Cut(in.Bytes(), []byte{'\t'})
-		var err error
-		if !ok {
-			id, err = nil, &convert.Reject{Class: convert.ClassPath, Message: "no tab found"}
-		} else {
-			err = convertLine(ctx, out, conv, decide, id, text, date)
-		}
-		if err == nil {
-			continue
-		}
-		if dropped, ok := errors.AsType[*worker.Filtered](err); ok {
-			fmt.Fprintf(st.Stderr, "line %d: %s: %v\n", n, id, dropped)
-			continue
-		}
-		if away, ok := errors.AsType[*convert.Outage](err); ok {
-			err = away.Reject()
-		}
-		why, ok := errors.AsType[*convert.Reject](err)
-		if !ok {
-			return errors.Join(err, out.Flush())
-		}
-		bad++
-		fmt.Fprintf(st.Stderr, "line %d: %s: %s: %s\n", n, id, why.Class, why.Message)
-	}
-	if err := errors.Join(in.Err(), out.Flush()); err != nil {
-		return err
-	}
-	if bad > 0 {
-		return rejected(bad, "lines")
-	}
-	return nil
-}
-
-// convertLine writes one record; the error is as Converter's or decide's, or the
-// writer's.
-func convertLine(ctx context.Context, out *bufio.Writer, conv *convert.Converter, decide func(*convert.Record) error, id, text []byte, date string) error {
-	r, err := conv.ConvertLine(ctx, id, text, date)
-	if err == nil && decide != nil {
-		err = decide(&r)
-	}
-	if err != nil {
-		return err
-	}
-	out.Write(r.ID)
-	out.WriteByte('\t')
-	out.WriteString(strings.Map(oneField, r.Dims.String()))
-	out.WriteByte('\t')
-	out.Write(r.JSON)
-	return out.WriteByte('\n')
-}
-
-// oneField keeps a dimension from breaking its line.
-func oneField(r rune) rune {
-	if r == '\t' || r == '\n' || r == '\r' {
-		return ' '
-	}
-	return r
-}
-
-// scanLines splits at \n only: a \r belongs to the JSON.
-func scanLines(b []byte, eof bool) (int, []byte, error) {
-	if i := bytes.IndexByte(b, '\n'); i >= 0 {
-		return i + 1, b[:i], nil
-	}
-	if eof && len(b) > 0 {
-		return len(b), b, nil
-	}
-	return 0, nil, nil
 }
