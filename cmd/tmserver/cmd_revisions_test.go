@@ -73,7 +73,7 @@ func TestConvertWithoutRevision(t *testing.T) {
 	}
 	refused := func(why, stdout, stderr string, code int) {
 		t.Helper()
-		if n := strings.Count(stderr, "missing_revision: Missing in payload: info.revision"); stdout != "" || code != cli.ExitRejected || n != len(pings) {
+		if n := strings.Count(stderr, "Missing in payload: info.revision\n"); stdout != "" || code != cli.ExitRejected || n != len(pings) {
 			t.Errorf("%s: exit %d, %d refused\n%s%s", why, code, n, stdout, stderr)
 		}
 	}

@@ -82,6 +82,7 @@ func TestConvertOtherVersionsRejects(t *testing.T) {
 		{without("main", `"histograms"`), conv, "Unified main missing payload.histograms"},
 		{without("saved-session", `"histograms"`), conv, "Unified saved-session missing payload.histograms"},
 		{without("saved-session", `"environment"`), conv, "Unified saved-session ping missing 'environment' field"},
+		{strings.Replace(without("saved-session", `"environment"`), `{"0":1}`, `{"7":1}`, 1), ClassBadPayload, "Found invalid bucket FLAG.values[7]"},
 		{without("main", `"revision"`), ClassMissingRevision, "Missing in payload: info.revision"},
 		{strings.Replace(unifiedPing("main"), `{"0":1}`, `{"0":[1]}`, 1), ClassBadPayload, "Found non-integer bucket value: FLAG.values[0] = '[1]'"},
 		{strings.Replace(unifiedPing("main"), `{"0":1}`, `{"0":1]`, 1), conv, "JSONDecodeError: unexpected ']', want ',' or '}' at byte 353"},

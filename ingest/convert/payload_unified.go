@@ -199,6 +199,10 @@ func (c *Converter) mainPing(ctx context.Context, text []byte, kind string, flat
 		environment := c.top.find("environment")
 		switch {
 		case environment == nil:
+			// Only the second thing that is wrong, if the histograms are.
+			if err := c.histograms(text, c.inner.find("histograms"), spec); err != nil {
+				return err
+			}
 			return badConversion("Unified saved-session ping missing 'environment' field")
 		case len(c.top.members) > maxFlatMembers:
 			return badConversion("Too many members")
