@@ -199,6 +199,9 @@ func Skip(b []byte, i int) (end int, err error) {
 	object := false
 value:
 	for {
+		if depth > 0 && !object {
+			i = skipDigits(b, i)
+		}
 		i = Space(b, i)
 		if i >= len(b) {
 			return i, syntax(b, i, "")
@@ -267,6 +270,20 @@ value:
 		}
 		return i, nil
 	}
+}
+
+// skipDigits returns the offset after as many elements of an array, from the one
+// at b[i] on, as are one digit and a comma: most buckets of most histograms are 0.
+func skipDigits(b []byte, i int) int {
+	const zeros = 0x2c30_2c30_2c30_2c30 // "0,0,0,0,"
+	for i+8 <= len(b) {
+		x := binary.LittleEndian.Uint64(b[i:]) ^ zeros // digits become 0 to 9, commas 0
+		if ((x+0x0076_0076_0076_0076)|x)&0xff80_ff80_ff80_ff80 != 0 {
+			break
+		}
+		i += 8
+	}
+	return i
 }
 
 // key returns the offset after the ':' that follows the member name at b[i].
