@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,8 +15,8 @@ import (
 )
 
 // Metrics counts what happens to submissions on their way. Label values are
-// bounded: status codes, classes, and at most maxChannels channels and maxReasons
-// reasons of filters. It is safe for concurrent use.
+// bounded: status codes, classes, at most maxChannels channels and maxReasons
+// reasons of filters, and the last maxDays days. It is safe for concurrent use.
 type Metrics struct {
 	requests *prometheus.CounterVec // by code
 	byCode   [600]prometheus.Counter
@@ -24,12 +25,15 @@ type Metrics struct {
 	sync     prometheus.Histogram
 	batch    prometheus.Histogram
 	records  *prometheus.CounterVec // by channel
-	invalid  *prometheus.CounterVec // by class and channel
+	invalid  *prometheus.CounterVec // by class, channel and day of receipt
 	filtered *prometheus.CounterVec // by reason
 	lost     prometheus.Counter
 	failed   prometheus.Counter
 
 	channels, reasons boundedSet
+
+	mu   sync.Mutex // protects days
+	days []string   // that invalid tells apart, oldest first
 }
 
 const namespace = "telemetry"
@@ -55,7 +59,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		sync:     histogram("raw_log_commit_seconds", "Time to write and sync a batch of submissions.", latencyBuckets),
 		batch:    histogram("raw_log_batch_submissions", "Submissions made durable by one sync.", prometheus.ExponentialBuckets(1, 2, 12)),
 		records:  vec("records_total", "Records published.", "channel"),
-		invalid:  vec("invalid_total", "Submissions quarantined.", "class", "channel"),
+		invalid:  vec("invalid_total", "Submissions quarantined, by the day of their receipt: the last ones that came.", "class", "channel", "day"),
 		filtered: vec("filtered_total", "Submissions that the ingest filter dropped.", "reason"),
 		lost:     counter("raw_log_lost_bytes_total", "Bytes of raw logs passed over as damage."),
 		failed:   counter("raw_log_failures_total", "Batches that could not be made durable."),
@@ -97,12 +101,34 @@ func (m *Metrics) Converted(s worker.Stats) {
 			continue
 		}
 		class := strings.SplitN(p.Path, "/", 3)[1] // invalid/<class>/…
-		m.invalid.WithLabelValues(class, channel).Add(float64(p.Records))
+		m.invalid.WithLabelValues(class, channel, m.day(p.Dims[layout.Date])).Add(float64(p.Records))
 	}
 	for reason, n := range s.Filtered {
 		m.filtered.WithLabelValues(m.reasons.keep(reason)).Add(float64(n))
 	}
 	m.lost.Add(float64(s.BytesLost))
+}
+
+// maxDays bounds the days of receipt that are told apart.
+const maxDays = 8
+
+// day returns the label for a day, YYYYMMDD: "older" for one before the last
+// maxDays that came. A new day takes the place of the oldest, whose counts go.
+func (m *Metrics) day(d string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i, found := slices.BinarySearch(m.days, d)
+	switch {
+	case found:
+		return d
+	case len(m.days) == maxDays && i == 0:
+		return "older"
+	case len(m.days) == maxDays:
+		m.invalid.DeletePartialMatch(prometheus.Labels{"day": m.days[0]})
+		m.days, i = slices.Delete(m.days, 0, 1), i-1
+	}
+	m.days = slices.Insert(m.days, i, d)
+	return d
 }
 
 // RegisterBacklog adds gauges of the data folder's backlog and free space, which
