@@ -9,34 +9,6 @@ import (
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
-// Drop is why a histogram was left out of its record.
-type Drop struct {
-	Name   string
-	Reason string // one of the Drop constants
-}
-
-// The reasons of Drop.
-const (
-	DropUnknown     = "unknown"      // no definition has its name
-	DropType        = "type"         // its histogram_type is not the definition's
-	DropRange       = "range"        // nor its range
-	DropBucketCount = "bucket_count" // nor its bucket_count
-)
-
-// DropCounts counts dropped histograms.
-type DropCounts map[Drop]int64
-
-// maxDrops bounds the names that a DropCounts tells apart, as clients make them
-// up; further ones count under the name "".
-const maxDrops = 10_000
-
-func (d DropCounts) add(k Drop) {
-	if _, ok := d[k]; !ok && len(d) >= maxDrops {
-		k.Name = ""
-	}
-	d[k]++
-}
-
 // drop notes that a histogram is left out of the record in hand.
 func (c *Converter) drop(name []byte, reason string) {
 	c.dropped = append(c.dropped, Drop{c.names.of(name), reason})
@@ -184,57 +156,31 @@ func (c *Converter) rewriteEach(text []byte, i int, spec *revisions.Spec, supers
 	return it.After(), twice, nil
 }
 
-// usualHistogram is histogram for what browsers send: the members in their order,
-// the defined layout, no whitespace. It gives up on all else, and what it wrote
-// is garbage then.
-func (c *Converter) usualHistogram(text []byte, i int, d *revisions.Definition) (end int, ok bool) {
-	open := d.Opening()
-	if open == nil || !bytes.HasPrefix(text[i:], open) {
-		return i, false
-	}
-	c.out = append(c.out, '[')
-	if i, ok = c.bucketsInOrder(text, i+len(open), d.Bounds()); !ok {
-		return i, false
-	}
-	if i, ok = c.sum(text, i, `,"sum":`); !ok {
-		return i, false
-	}
-	const none = "-1,-1"
-	switch {
-	case text[i] == '}':
-		c.out = append(c.out, none+","+none...)
-	case bytes.HasPrefix(text[i:], []byte(`,"l`)):
-		if i, ok = c.sum(text, i, `,"log_sum":`); ok {
-			i, ok = c.sum(text, i, `,"log_sum_squares":`)
-		}
-		c.out = append(c.out, none...)
-	default:
-		c.out = append(c.out, none+","...)
-		if i, ok = c.sum(text, i, `,"sum_squares_lo":`); ok {
-			i, ok = c.sum(text, i, `,"sum_squares_hi":`)
-		}
-		c.out = c.out[:len(c.out)-1]
-	}
-	if !ok || text[i] != '}' {
-		return i, false
-	}
-	c.out = append(c.out, ']')
-	return i + 1, true
+// nameSet is names of histograms that have a definition.
+type nameSet struct {
+	walk []uint32 // by definition, and then by whether it is a STARTUP_ copy: in which set it is
+	now  uint32   // this set
 }
 
-// sum writes the number behind the name at text[i], and a comma. If ok, the
-// result is an offset in text.
-func (c *Converter) sum(text []byte, i int, name string) (end int, ok bool) {
-	if len(text)-i < len(name) || string(text[i:i+len(name)]) != name {
-		return i, false
+func (s *nameSet) clear() {
+	if s.now++; s.now == 0 {
+		clear(s.walk)
+		s.now = 1
 	}
-	i += len(name)
-	end, _, err := jsonscan.Number(text, i)
-	if err != nil || end >= len(text) {
-		return end, false
+}
+
+// add says whether a name, whose definition is d, is in the set, and adds it.
+func (s *nameSet) add(name []byte, d *revisions.Definition) bool {
+	i := 2 * d.Index
+	if len(name) > len(d.Name) {
+		i++
 	}
-	c.out = append(append(c.out, text[i:end]...), ',')
-	return end, true
+	if i >= len(s.walk) {
+		s.walk = append(s.walk, make([]uint32, i+1-len(s.walk))...)
+	}
+	before := s.walk[i]
+	s.walk[i] = s.now
+	return before == s.now
 }
 
 // histogram writes the histogram at text[i], [buckets…, sums…], and returns the
