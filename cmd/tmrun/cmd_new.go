@@ -5,8 +5,10 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
@@ -57,7 +59,7 @@ func (c *newCmd) Run(_ context.Context, st *cli.State) error {
 	if c.Template != filterTemplate {
 		files[test] = c.Template + ".test.js"
 	}
-	for name := range files {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if _, err := os.Lstat(name); err == nil {
 			return cli.Usage("%s is there already", name)
 		}
