@@ -157,10 +157,11 @@ func TestHostileSubmissions(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	m := NewMetrics(reg)
 	m.Converted(st)
+	today := segs[0].Dims[layout.Date]
 	for _, class := range slices.Sorted(maps.Keys(want)) {
 		n := 0.0
 		for _, channel := range []string{"nightly", layout.Unknown, layout.Other} {
-			n += testutil.ToFloat64(m.invalid.WithLabelValues(class, channel))
+			n += testutil.ToFloat64(m.invalid.WithLabelValues(class, channel, today))
 		}
 		if n != want[class] {
 			t.Errorf("counted %v of class %s, want %v", n, class, want[class])
