@@ -32,12 +32,13 @@ func (l *Log) prepare() {
 	if l.haveSpare() || !l.preparing.CompareAndSwap(false, true) {
 		return
 	}
+	start := l.written.Load() // now: the goroutine may begin much later
 	l.finishing.Go(func() {
 		defer l.preparing.Store(false)
 		name := fmt.Sprintf("%szeros.%s", sparePrefix, lf.name)
 		f, err := l.disk.create(name)
 		if err == nil {
-			err = errors.Join(l.fill(f, size), f.close())
+			err = errors.Join(l.fill(f, size, start), f.close())
 		}
 		if err != nil || l.closing.Load() {
 			l.o.Logger.Debug("no raw log is prepared", "err", err)
@@ -50,10 +51,10 @@ func (l *Log) prepare() {
 	})
 }
 
-// fill writes size zeros, as fast as submissions come, or fewer after Close.
-func (l *Log) fill(f diskFile, size int64) error {
+// fill writes size zeros, as fast as submissions have come since written was start,
+// or fewer after Close.
+func (l *Log) fill(f diskFile, size, start int64) error {
 	zeros := makeBlocks(fillChunk)
-	start := l.written.Load()
 	for off := int64(0); off < size; off += fillChunk {
 		for !l.closing.Load() && off > preparePace*(l.written.Load()-start) {
 			<-l.grown
