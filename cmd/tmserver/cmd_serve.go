@@ -156,12 +156,8 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	}
 
 	ho := ingest.DefaultHandlerOptions()
-	for _, text := range c.TrustedProxies {
-		p, err := netip.ParsePrefix(text)
-		if err != nil {
-			return cli.Usage("--trusted-proxies: %w", err)
-		}
-		ho.TrustedProxies = append(ho.TrustedProxies, p.Masked())
+	if ho.TrustedProxies, err = c.trustedProxies(); err != nil {
+		return err
 	}
 	ho.MaxBody, ho.MaxPath, ho.MaxInFlight = c.MaxBody, c.MaxPath, c.MaxInFlight
 	if ho.Countries, err = c.openCountries(); err != nil {
@@ -196,19 +192,19 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return errors.Join(err, closeAll(listeners))
 	}
 
-	// 1 converts; 2 takes from other sources; 3 serves until the signal or until a
-	// listener fails.
+	// 1 converts and tidies up; 2 takes from other sources; 3 serves until the signal
+	// or until a listener fails.
 	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWorking()
-	var worker sync.WaitGroup
+	var workers sync.WaitGroup
 	if c.Workers > 0 {
-		worker.Go(func() { pickup.Run(working) })
+		workers.Go(func() { pickup.Run(working) })
 	}
-	worker.Go(func() { store.filters.run(working) })
-	worker.Go(func() { c.compactWhenIdle(working, data, st.Now, st.Log) })
+	workers.Go(func() { store.filters.run(working) })
+	workers.Go(func() { c.compactWhenIdle(working, data, st.Now, st.Log) })
 	if spool != nil {
 		defer spool.Dir.Close()
-		worker.Go(func() { spool.Run(working) })
+		workers.Go(func() { spool.Run(working) })
 	}
 	feeding, stopFeeding := context.WithCancel(ctx)
 	defer stopFeeding()
@@ -224,11 +220,22 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	// now the raw log, the conversion in hand, and what that left.
 	err = errors.Join(err, log.Close())
 	stopWorking()
-	worker.Wait()
+	workers.Wait()
 	if c.Workers == 0 {
 		return err
 	}
 	return errors.Join(err, pickup.Drain(context.WithoutCancel(ctx)))
+}
+
+func (c *serveCmd) trustedProxies() (ps []netip.Prefix, err error) {
+	for _, text := range c.TrustedProxies {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, cli.Usage("--trusted-proxies: %w", err)
+		}
+		ps = append(ps, p.Masked())
+	}
+	return ps, nil
 }
 
 // serverStatus is what /status answers.
