@@ -229,7 +229,7 @@ func TestReaderRealLog(t *testing.T) {
 // work tree; without it the test is skipped, or fails in CI.
 func sharedFile(t testing.TB, name string) []byte {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("..", "..", "shared", "data", filepath.FromSlash(name)))
+	b, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "data", filepath.FromSlash(name)))
 	if err != nil && os.Getenv("CI") == "true" {
 		t.Fatal(err)
 	} else if err != nil {
