@@ -23,7 +23,7 @@ const (
 	// one write.
 	allocateStep = 64 << 20
 	// minSpare is the size from which on recycling a finished log is worth it:
-	// overwriting blocks syncs twice as fast as filling allocated ones.
+	// overwriting blocks syncs faster than filling allocated ones.
 	minSpare = 16 << 20
 	// maxSpares bounds the disk space that waits for recycling.
 	maxSpares = 2

@@ -20,8 +20,7 @@ const (
 
 // prepare writes the next raw log full of zeros in the background, when the
 // current one fills quickly and none can be recycled: overwriting blocks needs no
-// journal, and so syncs twice as fast as filling allocated ones. The result is a
-// spare.
+// journal, and so syncs faster than filling allocated ones. The result is a spare.
 func (l *Log) prepare() {
 	lf := l.file
 	size := l.o.MaxBytes + fillChunk
