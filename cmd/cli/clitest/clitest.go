@@ -6,8 +6,8 @@
 //	                          writes, has a match; VAR gets the first group
 //	term                      sends SIGTERM to the background commands
 //	unpack FILE.gz FILE       gunzips
-//	send URL TEXT             sends TEXT to the URL's host as it stands, but "|" as line
-//	                          end, says that this is all, and prints what comes back
+//	send [-cut] URL TEXT      sends TEXT to the URL's host as it stands, but "|" as line
+//	                          end, and prints what comes back; -cut closes its side at once
 //	build PROGRAM             builds ./cmd/PROGRAM of the repository into the work folder
 //	[have:NAME]               a program, or "shared" for ../shared/data, is there;
 //	                          where CI=true it must be, so nothing is skipped
@@ -18,6 +18,7 @@
 package clitest
 
 import (
+	"bufio"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -152,6 +153,10 @@ func unpack(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func send(ts *testscript.TestScript, neg bool, args []string) {
+	cut := args[0] == "-cut"
+	if cut {
+		args = args[1:]
+	}
 	u, err := url.Parse(args[0])
 	ts.Check(err)
 	c, err := net.DialTimeout("tcp", u.Host, waitLimit)
@@ -160,10 +165,16 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(c.SetDeadline(time.Now().Add(waitLimit)))
 	_, err = io.WriteString(c, strings.ReplaceAll(args[1], "|", "\r\n"))
 	ts.Check(err)
+	answer := bufio.NewReader(c)
+	if !cut {
+		// A server may take a client that closes before the answer for gone.
+		_, err = answer.Peek(1)
+		ts.Check(err)
+	}
 	ts.Check(c.(*net.TCPConn).CloseWrite())
-	answer, err := io.ReadAll(c)
+	text, err := io.ReadAll(answer)
 	ts.Check(err)
-	_, err = io.WriteString(ts.Stdout(), strings.ReplaceAll(string(answer), "\r\n", "\n"))
+	_, err = io.WriteString(ts.Stdout(), strings.ReplaceAll(string(text), "\r\n", "\n"))
 	ts.Check(err)
 }
 
