@@ -29,8 +29,9 @@ check:
 fuzz:
 	@.ci/fuzz $(FUZZTIME)
 
+# By itself the race detector has every process sleep for a second at its end.
 race:
-	go test -race -timeout 20m ./...
+	GORACE=atexit_sleep_ms=10 go test -race -timeout 20m ./...
 
 # The same jobs in DuckDB and in Node, on the same segments.
 bench-peers:

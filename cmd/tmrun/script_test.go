@@ -4,14 +4,12 @@ import (
 	"os"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/testscript"
-
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/cmd/cli/clitest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	clitest.Main(m, map[string]func(){
 		"tmrun": func() { os.Exit(run(cli.OS())) },
 	})
 }

@@ -19,6 +19,7 @@ package clitest
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -42,6 +43,15 @@ import (
 // machine, far less than the test runner's own limit.
 const waitLimit = 2 * time.Minute
 
+// Main is testscript.Main for the program under test.
+func Main(m *testing.M, programs map[string]func()) {
+	// The race detector has every process of a program sleep for a second at its end.
+	os.Setenv(raceOptions, cmp.Or(os.Getenv(raceOptions), "atexit_sleep_ms=10"))
+	testscript.Main(m, programs)
+}
+
+const raceOptions = "GORACE"
+
 // Run runs every script of dir, with the other programs ("tmrun") on the PATH.
 // UPDATE_SCRIPTS=1 rewrites golden output; review the diff.
 func Run(t *testing.T, dir string, programs ...string) {
@@ -64,6 +74,7 @@ func Run(t *testing.T, dir string, programs ...string) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("REPO", repo)
 			e.Setenv("SHARED", shared)
+			e.Setenv(raceOptions, os.Getenv(raceOptions))
 			e.Setenv("PATH", e.Getenv("PATH")+string(os.PathListSeparator)+bin)
 			return nil
 		},
