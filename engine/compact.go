@@ -8,37 +8,46 @@ import (
 // maxRuns is how many runs the reducers merge at a time: each costs them up to
 // blockBytes of memory, and a look into one of its blocks for every shard. It
 // decides where shards are cut, so only tests change it.
-var maxRuns = 512
+var maxRuns = 1024
+
+// mergeRuns is how many runs compact makes one of, at most.
+const mergeRuns = 64
 
 // compact merges runs, neighbours in the order of the input, until there are at
-// most maxRuns. What is merged depends on the runs alone, not on where they lie.
+// most maxRuns; no more of them than that takes, so that the time grows with the
+// data and makes no step. What is merged depends on the runs alone, not on where
+// they lie.
 func (s *store) compact(ctx context.Context, workers int) error {
 	for len(s.runs) > maxRuns {
 		old := s.sorted()
-		each := (len(old) + maxRuns - 1) / maxRuns
-		if each > maxRuns {
-			each = maxRuns // and once more
-		}
-		s.runs = make([]*run, (len(old)+each-1)/each)
-		err := parallel(ctx, workers, len(s.runs), func(_ context.Context, i int) (err error) {
-			s.runs[i], err = s.merge(i, old[i*each:min((i+1)*each, len(old))])
+		excess := len(old) - maxRuns
+		groups := ceil(excess, max(1, min(mergeRuns, maxRuns)-1))
+		merged := min(excess+groups, len(old)) // in groups, each of which becomes one
+		each := ceil(merged, groups)
+		groups = ceil(merged, each)
+		runs := make([]*run, groups, groups+len(old)-merged)
+		err := parallel(ctx, workers, groups, func(_ context.Context, i int) (err error) {
+			runs[i], err = s.merge(old[i*each : min((i+1)*each, merged)])
 			return err
 		})
 		if err != nil {
 			return err
 		}
+		s.runs = append(runs, old[merged:]...)
 	}
 	return nil
 }
 
+func ceil(a, b int) int { return (a + b - 1) / b }
+
 // merge makes one run of some, which are let go.
-func (s *store) merge(task int, runs []*run) (*run, error) {
-	merged := &run{task: task}
+func (s *store) merge(runs []*run) (*run, error) {
+	merged := &run{task: runs[0].task, seq: runs[0].seq}
 	var size int64
 	for _, r := range runs {
 		size += r.size()
 	}
-	if err := s.reserve(merged, size); err != nil {
+	if err := s.reserve(merged, size, nil); err != nil {
 		return nil, err
 	}
 	m, err := newMerger(runs, shard{last: true})
@@ -61,8 +70,7 @@ func (s *store) merge(task int, runs []*run) (*run, error) {
 		buf = buf[:0]
 		return nil
 	}
-	for len(m.heap) > 0 {
-		c := m.heap[0]
+	for c := m.top(); c != nil; c = m.top() {
 		if len(buf) > 0 && len(buf)+len(c.entry()) > blockBytes {
 			if err := flush(); err != nil {
 				return nil, err
@@ -81,23 +89,6 @@ func (s *store) merge(task int, runs []*run) (*run, error) {
 	}
 	s.free(runs)
 	return merged, nil
-}
-
-// reserve gives r room for size bytes: in memory, or in the file.
-func (s *store) reserve(r *run, size int64) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.held+size <= s.limit {
-		s.held += size
-		r.data = make([]byte, size)
-		return nil
-	}
-	if err := s.open(); err != nil {
-		return err
-	}
-	r.file, r.off = s.file, s.spilled
-	s.spilled += size
-	return nil
 }
 
 // free lets runs in memory go; room in the file is not used again.

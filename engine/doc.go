@@ -15,7 +15,7 @@
 //     float sums can depend on workers or memory.
 //     With a Cache, a task whose result is remembered is not run (remember.go).
 //  3. Runs lie in memory up to Options.Memory, then in one file of the work
-//     folder. Many of them, neighbours in the input, are merged into fewer.
+//     folder. Where there are more than maxRuns, neighbours in the input are merged.
 //  4. When all maps are done, the key space is cut into shards of about
 //     shardBytes, by keys sampled from the runs: again a function of the data
 //     alone. Reducers (-r) take shards; each merges its range of all runs and

@@ -76,6 +76,7 @@ func Run(ctx context.Context, src Source, plan *Plan, job Job, sink Sink, o Opti
 		o.Progress = &Progress{}
 	}
 	r := &runner{src: src, job: job, o: o, store: store{dir: o.WorkDir, limit: o.Memory}, reject: newRejections(&o)}
+	r.tables.New = func() any { return newTable() }
 	defer r.store.close()
 	r.stats.Tasks = len(plan.Tasks)
 	o.Progress.Tasks.Store(int64(len(plan.Tasks)))
@@ -95,6 +96,7 @@ type runner struct {
 	o     Options
 	store store
 
+	tables sync.Pool // of *table, empty
 	reject *rejections
 
 	mu    sync.Mutex // protects stats
@@ -229,7 +231,7 @@ func (r *runner) reduceShard(ctx context.Context, runs []*run, sh shard, i int, 
 	}
 	var keys, failed int64
 	for {
-		key, values, err := m.next()
+		key, values, err := m.group()
 		if err != nil {
 			return err
 		}

@@ -9,3 +9,16 @@ func SetSizes(t *testing.T, table int, shard int64, runs int) {
 	tableBytes, shardBytes, heldBytes, maxRuns = table, shard, table/10, runs
 	t.Cleanup(func() { tableBytes, shardBytes, heldBytes, maxRuns = oldTable, oldShard, oldHeld, oldRuns })
 }
+
+// SortKeys returns the keys in the order in which a table gives them.
+func SortKeys(keys []string) []string {
+	t := newTable()
+	for _, k := range keys {
+		t.add([]byte(k), nil)
+	}
+	var out []string
+	for _, g := range t.sorted() {
+		out = append(out, g.key)
+	}
+	return out
+}

@@ -48,9 +48,13 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 		}
 	}
 	seq := 0
-	m := &mapTask{o: &r.o, task: t, table: newTable(), reject: r.reject}
+	m := &mapTask{o: &r.o, task: t, table: r.tables.Get().(*table), reject: r.reject}
+	defer func() {
+		m.table.reset()
+		r.tables.Put(m.table)
+	}()
 	m.keep = func(groups []*group) error {
-		w := &runBuilder{}
+		w := r.store.builder()
 		w.expect(groups)
 		for _, g := range groups {
 			w.add(g)

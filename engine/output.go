@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 )
 
@@ -30,7 +31,10 @@ type Sink interface {
 var ErrOutputLimit = errors.New("the output exceeds its limit")
 
 // spoolBytes is how much of a shard's output waits in memory for its turn.
-const spoolBytes = 4 << 20
+const spoolBytes = 16 << 20
+
+// spools are the buffers in which output has waited.
+var spools sync.Pool
 
 // Output is where one reducer writes. Not safe for concurrent use.
 type Output struct {
@@ -100,6 +104,11 @@ func (o *Output) put(kind byte, a, b []byte) error {
 	}
 	if o.sink != nil {
 		return deliver(o.sink, kind, a, b)
+	}
+	if o.buf == nil {
+		if b, ok := spools.Get().(*[]byte); ok {
+			o.buf = *b
+		}
 	}
 	o.buf = append(o.buf, kind)
 	o.buf = append(binary.AppendUvarint(o.buf, uint64(len(a))), a...)
@@ -184,7 +193,11 @@ func (o *Output) close() {
 		o.file.Close()
 		o.file = nil
 	}
-	o.buf = nil
+	if o.buf != nil {
+		b := o.buf[:0]
+		spools.Put(&b)
+		o.buf = nil
+	}
 }
 
 // outputBudget counts the bytes that all reducers write. Safe for concurrent use.

@@ -32,7 +32,7 @@ const (
 	rememberBytes = 8 << 20
 	// rememberVersion changes with the encoding of results, and with anything in
 	// the engine that changes what a map task keeps.
-	rememberVersion = "1"
+	rememberVersion = "2"
 )
 
 // recorder collects what a task keeps, as long as that is small.
@@ -60,6 +60,7 @@ func (r *runner) remembered(t Task) *recorder {
 }
 
 func (c *recorder) add(w *runBuilder) {
+	w.kept = true
 	c.runs = append(c.runs, w)
 	if c.size += len(w.buf); c.size > rememberBytes {
 		c.runs = nil
@@ -111,7 +112,7 @@ func decodeResult(b []byte) (done TaskStats, runs []*runBuilder, err error) {
 	}
 	done = TaskStats{Records: int64(number()), RawBytes: int64(number()), Emitted: int64(number())}
 	for n := number(); n > 0 && err == nil; n-- {
-		w := &runBuilder{}
+		w := &runBuilder{kept: true}
 		off := 0
 		for k := number(); k > 0 && err == nil; k-- {
 			bl := block{off: off, len: number()}

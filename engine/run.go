@@ -6,12 +6,13 @@ import (
 	"os"
 	"slices"
 	"sort"
+	"strings"
 	"sync"
 )
 
-// blockBytes is the unit in which runs are read; a key with more values spans
-// several blocks.
-const blockBytes = 64 << 10
+// blockBytes is the unit in which runs are read, and a block's size at most, unless
+// one value takes more; a key with more values spans several blocks.
+const blockBytes = 32 << 10
 
 // run is a sorted list of keys with their values, cut into blocks of
 //
@@ -31,13 +32,17 @@ type block struct {
 	off, len int
 }
 
-// load returns block i; the bytes stay valid and must not be changed.
-func (r *run) load(i int) ([]byte, error) {
+// load returns block i, in spare if it is to be read and spare is large enough. Else
+// the bytes stay valid. They must not be changed.
+func (r *run) load(i int, spare []byte) ([]byte, error) {
 	b := r.blocks[i]
 	if r.data != nil {
 		return r.data[b.off : b.off+b.len], nil
 	}
-	buf := make([]byte, b.len)
+	if cap(spare) < b.len {
+		spare = make([]byte, max(b.len, blockBytes))
+	}
+	buf := spare[:b.len]
 	if _, err := r.file.ReadAt(buf, r.off+int64(b.off)); err != nil {
 		return nil, fmt.Errorf("read spilled run: %w", err)
 	}
@@ -62,6 +67,7 @@ type runBuilder struct {
 	buf    []byte
 	blocks []block
 	start  int
+	kept   bool // somebody else keeps buf
 }
 
 // expect makes room for groups at once.
@@ -77,17 +83,17 @@ func (w *runBuilder) expect(groups []*group) {
 const entryOverhead = 6
 
 func (w *runBuilder) add(g *group) {
-	vals, n := g.vals, g.n
+	vals, n := g.vals, int(g.n)
 	for {
 		part, k := vals, n
 		if len(part) > blockBytes {
 			part, k = splitValues(vals, blockBytes)
 		}
-		if len(w.buf)-w.start > 0 && len(w.buf)-w.start+len(part) > blockBytes {
+		if len(w.buf)-w.start > 0 && len(w.buf)-w.start+len(g.key)+len(part)+entryOverhead > blockBytes {
 			w.cut()
 		}
 		if len(w.buf) == w.start {
-			w.blocks = append(w.blocks, block{first: g.key, off: w.start})
+			w.blocks = append(w.blocks, block{first: strings.Clone(g.key), off: w.start})
 		}
 		w.buf = append(binary.AppendUvarint(w.buf, uint64(len(g.key))), g.key...)
 		w.buf = binary.AppendUvarint(w.buf, uint64(k))
@@ -133,31 +139,60 @@ type store struct {
 	held    int64
 	spilled int64
 	file    *os.File
+
+	builders sync.Pool // of *runBuilder whose runs have been written to the file
 }
 
-// put keeps what w built as run seq of a task.
+// builder returns an empty runBuilder.
+func (s *store) builder() *runBuilder {
+	if w, ok := s.builders.Get().(*runBuilder); ok {
+		return w
+	}
+	return &runBuilder{}
+}
+
+// put keeps what w built, which is not used any more, as run seq of a task.
 func (s *store) put(task, seq int, w *runBuilder) error {
 	w.cut()
 	if len(w.blocks) == 0 {
 		return nil
 	}
 	r := &run{task: task, seq: seq, blocks: w.blocks}
+	if err := s.reserve(r, int64(len(w.buf)), w.buf); err != nil {
+		return err
+	}
+	if r.data == nil {
+		if _, err := r.file.WriteAt(w.buf, r.off); err != nil {
+			return fmt.Errorf("spill to %s: %w", s.dir, err)
+		}
+		if !w.kept {
+			s.builders.Put(&runBuilder{buf: w.buf[:0]})
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.runs = append(s.runs, r)
-	if size := int64(len(w.buf)); s.held+size <= s.limit {
+	return nil
+}
+
+// reserve gives r room for size bytes: in memory, which is buf where that is not nil,
+// or in the file.
+func (s *store) reserve(r *run, size int64, buf []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held+size <= s.limit {
 		s.held += size
-		r.data = w.buf
+		if buf == nil {
+			buf = make([]byte, size)
+		}
+		r.data = buf
 		return nil
 	}
 	if err := s.open(); err != nil {
 		return err
 	}
-	if _, err := s.file.WriteAt(w.buf, s.spilled); err != nil {
-		return fmt.Errorf("spill to %s: %w", s.dir, err)
-	}
 	r.file, r.off = s.file, s.spilled
-	s.spilled += int64(len(w.buf))
+	s.spilled += size
 	return nil
 }
 

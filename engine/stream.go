@@ -34,7 +34,7 @@ func MapStream(ctx context.Context, job Job, t Task, in io.Reader, out io.Writer
 		for _, g := range groups {
 			line = append(hex.AppendEncode(line[:0], []byte(g.key)), '\t')
 			prefix := len(line)
-			for v := memoryValues(g.vals, g.n); ; {
+			for v := memoryValues(g.vals, int(g.n)); ; {
 				value, err := v.Next()
 				if err != nil || value == nil {
 					break

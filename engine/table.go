@@ -1,10 +1,10 @@
 package engine
 
 import (
-	"cmp"
+	"bytes"
 	"encoding/binary"
-	"slices"
-	"strings"
+	"hash/maphash"
+	"math"
 )
 
 const (
@@ -12,47 +12,52 @@ const (
 	combineValues = 256
 	// groupOverhead is what a group costs beside its key and values, about.
 	groupOverhead = 128
+	// minSlots is the size of an empty table's index; a power of two.
+	minSlots = 64
 )
 
 // tableBytes is how much a task collects before it becomes a sorted run. Not a
 // share of Options.Memory: it decides how values are grouped. Only tests change it.
 var tableBytes = 16 << 20
 
-// table groups what one map task emits. Not safe for concurrent use.
+// table groups what one map task emits. It is used again, run after run and task
+// after task: keys and first values lie in its arena, groups in one slice, so that
+// a key that is emitted once allocates nothing. Not safe for concurrent use.
 type table struct {
-	groups map[string]*group
-	last   *group // of the latest emit: runs of one key are common
+	// slots is a hash table with open addressing, at most half full: the low half of
+	// a slot is the number of its group, from 1, the high half the group's hash.
+	slots  []uint64
+	groups []group // in the order of their first values
+	arena  arena
+	last   int // group of the latest emit, runs of one key being common; -1: none
 	bytes  int
-	slab   []group // what is left of the latest one
+	common int // how many leading bytes all keys share
+	order  sorter
+	put    []byte // what a combine returns
 }
-
-// slabGroups is how many groups are made at a time.
-const slabGroups = 256
 
 // group is a key with its values in emit order, each a uvarint length and the bytes.
 type group struct {
 	key  string
 	vals []byte
-	n    int
-	next int // combine when n reaches it
+	hash uint32
+	n    int32 // below tableBytes, as each value takes a byte
+	next int32 // combine when n reaches it
 }
 
-func newTable() *table { return &table{groups: make(map[string]*group)} }
+// seed: a hash decides where a group is found, never an order.
+var seed = maphash.MakeSeed()
 
-// add appends a value and returns the group.
+func newTable() *table { return &table{slots: make([]uint64, minSlots), last: -1} }
+
+// add appends a value and returns the group, which is valid until the next add.
 func (t *table) add(key, value []byte) *group {
-	g := t.last
-	if g == nil || g.key != string(key) {
-		if g = t.groups[string(key)]; g == nil {
-			if len(t.slab) == 0 {
-				t.slab = make([]group, slabGroups)
-			}
-			g, t.slab = &t.slab[0], t.slab[1:]
-			*g = group{key: string(key), next: combineValues}
-			t.groups[g.key] = g
-			t.bytes += len(g.key) + groupOverhead
-		}
-		t.last = g
+	if t.last < 0 || t.groups[t.last].key != string(key) {
+		t.last = t.find(key)
+	}
+	g := &t.groups[t.last]
+	if g.vals == nil {
+		g.vals = t.arena.carve(uvarintLen(len(value)) + len(value))[:0]
 	}
 	before := len(g.vals)
 	g.vals = appendValue(g.vals, value)
@@ -61,72 +66,92 @@ func (t *table) add(key, value []byte) *group {
 	return g
 }
 
+// find returns the number of the key's group, which it makes if there is none.
+func (t *table) find(key []byte) int {
+	hash := uint32(maphash.Bytes(seed, key))
+	mask := len(t.slots) - 1
+	i := int(hash) & mask
+	for ; t.slots[i] != 0; i = (i + 1) & mask {
+		if s := t.slots[i]; uint32(s>>32) == hash && t.groups[uint32(s)-1].key == string(key) {
+			return int(uint32(s) - 1)
+		}
+	}
+	kept := t.arena.text(key)
+	if len(t.groups) == 0 {
+		t.common = len(kept)
+	} else {
+		t.common = commonPrefix(t.groups[0].key[:t.common], kept)
+	}
+	t.groups = append(t.groups, group{key: kept, hash: hash, next: combineValues})
+	t.bytes += len(key) + groupOverhead
+	n := len(t.groups)
+	t.slots[i] = uint64(hash)<<32 | uint64(n)
+	if 2*n > len(t.slots) {
+		t.grow()
+	}
+	return n - 1
+}
+
+// grow doubles the index.
+func (t *table) grow() {
+	n := 2 * len(t.slots)
+	if cap(t.slots) < n {
+		t.slots = make([]uint64, n)
+	} else {
+		t.slots = t.slots[:n]
+		clear(t.slots)
+	}
+	for k := range t.groups {
+		hash := t.groups[k].hash
+		i := int(hash) & (n - 1)
+		for t.slots[i] != 0 {
+			i = (i + 1) & (n - 1)
+		}
+		t.slots[i] = uint64(hash)<<32 | uint64(k+1)
+	}
+}
+
 func appendValue(b, value []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(value))), value...)
 }
 
+func uvarintLen(n int) int {
+	w := 1
+	for ; n >= 0x80; n >>= 7 {
+		w++
+	}
+	return w
+}
+
 // combine replaces the group's values by what m makes of them.
 func (t *table) combine(g *group, m Mapper) error {
-	var vals []byte
-	n := 0
-	g.next = max(combineValues, 2*g.n) // also where combine fails
-	err := m.Combine([]byte(g.key), memoryValues(g.vals, g.n), func(v []byte) {
-		vals = appendValue(vals, v)
+	var n int32
+	t.put = t.put[:0]
+	g.next = nextCombine(g.n) // also where combine fails
+	err := m.Combine([]byte(g.key), memoryValues(g.vals, int(g.n)), func(v []byte) {
+		t.put = appendValue(t.put, v)
 		n++
 	})
 	if err != nil {
 		return err
 	}
-	t.bytes += len(vals) - len(g.vals)
-	g.vals, g.n = vals, n
-	g.next = max(combineValues, 2*n) // a combine that does not shrink must not be called for ever
+	t.bytes += len(t.put) - len(g.vals)
+	g.vals, g.n, g.next = bytes.Clone(t.put), n, nextCombine(n) // the many values that it had are let go
 	return nil
 }
 
-// sorted returns the groups in key order.
-func (t *table) sorted() []*group {
-	type entry struct {
-		prefix uint64 // the 8 bytes behind what all keys begin with
-		*group
-	}
-	entries := make([]entry, 0, len(t.groups))
-	var common string
-	for _, g := range t.groups {
-		if len(entries) == 0 {
-			common = g.key
-		}
-		common = common[:commonPrefix(common, g.key)]
-		entries = append(entries, entry{group: g})
-	}
-	for i := range entries {
-		var b [8]byte
-		copy(b[:], entries[i].key[len(common):])
-		entries[i].prefix = binary.BigEndian.Uint64(b[:])
-	}
-	slices.SortFunc(entries, func(a, b entry) int {
-		if c := cmp.Compare(a.prefix, b.prefix); c != 0 {
-			return c
-		}
-		return strings.Compare(a.key, b.key)
-	})
-	gs := make([]*group, len(entries))
-	for i := range entries {
-		gs[i] = entries[i].group
-	}
-	return gs
-}
+// nextCombine returns how many values a key that has n may collect: a combine that
+// does not shrink must not be called for ever.
+func nextCombine(n int32) int32 { return max(combineValues, min(n, math.MaxInt32/2)*2) }
 
-func commonPrefix(a, b string) int {
-	n := min(len(a), len(b))
-	for i := range n {
-		if a[i] != b[i] {
-			return i
-		}
-	}
-	return n
-}
+// sorted returns the groups in key order; they are valid until reset.
+func (t *table) sorted() []*group { return t.order.sort(t.groups, t.common) }
 
 func (t *table) reset() {
 	clear(t.groups)
-	t.last, t.bytes = nil, 0
+	t.groups = t.groups[:0]
+	t.slots = t.slots[:minSlots]
+	clear(t.slots)
+	t.arena.reset()
+	t.last, t.bytes = -1, 0
 }

@@ -49,7 +49,7 @@ func (v *Values) Next() ([]byte, error) {
 		v.piece++
 		v.rest = p.data
 		if p.run != nil && p.data == nil {
-			b, err := p.run.load(p.block)
+			b, err := p.run.load(p.block, nil)
 			if err != nil {
 				return nil, err
 			}

@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// radixGroups is how many groups are sorted by digits of their keys at least;
+// fewer are sorted by comparing.
+const radixGroups = 512
+
+// sorter sorts groups by key. It keeps its memory from one sort to the next.
+type sorter struct {
+	entries, spare []sortEntry
+	out            []*group
+}
+
+type sortEntry struct {
+	prefix uint64 // 8 bytes of the key, behind those that all keys share
+	group  *group
+}
+
+// sort returns pointers to the groups in the order of their keys, which differ, and
+// of which all share the first common bytes.
+func (s *sorter) sort(groups []group, common int) []*group {
+	n := len(groups)
+	s.entries = slices.Grow(s.entries[:0], n)[:n]
+	s.spare = slices.Grow(s.spare[:0], n)[:n]
+	s.out = slices.Grow(s.out[:0], n)[:n]
+	for i := range groups {
+		g := &groups[i]
+		s.entries[i] = sortEntry{keyPrefix(g.key, common), g}
+	}
+	sortEntries(s.entries, s.spare, common)
+	for i, e := range s.entries {
+		s.out[i] = e.group
+	}
+	return s.out
+}
+
+// sortEntries sorts entries, whose prefixes begin at common, by key; spare is as long.
+func sortEntries(entries, spare []sortEntry, common int) {
+	if len(entries) < radixGroups {
+		slices.SortFunc(entries, func(a, b sortEntry) int {
+			if c := cmp.Compare(a.prefix, b.prefix); c != 0 {
+				return c
+			}
+			return strings.Compare(a.group.key, b.group.key)
+		})
+		return
+	}
+	radixSort(entries, spare)
+	for lo := 0; lo < len(entries); {
+		hi := lo + 1
+		for hi < len(entries) && entries[hi].prefix == entries[lo].prefix {
+			hi++
+		}
+		if hi-lo > 1 {
+			sortTied(entries[lo:hi], spare[lo:hi], common)
+		}
+		lo = hi
+	}
+}
+
+// sortTied sorts entries of one prefix, which begins at common, by what follows.
+func sortTied(entries, spare []sortEntry, common int) {
+	first := entries[0].group.key
+	shared := len(first)
+	for _, e := range entries[1:] {
+		shared = commonPrefix(first[:shared], e.group.key)
+	}
+	if len(entries) < radixGroups || shared == common { // zeros where some key ends
+		slices.SortFunc(entries, func(a, b sortEntry) int { return strings.Compare(a.group.key, b.group.key) })
+		return
+	}
+	for i := range entries {
+		entries[i].prefix = keyPrefix(entries[i].group.key, shared)
+	}
+	sortEntries(entries, spare, shared)
+}
+
+// radixSort sorts by prefix, digit after digit from the last; digits that all share
+// cost no pass.
+func radixSort(entries, spare []sortEntry) {
+	var counts [8][256]int
+	for _, e := range entries {
+		for d := range counts {
+			counts[d][byte(e.prefix>>(8*d))]++
+		}
+	}
+	from, to := entries, spare
+	for d := range counts {
+		at := &counts[d]
+		if at[byte(from[0].prefix>>(8*d))] == len(from) {
+			continue
+		}
+		sum := 0
+		for i, n := range at {
+			at[i] = sum
+			sum += n
+		}
+		for _, e := range from {
+			digit := byte(e.prefix >> (8 * d))
+			to[at[digit]] = e
+			at[digit]++
+		}
+		from, to = to, from
+	}
+	if &from[0] != &entries[0] {
+		copy(entries, from)
+	}
+}
+
+// keyPrefix returns the 8 bytes of key behind the first common as a number, zeros
+// behind the key's end. It orders keys that differ there as the keys are ordered.
+func keyPrefix[T string | []byte](key T, common int) uint64 {
+	k := key[common:]
+	if len(k) >= 8 {
+		return uint64(k[0])<<56 | uint64(k[1])<<48 | uint64(k[2])<<40 | uint64(k[3])<<32 |
+			uint64(k[4])<<24 | uint64(k[5])<<16 | uint64(k[6])<<8 | uint64(k[7])
+	}
+	var p uint64
+	for i := range 8 {
+		p <<= 8
+		if i < len(k) {
+			p |= uint64(k[i])
+		}
+	}
+	return p
+}
+
+func commonPrefix(a, b string) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
+}
