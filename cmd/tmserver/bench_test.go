@@ -19,6 +19,9 @@ import (
 // TestBenchOfBadServers measures servers that do not answer as they should. None
 // makes bench wait for longer than it says.
 func TestBenchOfBadServers(t *testing.T) {
+	grace := benchGrace
+	benchGrace = time.Second
+	t.Cleanup(func() { benchGrace = grace })
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"
 	tests := []struct {
 		name   string
@@ -68,7 +71,7 @@ func TestBenchOfBadServers(t *testing.T) {
 			var out bytes.Buffer
 			start := time.Now()
 			code := run(&cli.State{
-				Args: []string{"bench", "--duration", "200ms", "--clients", "2", "--pings", "1", fmt.Sprint("http://", l.Addr())},
+				Args: []string{"bench", "--duration", "1s", "--clients", "2", "--pings", "1", fmt.Sprint("http://", l.Addr())},
 				Env:  func(string) string { return "" }, Stdout: &out, Stderr: t.Output(), Now: time.Now, Log: slog.New(slog.DiscardHandler),
 			})
 			if took := time.Since(start); took > time.Minute {

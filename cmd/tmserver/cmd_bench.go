@@ -39,7 +39,7 @@ func (*benchCmd) Help() string {
 	return `Measures what a server and its disk can take: requests and bytes per second, how
 long an answer took (median, 90 and 99 of a hundred, the slowest), and what was
 answered. The server stores what is sent, so give it a data folder of its own.
-After --duration the requests in hand have 2 seconds more; what is not answered
+After --duration the requests in hand have 10 seconds more; what is not answered
 then counts as an error, as does a connection that breaks.
 
   tmserver serve --data-dir /disk/to/measure --listen 127.0.0.1:8080 &
@@ -49,8 +49,9 @@ EXIT STATUS: 0 done, 1 the server cannot be reached or answers nothing, 2 bad fl
 3 something was not answered, or with another status than 200.`
 }
 
-// benchGrace is how long requests in hand may take after the duration.
-const benchGrace = 2 * time.Second
+// benchGrace is how long requests in hand may take after the duration; a disk that
+// is busy with other things takes seconds to sync. Tests shorten it.
+var benchGrace = 10 * time.Second
 
 // errTimeIsUp ends the submitting.
 var errTimeIsUp = errors.New("the time to submit is over")
