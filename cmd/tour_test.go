@@ -4,15 +4,16 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 )
 
 // TestReadmeTour runs README's sh blocks one after the other in one shell, in a
@@ -34,8 +35,9 @@ func TestReadmeTour(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readme, -1) {
 		script += m[1]
 	}
-	for _, port := range []string{"8080", "8081"} {
-		script = strings.ReplaceAll(script, port, freePort(t))
+	free := ingesttest.FreePorts(t, 2)
+	for i, port := range []string{"8080", "8081"} {
+		script = strings.ReplaceAll(script, port, strconv.Itoa(free[i]))
 	}
 	dir := t.TempDir()
 	copyRepository(t, dir)
@@ -116,18 +118,6 @@ func copyRepository(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// freePort returns a port that was free a moment ago.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }
 
 // TestStatusTableInDocs compares the status table in docs/operating.md with the

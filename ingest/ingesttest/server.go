@@ -2,7 +2,10 @@ package ingesttest
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,15 +67,32 @@ func (s *Server) Stop(t testing.TB) {
 	}
 }
 
+const waitLimit = 3 * time.Minute
+
 // Wait returns when done does; the test fails when that takes far longer than
 // anything takes on a loaded machine.
 func Wait(t testing.TB, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(waitLimit); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("waited for nothing")
 		}
 	}
+}
+
+// FreePorts returns ports of 127.0.0.1 that nobody listens on, for programs that
+// want numbers. They are none that the kernel gives to connections: one of those
+// may be taken when the program comes to listen.
+func FreePorts(t testing.TB, n int) (ports []int) {
+	t.Helper()
+	for len(ports) < n {
+		port := 10_000 + rand.N(22_000)
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			defer l.Close() // so that it is not found again
+			ports = append(ports, port)
+		}
+	}
+	return ports
 }
 
 // Published counts how often each ID is in the published records of the data

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
@@ -54,7 +56,7 @@ type realBroker struct {
 func newRealBroker(t *testing.T) *realBroker {
 	t.Helper()
 	b := &realBroker{jars: jars(t), config: filepath.Join(t.TempDir(), "server.properties")}
-	ports := freePorts(t, 3)
+	ports := ingesttest.FreePorts(t, 3)
 	b.addr, b.logins = fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[2])
 	config := fmt.Sprintf(`process.roles=broker,controller
 node.id=1
@@ -115,20 +117,6 @@ func (b *realBroker) stop(t *testing.T, signal os.Signal) {
 	b.process = nil
 }
 
-// freePorts returns ports of the loopback that nobody listened on just now.
-func freePorts(t *testing.T, n int) (ports []int) {
-	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
-}
-
 // serve has a real server log in and read the topic into dir.
 func serve(t *testing.T, program, dir string, b *realBroker) *ingesttest.Server {
 	t.Helper()
@@ -155,9 +143,13 @@ func TestRealBroker(t *testing.T) {
 	}
 	defer client.Close()
 	admin := kadm.NewClient(client)
-	if _, err := admin.CreateTopic(t.Context(), partitions, 1, nil, topic); err != nil {
-		t.Fatal(err)
-	}
+	ingesttest.Wait(t, func() bool { // a broker that takes connections may not have registered yet
+		_, err := admin.CreateTopic(t.Context(), partitions, 1, nil, topic)
+		if err != nil {
+			t.Log(err)
+		}
+		return err == nil || errors.Is(err, kerr.TopicAlreadyExists)
+	})
 	if got := complaint(t, nil, []string{broker.logins}, Security{Mechanism: "plain", User: "me", Password: "wrong"}); !strings.Contains(got, "SASL_AUTHENTICATION_FAILED") {
 		t.Errorf("a wrong password: %s", got)
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
 	"github.com/aitgithub/telemetry-server/layout/store"
@@ -56,24 +57,19 @@ func versityGateway(t testing.TB) string {
 	if err := os.Mkdir(filepath.Join(root, "bucket"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
+	addr := fmt.Sprintf("127.0.0.1:%d", ingesttest.FreePorts(t, 1)[0])
 	cmd := exec.Command(tool, "--port", addr, "--access", "K", "--secret", "S", "posix", root)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	for range 100 {
-		if c, err := net.Dial("tcp", addr); err == nil {
+	ingesttest.Wait(t, func() bool {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
 			c.Close()
-			break
 		}
-		time.Sleep(50 * time.Millisecond)
-	}
+		return err == nil
+	})
 	return storetest.URL(t, "http://"+addr)
 }
 
