@@ -6,6 +6,7 @@ package hgtest
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The files that matter in a repository of a browser.
@@ -97,28 +99,44 @@ func (s *Server) Commit(repo, date, file, text string) (node string) {
 	return m[1]
 }
 
-// Start starts the server, on the same port as before.
+// Start starts the server, on the same port as before: a connection that the
+// kernel gave that port in between keeps it waiting.
 func (s *Server) Start() {
 	s.t.Helper()
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		err := s.start()
+		if err == nil {
+			return
+		}
+		s.Stop()
+		if time.Now().After(end) {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+func (s *Server) start() error {
 	cmd := s.hg(s.dir, "serve", "--web-conf", "hgweb.conf", "-a", "127.0.0.1", "-p", s.port, "--print-url")
+	cmd.Stderr = s.t.Output()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		s.t.Fatal(err)
+		return err
 	}
 	if err := cmd.Start(); err != nil {
-		s.t.Fatal(err)
+		return err
 	}
 	s.cmd = cmd
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		s.t.Fatalf("hg serve: %q: %v", line, err)
+		return fmt.Errorf("hg serve: %q: %w", line, err)
 	}
 	u, err := url.Parse(strings.TrimSpace(line))
 	if err != nil || u.Port() == "" {
-		s.t.Fatalf("hg serve: %q: %v", line, err)
+		return fmt.Errorf("hg serve: %q: %v", line, err)
 	}
 	s.port = u.Port()
 	s.URL = "http://127.0.0.1:" + s.port
+	return nil
 }
 
 // Stop stops the server; the repositories stay.
