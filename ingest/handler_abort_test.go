@@ -10,7 +10,6 @@ import (
 	"os"
 	"sync"
 	"testing"
-	"time"
 )
 
 // TestAbortedUploadsLeaveNothing breaks uploads off at every stage, many at a
@@ -62,14 +61,7 @@ func TestAbortedUploadsLeaveNothing(t *testing.T) {
 	resp.Body.Close()
 	s.Client().CloseIdleConnections()
 	s.Close() // waits for all connections
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if after := openFiles(t); after <= before {
-			break
-		} else if time.Now().After(end) {
-			t.Errorf("%d descriptors are open, %d were before", after, before)
-			break
-		}
-	}
+	ingesttest.Wait(t, func() bool { return openFiles(t) <= before })
 	l.Close()
 	if got := ingesttest.Stored(t, dir); len(got) > 0 {
 		t.Errorf("stored %d submissions of aborted uploads", len(got))

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,7 +15,6 @@ import (
 	"slices"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // smallDisk mounts a disk of that many bytes.
@@ -22,7 +22,7 @@ func smallDisk(t *testing.T, size int) string {
 	t.Helper()
 	dir := t.TempDir()
 	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size))
-	if errors.Is(err, syscall.EPERM) {
+	if errors.Is(err, fs.ErrPermission) {
 		t.Skip("only root can mount a small disk")
 	} else if err != nil {
 		t.Fatal(err)
@@ -91,11 +91,12 @@ func TestDiskThatFillsUp(t *testing.T) {
 			for _, name := range logs { // as if converted
 				os.Remove(name)
 			}
-			id, code := post()
-			for end := time.Now().Add(10 * time.Second); code == http.StatusInsufficientStorage && time.Now().Before(end); {
-				time.Sleep(10 * time.Millisecond)
+			var id string
+			var code int
+			ingesttest.Wait(t, func() bool {
 				id, code = post()
-			}
+				return code != http.StatusInsufficientStorage
+			})
 			if code != http.StatusOK || !slices.Contains(stored(), id) {
 				t.Errorf("with space again: status %d", code)
 			}

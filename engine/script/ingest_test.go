@@ -72,8 +72,6 @@ func TestDecide(t *testing.T) {
 
 // TestDecideFails: a filter that fails on one record says so, and judges the next.
 func TestDecideFails(t *testing.T) {
-	limits := script.IngestLimits()
-	limits.Call = 50 * time.Millisecond
 	const want = `ingest.js:1:43: ingest: `
 	for _, c := range []struct {
 		name, bad string
@@ -100,14 +98,18 @@ func TestDecideFails(t *testing.T) {
 		{"recursion", `return ingest(id)`, "maximum call stack size exceeded", script.ErrStack},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := ingestFilter(t, `export function ingest(id) { if(id) `+c.bad+` }`, limits).NewDecider(t.Context())
+			d := ingestFilter(t, `export function ingest(id) { if(id) `+c.bad+` }`, limited(script.IngestLimits(), c.is)).NewDecider(t.Context())
 			defer d.Close()
 			for range 3 {
 				got, err := d.Decide(release, []byte("a"), []byte(`{}`))
 				if err == nil || !strings.Contains(err.Error(), c.err) || got != (script.Decision{}) || c.is != nil && !errors.Is(err, c.is) {
 					t.Errorf("%+v, %v; want an error with %q", got, err, c.err)
 				}
-				if got, err := d.Decide(release, nil, []byte(`{}`)); err != nil || got != (script.Decision{}) {
+				got, err = d.Decide(release, nil, []byte(`{}`))
+				for c.is == script.ErrTimeout && errors.Is(err, script.ErrTimeout) { // on a busy machine
+					got, err = d.Decide(release, nil, []byte(`{}`))
+				}
+				if err != nil || got != (script.Decision{}) {
 					t.Errorf("the next record: %+v, %v", got, err)
 				}
 			}

@@ -92,7 +92,7 @@ func TestErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, _, err := job{name: tt.file, text: tt.text, records: []string{pingA}, limits: short}.run(t.Context())
+			_, _, err := job{name: tt.file, text: tt.text, records: []string{pingA}, limits: limited(script.Limits{Stack: 500}, tt.is)}.run(t.Context())
 			if err == nil {
 				t.Fatal("no error")
 			}

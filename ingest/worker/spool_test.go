@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 
 	"context"
@@ -179,17 +180,11 @@ func TestSpoolRun(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() { b.Run(ctx) })
 	waitFor := func(n int) {
-		for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		ingesttest.Wait(t, func() bool {
 			b.mu.Lock()
-			got := len(b.ids)
-			b.mu.Unlock()
-			if got >= n {
-				return
-			}
-			if time.Now().After(end) {
-				t.Fatal("nothing happens")
-			}
-		}
+			defer b.mu.Unlock()
+			return len(b.ids) >= n
+		})
 	}
 	waitFor(1)
 	b.put(t, "after", "2")

@@ -91,7 +91,7 @@ func run[T any](t *testing.T, f *Folder[T]) {
 // await waits until ok, for as long as a loaded machine may need.
 func await(t *testing.T, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("nothing happened")
 		}
