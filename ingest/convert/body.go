@@ -2,21 +2,17 @@ package convert
 
 import (
 	"bytes"
-	"encoding/binary"
+	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"unicode/utf8"
 
-	"github.com/klauspost/compress/gzip"
-
+	"github.com/aitgithub/telemetry-server/ingest/convert/inflate"
 	"github.com/aitgithub/telemetry-server/layout/jsonscan"
 )
 
 // unpacker turns bodies into text, in buffers that it uses again and again.
 type unpacker struct {
-	src    bytes.Reader
-	gz     *gzip.Reader
+	gz     inflate.Decoder
 	text   []byte // unpacked
 	tidied []byte
 }
@@ -26,8 +22,7 @@ type unpacker struct {
 func Unpack(body []byte, limit int) ([]byte, error) { return new(unpacker).unpack(body, limit) }
 
 // unpack returns the text of a body: the body itself, or what it unpacks to if
-// it begins like gzip. It never holds more than limit bytes (and a buffer's
-// slack). The result is valid until the next call. The error is a *Reject.
+// it begins like gzip. It never holds more than limit bytes. The result is valid until the next call. The error is a *Reject.
 func (u *unpacker) unpack(body []byte, limit int) ([]byte, error) {
 	if len(body) == 0 {
 		return nil, reject(ClassEmpty, "Found empty data")
@@ -35,37 +30,17 @@ func (u *unpacker) unpack(body []byte, limit int) ([]byte, error) {
 	if len(body) < 2 || body[0] != 0x1f || body[1] != 0x8b {
 		return body, nil
 	}
-	u.src.Reset(body)
-	var err error
-	if u.gz == nil {
-		u.gz, err = gzip.NewReader(&u.src)
-	} else {
-		err = u.gz.Reset(&u.src)
-	}
-	if err != nil {
+	text, err := u.gz.Gunzip(u.text, body, limit)
+	u.text = text
+	switch {
+	case errors.Is(err, inflate.ErrTooLong):
+		return nil, reject(ClassCorrupt, fmt.Sprintf("unpacks to more than %d bytes", limit))
+	case err != nil:
 		return nil, reject(ClassCorrupt, "gzip: "+err.Error())
+	case len(text) == 0:
+		return nil, reject(ClassEmpty, "Found empty data")
 	}
-	// The last four bytes say how much it will be, modulo 2³² and if they are
-	// honest. A wrong hint costs a little memory or time.
-	hint := binary.LittleEndian.Uint32(body[len(body)-4:])
-	u.text = slices.Grow(u.text[:0], min(int(hint)+1, 64*len(body), limit+1))
-	for {
-		if len(u.text) == cap(u.text) {
-			u.text = slices.Grow(u.text, min(len(u.text)+512, limit+1-len(u.text)))
-		}
-		n, err := u.gz.Read(u.text[len(u.text):min(cap(u.text), limit+1)])
-		u.text = u.text[:len(u.text)+n]
-		switch {
-		case len(u.text) > limit:
-			return nil, reject(ClassCorrupt, fmt.Sprintf("unpacks to more than %d bytes", limit))
-		case err == io.EOF && len(u.text) == 0:
-			return nil, reject(ClassEmpty, "Found empty data")
-		case err == io.EOF:
-			return u.text, nil
-		case err != nil:
-			return nil, reject(ClassCorrupt, "gzip: "+err.Error())
-		}
-	}
+	return text, nil
 }
 
 // tidy returns text as UTF-8, with U+FFFD for what is not, and without the

@@ -8,7 +8,7 @@
 //
 // One ping, in steps:
 //
-//  1. Unpack it, at most so many bytes; what is not UTF-8 becomes U+FFFD.
+//  1. Unpack it (package inflate), at most so many bytes; what is not UTF-8 becomes U+FFFD.
 //  2. Walk its members and note where they lie. Nothing is decoded.
 //  3. Tell its format, take revision and dimensions from its info, and ask for the
 //     revision's histogram definitions.

@@ -1,0 +1,58 @@
+package convert
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"strings"
+	"testing"
+)
+
+// TestUnpack shows what becomes of bodies that are gzip, or begin so. What gzip is
+// damaged is the tests' of package inflate.
+func TestUnpack(t *testing.T) {
+	const limit = 1000
+	packed := func(text string) string {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		w.Write([]byte(text))
+		w.Close()
+		return b.String()
+	}
+	text := strings.Repeat("0123456789", limit/10)
+	whole := packed(text)
+	tests := []struct{ name, body, want, class, message string }{
+		{"plain", `{"ver":1}`, `{"ver":1}`, "", ""},
+		{"one magic byte", "\x1f", "\x1f", "", ""},
+		{"as long as may be", whole, text, "", ""},
+		{"members", packed("ab") + packed("") + packed("cd"), "abcd", "", ""},
+		{"empty", "", "", ClassEmpty, "Found empty data"},
+		{"empty member", packed(""), "", ClassEmpty, "Found empty data"},
+		{"too long", packed(text + "0"), "", ClassCorrupt, "unpacks to more than 1000 bytes"},
+		{"bomb", packed(strings.Repeat("0", 1<<24)), "", ClassCorrupt, "unpacks to more than 1000 bytes"},
+		{"both members too long", whole + packed("0"), "", ClassCorrupt, "unpacks to more than 1000 bytes"},
+		{"magic alone", "\x1f\x8b", "", ClassCorrupt, "gzip: unexpected EOF"},
+		{"cut", whole[:len(whole)-1], "", ClassCorrupt, "gzip: unexpected EOF"},
+		{"another kind", "\x1f\x8b\x07" + whole[3:], "", ClassCorrupt, "gzip: invalid header"},
+		{"garbage behind", whole + "garbage behind", "", ClassCorrupt, "gzip: invalid header"},
+		{"no block", whole[:10] + "\xff" + whole[11:], "", ClassCorrupt, "gzip: corrupt input"},
+		{"checksum", whole[:len(whole)-8] + "crc!" + whole[len(whole)-4:], "", ClassCorrupt, "gzip: invalid checksum"},
+		{"length", whole[:len(whole)-4] + "len!", "", ClassCorrupt, "gzip: invalid checksum"},
+	}
+	var u unpacker // one for all: none may leave anything to the next
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := u.unpack([]byte(tt.body), limit)
+			if string(got) != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			bad, _ := errors.AsType[*Reject](err)
+			if bad == nil {
+				bad = new(Reject)
+			}
+			if bad.Class != tt.class || bad.Message != tt.message {
+				t.Errorf("got %v, want %s: %s", err, tt.class, tt.message)
+			}
+		})
+	}
+}
