@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -111,7 +112,7 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if err := c.validate(); err != nil {
 		return err
 	}
-	tuneGC(st)
+	tune(st)
 	store, err := c.openStore(ctx, st, c.DataDir)
 	if err != nil {
 		return err
@@ -262,10 +263,17 @@ func statusOf(data *store, now func() time.Time) func() any {
 	}
 }
 
-// tuneGC lets garbage grow: a server that only takes submissions in has a few
-// megabytes alive and would collect dozens of times per second. The memory limit
-// makes collection strict again when a conversion needs much.
-func tuneGC(st *cli.State) {
+// tune sets the runtime up for taking submissions in, where the environment does
+// not say otherwise.
+func tune(st *cli.State) {
+	// Whoever waits for the disk keeps a processor of the scheduler for a while, and
+	// must wait for one when the disk is done.
+	if st.Env("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(2 * runtime.GOMAXPROCS(0))
+	}
+	// A server that only takes submissions in has a few megabytes alive and would
+	// collect dozens of times per second. The memory limit makes collection strict
+	// again when a conversion needs much.
 	if st.Env("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/ingest"
 )
 
 // announce tells people and scripts where the server listens.
@@ -82,7 +83,7 @@ func (c *serveCmd) listenAll(servers []*http.Server) ([]net.Listener, error) {
 			return nil, errors.Join(err, closeAll(ls))
 		}
 		if len(ls) == 0 {
-			l = netutil.LimitListener(l, c.MaxConnections)
+			l = netutil.LimitListener(ingest.FewerReads(l), c.MaxConnections)
 		}
 		ls = append(ls, l)
 	}

@@ -56,7 +56,7 @@ type result struct {
 // *Filtered. The dropped histograms are added to the Converter's.
 func pipeline(ctx context.Context, r *rawlog.Reader, o Options, schema *layout.Schema, use func(s *rawlog.Submission, rec convert.Record, err error) error) error {
 	ctx, cancel := context.WithCancel(ctx)
-	n := runtime.GOMAXPROCS(0)
+	n := min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) // which may be more, see serve
 	p := &stages{
 		work: make(chan *lot), order: make(chan *lot, n),
 		lots: make(chan *lot, 2*n+2), pieces: make(chan *piece, 2*n+2),

@@ -57,7 +57,7 @@ func Check(ctx context.Context, t *layout.Tree) (CheckStats, []Finding, error) {
 	infos := make([]layout.Info, len(all.Segments))
 	errs := make([]error, len(all.Segments))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
+	g.SetLimit(min(runtime.NumCPU(), runtime.GOMAXPROCS(0)))
 	for i, s := range all.Segments {
 		g.Go(func() error {
 			if err := ctx.Err(); err != nil {

@@ -32,7 +32,7 @@ type frame struct {
 // sets the merge's err and ends it; any other error ends everything.
 func compress(ctx context.Context, t *layout.Tree, work []*merge, emit func(*frame) error) error {
 	tool, _ := exec.LookPath("zstd")
-	workers := runtime.GOMAXPROCS(0)
+	workers := min(runtime.NumCPU(), runtime.GOMAXPROCS(0))
 	g, ctx := errgroup.WithContext(ctx)
 	todo, order := make(chan *frame), make(chan *frame, 2*workers)
 	g.Go(func() error {

@@ -1,0 +1,120 @@
+package ingest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+// pair returns a connection of FewerReads and the client at its other end.
+func pair(t *testing.T) (server net.Conn, client *net.TCPConn) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	server, err = FewerReads(l).Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	return server, c.(*net.TCPConn)
+}
+
+func TestConnGivesWhatWasSent(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	sent := make([]byte, 1<<17)
+	for i := range sent {
+		sent[i] = byte(r.Uint32())
+	}
+	sizes := []int{1, 2, 9, 4095, 4096, readAhead/2 - 1, readAhead / 2, readAhead, 3 * readAhead}
+	for _, reader := range map[string]func(io.Reader) io.Reader{
+		"whole": func(r io.Reader) io.Reader { return r },
+		"bytes": iotest.OneByteReader,
+	} {
+		server, client := pair(t)
+		go func() {
+			w := rand.New(rand.NewPCG(3, 4))
+			for b := sent; len(b) > 0; {
+				n := min(len(b), 1+w.IntN(2*readAhead))
+				client.Write(b[:n])
+				b = b[n:]
+			}
+			client.CloseWrite()
+		}()
+		var got bytes.Buffer
+		in := reader(server)
+		for {
+			b := make([]byte, sizes[r.IntN(len(sizes))])
+			n, err := in.Read(b)
+			got.Write(b[:n])
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(got.Bytes(), sent) {
+			t.Fatalf("got %d bytes, not the %d sent", got.Len(), len(sent))
+		}
+	}
+}
+
+func TestConnDoesNotWatchTheClient(t *testing.T) {
+	server, client := pair(t)
+	b := make([]byte, 1)
+	for range 3 { // each time before something is really read
+		if n, err := server.Read(b); n != 0 || err != nil {
+			t.Fatalf("the first read of one byte gave %d bytes and %v", n, err)
+		}
+		if _, err := client.Write([]byte("xy")); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := server.Read(b); n != 1 || b[0] != 'x' || err != nil {
+			t.Fatalf("the second one gave %d bytes, %q and %v", n, b, err)
+		}
+		if n, err := server.Read(make([]byte, 8)); n != 1 || err != nil {
+			t.Fatalf("the rest: %d bytes and %v", n, err)
+		}
+	}
+}
+
+func TestConnErrors(t *testing.T) {
+	read := func(c net.Conn) error {
+		n, err := c.Read(make([]byte, 100))
+		if n != 0 {
+			t.Errorf("read %d bytes", n)
+		}
+		return err
+	}
+	server, client := pair(t)
+	if err := server.SetReadDeadline(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	op := new(net.OpError)
+	if err := read(server); !errors.Is(err, os.ErrDeadlineExceeded) || !errors.As(err, &op) || op.Op != "read" {
+		t.Errorf("after the deadline: %v", err)
+	}
+	server.SetReadDeadline(time.Time{})
+	client.SetLinger(0)
+	client.Close()
+	if err := read(server); !errors.As(err, &op) || op.Op != "read" || op.Timeout() {
+		t.Errorf("after a reset: %v", err)
+	}
+	server.Close()
+	if err := read(server); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
