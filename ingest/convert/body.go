@@ -27,6 +27,9 @@ func (u *unpacker) unpack(body []byte, limit int) ([]byte, error) {
 	if len(body) == 0 {
 		return nil, reject(ClassEmpty, "Found empty data")
 	}
+	if isZlib(body) {
+		return nil, reject(ClassCorrupt, "zlib, where gzip or plain JSON is meant")
+	}
 	if len(body) < 2 || body[0] != 0x1f || body[1] != 0x8b {
 		return body, nil
 	}
@@ -41,6 +44,12 @@ func (u *unpacker) unpack(body []byte, limit int) ([]byte, error) {
 		return nil, reject(ClassEmpty, "Found empty data")
 	}
 	return text, nil
+}
+
+// isZlib says whether body begins like zlib without a dictionary (RFC 1950), which
+// some clients take for gzip. "8", which a number may begin with, is left to JSON.
+func isZlib(body []byte) bool {
+	return len(body) > 1 && body[0]&0x8f == 8 && body[0] != '8' && body[1]&0x20 == 0 && (int(body[0])<<8|int(body[1]))%31 == 0
 }
 
 // tidy returns text as UTF-8, with U+FFFD for what is not, and without the
