@@ -143,6 +143,8 @@ type invalidReplayCmd struct {
 	DataDir string `required:"" short:"d" placeholder:"DIR" help:"Data folder."`
 	Class   string `placeholder:"CLASS" help:"Only submissions of this class."`
 	DryRun  bool   `help:"Only say what would become of them."`
+	// PublishTo is here to be refused: who runs a server with it has it in the environment.
+	PublishTo string `hidden:"" env:"TMSERVER_PUBLISH_TO" placeholder:"URL"`
 
 	revisionFlags `embed:""`
 	filterFlags   `embed:""`
@@ -150,7 +152,8 @@ type invalidReplayCmd struct {
 
 func (*invalidReplayCmd) Help() string {
 	return `What can be converted now is published and leaves the quarantine, the rest stays.
-With the date of its receipt, as if it had been converted at once.
+With the date of its receipt, as if it had been converted at once. It is published
+in the data folder; --publish-to and TMSERVER_PUBLISH_TO are refused.
 
 With --filters, the filter decides about all of it, as it is now. Without, what a
 filter has refused stays, unless --class ingest_filter or ingest_filter_error asks
@@ -162,6 +165,9 @@ EXIT STATUS: 0 done; 1 failed; 2 usage; 3 done, but some are still invalid;
 }
 
 func (c *invalidReplayCmd) Run(ctx context.Context, st *cli.State) (err error) {
+	if c.PublishTo != "" {
+		return cli.Usage("--publish-to %s (or TMSERVER_PUBLISH_TO): the quarantine is published in the data folder, and nowhere else", c.PublishTo)
+	}
 	flags := storeFlags{revisionFlags: c.revisionFlags, filterFlags: c.filterFlags}
 	store, err := flags.openStore(ctx, st, c.DataDir)
 	if err != nil {
