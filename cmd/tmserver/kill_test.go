@@ -96,6 +96,7 @@ func TestKilledAtEveryChange(t *testing.T) {
 		{"repair", damaged, []string{"check", "--repair"}, []int{4, 0}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			command := func(dir string) []string { return append(slices.Clone(tt.args), "--data-dir", dir) }
 			for at, change := range changesOf(t, tt.exits[0], command(copyOf(t, tt.before))...) {
 				if testing.Short() && at%11 != 3 {
