@@ -55,6 +55,9 @@ func (c *comparer) gzip(t testing.TB, src []byte, limit int) ([]byte, error) {
 	t.Helper()
 	dst := c.memory(limit)
 	got, err := c.d.Gunzip(dst, src, limit)
+	if grown, again := c.d.Gunzip(nil, src, limit); !bytes.Equal(grown, got) || !errors.Is(again, err) {
+		t.Fatalf("%x: in growing memory %d bytes, %v; else %d, %v", src, len(grown), again, len(got), err)
+	}
 	var errs [2]error
 	for i, r := range c.gz {
 		c.src.Reset(src)
@@ -75,6 +78,13 @@ func (c *comparer) deflate(t testing.TB, src []byte, limit int) ([]byte, error) 
 	c.d.begin(dst, src, limit)
 	err := c.d.blocks()
 	got, at := c.d.out[:c.d.end], c.d.at
+	// Again, in memory that is too small at first: fast stops wherever it grows.
+	c.d.begin(nil, src, limit)
+	c.d.out = c.d.out[:min(len(c.d.out), 1+len(src)%300)]
+	again := c.d.blocks()
+	if !bytes.Equal(c.d.out[:c.d.end], got) || err == nil && c.d.at != at || !errors.Is(again, err) {
+		t.Fatalf("%x: in growing memory %d bytes, %v; else %d, %v", src, c.d.end, again, len(got), err)
+	}
 	c.d.release()
 	var errs [2]error
 	for i, r := range c.fl {

@@ -121,6 +121,47 @@ func TestDistances(t *testing.T) {
 	}
 }
 
+// TestLongest unpacks what takes the most bits: matches with the longest codes and
+// the most bits behind them, after literals with the longest codes of a first table.
+func TestLongest(t *testing.T) {
+	lit, dist := make([]uint8, usedLit), make([]uint8, usedDist)
+	for n := 1; n < maxCode; n++ { // one code of each length, two of the longest
+		lit['a'+n], dist[n] = uint8(n), uint8(n)
+	}
+	lit[endOfBlock], lit[usedLit-2] = maxCode, maxCode
+	dist[0], dist[usedDist-1] = maxCode, maxCode
+	litCodes, distCodes := canonical(lit), canonical(dist)
+	const literal, match, far = 'a' + litBits, usedLit - 2, usedDist - 1
+	c := newComparer()
+	text := texts()["random"][:32768]
+	for literals := range 5 {
+		for shift := range 8 {
+			s := new(stream).head(false, 0).stored(text).head(true, 2).lens(lit, dist)
+			want := bytes.Clone(text)
+			for range shift {
+				s.code(litCodes['b'], 1)
+				want = append(want, 'b')
+			}
+			for range 40 {
+				for range literals {
+					s.code(litCodes[literal], litBits)
+					want = append(want, literal)
+				}
+				s.code(litCodes[match], maxCode).add(30, 5)
+				s.code(distCodes[far], maxCode).add(1<<13-1, 13)
+				for range 257 {
+					want = append(want, want[len(want)-32768])
+				}
+			}
+			s.code(litCodes[endOfBlock], maxCode)
+			got, err := c.deflate(t, s.bytes, len(want))
+			if err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("%d literals, shift %d: %d bytes, %v; want %d", literals, shift, len(got), err, len(want))
+			}
+		}
+	}
+}
+
 func TestLimit(t *testing.T) {
 	c := newComparer()
 	text := texts()["ping"][:1000]

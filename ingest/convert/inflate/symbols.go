@@ -8,7 +8,6 @@ import (
 // symbols unpacks the rest of a block whose tables are built.
 func (d *Decoder) symbols() error {
 	for {
-		d.room(outMargin)
 		done, err := d.fast()
 		if !done && err == nil {
 			done, err = d.step()
@@ -145,8 +144,9 @@ func words(out []byte, to, from int) {
 	binary.LittleEndian.PutUint64(d[8:], binary.LittleEndian.Uint64(s[8:]))
 }
 
-// step unpacks one symbol, however near the ends are.
+// step unpacks one symbol, however near the ends are, and makes room for more.
 func (d *Decoder) step() (done bool, err error) {
+	d.room(outMargin)
 	e, err := d.code(d.t.lit[:], litBits)
 	switch {
 	case err != nil:

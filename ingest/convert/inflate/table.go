@@ -148,7 +148,7 @@ func build(table []uint32, size int, lens []uint8, entries []uint32) bool {
 	// in the stream with the highest bit first. A table of n bits is twice that of n-1
 	// bits, with codes of n bits where there was none yet.
 	code := uint(0)
-	table[0] = isSpecial
+	table[0] = isSpecial // and so it stays where there is no code at all, or only 0
 	for n := 1; n <= size; n++ {
 		copy(table[1<<(n-1):1<<n], table[:1<<(n-1)])
 		code <<= 1
@@ -157,11 +157,6 @@ func build(table []uint32, size int, lens []uint8, entries []uint32) bool {
 			code++
 		}
 		symbols = symbols[count[n]:]
-	}
-	if used == 1 { // there is only 0
-		for i := 1; i < 1<<size; i += 2 {
-			table[i] = isSpecial | 1<<8 | 1
-		}
 	}
 
 	// Longer codes: those with the same first bits share a subtable.
