@@ -61,13 +61,19 @@ func exitCode(err error) int {
 // has to end at once.
 func Report(st *State, program string, err error) int { return report(st.Stderr, program, err) }
 
+// placed is a script's error, whose text begins with a place that editors jump to.
+type placed interface {
+	error
+	Detail() string
+}
+
 // report prints err the way a person reads it and returns the exit code.
 func report(w io.Writer, program string, err error) int {
 	if err == nil {
 		return ExitOK
 	}
 	e, ok := errors.AsType[*Error](err)
-	if ok && (e.Code == ExitScript || e.Detail != "") { // begins with a place that editors jump to
+	if _, place := errors.AsType[placed](err); ok && (place || e.Detail != "") {
 		fmt.Fprintf(w, "%v\n%s", err, e.Detail)
 	} else {
 		fmt.Fprintf(w, "%s: %v\n", program, err)
