@@ -44,6 +44,9 @@ type Bundle struct {
 // JavaScript; an ES module, a CommonJS module, or plain global functions. Imports
 // are resolved from the folder of name. Errors of the script are *Error.
 func Compile(name, text string) (*Bundle, error) {
+	if err := checkNesting(name, text); err != nil {
+		return nil, err
+	}
 	loader := loaderOf(name)
 	wd, err := os.Getwd()
 	if err != nil {
@@ -73,7 +76,7 @@ func Compile(name, text string) (*Bundle, error) {
 		Sourcemap:  api.SourceMapExternal, SourcesContent: api.SourcesContentInclude,
 		Charset: api.CharsetUTF8, LogLevel: api.LogLevelSilent,
 		TsconfigRaw: "{}", Metafile: true,
-		Plugins: []api.Plugin{library},
+		Plugins: []api.Plugin{library, nesting},
 	})
 	names := sourceNames{wd: wd, script: abs, name: name}
 	if err := buildError(res.Errors, names); err != nil {
