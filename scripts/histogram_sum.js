@@ -3,11 +3,16 @@
 // A stored histogram is its bucket counts followed by sum, log_sum,
 // log_sum_squares, sum_squares_lo and sum_squares_hi (old data: the first three
 // only). A sum that the client did not send is -1 and must not be added up: the
-// library's sum leaves -1 only where nobody sent one. Histograms of different layouts
-// (a definition that changed between revisions) are kept apart by their length.
+// library's sum leaves -1 only where nobody sent one.
 //
-// Output: channel, version, histogram, numbers per histogram, the added-up
-// histogram as a JSON array.
+// Histograms of different layouts (a definition that changed between revisions) are
+// kept apart. The stored numbers do not tell where the buckets begin: that takes the
+// definitions of the ping's revision, from the data folder or --revision-cache.
+// Where they are not at hand the layout is "unknown", and only the length tells
+// histograms apart.
+//
+// Output: channel, version, histogram, layout (kind, lowest and highest bound),
+// numbers per histogram, the added-up histogram as a JSON array.
 
 import { sum } from "histogram"
 
@@ -19,7 +24,17 @@ export function map(id, dims, ping, ctx) {
   if (!histograms) return
   for (const name of names) {
     const h = histograms[name]
-    if (h) ctx.write([dims.appUpdateChannel, dims.appVersion, name, h.length], h)
+    if (h) ctx.write([dims.appUpdateChannel, dims.appVersion, name, layoutOf(ping, name), h.length], h)
+  }
+}
+
+function layoutOf(ping, name) {
+  try {
+    const { kind, bounds } = ping.histogram(name)
+    return `${kind} ${bounds[1]} to ${bounds[bounds.length - 1]}`
+  } catch (e) {
+    if (/unavailable(?!: offline)/.test(e)) throw e // the server of --revision-server
+    return "unknown"
   }
 }
 

@@ -2,6 +2,7 @@ package scripts_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/revisions"
 	"github.com/aitgithub/telemetry-server/scripts"
 )
 
@@ -25,7 +27,8 @@ type record struct {
 }
 
 // TestScripts runs every shipped script over testdata/<script>.txtar, whose files
-// are records, named <dimensions>/<id>, and the output, named "want". The output
+// are records, named <dimensions>/<id>, histogram definitions, named
+// definitions/<revision>, and the output, named "want". The output
 // must not depend on how the records are spread over segments and workers.
 // UPDATE_SCRIPTS=1 rewrites it; review the diff.
 func TestScripts(t *testing.T) {
@@ -51,8 +54,8 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			records, want := parse(t, ar)
-			got := run(t, compiled, records, false, 1)
+			records, want, specs := parse(t, ar)
+			got := run(t, compiled, records, specs, false, 1)
 			if os.Getenv("UPDATE_SCRIPTS") != "" {
 				want.Data = []byte(got)
 				if err := os.WriteFile(fixture, txtar.Format(ar), 0o666); err != nil {
@@ -62,19 +65,38 @@ func TestScripts(t *testing.T) {
 			if got != string(want.Data) {
 				t.Errorf("got:\n%s\nwant:\n%s", got, want.Data)
 			}
-			if split := run(t, compiled, records, true, 3); split != got {
+			if split := run(t, compiled, records, specs, true, 3); split != got {
 				t.Errorf("with one segment per record and three workers:\n%s\nwant:\n%s", split, got)
 			}
 		})
 	}
 }
 
-func parse(t *testing.T, ar *txtar.Archive) (records []record, want *txtar.File) {
+// definitions are those of some revisions.
+type definitions map[string]*revisions.Spec
+
+func (d definitions) Spec(_ context.Context, ref revisions.Ref) (*revisions.Spec, error) {
+	if s := d[ref.Revision]; s != nil {
+		return s, nil
+	}
+	return nil, revisions.ErrNotFound
+}
+
+func parse(t *testing.T, ar *txtar.Archive) (records []record, want *txtar.File, specs definitions) {
 	t.Helper()
+	specs = definitions{}
 	for i := range ar.Files {
 		f := &ar.Files[i]
 		if f.Name == "want" {
 			want = f
+			continue
+		}
+		if rev, ok := strings.CutPrefix(f.Name, "definitions/"); ok {
+			spec, err := revisions.Parse(f.Data)
+			if err != nil {
+				t.Fatalf("%s: %v", f.Name, err)
+			}
+			specs[rev] = spec
 			continue
 		}
 		at := strings.LastIndexByte(f.Name, '/')
@@ -91,12 +113,12 @@ func parse(t *testing.T, ar *txtar.Archive) (records []record, want *txtar.File)
 	if want == nil {
 		t.Fatal("the fixture has no file \"want\"")
 	}
-	return records, want
+	return records, want, specs
 }
 
 // run publishes the records, all at once or each by itself, and returns the
 // script's output over them.
-func run(t *testing.T, s *script.Script, records []record, split bool, workers int) string {
+func run(t *testing.T, s *script.Script, records []record, specs definitions, split bool, workers int) string {
 	t.Helper()
 	data, err := layout.OpenData(t.TempDir())
 	if err != nil {
@@ -130,7 +152,9 @@ func run(t *testing.T, s *script.Script, records []record, split bool, workers i
 	sink := engine.NewTSV(&out)
 	opts := engine.DefaultOptions()
 	opts.Mappers, opts.Reducers = workers, workers
-	job := &script.Job{Script: s, Limits: script.DefaultLimits(), Console: func(_, text string) { t.Log(text) }}
+	limits := script.DefaultLimits()
+	limits.Definitions = specs
+	job := &script.Job{Script: s, Limits: limits, Console: func(_, text string) { t.Log(text) }}
 	stats, err := engine.Run(t.Context(), src, plan, job, sink, opts)
 	if err != nil {
 		t.Fatal(err)

@@ -65,8 +65,8 @@ func fixture(t *testing.T, name string) (records []script.TestRecord) {
 	}
 	for _, f := range ar.Files {
 		at := strings.LastIndexByte(f.Name, '/')
-		if at < 0 {
-			continue // the wanted output
+		if at < 0 || strings.HasPrefix(f.Name, "definitions/") {
+			continue // the wanted output, which the script's own test looks at
 		}
 		dims, err := layout.ParseDims(f.Name[:at])
 		if err != nil {

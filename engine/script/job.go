@@ -68,6 +68,9 @@ func (j *Job) CacheKey() []byte {
 		sum := j.Filter.script.Hash()
 		key = append(key, sum[:]...)
 	}
+	if j.Limits.Definitions == nil {
+		key = append(key, "no definitions"...)
+	}
 	return append(key, cacheVersion...)
 }
 
@@ -144,7 +147,7 @@ func (m *mapper) Finish() error {
 
 // HasEffects implements engine.Effects.
 func (m *mapper) HasEffects() bool {
-	return m.h.logged || len(m.h.counts.all)+len(m.h.counts.record) > 0 || m.filter != nil && m.filter.h.logged
+	return m.h.logged || m.h.Missed() || len(m.h.counts.all)+len(m.h.counts.record) > 0 || m.filter != nil && (m.filter.h.logged || m.filter.h.Missed())
 }
 
 // Combines implements engine.Mapper.

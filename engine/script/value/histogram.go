@@ -120,12 +120,17 @@ func (r *Runtime) spec(url string) *revisions.Spec {
 	}
 	spec, err := r.definitions(ref)
 	if err != nil {
+		r.missed = true
 		r.ThrowEngine(fmt.Errorf("definitions of revision %s: %w", url, err))
 	}
 	return spec
 }
 
 // Get implements goja.DynamicObject.
+// Missed says whether definitions could not be had: what the script made of that may
+// be another thing tomorrow.
+func (r *Runtime) Missed() bool { return r.missed }
+
 func (b *bound) Get(name string) goja.Value {
 	r := b.r
 	switch name {

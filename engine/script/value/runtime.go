@@ -31,6 +31,7 @@ type Runtime struct {
 
 	definitions func(revisions.Ref) (*revisions.Spec, error) // nil: there are none
 	specs       map[string]*revisions.Spec                   // by URL
+	missed      bool                                         // definitions could not be had
 	bounds      map[*revisions.Definition]goja.Value
 }
 
