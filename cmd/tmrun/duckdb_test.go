@@ -22,13 +22,9 @@ const duckdbQuery = `(async () => {
   console.log(JSON.stringify(await (await c.runAndReadAll(process.argv[1])).getRowsJson()))
 })()`
 
-// TestFormatsInDuckDB: DuckDB reads every format, and finds the same in each. It
-// runs where `node` finds the package @duckdb/node-api (NODE_PATH), which
-// .ci/bench-peers installs; nobody else needs it.
+// TestFormatsInDuckDB: DuckDB reads every format, and finds the same in each.
 func TestFormatsInDuckDB(t *testing.T) {
-	if err := exec.CommandContext(t.Context(), "node", "-e", `require.resolve("@duckdb/node-api")`).Run(); err != nil {
-		t.Skipf("no DuckDB for Node here: %v", err)
-	}
+	modules := nodeModules(t)
 	dir := t.TempDir()
 	tree := filepath.Join(dir, "saved_session/Firefox/nightly/26.0a1")
 	if err := os.MkdirAll(tree, 0o777); err != nil {
@@ -64,7 +60,9 @@ export function map(id, dims, ping, ctx) {
 		if code := run(st); code != 0 {
 			t.Fatalf("%s: exit %d: %s", f.name, code, &stderr)
 		}
-		got, err := exec.CommandContext(t.Context(), "node", "-e", duckdbQuery, "SELECT * FROM "+fmt.Sprintf(f.table, out)).CombinedOutput()
+		query := exec.CommandContext(t.Context(), "node", "-e", duckdbQuery, "SELECT * FROM "+fmt.Sprintf(f.table, out))
+		query.Env = append(os.Environ(), "NODE_PATH="+modules)
+		got, err := query.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", f.name, err, got)
 		}
