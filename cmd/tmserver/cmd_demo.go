@@ -26,6 +26,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/ingest/gen"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/revisions"
 	"github.com/aitgithub/telemetry-server/scripts"
 )
 
@@ -196,9 +197,18 @@ func runShipped(ctx context.Context, dir, name string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	o := revisions.DefaultOptions()
+	o.Dir, o.Offline = filepath.Join(dir, layout.RevisionCacheDir), true
+	definitions, err := revisions.NewCache(o)
+	if err != nil {
+		return err
+	}
+	defer definitions.Close()
+	limits := script.DefaultLimits()
+	limits.Definitions = definitions
 	var result bytes.Buffer
 	sink := engine.NewTSV(&result)
-	_, err = engine.Run(ctx, src, plan, &script.Job{Script: compiled, Limits: script.DefaultLimits()}, sink, engine.DefaultOptions())
+	_, err = engine.Run(ctx, src, plan, &script.Job{Script: compiled, Limits: limits}, sink, engine.DefaultOptions())
 	if err := errors.Join(err, sink.Close()); err != nil {
 		return err
 	}
