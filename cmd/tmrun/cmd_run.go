@@ -283,6 +283,12 @@ func (c *runCmd) explain(st *cli.State, err error) error {
 		errors.Is(err, isolate.ErrMemory) || errors.Is(err, isolate.ErrKilled) {
 		out.Code = cli.ExitLimit
 	}
+	switch {
+	case errors.Is(err, isolate.ErrMemory):
+		out.Hint = "--task-memory gives a task more"
+	case errors.Is(err, engine.ErrOutputLimit):
+		out.Hint = "--max-output allows more"
+	}
 	if e, ok := errors.AsType[*engine.PanicError](err); ok {
 		out.Code, out.Hint = cli.ExitFailed, "please report it; "+debugVariable+"=1 prints the stack"
 		if st != nil && st.Env(debugVariable) != "" {
