@@ -56,6 +56,9 @@ func (c *Converter) sum(text []byte, i int, name string) (end int, ok bool) {
 		return i, false
 	}
 	i += len(name)
+	if i == len(text) || text[i] != '-' && text[i]-'0' > 9 { // such as a space: no error worth its words
+		return i, false
+	}
 	end, _, err := jsonscan.Number(text, i)
 	if err != nil || end >= len(text) {
 		return end, false
