@@ -12,13 +12,17 @@ import (
 // to convert it again, byte for byte. It is stored as one line, id \t JSON, in
 // invalid/<class>/<partition>.
 type Invalid struct {
-	Class   string    `json:"class"`   // of the reason, such as "bad_payload"
-	Message string    `json:"message"` // the reason as a sentence
-	Time    time.Time `json:"time"`    // of receipt
-	Origin  string    `json:"origin"`  // raw log
-	Offset  int64     `json:"offset"`  // of the frame in the raw log
-	Path    string    `json:"path"`    // as received
-	Body    []byte    `json:"body"`    // as received; base64 in JSON
+	Class   string    `json:"class"`             // of the reason, such as "bad_payload"
+	Message string    `json:"message"`           // the reason as a sentence
+	Time    time.Time `json:"time"`              // of receipt
+	Origin  string    `json:"origin"`            // raw log
+	Offset  int64     `json:"offset"`            // of the frame in the raw log
+	Country string    `json:"country,omitempty"` // of the client, if it was looked up
+	Path    string    `json:"path"`              // as received
+	// PathBytes is Path if that is not UTF-8, of which JSON cannot keep every byte.
+	// AddInvalid and ParseInvalid see to it.
+	PathBytes []byte `json:"path_bytes,omitempty"`
+	Body      []byte `json:"body"` // as received; base64 in JSON
 }
 
 // ID returns the document ID: the first part of the path.
@@ -45,6 +49,9 @@ func ParseInvalid(doc []byte) (Invalid, error) {
 	var q Invalid
 	if err := json.Unmarshal(doc, &q); err != nil {
 		return q, fmt.Errorf("quarantined record: %w", err)
+	}
+	if q.PathBytes != nil {
+		q.Path, q.PathBytes = string(q.PathBytes), nil
 	}
 	return q, nil
 }

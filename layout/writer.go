@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aitgithub/telemetry-server/layout/segment"
 	"github.com/aitgithub/telemetry-server/layout/store"
@@ -124,6 +125,9 @@ func (w *Writer) Add(p Dims, id, json []byte) error {
 
 // AddInvalid appends a quarantined submission, published by the same Commit.
 func (w *Writer) AddInvalid(q Invalid) error {
+	if !utf8.ValidString(q.Path) {
+		q.PathBytes = []byte(q.Path)
+	}
 	doc, err := json.Marshal(q)
 	if err != nil {
 		return err

@@ -117,7 +117,7 @@ func TestQuarantine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := layout.Invalid{Class: "../bad", Message: "no", Path: "id\n/saved-session/Firefox/../nightly/x", Body: []byte{0, 1, '\n', 0xff}}
+	q := layout.Invalid{Class: "../bad", Message: "no", Country: "DE", Path: "id\n/saved-session/Firefox/../nightly/\xff", Body: []byte{0, 1, '\n', 0xff}}
 	if err := w.AddInvalid(q); err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestQuarantine(t *testing.T) {
 	got := layouttest.ReadAll(t, d.Tree(), f)
 	_, doc, _ := strings.Cut(got[1], "\t")
 	back, err := layout.ParseInvalid([]byte(doc))
-	if err != nil || back.Path != q.Path || !bytes.Equal(back.Body, q.Body) {
+	if err != nil || back.Path != q.Path || back.Country != q.Country || !bytes.Equal(back.Body, q.Body) {
 		t.Errorf("ParseInvalid(%s) = %+v, %v", doc, back, err)
 	}
 }

@@ -129,7 +129,7 @@ func replaySegment(ctx context.Context, data *layout.Data, again func(*rawlog.Su
 			return err
 		}
 		total.Tried++
-		sub := rawlog.Submission{Path: q.Path, Body: q.Body, Time: q.Time}
+		sub := rawlog.Submission{Country: q.Country, Path: q.Path, Body: q.Body, Time: q.Time}
 		rec, err := again(&sub)
 		bad, rejected := errors.AsType[*convert.Reject](err)
 		dropped, filtered := errors.AsType[*Filtered](err)

@@ -2,11 +2,15 @@ package worker
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
@@ -78,5 +82,25 @@ func TestReplay(t *testing.T) {
 	}
 	if n, err := Replay(t.Context(), data, Options{Converter: withDefinitions(t, wider)}, "", false); err != nil || n.Tried != 2 || n.Records != 0 {
 		t.Errorf("again: %+v, %v", n, err)
+	}
+}
+
+func TestReplayKeepsTheCountry(t *testing.T) {
+	data, name := dataWith(t)
+	log := rawlog.AppendFrame(rawlog.AppendHead(nil, 0), &rawlog.Submission{
+		Country: "DE", Path: "id", Body: []byte(ingesttest.Ping(`"FLAG":{"values":{"9":1}}`)), Time: time.Unix(1378857540, 0),
+	}, 0)
+	if err := os.WriteFile(filepath.Join(data.Dir(), layout.RawDir, name), log, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := ConvertLog(t.Context(), data, name, Options{Converter: withDefinitions(t, ingesttest.DefinitionsText)}); err != nil || st.Quarantined() != 1 {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	wider := withDefinitions(t, `{"FLAG": {"kind": "enumerated", "n_values": 9}}`)
+	if n, err := Replay(t.Context(), data, Options{Converter: wider}, "", false); err != nil || n.Records != 1 {
+		t.Fatalf("%+v, %v", n, err)
+	}
+	if lines := linesIn(t, data, layout.All()); len(lines) != 1 || !strings.Contains(lines[0], `"geoCountry":"DE"`) {
+		t.Errorf("published: %q", lines)
 	}
 }

@@ -190,7 +190,7 @@ func publishAll(ctx context.Context, data *layout.Data, source string, o Options
 			st.Invalid[bad.Class]++
 			return w.AddInvalid(layout.Invalid{
 				Class: bad.Class, Message: bad.Message, Time: s.Time,
-				Origin: s.Origin.Log, Offset: s.Origin.Offset, Path: s.Path, Body: s.Body,
+				Origin: s.Origin.Log, Offset: s.Origin.Offset, Country: s.Country, Path: s.Path, Body: s.Body,
 			})
 		}
 		if f, ok := errors.AsType[*Filtered](err); ok {
