@@ -1,10 +1,12 @@
 package ingest
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"sync"
 	"syscall"
 )
@@ -20,9 +22,15 @@ const readAhead = 16 << 10
 // system calls a request. So a request's context does not end with its client;
 // timeouts still hold. One goroutine may read from a connection at a time. What
 // is no TCP connection is left as it is.
-func FewerReads(l net.Listener) net.Listener { return listener{l} }
+//
+// refused, unless nil, is called with the code of each answer that net/http gives by itself, to
+// what it cannot read as a request; not under TLS, where nobody can see it.
+func FewerReads(l net.Listener, refused func(code int)) net.Listener { return listener{l, refused} }
 
-type listener struct{ net.Listener }
+type listener struct {
+	net.Listener
+	refused func(code int)
+}
 
 func (l listener) Accept() (net.Conn, error) {
 	nc, err := l.Listener.Accept()
@@ -37,7 +45,7 @@ func (l listener) Accept() (net.Conn, error) {
 	if err != nil { // closed already
 		return nc, nil
 	}
-	c := &conn{Conn: nc, raw: raw}
+	c := &conn{Conn: nc, refused: l.refused, raw: raw}
 	c.ready = c.readAhead
 	return c, nil
 }
@@ -46,6 +54,7 @@ func (l listener) Accept() (net.Conn, error) {
 // beyond net.Conn: its WriteTo would miss what has been read ahead.
 type conn struct {
 	net.Conn
+	refused func(code int)
 	raw     syscall.RawConn
 	ready   func(fd uintptr) bool // readAhead, made once
 	skipped bool                  // the last read was for one byte, and got none
@@ -114,4 +123,15 @@ func (c *conn) readAhead(fd uintptr) bool {
 		c.readErr = io.EOF
 	}
 	return true
+}
+
+// Write tells answers that net/http gives by itself by their lack of a date.
+func (c *conn) Write(p []byte) (int, error) {
+	const status = "HTTP/1.1 "
+	if c.refused != nil && len(p) > len(status)+3 && p[len(status)] >= '4' && bytes.HasPrefix(p, []byte(status)) && !bytes.Contains(p, []byte("\r\nDate: ")) {
+		if code, err := strconv.Atoi(string(p[len(status) : len(status)+3])); err == nil {
+			c.refused(code)
+		}
+	}
+	return c.Conn.Write(p)
 }

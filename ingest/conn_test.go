@@ -6,7 +6,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -24,7 +26,7 @@ func pair(t *testing.T) (server net.Conn, client *net.TCPConn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	server, err = FewerReads(l).Accept()
+	server, err = FewerReads(l, nil).Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,5 +118,41 @@ func TestConnErrors(t *testing.T) {
 	server.Close()
 	if err := read(server); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("after Close: %v", err)
+	}
+}
+
+func TestRefusedIsCounted(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := make(chan int, 10)
+	s := &http.Server{Handler: http.NotFoundHandler(), MaxHeaderBytes: 1 << 10}
+	go s.Serve(FewerReads(l, func(code int) { codes <- code }))
+	defer s.Close()
+	for _, test := range []struct {
+		request string
+		refused int // 0: the handler answers
+	}{
+		{"HELO\r\n\r\n", 400},
+		{"GET / HTTP/3.0\r\nHost: x\r\n\r\n", 505},
+		{"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+		{"GET / HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("x", 10<<10) + "\r\n\r\n", 431},
+		{"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 0},
+	} {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(c, test.request)
+		answer, _ := io.ReadAll(c)
+		c.Close()
+		got := 0
+		if len(codes) > 0 {
+			got = <-codes
+		}
+		if got != test.refused || len(answer) == 0 {
+			t.Errorf("%.20q: counted %d, want %d; answer %.40q", test.request, got, test.refused, answer)
+		}
 	}
 }

@@ -75,12 +75,17 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 
 // request counts an answered request.
 func (m *Metrics) request(code int, took time.Duration) {
+	m.Answered(code)
+	m.latency.Observe(took.Seconds())
+}
+
+// Answered counts an answer; see FewerReads.
+func (m *Metrics) Answered(code int) {
 	if c := m.byCode[min(max(code, 0), len(m.byCode)-1)]; c != nil {
 		c.Inc()
 	} else {
 		m.requests.WithLabelValues(strconv.Itoa(code)).Inc()
 	}
-	m.latency.Observe(took.Seconds())
 }
 
 // Committed counts a batch of submissions; see rawlog.Options.

@@ -185,7 +185,7 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if c.AdminListen != "" {
 		servers = append(servers, c.newServer(c.AdminListen, newAdmin(reg, c.AdminToken), st.Log))
 	}
-	listeners, err := c.listenAll(servers)
+	listeners, err := c.listenAll(servers, metrics.Answered)
 	if err != nil {
 		return err
 	}

@@ -65,8 +65,8 @@ func (c *serveCmd) newServer(addr string, h http.Handler, log *slog.Logger) *htt
 }
 
 // listenAll opens the servers' addresses. The first one, which anybody may reach,
-// takes a limited number of connections.
-func (c *serveCmd) listenAll(servers []*http.Server) ([]net.Listener, error) {
+// takes a limited number of connections; for refused see ingest.FewerReads.
+func (c *serveCmd) listenAll(servers []*http.Server, refused func(code int)) ([]net.Listener, error) {
 	if c.TLSCert != "" {
 		cert, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
 		if err != nil {
@@ -83,7 +83,7 @@ func (c *serveCmd) listenAll(servers []*http.Server) ([]net.Listener, error) {
 			return nil, errors.Join(err, closeAll(ls))
 		}
 		if len(ls) == 0 {
-			l = netutil.LimitListener(ingest.FewerReads(l), c.MaxConnections)
+			l = netutil.LimitListener(ingest.FewerReads(l, refused), c.MaxConnections)
 		}
 		ls = append(ls, l)
 	}

@@ -33,7 +33,7 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 		t.Fatalf("a time limit is missing: %+v", s)
 	}
 	s.ReadHeaderTimeout, s.ReadTimeout, s.IdleTimeout = 100*time.Millisecond, 300*time.Millisecond, 100*time.Millisecond
-	ls, err := c.listenAll([]*http.Server{s})
+	ls, err := c.listenAll([]*http.Server{s}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
