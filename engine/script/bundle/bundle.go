@@ -88,7 +88,7 @@ func Compile(name, text string) (*Bundle, error) {
 		if strings.HasSuffix(f.Path, ".map") {
 			sourceMap = f.Contents
 		} else {
-			b.code = string(f.Contents)
+			b.code = lighten(string(f.Contents))
 		}
 	}
 	sourceMap, err = b.nameSources(sourceMap, names)
@@ -107,6 +107,19 @@ func Compile(name, text string) (*Bundle, error) {
 		return nil, &Error{File: name, Phase: "compile", Message: err.Error()}
 	}
 	return b, nil
+}
+
+// lighten makes a bundle's exports cheaper, in place of each line: esbuild copies
+// them into a second object, and walks the prototypes of the first, which took a
+// third of a runtime's set-up. Where esbuild writes something else, that stays.
+func lighten(code string) string {
+	code = strings.Replace(code, "    for (var name in all)\n",
+		"    for (var names = Object.keys(all), name; name = names.shift(); )\n", 1)
+	const last = "  return __toCommonJS("
+	if i := strings.LastIndex(code, last); i >= 0 && strings.HasSuffix(code, ");\n})();\n") {
+		code = code[:i] + "  return (" + code[i+len(last):]
+	}
+	return code
 }
 
 // importsOf reads which files esbuild has read for the script at path.
