@@ -23,6 +23,8 @@ var (
 	// ErrUnavailable is returned (wrapped) when nobody could be asked: the server
 	// is down, slow or talks nonsense, or the cache is offline. Ask again later.
 	ErrUnavailable = errors.New("revision server unavailable")
+	// ErrOffline is the ErrUnavailable of a cache that is offline.
+	ErrOffline = fmt.Errorf("%w: offline", ErrUnavailable)
 )
 
 // Options configure a Cache. Start from DefaultOptions.

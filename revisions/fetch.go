@@ -17,7 +17,7 @@ const maxDefinitions = 16 << 20
 // time. Errors wrap ErrNotFound or ErrUnavailable, or are the context's.
 func (c *Cache) fetch(ctx context.Context, ref Ref) ([]byte, error) {
 	if c.o.Offline {
-		return nil, fmt.Errorf("revision %s: %w: offline, and not in the cache", ref, ErrUnavailable)
+		return nil, fmt.Errorf("revision %s: %w, and not in the cache", ref, ErrOffline)
 	}
 	if c.isDown() {
 		return nil, fmt.Errorf("revision %s: %w: it did not answer a moment ago", ref, ErrUnavailable)

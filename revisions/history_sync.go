@@ -156,7 +156,7 @@ const defaultBranch = "default"
 // not have that one.
 func (c *Cache) changes(ctx context.Context, repo, file, last string) (list []change, reached bool, err error) {
 	if c.o.Offline {
-		return nil, false, fmt.Errorf("%w: offline", ErrUnavailable)
+		return nil, false, ErrOffline
 	}
 	seen := map[string]bool{}
 	for from := defaultBranch; len(seen) < maxChanges; {

@@ -24,17 +24,7 @@ export function map(id, dims, ping, ctx) {
   if (!histograms) return
   for (const name of names) {
     const h = histograms[name]
-    if (h) ctx.write([dims.appUpdateChannel, dims.appVersion, name, layoutOf(ping, name), h.length], h)
-  }
-}
-
-function layoutOf(ping, name) {
-  try {
-    const { kind, bounds } = ping.histogram(name)
-    return `${kind} ${bounds[1]} to ${bounds[bounds.length - 1]}`
-  } catch (e) {
-    if (/unavailable(?!: offline)/.test(e)) throw e // the server of --revision-server
-    return "unknown"
+    if (h) ctx.write([dims.appUpdateChannel, dims.appVersion, name, ping.layout(name), h.length], h)
   }
 }
 

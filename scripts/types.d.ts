@@ -24,6 +24,8 @@ declare namespace tm {
     histograms: Histograms
     /** A histogram with the layout that the ping's revision gives it; undefined where the ping has none. */
     histogram(name: string): BoundHistogram | undefined
+    /** Kind, lowest and highest bound that the ping's revision gives a histogram, such as "exponential 1 to 10000"; "unknown" where its definition is not at hand. */
+    layout(name: string): string
     info: any
     [member: string]: any
   }

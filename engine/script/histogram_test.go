@@ -9,12 +9,17 @@ import (
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
-// oneSpec has the definitions of every revision but ffff.
+// oneSpec has the definitions of every revision but a few.
 type oneSpec struct{ spec *revisions.Spec }
 
 func (o oneSpec) Spec(_ context.Context, ref revisions.Ref) (*revisions.Spec, error) {
-	if ref.Revision == "ffff00ff00ff" {
+	switch ref.Revision {
+	case "ffff00ff00ff":
 		return nil, revisions.ErrNotFound
+	case "0ff0ff0ff0ff":
+		return nil, revisions.ErrOffline
+	case "dddd00dd00dd":
+		return nil, revisions.ErrUnavailable
 	}
 	return o.spec, nil
 }
@@ -40,6 +45,8 @@ func TestPingHistogram(t *testing.T) {
 		`ping.histogram("STARTUP_LIN").sum`:                                     "undefined",
 		`ping.histogram("LIN").samples`:                                         "4",
 		`ping.histogram("LIN").percentile(50)`:                                  "15",
+		`ping.layout("LIN") + ping.layout("LIN")`:                               "linear 10 to 30linear 10 to 30",
+		`ping.layout("NONE")`:                                                   "unknown",
 		`ping.histogram("missing")`:                                             "undefined",
 		`Object.keys(ping.histogram("LIN")).join()`:                             "name,kind,bounds,counts,sum,samples",
 		`ping.histogram("LIN").add(ping.histogram("LIN")).numbers.join()`:       "2,4,2,0,140,-1,-1,10,0",
@@ -67,6 +74,30 @@ func TestPingHistogram(t *testing.T) {
 	} {
 		if _, _, err := j.run(t.Context()); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("error %v, want %q", err, name)
+		}
+	}
+}
+
+func TestPingLayoutWithoutDefinitions(t *testing.T) {
+	limits := script.DefaultLimits()
+	limits.Definitions = oneSpec{}
+	for name, tt := range map[string]struct {
+		limits         script.Limits
+		revision, want string // "": an error
+	}{
+		"none are given":             {script.DefaultLimits(), "abc123abc123", "unknown"},
+		"no such revision":           {limits, "ffff00ff00ff", "unknown"},
+		"offline":                    {limits, "0ff0ff0ff0ff", "unknown"},
+		"no revision":                {limits, "", "unknown"},
+		"the server does not answer": {limits, "dddd00dd00dd", ""},
+	} {
+		got, _, err := job{
+			text:    `export function map(id, dims, ping, ctx) { ctx.write("r", ping.layout("LIN")) }; export function reduce(k, v, ctx) { ctx.writeline(v[0]) }`,
+			records: []string{`a	{"info":{"revision":"http://hg.mozilla.org/mozilla-central/rev/` + tt.revision + `"},"histograms":{}}`},
+			limits:  tt.limits,
+		}.run(t.Context())
+		if (err != nil) != (tt.want == "") || strings.TrimSpace(got) != tt.want {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, tt.want)
 		}
 	}
 }

@@ -38,7 +38,10 @@ func (r *Runtime) pingHistogram(call goja.FunctionCall) goja.Value {
 	if stored == nil {
 		return goja.Undefined()
 	}
-	def := r.definition(ping, name)
+	def, err := r.definition(r.revision(ping), name)
+	if err != nil {
+		r.Throw(err)
+	}
 	numbers := stored.numbers()
 	if n := len(numbers) - def.BucketCount; n < 3 || n > layout.TailNumbers {
 		r.ThrowType("histogram %s has %d numbers, its definition %d buckets: they do not belong together", name, len(numbers), def.BucketCount)
@@ -84,17 +87,59 @@ func (a *lazyArray) numbers() []float64 {
 	return out
 }
 
-// definition finds a histogram in the definitions of the ping's revision.
-func (r *Runtime) definition(ping *lazyObject, name string) *revisions.Definition {
-	var url string
+// layoutKey is what a layout is remembered by.
+type layoutKey struct{ url, name string }
+
+// maxLayouts bounds what is remembered of layouts: far more than a task's pings have.
+const maxLayouts = 10_000
+
+// pingLayout is ping.layout(name): kind, lowest and highest bound, such as
+// "exponential 1 to 10000"; "unknown" where no definition is at hand. It throws when
+// the server of definitions does not answer.
+func (r *Runtime) pingLayout(call goja.FunctionCall) goja.Value {
+	ping := objectOf(call.This)
+	if ping == nil {
+		r.ThrowType("layout is a method of the ping")
+	}
+	key := layoutKey{r.revision(ping), call.Argument(0).String()}
+	v := r.layouts[key]
+	if v == nil {
+		def, err := r.definition(key.url, key.name)
+		switch {
+		case err == nil:
+			bounds := def.Bounds()
+			v = r.rt.ToValue(fmt.Sprintf("%s %d to %d", def.Kind, bounds[1], bounds[len(bounds)-1]))
+		case errors.Is(err, revisions.ErrUnavailable) && !errors.Is(err, revisions.ErrOffline):
+			r.Throw(err)
+		default:
+			v = r.rt.ToValue("unknown")
+		}
+		if r.layouts == nil || len(r.layouts) == maxLayouts {
+			r.layouts = map[layoutKey]goja.Value{}
+		}
+		r.layouts[key] = v
+	}
+	return v
+}
+
+// revision returns the URL of the ping's revision, "" if it has none.
+func (r *Runtime) revision(ping *lazyObject) string {
 	if info, ok := ping.Get("info").(*goja.Object); ok {
 		if v := info.Get("revision"); v != nil {
-			url = v.String()
+			return v.String()
 		}
 	}
+	return ""
+}
+
+// definition finds a histogram in the definitions of a revision.
+func (r *Runtime) definition(url, name string) (*revisions.Definition, error) {
 	spec := r.specs[url]
 	if spec == nil {
-		spec = r.spec(url)
+		var err error
+		if spec, err = r.spec(url); err != nil {
+			return nil, err
+		}
 		if r.specs == nil {
 			r.specs = map[string]*revisions.Spec{}
 		}
@@ -102,35 +147,37 @@ func (r *Runtime) definition(ping *lazyObject, name string) *revisions.Definitio
 	}
 	def := spec.Lookup([]byte(name))
 	if def == nil {
-		r.Throw(fmt.Errorf("revision %s does not define histogram %s", url, name))
+		return nil, fmt.Errorf("revision %s does not define histogram %s", url, name)
 	}
 	if err := def.Err; err != nil {
-		r.Throw(fmt.Errorf("definition of histogram %s in revision %s: %w", name, url, err))
+		return nil, fmt.Errorf("definition of histogram %s in revision %s: %w", name, url, err)
 	}
-	return def
+	return def, nil
 }
 
-func (r *Runtime) spec(url string) *revisions.Spec {
+// spec finds the definitions of a revision. What could not be had is marked as
+// ErrEngine.
+func (r *Runtime) spec(url string) (*revisions.Spec, error) {
 	if r.definitions == nil {
-		r.Throw(errNoDefinitions)
+		return nil, errNoDefinitions
 	}
 	ref, err := revisions.ParseURL(url)
 	if err != nil {
-		r.Throw(err)
+		return nil, err
 	}
 	spec, err := r.definitions(ref)
 	if err != nil {
 		r.missed = true
-		r.ThrowEngine(fmt.Errorf("definitions of revision %s: %w", url, err))
+		return nil, fmt.Errorf("%w: definitions of revision %s: %w", ErrEngine, url, err)
 	}
-	return spec
+	return spec, nil
 }
 
-// Get implements goja.DynamicObject.
 // Missed says whether definitions could not be had: what the script made of that may
 // be another thing tomorrow.
 func (r *Runtime) Missed() bool { return r.missed }
 
+// Get implements goja.DynamicObject.
 func (b *bound) Get(name string) goja.Value {
 	r := b.r
 	switch name {

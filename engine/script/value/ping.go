@@ -57,6 +57,8 @@ func (p *pingProto) make(name string) goja.Value {
 		return nil
 	case "histogram":
 		return rt.ToValue(p.r.pingHistogram)
+	case "layout":
+		return rt.ToValue(p.r.pingLayout)
 	case "toString":
 		return rt.ToValue(func(call goja.FunctionCall) goja.Value { return p.text(call.This) })
 	}

@@ -33,6 +33,7 @@ type Runtime struct {
 	specs       map[string]*revisions.Spec                   // by URL
 	missed      bool                                         // definitions could not be had
 	bounds      map[*revisions.Definition]goja.Value
+	layouts     map[layoutKey]goja.Value
 }
 
 // New adds to rt: JSON.parse that takes pings, and what the library imports.
