@@ -23,8 +23,9 @@ const readAhead = 16 << 10
 // timeouts still hold. One goroutine may read from a connection at a time. What
 // is no TCP connection is left as it is.
 //
-// refused, unless nil, is called with the code of each answer that net/http gives by itself, to
-// what it cannot read as a request; not under TLS, where nobody can see it.
+// refused, unless nil, is called with the code of each answer that net/http gives
+// by itself to what it cannot read as a request: not under TLS, where nobody can see
+// it, and not for 417, which it answers like a handler.
 func FewerReads(l net.Listener, refused func(code int)) net.Listener { return listener{l, refused} }
 
 type listener struct {

@@ -7,8 +7,8 @@
 //
 // One submission, in steps:
 //
-//  1. The handler refuses what is over a limit, reads the body straight into a
-//     frame and computes its sum.
+//  1. The handler refuses what is over a limit, reads the body into a frame and
+//     computes its sum. Connections of FewerReads have it at hand by then.
 //  2. Package rawlog makes the frame durable, together with those that came at the
 //     same time.
 //  3. The handler answers.

@@ -184,8 +184,8 @@ func (s *nameSet) add(name []byte, d *revisions.Definition) bool {
 }
 
 // histogram writes the histogram at text[i], [buckets…, sums…], and returns the
-// offset behind it. Without a known bucket count it writes the sums only. why says that it must be dropped; then what it wrote is
-// garbage.
+// offset behind it. Without a known bucket count it writes the sums only. why says
+// that it must be dropped; then what it wrote is garbage.
 func (c *Converter) histogram(text []byte, i int, name []byte, d *revisions.Definition) (end int, why string, err error) {
 	if text[i] != '{' {
 		return i, "", badConversion(fmt.Sprintf("Not an object: histograms.%s", name))
