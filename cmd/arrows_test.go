@@ -23,14 +23,15 @@ var arrows = []struct {
 	why    string
 }{
 	{"revisions", nil, "what a definition means must not depend on how pings are stored or asked about"},
-	{"layout/jsonscan", nil, "a scanner of bytes, for everybody"},
+	{"engine/jsonscan", nil, "a scanner of bytes, for everybody"},
+	{"layout/schema", nil, "the ground floor: dimensions, filter documents and dates need neither files nor libraries"},
 	{"layout/segment", nil, "the format of one file knows neither names nor folders"},
 	{"layout/store", []string{"layout/segment"}, "where files lie does not depend on what is in them; damage has one error type"},
 	{"layout", []string{"layout"}, "the format outlives every program that writes or reads it, so it knows none of them"},
 	{"ingest", []string{"revisions", "layout", "ingest", "engine/script"}, "acquisition must run without a job engine; engine/script only for ingest filters"},
 	{"ingest/rawlog", nil, "a raw log holds what was received, whatever that means; it can be read when nothing else works"},
-	{"ingest/convert", []string{"ingest/rawlog", "layout", "revisions", "engine/script"}, "one submission in, one record out: it publishes nothing"},
-	{"ingest/worker", []string{"ingest/convert", "ingest/rawlog", "layout", "revisions"}, "conversion must not need a server"},
+	{"ingest/convert", []string{"ingest/rawlog", "layout", "revisions", "engine/jsonscan", "engine/script"}, "one submission in, one record out: it publishes nothing"},
+	{"ingest/worker", []string{"ingest/convert", "ingest/rawlog", "layout", "revisions", "engine/jsonscan"}, "conversion must not need a server"},
 	{"ingest/kafka", []string{"ingest/rawlog"}, "a source gets no further than the raw log"},
 	{"engine", []string{"layout", "engine"}, "any engine.Job runs: the engine knows no JavaScript and no HTTP"},
 	{"engine/script", []string{"engine", "layout", "revisions"}, "the only place where JavaScript meets Go"},

@@ -15,13 +15,14 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // numbered is a Source of records that are made as they are read: segments of
 // perSegment lines "<key>\tx", whose keys are record numbers modulo keys, mixed.
 type numbered struct{ records, perSegment, keys uint64 }
 
-func (s numbered) Segments(context.Context, layout.Filter) ([]engine.Segment, error) {
+func (s numbered) Segments(context.Context, schema.Filter) ([]engine.Segment, error) {
 	segs := make([]engine.Segment, (s.records+s.perSegment-1)/s.perSegment)
 	for i := range segs {
 		segs[i].Segment = layout.Segment{Path: fmt.Sprintf("segment%06d", i), Size: 1}
@@ -157,7 +158,7 @@ func median(v []float64) float64 {
 }
 
 func tallyInto(ctx context.Context, src engine.Source, w io.Writer) (engine.Stats, error) {
-	plan, err := engine.NewPlan(ctx, src, layout.All(), nil)
+	plan, err := engine.NewPlan(ctx, src, schema.All(), nil)
 	if err != nil {
 		return engine.Stats{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // Job is what the engine runs. Its methods are called from many goroutines;
@@ -80,7 +81,7 @@ type Segment struct {
 // Source is where the records come from. It is safe for concurrent use.
 type Source interface {
 	// Segments lists what f selects, sorted by Path.
-	Segments(ctx context.Context, f layout.Filter) ([]Segment, error)
+	Segments(ctx context.Context, f schema.Filter) ([]Segment, error)
 	// Open reads frames [lo, hi) of s; hi < 0 reads to the end.
 	Open(s Segment, lo, hi int) (Blocks, error)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
 	"github.com/aitgithub/telemetry-server/engine/enginetest"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -98,7 +98,7 @@ func sequential(segs enginetest.Source) string {
 }
 
 func runJob(ctx context.Context, src engine.Source, job engine.Job, o engine.Options) (string, engine.Stats, error) {
-	plan, err := engine.NewPlan(ctx, src, layout.All(), nil)
+	plan, err := engine.NewPlan(ctx, src, schema.All(), nil)
 	if err != nil {
 		return "", engine.Stats{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // FramesPerTask is how many frames of a big segment make one map task. A
@@ -21,13 +22,13 @@ type Plan struct {
 
 // NewPlan lists the segments that f and accept select and cuts them into tasks.
 // A nil accept selects all. Errors are the source's and accept's.
-func NewPlan(ctx context.Context, src Source, f layout.Filter, accept func(layout.Dims) (bool, error)) (*Plan, error) {
+func NewPlan(ctx context.Context, src Source, f schema.Filter, accept func(schema.Dims) (bool, error)) (*Plan, error) {
 	segs, err := src.Segments(ctx, f)
 	if err != nil {
 		return nil, fmt.Errorf("list segments: %w", err)
 	}
 	p := &Plan{}
-	verdict := map[layout.Dims]bool{} // accept is asked once per partition
+	verdict := map[schema.Dims]bool{} // accept is asked once per partition
 	for _, s := range segs {
 		if accept != nil {
 			ok, asked := verdict[s.Dims]

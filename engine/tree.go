@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // smallSegment is the compressed size below which a segment cannot have frames
@@ -21,7 +22,7 @@ type TreeSource struct {
 var _ Source = TreeSource{}
 
 // Segments implements Source.
-func (s TreeSource) Segments(ctx context.Context, f layout.Filter) ([]Segment, error) {
+func (s TreeSource) Segments(ctx context.Context, f schema.Filter) ([]Segment, error) {
 	list, err := s.Tree.Segments(ctx, f)
 	if err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // submitPrefix begins the path of every submission.
@@ -41,7 +41,7 @@ type HandlerOptions struct {
 	// is set, and then only back to the first address that is not one of them.
 	TrustedProxies []netip.Prefix
 	// Schema is handed out at /telemetry_schema; nil: 404.
-	Schema *layout.Schema
+	Schema *schema.Schema
 	// Definitions are handed out at /histograms/<repo…>/<revision> and
 	// /histogram_buckets?revision=URL; nil: 404.
 	Definitions DefinitionSource
@@ -153,7 +153,7 @@ func (h *handler) path(w http.ResponseWriter, r *http.Request, prefix string) (s
 	case len(path) > h.o.MaxPath:
 		answerPathLimit.send(w, len(path), h.o.MaxPath)
 		return "", false
-	case !ok || path == "" || slashes != 0 && slashes != layout.NumDims-1:
+	case !ok || path == "" || slashes != 0 && slashes != schema.NumDims-1:
 		answerNotFound.send(w)
 		return "", false
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -38,7 +38,7 @@ func (text oneRevision) Spec(ctx context.Context, ref revisions.Ref) (*revisions
 func TestHandlerInfo(t *testing.T) {
 	const text = `{"H": {"kind": "boolean", "description": "x"}}`
 	o := DefaultHandlerOptions()
-	o.Schema = layout.DefaultSchema()
+	o.Schema = schema.Default()
 	o.Definitions = oneRevision(text)
 	o.Status = func() any { return map[string]int{"backlog": 7} }
 	h := NewHandler(ingesttest.Log(t, t.TempDir(), nil), o)

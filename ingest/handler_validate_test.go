@@ -8,13 +8,13 @@ import (
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 func TestHandlerValidate(t *testing.T) {
 	dir := t.TempDir()
 	o := DefaultHandlerOptions()
-	o.Schema = layout.DefaultSchema()
+	o.Schema = schema.Default()
 	o.Converter = func() *convert.Converter {
 		return convert.New(oneRevision(`{"H": {"kind": "boolean", "description": "x"}}`), convert.DefaultOptions())
 	}

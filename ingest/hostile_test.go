@@ -20,6 +20,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -156,11 +157,11 @@ func TestHostileSubmissions(t *testing.T) {
 	m.Converted(st)
 	days := map[string]bool{} // two, around midnight
 	for _, s := range segs {
-		days[s.Dims[layout.Date]] = true
+		days[s.Dims[schema.SubmissionDate]] = true
 	}
 	for _, class := range slices.Sorted(maps.Keys(want)) {
 		n := 0.0
-		for _, channel := range []string{"nightly", layout.Unknown, layout.Other} {
+		for _, channel := range []string{"nightly", schema.Unknown, schema.Other} {
 			for day := range days {
 				n += testutil.ToFloat64(m.invalid.WithLabelValues(class, channel, day))
 			}

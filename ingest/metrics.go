@@ -12,6 +12,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // Metrics counts what happens to submissions on their way. Label values are
@@ -100,13 +101,13 @@ func (m *Metrics) Committed(submissions int, took time.Duration, err error) {
 // Converted counts what became of a raw log.
 func (m *Metrics) Converted(s worker.Stats) {
 	for _, p := range s.Published {
-		channel := m.channels.keep(p.Dims[layout.Channel])
+		channel := m.channels.keep(p.Dims[schema.Channel])
 		if !p.Invalid {
 			m.records.WithLabelValues(channel).Add(float64(p.Records))
 			continue
 		}
 		class := strings.SplitN(p.Path, "/", 3)[1] // invalid/<class>/…
-		m.invalid.WithLabelValues(class, channel, m.day(p.Dims[layout.Date])).Add(float64(p.Records))
+		m.invalid.WithLabelValues(class, channel, m.day(p.Dims[schema.SubmissionDate])).Add(float64(p.Records))
 	}
 	for reason, n := range s.Filtered {
 		m.filtered.WithLabelValues(m.reasons.keep(reason)).Add(float64(n))
@@ -179,7 +180,7 @@ func (b *boundedSet) keep(v string) string {
 	}
 	if !b.seen[v] {
 		if len(b.seen) >= b.max {
-			return layout.Other
+			return schema.Other
 		}
 		b.seen[v] = true
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // TestMetricsAreBounded has clients name channels and methods of their own: the
@@ -21,12 +22,12 @@ import (
 func TestMetricsAreBounded(t *testing.T) {
 	m := NewMetrics(prometheus.NewRegistry())
 	for i := range 1000 {
-		m.Converted(worker.Stats{Published: []layout.Published{{Dims: layout.Dims{layout.Channel: fmt.Sprint("channel", i)}, Records: 1}}})
+		m.Converted(worker.Stats{Published: []layout.Published{{Dims: schema.Dims{schema.Channel: fmt.Sprint("channel", i)}, Records: 1}}})
 	}
 	if n := testutil.CollectAndCount(m.records); n != maxChannels+1 {
 		t.Errorf("%d series of records, want %d", n, maxChannels+1)
 	}
-	if n := testutil.ToFloat64(m.records.WithLabelValues(layout.Other)); n != 1000-maxChannels {
+	if n := testutil.ToFloat64(m.records.WithLabelValues(schema.Other)); n != 1000-maxChannels {
 		t.Errorf("%v records are of other channels, want %d", n, 1000-maxChannels)
 	}
 	o := DefaultHandlerOptions()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // TestMetricsOfInvalid counts bad submissions of more days than are told apart.
@@ -15,7 +16,7 @@ func TestMetricsOfInvalid(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	m := NewMetrics(reg)
 	invalid := func(day string, n int64) {
-		d := layout.Dims{layout.Channel: "beta", layout.Date: day}
+		d := schema.Dims{schema.Channel: "beta", schema.SubmissionDate: day}
 		m.Converted(worker.Stats{Published: []layout.Published{{Path: "invalid/bad_payload/x", Dims: d, Invalid: true, Records: n}}})
 	}
 	for day := range maxDays + 2 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // BenchmarkPublish writes 1,000 records through a Writer, to the disk and back
@@ -27,8 +28,8 @@ func BenchmarkPublish(b *testing.B) {
 				size := int64(0)
 				for i := range 1000 {
 					r := rs[i%len(rs)]
-					r.Partition[layout.BuildID] = fmt.Sprint(i % partitions)
-					r.Partition[layout.Channel], r.Partition[layout.Version], r.Partition[layout.Reason], r.Partition[layout.AppName] = "c", "1", "r", "a"
+					r.Partition[schema.BuildID] = fmt.Sprint(i % partitions)
+					r.Partition[schema.Channel], r.Partition[schema.Version], r.Partition[schema.Reason], r.Partition[schema.AppName] = "c", "1", "r", "a"
 					if err := w.Add(r.Partition, r.ID, r.JSON); err != nil {
 						b.Fatal(err)
 					}
@@ -61,7 +62,7 @@ func BenchmarkRead(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	segs, err := d.Tree().Segments(b.Context(), layout.All())
+	segs, err := d.Tree().Segments(b.Context(), schema.All())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -97,7 +98,7 @@ func BenchmarkManyPartitions(b *testing.B) {
 		}
 		p := layouttest.Partition
 		for i := range 1_000_000 {
-			p[layout.BuildID] = fmt.Sprint(i % 5000)
+			p[schema.BuildID] = fmt.Sprint(i % 5000)
 			if err := w.Add(p, fmt.Appendf(nil, "%08x-0000-4000-8000-000000000000", i), json); err != nil {
 				b.Fatal(err)
 			}

@@ -2,7 +2,6 @@ package layout
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -10,28 +9,16 @@ import (
 	"os"
 	"path"
 
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/store"
 )
-
-//go:embed telemetry_schema.json
-var defaultSchema []byte
-
-// DefaultSchema returns the dimensions of a data folder without a schema file:
-// the values that the predecessor allowed at the end of its life.
-func DefaultSchema() *Schema {
-	s, err := ParseSchema(defaultSchema)
-	if err != nil {
-		panic("layout: the built-in schema: " + err.Error())
-	}
-	return s
-}
 
 // Data is a server's data folder, open for writing. It is safe for concurrent
 // use, by several processes too.
 type Data struct {
 	dir    string
 	folder store.Folder
-	schema *Schema
+	schema *schema.Schema
 	seen   *seen // nil: not wanted
 }
 
@@ -68,11 +55,11 @@ func (d *Data) prepare() error {
 	}
 	doc, err := d.folder.Root.ReadFile(SchemaFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		d.schema = DefaultSchema()
+		d.schema = schema.Default()
 		return nil
 	}
 	if err == nil {
-		d.schema, err = ParseSchema(doc)
+		d.schema, err = schema.ParseSchema(doc)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", SchemaFile, err)
@@ -88,7 +75,7 @@ func (d *Data) Root() *os.Root { return d.folder.Root }
 func (d *Data) Dir() string { return d.dir }
 
 // Schema is the folder's dimension schema.
-func (d *Data) Schema() *Schema { return d.schema }
+func (d *Data) Schema() *schema.Schema { return d.schema }
 
 // Tree returns the folder's published records, for reading; without the
 // quarantined ones if they are published elsewhere. It is valid until the Data is

@@ -1,5 +1,5 @@
-// Package layout is the data folder: dimensions and their schema, partitions and
-// their safe paths, and how records are published, listed and read.
+// Package layout is the data folder: partitions and their safe paths, and how
+// records are published, listed and read. Package schema below it has the dimensions.
 //
 // In come records (Dims, document ID, JSON) from package ingest; out go blocks
 // of whole `<id>\t<json>\n` lines to package engine. FORMAT.md has every byte.
@@ -53,13 +53,14 @@
 //
 // # Paths
 //
-// Dimension values are made clean one by one (Sanitise), Writer refuses those
+// Dimension values are made clean one by one (schema.Sanitise), Writer refuses those
 // that are not, and every access goes through os.Root, which follows no link
 // out of the folder.
 //
 // # To add a dimension
 //
-// Add its index before NumDims and its name to DimNames; say in partitionDir,
-// segmentName and parseSegmentName where it stands in paths; teach the
+// In package schema, add its index before NumDims, its name to DimNames and its
+// place in the URL to URLOrder. Say in partitionDir, segmentName and
+// parseSegmentName where it stands in paths, and teach the
 // submission's conversion to fill it. Old trees then need `tmserver import --tree`.
 package layout

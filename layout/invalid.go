@@ -6,6 +6,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // Invalid is a quarantined submission: why it was refused, and what is needed
@@ -31,15 +33,11 @@ func (q Invalid) ID() string {
 	return id
 }
 
-// dims returns the dimensions that the submission's path claims; the URL has
-// the version before the channel.
-func (q Invalid) dims() Dims {
-	var d Dims
-	if p := strings.Split(q.Path, "/"); len(p) == NumDims {
-		d = Dims{p[1], p[2], p[4], p[3], p[5]}
-	}
-	if d[Date] = q.Time.UTC().Format("20060102"); !isDate(d[Date]) {
-		d[Date] = "00000000" // a torn clock
+// dims returns the dimensions that the submission's path claims.
+func (q Invalid) dims() schema.Dims {
+	_, d, _ := schema.SplitSubmissionPath(q.Path)
+	if d[schema.SubmissionDate] = string(schema.DateOf(q.Time)); !schema.Date(d[schema.SubmissionDate]).WellFormed() {
+		d[schema.SubmissionDate] = "00000000" // a torn clock
 	}
 	return d
 }
@@ -58,5 +56,5 @@ func ParseInvalid(doc []byte) (Invalid, error) {
 
 // invalidClassDir is the folder of a reason class.
 func invalidClassDir(class string) string {
-	return path.Join(InvalidDir, Sanitise(Reason, class))
+	return path.Join(InvalidDir, schema.Sanitise(schema.Reason, class))
 }

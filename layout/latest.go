@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
@@ -100,11 +101,11 @@ type latest struct {
 }
 
 func (l *latest) addSegment(t *Tree, i int, s Segment) error {
-	date, err := strconv.ParseUint(s.Dims[Date], 10, 32)
+	date, err := strconv.ParseUint(s.Dims[schema.SubmissionDate], 10, 32)
 	if err != nil {
-		return fmt.Errorf("%s: date %q", s.Path, s.Dims[Date])
+		return fmt.Errorf("%s: date %q", s.Path, s.Dims[schema.SubmissionDate])
 	}
-	reason := s.Dims[Reason]
+	reason := s.Dims[schema.Reason]
 	e := latestEntry{Date: uint32(date), Segment: uint32(i)}
 	if reason == "saved_session" {
 		e.Saved = 1

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
 
@@ -36,16 +37,16 @@ func TestLatest(t *testing.T) {
 		}
 		for i := range 300 {
 			p, id := layouttest.Partition, fmt.Sprintf("id-%d", rnd.IntN(150))
-			p[layout.Reason], p[layout.Channel] = reasons[rnd.IntN(3)], fmt.Sprintf("c%d", rnd.IntN(3))
+			p[schema.Reason], p[schema.Channel] = reasons[rnd.IntN(3)], fmt.Sprintf("c%d", rnd.IntN(3))
 			at := time.Date(2013, 9, 10+rnd.IntN(3), 0, 0, 0, rnd.IntN(86_400_000)*1_000_000%1_000_000_000, time.UTC).Add(time.Duration(rnd.IntN(86_000)) * time.Second)
-			p[layout.Date] = at.Format("20060102")
+			p[schema.SubmissionDate] = at.Format("20060102")
 			json := fmt.Sprintf(`{"n":"%d-%d"}`, log, i)
 			w.SetTime(at)
 			if err := w.Add(p, []byte(id), []byte(json)); err != nil {
 				t.Fatal(err)
 			}
-			k := doc{id, p[layout.Reason]}
-			s := seen{p[layout.Reason] == "saved_session", at.Truncate(time.Millisecond), json}
+			k := doc{id, p[schema.Reason]}
+			s := seen{p[schema.Reason] == "saved_session", at.Truncate(time.Millisecond), json}
 			if s.saved {
 				k.kind = "idle_daily"
 			}
@@ -68,12 +69,12 @@ func TestLatest(t *testing.T) {
 		memory int
 	}{{"in memory", 0}, {"on disk", 1000}, {"compacted", 0}} {
 		if tt.name == "compacted" {
-			if _, err := upkeep.In(d).Compact(t.Context(), upkeep.CompactOptions{Filter: layout.All()}); err != nil {
+			if _, err := upkeep.In(d).Compact(t.Context(), upkeep.CompactOptions{Filter: schema.All()}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		tree := d.Tree()
-		segs, err := tree.Segments(t.Context(), layout.All())
+		segs, err := tree.Segments(t.Context(), schema.All())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +137,7 @@ func TestLatestReadsOldFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tree.Close()
-	segs, err := tree.Segments(t.Context(), layout.All())
+	segs, err := tree.Segments(t.Context(), schema.All())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 func TestReadsThePredecessorsTree(t *testing.T) {
@@ -21,14 +22,14 @@ func TestReadsThePredecessorsTree(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer tree.Close()
-		segs, err := tree.Segments(t.Context(), layout.All())
+		segs, err := tree.Segments(t.Context(), schema.All())
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(segs) != 1 || segs[0].Version != 2 || segs[0].Dims != layouttest.Dims("saved_session/Firefox/nightly/28.0a1/20131029030201/20131029") {
 			t.Fatalf("Segments(%s) = %+v", dir, segs)
 		}
-		got := layouttest.ReadAll(t, tree, layout.All())
+		got := layouttest.ReadAll(t, tree, schema.All())
 		if len(got) != 4 || !strings.Contains(got[0], "\t{") {
 			t.Errorf("read %d records, want 4", len(got))
 		}
@@ -91,7 +92,7 @@ func testOldFormats(t *testing.T, hideXZ bool) {
 				if err := os.WriteFile(name, b, 0o666); err != nil {
 					t.Fatal(err)
 				}
-				segs, err := tree.Segments(t.Context(), layout.All())
+				segs, err := tree.Segments(t.Context(), schema.All())
 				if err != nil || len(segs) != 1 {
 					t.Fatalf("Segments = %v, %v", segs, err)
 				}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // hostile are values that climb, hide, break names or break lines.
@@ -32,21 +33,21 @@ func TestNothingLeavesTheFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	records := 0
-	for dim := range layout.NumDims {
+	for dim := range schema.NumDims {
 		for _, v := range hostile {
 			p := layouttest.Partition
 			p[dim] = v
 			if err := w.Add(d.Schema().Partition(p), []byte("id"), []byte("{}")); err == nil {
 				records++
-			} else if dim != layout.Date || !errors.Is(err, layout.ErrBadRecord) {
-				t.Errorf("%s = %.40q: %v", layout.DimNames[dim], v, err)
+			} else if dim != schema.SubmissionDate || !errors.Is(err, layout.ErrBadRecord) {
+				t.Errorf("%s = %.40q: %v", schema.DimNames[dim], v, err)
 			}
-			if err := w.Add(p, []byte("id"), []byte("{}")); err == nil && layout.Sanitise(dim, v) != v {
-				t.Errorf("%s = %.40q was accepted as a path", layout.DimNames[dim], v)
+			if err := w.Add(p, []byte("id"), []byte("{}")); err == nil && schema.Sanitise(dim, v) != v {
+				t.Errorf("%s = %.40q was accepted as a path", schema.DimNames[dim], v)
 			} else if err == nil {
 				records++
 			}
-			q := layout.Invalid{Class: v, Message: v, Path: "id/" + strings.Join(p[:layout.NumDims-1], "/"), Body: []byte(v)}
+			q := layout.Invalid{Class: v, Message: v, Path: "id/" + strings.Join(p[:schema.NumDims-1], "/"), Body: []byte(v)}
 			if err := w.AddInvalid(q); err != nil {
 				t.Errorf("quarantine of %.40q: %v", v, err)
 			}
@@ -80,7 +81,7 @@ func TestNothingLeavesTheFolder(t *testing.T) {
 // TestSymbolicLinks: links that lead out are neither written through nor read.
 func TestSymbolicLinks(t *testing.T) {
 	d, outside := layouttest.Open(t), t.TempDir()
-	if err := os.Symlink(outside, filepath.Join(d.Dir(), layout.PublishedDir, layouttest.Partition[layout.Reason])); err != nil {
+	if err := os.Symlink(outside, filepath.Join(d.Dir(), layout.PublishedDir, layouttest.Partition[schema.Reason])); err != nil {
 		t.Fatal(err)
 	}
 	raw := filepath.Join(d.Dir(), layout.RawDir, "log")
@@ -109,7 +110,7 @@ func TestSymbolicLinks(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(outside, "a", "c", "1", "b.20130910.log"), []byte("id\t{}\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if segs, err := d.Tree().Segments(t.Context(), layout.All()); err != nil || len(segs) != 0 {
+	if segs, err := d.Tree().Segments(t.Context(), schema.All()); err != nil || len(segs) != 0 {
 		t.Errorf("Segments = %v, %v; want none", segs, err)
 	}
 	if _, err := d.Tree().Open(layout.Segment{Path: "published/saved_session/a/c/1/b.20130910.log"}, 0, -1); err == nil {
@@ -154,11 +155,11 @@ func TestWalkPrunesAndSkips(t *testing.T) {
 		{"submission_date=20130911..", "r/a/c/1/b.20130911.log"},
 		{"appBuildID=z", ""},
 	} {
-		dim, v, err := layout.ParseWhere(tt.where)
+		dim, v, err := schema.ParseWhere(tt.where)
 		if err != nil {
 			t.Fatal(err)
 		}
-		segs, err := tree.Segments(t.Context(), layout.All().Where(layout.Reason, layout.OneOf("r")).Where(dim, v))
+		segs, err := tree.Segments(t.Context(), schema.All().Where(schema.Reason, schema.OneOf("r")).Where(dim, v))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,9 +171,9 @@ func TestWalkPrunesAndSkips(t *testing.T) {
 			t.Errorf("%s selects %q, want %q", tt.where, got, tt.want)
 		}
 	}
-	f := layout.All()
+	f := schema.All()
 	f.IncludeInvalid = true
-	if segs, err := tree.Segments(t.Context(), f.Where(layout.Reason, layout.OneOf("a"))); err != nil || len(segs) != 0 {
+	if segs, err := tree.Segments(t.Context(), f.Where(schema.Reason, schema.OneOf("a"))); err != nil || len(segs) != 0 {
 		t.Errorf("Segments = %v, %v", segs, err)
 	}
 }

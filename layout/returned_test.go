@@ -7,6 +7,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
 
@@ -68,7 +69,7 @@ func TestRawLogThatReturns(t *testing.T) {
 			}
 			publish("log.1", tt.ids...)
 			var got []string
-			for _, l := range layouttest.ReadAll(t, d.Tree(), layout.All()) {
+			for _, l := range layouttest.ReadAll(t, d.Tree(), schema.All()) {
 				got = append(got, l[:1])
 			}
 			if !slices.Equal(got, tt.want) {

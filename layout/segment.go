@@ -7,12 +7,14 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // Segment is one file of a partition tree. Dims are as its path has them.
 type Segment struct {
 	Path    string // relative to the tree's folder, with "/"
-	Dims    Dims
+	Dims    schema.Dims
 	Size    int64  // bytes on disk
 	Version int    // storage version in the name; 0 for names of before there was one
 	Class   string // of quarantined records: the folder below invalid/
@@ -45,17 +47,17 @@ func (s Segment) Group() string {
 	return path.Join(path.Dir(s.Path), segmentPrefix(s.Dims, s.Version))
 }
 
-func segmentPrefix(p Dims, version int) string {
+func segmentPrefix(p schema.Dims, version int) string {
 	if version == 0 {
-		return fmt.Sprintf("%s.%s.log.", p[BuildID], p[Date])
+		return fmt.Sprintf("%s.%s.log.", p[schema.BuildID], p[schema.SubmissionDate])
 	}
-	return fmt.Sprintf("%s.%s.v%d.log.", p[BuildID], p[Date], version)
+	return fmt.Sprintf("%s.%s.v%d.log.", p[schema.BuildID], p[schema.SubmissionDate], version)
 }
 
 // partitionDir is the folder of a partition relative to published/ or
 // invalid/<class>/.
-func (p Dims) partitionDir() string {
-	return path.Join(p[Reason], p[AppName], p[Channel], p[Version])
+func partitionDir(p schema.Dims) string {
+	return path.Join(p[schema.Reason], p[schema.AppName], p[schema.Channel], p[schema.Version])
 }
 
 // SeekableName is the path of the segment that takes the place of one that is not
@@ -63,8 +65,8 @@ func (p Dims) partitionDir() string {
 func (s Segment) SeekableName() string { return s.Group() + uniqueOf(s.Path, nil) + ".zst" }
 
 // segmentName is the path of a segment below published/ or invalid/<class>/.
-func segmentName(p Dims, version int, unique string) string {
-	return path.Join(p.partitionDir(), segmentPrefix(p, version)+unique+".zst")
+func segmentName(p schema.Dims, version int, unique string) string {
+	return path.Join(partitionDir(p), segmentPrefix(p, version)+unique+".zst")
 }
 
 // uniqueOf names what a raw log contributes to each partition. It begins with
@@ -86,10 +88,10 @@ func uniqueOf(source string, content []byte) string {
 // a name of another shape, such as files in the making.
 func (s *Segment) parseSegmentName(name string) bool {
 	parts := strings.Split(name, ".")
-	if len(parts) < 3 || parts[0] == "" || !isDate(parts[1]) {
+	if len(parts) < 3 || parts[0] == "" || !schema.Date(parts[1]).WellFormed() {
 		return false
 	}
-	s.Dims[BuildID], s.Dims[Date] = parts[0], parts[1]
+	s.Dims[schema.BuildID], s.Dims[schema.SubmissionDate] = parts[0], parts[1]
 	parts = parts[2:]
 	if v, ok := strings.CutPrefix(parts[0], "v"); ok {
 		n, err := strconv.Atoi(v)
@@ -116,9 +118,4 @@ func (s *Segment) parseSegmentName(name string) bool {
 		return true
 	}
 	return false
-}
-
-// isDate says whether v is YYYYMMDD, roughly.
-func isDate(v string) bool {
-	return len(v) == 8 && strings.Trim(v, "0123456789") == ""
 }

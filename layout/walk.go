@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/store"
 )
 
@@ -17,7 +18,7 @@ import (
 // hidden, foreign) and symbolic links are skipped, counted and logged. While
 // compaction goes on, the list holds either the segments that it merges or the
 // merged one, never both and never neither.
-func (t *Tree) Segments(ctx context.Context, f Filter) ([]Segment, error) {
+func (t *Tree) Segments(ctx context.Context, f schema.Filter) ([]Segment, error) {
 	l, err := t.List(ctx, f)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", t.name, err)
@@ -36,7 +37,7 @@ type Listing struct {
 }
 
 // List is Segments with what else there is.
-func (t *Tree) List(ctx context.Context, f Filter) (Listing, error) {
+func (t *Tree) List(ctx context.Context, f schema.Filter) (Listing, error) {
 	w := walk{t: t, f: f}
 	err := w.all(ctx)
 	slices.SortFunc(w.Segments, func(a, b Segment) int { return strings.Compare(a.Path, b.Path) })
@@ -46,7 +47,7 @@ func (t *Tree) List(ctx context.Context, f Filter) (Listing, error) {
 // walk is one pruned listing.
 type walk struct {
 	t *Tree
-	f Filter
+	f schema.Filter
 	Listing
 }
 
@@ -86,7 +87,7 @@ func (w *walk) dir(ctx context.Context, dir string, level int, s Segment) error 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if level == BuildID {
+	if level == schema.BuildID {
 		return w.leaf(ctx, dir, s)
 	}
 	es, err := w.t.files.List(ctx, dir)
@@ -139,7 +140,7 @@ func (w *walk) leaf(ctx context.Context, dir string, s Segment) error {
 		switch {
 		case !e.Regular || !seg.parseSegmentName(e.Name):
 			strays = append(strays, path.Join(dir, e.Name))
-		case !w.f.Matches(BuildID, seg.Dims[BuildID]), !w.f.Matches(Date, seg.Dims[Date]):
+		case !w.f.Matches(schema.BuildID, seg.Dims[schema.BuildID]), !w.f.Matches(schema.SubmissionDate, seg.Dims[schema.SubmissionDate]):
 		case e.Size == 0 && seg.ext == "lzma": // the predecessor's placeholder of an exported file
 		default:
 			seg.Path, seg.Size = path.Join(dir, e.Name), e.Size

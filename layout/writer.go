@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 	"github.com/aitgithub/telemetry-server/layout/store"
 	"github.com/klauspost/compress/zstd"
@@ -35,7 +36,7 @@ const defaultMemoryBytes = 96 << 20
 // Published is one segment that a Commit made visible.
 type Published struct {
 	Path     string // relative to the data folder
-	Dims     Dims
+	Dims     schema.Dims
 	Invalid  bool
 	Records  int64
 	RawBytes int64 // uncompressed
@@ -68,7 +69,7 @@ type part struct {
 	*segment.Builder
 	staged  string
 	final   string // relative to the data folder
-	dims    Dims
+	dims    schema.Dims
 	invalid bool
 }
 
@@ -119,7 +120,7 @@ func (w *Writer) SetVersion(version int) { w.version = version }
 // and json are copied; neither may hold a tab or a newline (json may hold a
 // tab), and the date must be YYYYMMDD. Errors wrap ErrBadRecord, ErrRecordTooLarge (the Writer stays usable
 // after both), or come from the disk (it does not).
-func (w *Writer) Add(p Dims, id, json []byte) error {
+func (w *Writer) Add(p schema.Dims, id, json []byte) error {
 	return w.add(p, PublishedDir, id, json)
 }
 
@@ -139,12 +140,12 @@ func (w *Writer) AddInvalid(q Invalid) error {
 		return r
 	}, q.ID())
 	if id == "" {
-		id = Unknown
+		id = schema.Unknown
 	}
 	return w.add(w.d.schema.Partition(q.dims()), invalidClassDir(q.Class), []byte(id), doc)
 }
 
-func (w *Writer) add(p Dims, tree string, id, json []byte) error {
+func (w *Writer) add(p schema.Dims, tree string, id, json []byte) error {
 	if w.err != nil {
 		return w.err
 	}
@@ -171,16 +172,16 @@ func (w *Writer) add(p Dims, tree string, id, json []byte) error {
 	return w.err
 }
 
-func (w *Writer) part(tree string, p Dims) (*part, error) {
+func (w *Writer) part(tree string, p schema.Dims) (*part, error) {
 	for i := range p {
 		// The caller got p from Schema.Partition; a value that is not clean is a
 		// bug that must not become a path.
-		if p[i] != Sanitise(i, p[i]) {
+		if p[i] != schema.Sanitise(i, p[i]) {
 			return nil, fmt.Errorf("partition %q: value %q is not sanitised", p, p[i])
 		}
 	}
-	if !isDate(p[Date]) {
-		return nil, fmt.Errorf("submission date %q is not YYYYMMDD: %w", p[Date], ErrBadRecord)
+	if !schema.Date(p[schema.SubmissionDate]).WellFormed() {
+		return nil, fmt.Errorf("submission date %q is not YYYYMMDD: %w", p[schema.SubmissionDate], ErrBadRecord)
 	}
 	key := tree + "/" + p.String()
 	if s, ok := w.parts[key]; ok {

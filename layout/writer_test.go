@@ -13,6 +13,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
@@ -29,7 +30,7 @@ func TestWriterPublishesAllOrNothing(t *testing.T) {
 	var want []string
 	for i := range 1000 {
 		p := layouttest.Partition
-		p[layout.BuildID] = fmt.Sprintf("2013090%d", i%7)
+		p[schema.BuildID] = fmt.Sprintf("2013090%d", i%7)
 		id, json := fmt.Sprintf("id-%d", i), fmt.Sprintf(`{"n":%d,"pad":%q}`, i, strings.Repeat("x", i%500))
 		if err := w.Add(p, []byte(id), []byte(json)); err != nil {
 			t.Fatal(err)
@@ -39,7 +40,7 @@ func TestWriterPublishesAllOrNothing(t *testing.T) {
 	if _, err := d.NewWriter(source, layout.WriterOptions{}); !errors.Is(err, layout.ErrBusy) {
 		t.Errorf("a second Writer of the same raw log: %v, want ErrBusy", err)
 	}
-	if got := layouttest.ReadAll(t, d.Tree(), layout.All()); len(got) != 0 {
+	if got := layouttest.ReadAll(t, d.Tree(), schema.All()); len(got) != 0 {
 		t.Errorf("%d records are visible before Commit", len(got))
 	}
 	pub, err := w.Commit(t.Context())
@@ -50,10 +51,10 @@ func TestWriterPublishesAllOrNothing(t *testing.T) {
 		t.Errorf("published %+v", pub)
 	}
 	slices.Sort(want)
-	if got := layouttest.ReadAll(t, d.Tree(), layout.All()); !slices.Equal(got, want) {
+	if got := layouttest.ReadAll(t, d.Tree(), schema.All()); !slices.Equal(got, want) {
 		t.Errorf("read %d records, want %d", len(got), len(want))
 	}
-	segs, err := d.Tree().Segments(t.Context(), layout.All())
+	segs, err := d.Tree().Segments(t.Context(), schema.All())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,14 +72,14 @@ func TestWriterPublishesAllOrNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := layouttest.Partition
-	p[layout.BuildID] = "20130900"
+	p[schema.BuildID] = "20130900"
 	if err := w.Add(p, []byte("again"), []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := layouttest.ReadAll(t, d.Tree(), layout.All()); len(got) != 1000-143+1 {
+	if got := layouttest.ReadAll(t, d.Tree(), schema.All()); len(got) != 1000-143+1 {
 		t.Errorf("%d records after converting again, want %d", len(got), 1000-143+1)
 	}
 }
@@ -127,10 +128,10 @@ func TestQuarantine(t *testing.T) {
 	if _, err := w.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := layouttest.ReadAll(t, d.Tree(), layout.All()); len(got) != 0 {
+	if got := layouttest.ReadAll(t, d.Tree(), schema.All()); len(got) != 0 {
 		t.Errorf("All sees quarantined records: %q", got)
 	}
-	f := layout.All()
+	f := schema.All()
 	f.IncludeInvalid = true
 	segs, err := d.Tree().Segments(t.Context(), f)
 	if err != nil || len(segs) != 2 || !segs[0].Invalid || segs[0].Class != "_._bad" {
@@ -159,7 +160,7 @@ func TestReaderOpensParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	tree := d.Tree()
-	segs, err := tree.Segments(t.Context(), layout.All())
+	segs, err := tree.Segments(t.Context(), schema.All())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,13 +15,14 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 	"github.com/aitgithub/telemetry-server/scripts"
 )
 
 // record is one fixture: a stored record and where it lies.
 type record struct {
-	dims layout.Dims
+	dims schema.Dims
 	id   string
 	json []byte
 }
@@ -100,7 +101,7 @@ func parse(t *testing.T, ar *txtar.Archive) (records []record, want *txtar.File,
 			continue
 		}
 		at := strings.LastIndexByte(f.Name, '/')
-		dims, err := layout.ParseDims(f.Name[:max(at, 0)])
+		dims, err := schema.ParseDims(f.Name[:max(at, 0)])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +145,7 @@ func run(t *testing.T, s *script.Script, records []record, specs definitions, sp
 		}
 	}
 	src := engine.TreeSource{Tree: data.Tree()}
-	plan, err := engine.NewPlan(t.Context(), src, layout.All(), nil)
+	plan, err := engine.NewPlan(t.Context(), src, schema.All(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

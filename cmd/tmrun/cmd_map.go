@@ -7,6 +7,7 @@ import (
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // mapCmd runs one map task over standard input and output.
@@ -38,7 +39,7 @@ func (c *mapCmd) run(ctx context.Context, st *cli.State) error {
 		return cli.WithHint(cli.Usage("--dedup %s: a task sees one segment, and the later submission of a document may be in any other", c.Dedup),
 			"tmrun --dedup latest looks at all of them first")
 	}
-	dims, err := layout.ParseDims(c.Dims)
+	dims, err := schema.ParseDims(c.Dims)
 	if err != nil {
 		return cli.Fail(cli.ExitUsage, fmt.Errorf("--dims: %w", err))
 	}

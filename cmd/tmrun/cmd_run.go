@@ -20,6 +20,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/script/suggest"
 	"github.com/aitgithub/telemetry-server/filters"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/scripts"
 )
 
@@ -236,7 +237,7 @@ func (c *runCmd) filter(ctx context.Context, limits script.Limits, console func(
 		return nil, err
 	}
 	for _, w := range c.Where {
-		dim, values, err := layout.ParseWhere(w)
+		dim, values, err := schema.ParseWhere(w)
 		if err != nil {
 			return nil, cli.Fail(cli.ExitUsage, err)
 		}
@@ -249,7 +250,7 @@ func (c *runCmd) filter(ctx context.Context, limits script.Limits, console func(
 // selects everything that is valid.
 func loadFilter(ctx context.Context, name string, limits script.Limits, console func(level, text string)) (*script.Filter, error) {
 	if name == "" {
-		return script.NewFilter(layout.All()), nil
+		return script.NewFilter(schema.All()), nil
 	}
 	name, text, err := readNamed(name, filters.FS, ".json", ".js")
 	if err != nil {
@@ -262,7 +263,7 @@ func loadFilter(ctx context.Context, name string, limits script.Limits, console 
 		}
 		return script.NewScriptFilter(ctx, s, limits, console)
 	}
-	f, err := layout.ParseFilter([]byte(text))
+	f, err := schema.ParseFilter([]byte(text))
 	if err != nil {
 		return nil, cli.Fail(cli.ExitUsage, fmt.Errorf("filter %s: %w", name, err))
 	}

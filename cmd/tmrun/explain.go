@@ -11,6 +11,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // What --explain runs for its estimate: about so many tasks, for so long at most.
@@ -29,7 +30,7 @@ type extent struct {
 
 func extentOf(tree *layout.Tree, segments []layout.Segment) (extent, error) {
 	var e extent
-	seen := map[layout.Dims]bool{}
+	seen := map[schema.Dims]bool{}
 	for _, s := range segments {
 		info, err := tree.Info(s)
 		if err != nil {
@@ -52,7 +53,7 @@ func extentOf(tree *layout.Tree, segments []layout.Segment) (extent, error) {
 // explainPlan says what the job would read, compared with the whole store, and
 // runs some tasks to judge how long it would take.
 func (c *runCmd) explainPlan(ctx context.Context, w io.Writer, src engine.TreeSource, plan *engine.Plan, job *script.Job, o engine.Options) error {
-	all, err := src.Tree.Segments(ctx, layout.All())
+	all, err := src.Tree.Segments(ctx, schema.All())
 	if err != nil {
 		return err
 	}

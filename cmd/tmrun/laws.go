@@ -14,7 +14,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/datum"
 	"github.com/aitgithub/telemetry-server/engine/enginetest"
 	"github.com/aitgithub/telemetry-server/engine/script"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // lawRounds is how many random orders and splits a test case is tried with.
@@ -87,7 +87,7 @@ func runCase(ctx context.Context, job engine.Job, src enginetest.Source, mappers
 
 // runInto runs the job over src and closes sink.
 func runInto(ctx context.Context, job engine.Job, src enginetest.Source, mappers, reducers int, sink engine.Sink) error {
-	plan, err := engine.NewPlan(ctx, src, layout.All(), nil)
+	plan, err := engine.NewPlan(ctx, src, schema.All(), nil)
 	if err != nil {
 		return err
 	}

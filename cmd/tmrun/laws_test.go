@@ -11,7 +11,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/aitgithub/telemetry-server/engine/script"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/scripts"
 )
 
@@ -68,7 +68,7 @@ func fixture(t *testing.T, name string) (records []script.TestRecord) {
 		if at < 0 || strings.HasPrefix(f.Name, "definitions/") {
 			continue // the wanted output, which the script's own test looks at
 		}
-		dims, err := layout.ParseDims(f.Name[:at])
+		dims, err := schema.ParseDims(f.Name[:at])
 		if err != nil {
 			t.Fatal(err)
 		}

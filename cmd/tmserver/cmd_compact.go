@@ -11,6 +11,7 @@ import (
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
 
@@ -40,10 +41,10 @@ func (c *compactCmd) Run(ctx context.Context, st *cli.State) error {
 	if err != nil {
 		return err
 	}
-	filter := layout.All()
+	filter := schema.All()
 	filter.IncludeInvalid = true
 	for _, cond := range c.Where {
-		dim, v, err := layout.ParseWhere(cond)
+		dim, v, err := schema.ParseWhere(cond)
 		if err != nil {
 			return cli.Fail(cli.ExitUsage, err)
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // maxLine bounds a line of --stdin in bytes.
@@ -41,7 +41,7 @@ func (c *convertCmd) lines(ctx context.Context, st *cli.State) error {
 	if err != nil {
 		return err
 	}
-	schema := layout.DefaultSchema()
+	schema := schema.Default()
 	decide, free := worker.NewDecider(ctx, filter, schema)
 	defer free()
 	conv := convert.New(defs, c.converterOptions(schema))

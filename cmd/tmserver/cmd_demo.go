@@ -26,6 +26,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/ingest/gen"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 	"github.com/aitgithub/telemetry-server/scripts"
 )
@@ -193,7 +194,7 @@ func runShipped(ctx context.Context, dir, name string, out io.Writer) error {
 	}
 	defer tree.Close()
 	src := engine.TreeSource{Tree: tree}
-	plan, err := engine.NewPlan(ctx, src, layout.All(), nil)
+	plan, err := engine.NewPlan(ctx, src, schema.All(), nil)
 	if err != nil {
 		return err
 	}

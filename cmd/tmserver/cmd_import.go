@@ -16,6 +16,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
 
@@ -123,7 +124,7 @@ func (c *importCmd) importTree(ctx context.Context, st *cli.State, data *layout.
 	}
 	defer tree.Close()
 	tree.SetLog(st.Log)
-	segs, err := tree.Segments(ctx, layout.All())
+	segs, err := tree.Segments(ctx, schema.All())
 	if err != nil {
 		return err
 	}
@@ -132,7 +133,7 @@ func (c *importCmd) importTree(ctx context.Context, st *cli.State, data *layout.
 		size += s.Size
 	}
 	bar := progressBar(st, size, filepath.Base(c.Tree))
-	s, err := upkeep.ImportTree(ctx, data, tree, layout.All(), func(s layout.Segment) { bar.Add64(s.Size) })
+	s, err := upkeep.ImportTree(ctx, data, tree, schema.All(), func(s layout.Segment) { bar.Add64(s.Size) })
 	bar.Close()
 	fmt.Fprintf(st.Stderr, "%s: %d files, %d records, %d bad lines\n", c.Tree, s.Files, s.Records, s.BadLines)
 	if _, ok := errors.AsType[*layout.CorruptError](err); ok {

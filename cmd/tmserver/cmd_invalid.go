@@ -16,6 +16,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // invalidCmd looks after the quarantine.
@@ -223,7 +224,7 @@ func printCounts(ctx context.Context, out io.Writer, tree *layout.Tree, class st
 		if err != nil {
 			return cli.Fail(cli.ExitCorrupt, err)
 		}
-		counts[key{s.Class, s.Dims[layout.Channel], s.Dims[layout.Date]}] += info.Records
+		counts[key{s.Class, s.Dims[schema.Channel], s.Dims[schema.SubmissionDate]}] += info.Records
 	}
 	keys := slices.SortedFunc(maps.Keys(counts), func(a, b key) int {
 		return strings.Compare(a.class+"\x00"+a.channel+"\x00"+a.day, b.class+"\x00"+b.channel+"\x00"+b.day)

@@ -17,6 +17,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // statsCmd reports what was converted and what was not.
@@ -110,7 +111,7 @@ func (c *statsCmd) report(ctx context.Context) (*statsReport, error) {
 		return nil, err
 	}
 	defer tree.Close()
-	f := layout.All()
+	f := schema.All()
 	f.IncludeInvalid = true
 	segs, err := tree.Segments(ctx, f)
 	if err != nil {
@@ -123,7 +124,7 @@ func (c *statsCmd) report(ctx context.Context) (*statsReport, error) {
 		if err != nil {
 			return nil, err
 		}
-		counts[dayCount{Class: s.Class, Channel: s.Dims[layout.Channel], Day: s.Dims[layout.Date]}] += max(info.Records, 0)
+		counts[dayCount{Class: s.Class, Channel: s.Dims[schema.Channel], Day: s.Dims[schema.SubmissionDate]}] += max(info.Records, 0)
 		if s.Class != convert.ClassBadPayload {
 			continue
 		}

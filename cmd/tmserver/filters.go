@@ -15,7 +15,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/script/reload"
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // filterFlags say what of the converted submissions is published.
@@ -46,7 +46,7 @@ func (f *filterFlags) openFilters(ctx context.Context, log *slog.Logger, defs sc
 		Wants: isFilter, Logger: log,
 		Compile: func(ctx context.Context, path string, text []byte) (*script.Filter, []string, error) {
 			if filepath.Ext(path) == ".json" {
-				selection, err := layout.ParseFilter(text)
+				selection, err := schema.ParseFilter(text)
 				if err != nil {
 					return nil, nil, fmt.Errorf("%s: %w", path, err)
 				}
@@ -110,9 +110,9 @@ func (f *filterFolder) ingest() (worker.Filter, error) {
 type ingestFilter struct{ *script.Filter }
 
 // Decider implements worker.Filter.
-func (f ingestFilter) Decider(ctx context.Context) (func(p layout.Dims, id, doc []byte) error, func()) {
+func (f ingestFilter) Decider(ctx context.Context) (func(p schema.Dims, id, doc []byte) error, func()) {
 	d := f.NewDecider(ctx)
-	return func(p layout.Dims, id, doc []byte) error {
+	return func(p schema.Dims, id, doc []byte) error {
 		says, err := d.Decide(p, id, doc)
 		switch {
 		case errors.Is(err, script.ErrTimeout):

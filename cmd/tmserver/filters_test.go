@@ -18,6 +18,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -63,7 +64,7 @@ func TestFiltersInConfigMap(t *testing.T) {
 		}
 		decide, free := f.Decider(t.Context())
 		defer free()
-		err = decide(layout.Dims{}, []byte("id"), []byte(`{"info":{"revision":"http://hg.mozilla.org/mozilla-central/rev/000000000001"},"histograms":{"FLAG":[1,0,0,-1,-1,-1,-1,-1]}}`))
+		err = decide(schema.Dims{}, []byte("id"), []byte(`{"info":{"revision":"http://hg.mozilla.org/mozilla-central/rev/000000000001"},"histograms":{"FLAG":[1,0,0,-1,-1,-1,-1,-1]}}`))
 		return fmt.Sprint(err)
 	}
 	if got := says(); got != "filtered: flag" {

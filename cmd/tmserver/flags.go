@@ -8,6 +8,7 @@ import (
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -58,7 +59,7 @@ func (f *revisionFlags) open(st *cli.State, dataDir string) (*revisions.Cache, e
 
 // converterOptions returns the options of every Converter of the command; call
 // open before.
-func (f *revisionFlags) converterOptions(schema *layout.Schema) convert.Options {
+func (f *revisionFlags) converterOptions(schema *schema.Schema) convert.Options {
 	o := convert.DefaultOptions()
 	o.Schema = schema
 	if u, err := url.Parse(f.RevisionServer); err == nil && u.Host != "" {

@@ -8,6 +8,7 @@ import (
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
 
@@ -61,7 +62,7 @@ func (f *idleFlags) compact(ctx context.Context, data *layout.Data, now time.Tim
 	}
 	// Today's partitions still grow.
 	yesterday := now.UTC().AddDate(0, 0, -1).Format("20060102")
-	past := layout.All().Where(layout.Date, layout.Between(nil, &yesterday))
+	past := schema.All().Where(schema.SubmissionDate, schema.Between(nil, &yesterday))
 	past.IncludeInvalid = true
 	s, err := place.Compact(ctx, upkeep.CompactOptions{Filter: past, Grace: 24 * time.Hour, Now: now})
 	if s.Partitions > 0 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // TestCompactWhenIdle waits for what a server does by itself: past days are
@@ -24,7 +25,7 @@ func TestCompactWhenIdle(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, date := range []string{"20130801", "20130909", "20130910"} {
-			p := layout.Dims{"r", "a", "c", "1", "b", date}
+			p := schema.Dims{"r", "a", "c", "1", "b", date}
 			if err := w.Add(p, fmt.Appendf(nil, "id-%d", log), []byte("{}")); err != nil {
 				t.Fatal(err)
 			}
@@ -42,7 +43,7 @@ func TestCompactWhenIdle(t *testing.T) {
 		f.compactWhenIdle(ctx, data, now, slog.New(slog.DiscardHandler))
 	}()
 	for {
-		segs, err := data.Tree().Segments(t.Context(), layout.All())
+		segs, err := data.Tree().Segments(t.Context(), schema.All())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	files "github.com/aitgithub/telemetry-server/layout/store"
 	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
@@ -183,7 +184,7 @@ func cutASegment(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	defer tree.Close()
-	segs, err := tree.Segments(t.Context(), layout.All())
+	segs, err := tree.Segments(t.Context(), schema.All())
 	if err != nil {
 		t.Fatal(err)
 	}

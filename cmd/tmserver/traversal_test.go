@@ -14,6 +14,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // hostile are values that try to leave a folder, or to break it.
@@ -71,7 +72,7 @@ func TestNothingLeavesTheDataFolder(t *testing.T) {
 			send(strings.Join(parts, "/"), []byte("no JSON: it goes to the quarantine"))
 		}
 		send(v, info("appName", "Firefox"))
-		for _, key := range append(layout.DimNames[:], "revision", "OS") {
+		for _, key := range append(schema.DimNames[:], "revision", "OS") {
 			send("id", info(key, v))
 		}
 	}

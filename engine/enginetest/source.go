@@ -12,6 +12,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // Source is a list of segments, each a list of frames of whole lines.
@@ -20,7 +21,7 @@ type Source []Segment
 // Segment is a segment in memory.
 type Segment struct {
 	Path   string
-	Dims   layout.Dims
+	Dims   schema.Dims
 	Frames []string
 	Err    error // returned after the last frame
 }
@@ -34,10 +35,10 @@ func Lines(path string, records ...string) Segment {
 }
 
 // Dims are those of segments that Lines makes.
-var Dims = layout.Dims{"saved_session", "Firefox", "nightly", "26.0a1", "20130909030204", "20130910"}
+var Dims = schema.Dims{"saved_session", "Firefox", "nightly", "26.0a1", "20130909030204", "20130910"}
 
 // Segments implements engine.Source.
-func (s Source) Segments(_ context.Context, f layout.Filter) ([]engine.Segment, error) {
+func (s Source) Segments(_ context.Context, f schema.Filter) ([]engine.Segment, error) {
 	var out []engine.Segment
 	for _, seg := range s {
 		if !f.Selects(seg.Dims) {

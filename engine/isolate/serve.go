@@ -11,14 +11,14 @@ import (
 	"runtime/metrics"
 
 	"github.com/aitgithub/telemetry-server/engine"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // Task is what a child is to do.
 type Task struct {
 	Kind    string      `json:"kind"`              // map or reduce
 	Segment string      `json:"segment,omitempty"` // of map: what messages call the input
-	Dims    layout.Dims `json:"dims,omitzero"`     // of map
+	Dims    schema.Dims `json:"dims,omitzero"`     // of map
 	Shard   int         `json:"shard,omitempty"`   // of reduce
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/gen"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -63,7 +64,7 @@ func measure(dir string) error {
 		return err
 	}
 	defer tree.Close()
-	segs, err := tree.Segments(context.Background(), layout.All())
+	segs, err := tree.Segments(context.Background(), schema.All())
 	if err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func publish(b *testing.B, dir string, pings int) (size int64, line []byte, err 
 func BenchmarkScan(b *testing.B) {
 	tree, size := benchTree(b)
 	src := engine.TreeSource{Tree: tree}
-	segs, err := src.Segments(b.Context(), layout.All())
+	segs, err := src.Segments(b.Context(), schema.All())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -201,7 +202,7 @@ func BenchmarkJob(b *testing.B) {
 				b.ReportAllocs()
 				defer cpuTime(b, benchData.pings)()
 				for b.Loop() {
-					plan, err := engine.NewPlan(b.Context(), src, layout.All(), nil)
+					plan, err := engine.NewPlan(b.Context(), src, schema.All(), nil)
 					if err != nil {
 						b.Fatal(err)
 					}

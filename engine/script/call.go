@@ -10,7 +10,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
 	"github.com/aitgithub/telemetry-server/engine/script/value"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // maxCallBytes bounds the values that a Call keeps.
@@ -27,7 +27,7 @@ type Call struct {
 	// Of match, ingest, map and mapFinished.
 	Segment string      `json:"segment,omitempty"` // or the part of one: the task
 	Line    int64       `json:"line,omitempty"`    // within the task, from 1
-	Dims    layout.Dims `json:"dims,omitzero"`
+	Dims    schema.Dims `json:"dims,omitzero"`
 	ID      string      `json:"id,omitempty"`
 	Text    string      `json:"json,omitempty"`
 	Base64  string      `json:"json_base64,omitempty"` // in place of Text if that is not UTF-8

@@ -7,13 +7,13 @@ import (
 
 	"github.com/dop251/goja"
 
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // Filter selects partitions, segments and records. It is immutable and safe for
 // concurrent use.
 type Filter struct {
-	Layout    layout.Filter // prunes folders
+	Layout    schema.Filter // prunes folders
 	script    *Script       // nil for a JSON filter
 	hasAccept bool
 	hasMatch  bool
@@ -23,12 +23,12 @@ type Filter struct {
 }
 
 // NewFilter returns the filter of a JSON document's selection.
-func NewFilter(f layout.Filter) *Filter { return &Filter{Layout: f} }
+func NewFilter(f schema.Filter) *Filter { return &Filter{Layout: f} }
 
 // NewScriptFilter reads a compiled script's dimensions, and whether it has accept,
 // match and ingest.
 func NewScriptFilter(ctx context.Context, s *Script, limits Limits, console func(level, text string)) (*Filter, error) {
-	f := &Filter{Layout: layout.All(), script: s, limits: limits, console: console}
+	f := &Filter{Layout: schema.All(), script: s, limits: limits, console: console}
 	h, err := newHost(ctx, s, limits, console, f.read)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (f *Filter) read(h *host) error {
 	}
 	text, err := json.Marshal(doc)
 	if err == nil {
-		f.Layout, err = layout.ParseFilter(text)
+		f.Layout, err = schema.ParseFilter(text)
 	}
 	if err != nil {
 		return &Error{File: h.script.Name, Phase: "load", Message: "dimensions: " + err.Error(), Cause: err}
@@ -68,7 +68,7 @@ func (f *Filter) read(h *host) error {
 
 // Accept returns the segment test for engine.NewPlan, nil if there is none, and
 // a function that frees it.
-func (f *Filter) Accept(ctx context.Context) (accept func(layout.Dims) (bool, error), free func(), err error) {
+func (f *Filter) Accept(ctx context.Context) (accept func(schema.Dims) (bool, error), free func(), err error) {
 	if !f.hasAccept {
 		return nil, func() {}, nil
 	}
@@ -80,7 +80,7 @@ func (f *Filter) Accept(ctx context.Context) (accept func(layout.Dims) (bool, er
 	if err != nil {
 		return nil, nil, err
 	}
-	return func(d layout.Dims) (bool, error) {
+	return func(d schema.Dims) (bool, error) {
 		h.SetDims(d)
 		return h.accepts(fn, d)
 	}, h.close, nil
@@ -88,7 +88,7 @@ func (f *Filter) Accept(ctx context.Context) (accept func(layout.Dims) (bool, er
 
 // accepts asks accept about the partition d, which SetDims has named. Errors are
 // *Error.
-func (h *host) accepts(accept goja.Callable, d layout.Dims) (ok bool, err error) {
+func (h *host) accepts(accept goja.Callable, d schema.Dims) (ok bool, err error) {
 	err = h.guard(func() error {
 		v, err := accept(goja.Undefined(), h.Dims())
 		if err == nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/dop251/goja"
 
 	"github.com/aitgithub/telemetry-server/engine"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // Decision is what a filter says of a record that is about to be published.
@@ -41,8 +41,8 @@ type Decider struct {
 	f        *Filter
 	ctx      context.Context
 	m        *matcher             // nil until needed, and after an interrupt
-	part     layout.Dims          // that the runtime's dims are of
-	accepted map[layout.Dims]bool // what accept said
+	part     schema.Dims          // that the runtime's dims are of
+	accepted map[schema.Dims]bool // what accept said
 }
 
 // maxAccepted bounds the partitions whose acceptance is remembered.
@@ -50,7 +50,7 @@ const maxAccepted = 10_000
 
 // NewDecider returns a Decider that ctx ends. The caller closes it.
 func (f *Filter) NewDecider(ctx context.Context) *Decider {
-	return &Decider{f: f, ctx: ctx, accepted: map[layout.Dims]bool{}}
+	return &Decider{f: f, ctx: ctx, accepted: map[schema.Dims]bool{}}
 }
 
 // Decide asks dimensions, accept, match and ingest, in this order, about a record
@@ -59,7 +59,7 @@ func (f *Filter) NewDecider(ctx context.Context) *Decider {
 // the filter failed on this record; it wraps ErrTimeout if the filter took too
 // long. The Decider can be used again after all but ctx's. It keeps neither id nor
 // text.
-func (d *Decider) Decide(p layout.Dims, id, text []byte) (Decision, error) {
+func (d *Decider) Decide(p schema.Dims, id, text []byte) (Decision, error) {
 	if !d.f.Layout.Selects(p) {
 		return Decision{Drop, "dimensions"}, nil
 	}
@@ -80,7 +80,7 @@ func (d *Decider) Decide(p layout.Dims, id, text []byte) (Decision, error) {
 	return Decision{}, err
 }
 
-func (d *Decider) ask(p layout.Dims, id, text []byte) (_ Decision, err error) {
+func (d *Decider) ask(p schema.Dims, id, text []byte) (_ Decision, err error) {
 	// A script may have replaced what the host itself calls, such as Object.freeze.
 	defer func() {
 		if p := recover(); p != nil {
@@ -92,7 +92,7 @@ func (d *Decider) ask(p layout.Dims, id, text []byte) (_ Decision, err error) {
 		if err != nil {
 			return Decision{}, err
 		}
-		d.m, d.part = m, layout.Dims{}
+		d.m, d.part = m, schema.Dims{}
 	}
 	if p != d.part {
 		d.m.h.SetDims(p)

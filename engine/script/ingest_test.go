@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/engine/script"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 var (
-	release = layout.Dims{"saved_session", "Firefox", "release", "26.0", "20130909030204", "20130910"}
-	nightly = layout.Dims{"saved_session", "Firefox", "nightly", "26.0a1", "20130909030204", "20130910"}
+	release = schema.Dims{"saved_session", "Firefox", "release", "26.0", "20130909030204", "20130910"}
+	nightly = schema.Dims{"saved_session", "Firefox", "nightly", "26.0a1", "20130909030204", "20130910"}
 )
 
 func ingestFilter(t *testing.T, text string, limits script.Limits) *script.Filter {
@@ -57,7 +57,7 @@ func TestDecide(t *testing.T) {
 			defer d.Close()
 			for range 2 {
 				for _, r := range []struct {
-					p        layout.Dims
+					p        schema.Dims
 					id, text string
 					want     script.Decision
 				}{{release, "a", windows, c.windows}, {release, "b", linux, c.linux}, {nightly, "c", windows, c.nightly}} {
@@ -188,7 +188,7 @@ func BenchmarkDecide(b *testing.B) {
 	d := f.NewDecider(b.Context())
 	defer d.Close()
 	text := []byte(`{"ver":2,"simpleMeasurements":{` + strings.TrimSuffix(strings.Repeat(`"startup":123,`, 3000), ",") + `},"info":{"OS":"Linux"}}`)
-	for name, parts := range map[string][]layout.Dims{"one partition": {release}, "alternating": {release, nightly}} {
+	for name, parts := range map[string][]schema.Dims{"one partition": {release}, "alternating": {release, nightly}} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {

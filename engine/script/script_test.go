@@ -15,7 +15,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/enginetest"
 	"github.com/aitgithub/telemetry-server/engine/script"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 func TestMain(m *testing.M) {
@@ -65,8 +65,8 @@ func (j job) run(ctx context.Context) (out, console string, err error) {
 		defer mu.Unlock()
 		fmt.Fprintf(&log, "%s: %s\n", level, text)
 	}}
-	lf := layout.All()
-	var accept func(layout.Dims) (bool, error)
+	lf := schema.All()
+	var accept func(schema.Dims) (bool, error)
 	if j.filter != "" {
 		fs, err := script.Compile("filter.js", j.filter)
 		if err != nil {
@@ -289,7 +289,7 @@ func TestDuplicateNames(t *testing.T) {
 
 func TestFilters(t *testing.T) {
 	other := enginetest.Dims
-	other[layout.Channel] = "release"
+	other[schema.Channel] = "release"
 	src := enginetest.Source{enginetest.Lines("s1", pingA, pingB), {Path: "s2", Dims: other, Frames: []string{pingA + "\n"}}}
 	const count = `export function map(id, dims, ping, ctx) { ctx.write([dims.appUpdateChannel, id], 1) }`
 	tests := []struct{ name, filter, want string }{

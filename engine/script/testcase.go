@@ -13,7 +13,7 @@ import (
 
 	"github.com/dop251/goja"
 
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // TestCase is one test(name, {…}) of a script's test file.
@@ -29,12 +29,12 @@ type TestCase struct {
 // TestRecord is a record of a test case.
 type TestRecord struct {
 	ID   string
-	Dims layout.Dims
+	Dims schema.Dims
 	JSON []byte
 }
 
 // testDims are those that a test case's record has unless it says otherwise.
-var testDims = layout.Dims{"saved_session", "Firefox", "nightly", "30.0a1", "20140301030201", "20140302"}
+var testDims = schema.Dims{"saved_session", "Firefox", "nightly", "30.0a1", "20140301030201", "20140302"}
 
 // LoadTests runs a test file and returns its cases in order. Errors of the file
 // are *Error. Files that cases name are looked for in its folder.
@@ -145,11 +145,11 @@ func parseRecords(dir string, text json.RawMessage) ([]TestRecord, error) {
 			r.ID = fmt.Sprintf("id%d", i+1)
 		}
 		for name, v := range doc.Dims {
-			at := slices.Index(layout.DimNames[:], name)
+			at := slices.Index(schema.DimNames[:], name)
 			if at < 0 {
-				return nil, fmt.Errorf("record %d: no dimension %q: there are %s", i+1, name, strings.Join(layout.DimNames[:], ", "))
+				return nil, fmt.Errorf("record %d: no dimension %q: there are %s", i+1, name, strings.Join(schema.DimNames[:], ", "))
 			}
-			r.Dims[at] = layout.Sanitise(at, v)
+			r.Dims[at] = schema.Sanitise(at, v)
 		}
 		if len(doc.Ping) > 0 {
 			var compact bytes.Buffer

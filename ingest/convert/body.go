@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 	"github.com/aitgithub/telemetry-server/ingest/convert/inflate"
-	"github.com/aitgithub/telemetry-server/layout/jsonscan"
 )
 
 // unpacker turns bodies into text, in buffers that it uses again and again.

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
-	"github.com/aitgithub/telemetry-server/layout"
-	"github.com/aitgithub/telemetry-server/layout/jsonscan"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -26,7 +26,7 @@ type Options struct {
 	// Definitions come from the configured server whatever the URL says.
 	RevisionHosts []string
 	// Schema decides whether the dimensions of URL and payload differ.
-	Schema *layout.Schema
+	Schema *schema.Schema
 	// Countries finds the country of an address in a v2 raw log; nil: it is not
 	// looked up. The country that a v3 log carries is taken over anyway.
 	Countries *Countries
@@ -41,7 +41,7 @@ func DefaultOptions() Options {
 	return Options{
 		MaxUnpacked:   16 << 20,
 		RevisionHosts: []string{revisions.DefaultHost},
-		Schema:        layout.DefaultSchema(),
+		Schema:        schema.Default(),
 	}
 }
 
@@ -54,7 +54,7 @@ type Record struct {
 	JSON []byte
 	// Dims are as the payload has them, "UNKNOWN" where it has none, not yet
 	// judged by the schema.
-	Dims layout.Dims
+	Dims schema.Dims
 	// Mismatched has bit i set when dimension i of the URL lies in another
 	// partition than the payload's, which counts.
 	Mismatched uint8
@@ -146,8 +146,8 @@ func (c *Converter) convert(ctx context.Context, s *rawlog.Submission) (Record, 
 	}
 	c.id = append(c.id[:0], id...)
 	r.ID, r.RawBytes = c.id, len(text)
-	if claimed != (layout.Dims{}) {
-		claimed[layout.Date] = r.Dims[layout.Date]
+	if claimed != (schema.Dims{}) {
+		claimed[schema.SubmissionDate] = r.Dims[schema.SubmissionDate]
 		r.Mismatched = c.mismatched(claimed, r.Dims)
 	}
 	return r, nil
@@ -199,7 +199,7 @@ func (c *Converter) ConvertJSON(ctx context.Context, text []byte, date string) (
 			c.Dropped.add(d)
 		}
 	}
-	r.Dims[layout.Date] = date
+	r.Dims[schema.SubmissionDate] = date
 	return r, err
 }
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/oschwald/maxminddb-golang/v2"
 
-	"github.com/aitgithub/telemetry-server/layout/jsonscan"
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 )
 
 // unknownCountry stands for a client whose address is in no country that we know.

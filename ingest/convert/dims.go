@@ -4,20 +4,18 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/aitgithub/telemetry-server/layout"
-	"github.com/aitgithub/telemetry-server/layout/jsonscan"
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // splitPath returns the document ID and, if the path has them, the dimensions
 // that it claims, in schema order.
-func splitPath(path string) (id string, d layout.Dims, err error) {
-	if strings.Count(path, "/") == layout.NumDims-1 {
-		p := strings.SplitN(path, "/", layout.NumDims)
-		id = p[0]
-		d = layout.Dims{p[1], p[2], p[4], p[3], p[5]} // the URL has the version before the channel
-	} else if id = path; strings.Contains(path, "/") {
+func splitPath(path string) (string, schema.Dims, error) {
+	id, d, ok := schema.SplitSubmissionPath(path)
+	if !ok {
 		return "", d, reject(ClassPath, "the path has neither an ID alone nor an ID and five dimensions")
 	}
+
 	return id, d, checkID(id)
 }
 
@@ -35,7 +33,7 @@ func checkID(id string) error {
 	return nil
 }
 
-func (c *Converter) mismatched(claimed, found layout.Dims) (bits uint8) {
+func (c *Converter) mismatched(claimed, found schema.Dims) (bits uint8) {
 	if claimed == found {
 		return 0
 	}
@@ -72,15 +70,15 @@ func (c *Converter) dimensionOf(name string, value []byte) (string, error) {
 	case '{', '[':
 		return "", badConversion("Invalid dimension: " + name)
 	case 'n':
-		return layout.Unknown, nil
+		return schema.Unknown, nil
 	}
 	return c.dims.of(value), nil
 }
 
 // dimensions reads the dimensions from the members of info.
-func (c *Converter) dimensions(text []byte, info *object) (d layout.Dims, err error) {
-	for i, name := range layout.DimNames[:layout.Date] {
-		d[i] = layout.Unknown
+func (c *Converter) dimensions(text []byte, info *object) (d schema.Dims, err error) {
+	for i, name := range schema.DimNames[:schema.SubmissionDate] {
+		d[i] = schema.Unknown
 		if m := info.find(name); m != nil {
 			if d[i], err = c.dimensionOf(name, text[m.start:m.end]); err != nil {
 				return d, err

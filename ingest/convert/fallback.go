@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"strconv"
 
-	"github.com/aitgithub/telemetry-server/layout"
-	"github.com/aitgithub/telemetry-server/layout/jsonscan"
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -27,7 +27,7 @@ const fallbackMark = "revisionFallback"
 // *Reject.
 func (c *Converter) findRevision(text []byte, ping, info *object) (url []byte, err error) {
 	dim := func(i int) string {
-		name, value := layout.DimNames[i], []byte("null")
+		name, value := schema.DimNames[i], []byte("null")
 		if ping != &c.top {
 			if f := find(c.fields, name); f != nil {
 				value = f.value
@@ -37,12 +37,12 @@ func (c *Converter) findRevision(text []byte, ping, info *object) (url []byte, e
 		}
 		s, err := c.dimensionOf(name, value)
 		if err != nil {
-			return layout.Unknown // which whoever needs the dimension finds out again
+			return schema.Unknown // which whoever needs the dimension finds out again
 		}
 		return s
 	}
 	if c.o.Fallback != nil {
-		ref, by, ok := c.o.Fallback.FindRevision(dim(layout.Channel), dim(layout.BuildID), dim(layout.Version))
+		ref, by, ok := c.o.Fallback.FindRevision(dim(schema.Channel), dim(schema.BuildID), dim(schema.Version))
 		if ok {
 			c.filled = []field{{"revision", strconv.AppendQuote(nil, ref.URL())}, {fallbackMark, strconv.AppendQuote(nil, by)}}
 			return []byte(ref.URL()), nil

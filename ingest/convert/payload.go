@@ -4,8 +4,8 @@ import (
 	"context"
 	"strconv"
 
-	"github.com/aitgithub/telemetry-server/layout"
-	"github.com/aitgithub/telemetry-server/layout/jsonscan"
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -126,7 +126,7 @@ func (c *Converter) firefoxOS(text []byte) (Record, error) {
 		{"appBuildID", "deviceinfo.platform_build_id"},
 		{"appVersion", "deviceinfo.platform_version"},
 	} {
-		value := []byte(`"` + layout.Unknown + `"`)
+		value := []byte(`"` + schema.Unknown + `"`)
 		if m := c.top.find(f.from); m != nil {
 			value = text[m.start:m.end]
 		}

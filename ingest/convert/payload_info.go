@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"strings"
 
-	"github.com/aitgithub/telemetry-server/layout"
-	"github.com/aitgithub/telemetry-server/layout/jsonscan"
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -155,8 +155,8 @@ func (c *Converter) writeInfo() {
 // withFields returns what was written, with the dimensions of the new info.
 func (c *Converter) withFields() (Record, error) {
 	r := Record{JSON: c.out}
-	for i, name := range layout.DimNames[:layout.Date] {
-		r.Dims[i] = layout.Unknown
+	for i, name := range schema.DimNames[:schema.SubmissionDate] {
+		r.Dims[i] = schema.Unknown
 		if f := find(c.fields, name); f != nil {
 			var err error
 			if r.Dims[i], err = c.dimensionOf(name, f.value); err != nil {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"strconv"
 
-	"github.com/aitgithub/telemetry-server/layout/jsonscan"
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 )
 
 // The values of version: a unified ping, and one to which info was added.

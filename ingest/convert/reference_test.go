@@ -15,9 +15,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/layout"
-	"github.com/aitgithub/telemetry-server/layout/jsonscan"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -112,7 +113,7 @@ func (r *reference) convert(text []byte) (ping, info dict, err error) {
 	if info == nil {
 		return nil, nil, conv
 	}
-	for _, name := range layout.DimNames[:layout.Date] {
+	for _, name := range schema.DimNames[:schema.SubmissionDate] {
 		switch info[name].(type) {
 		case dict, []any:
 			return nil, nil, conv
@@ -415,7 +416,7 @@ func FuzzConvert(f *testing.F) {
 		if !reflect.DeepEqual(v, any(want)) {
 			t.Fatalf("%q:\ngot  %v\nwant %v", text, v, want)
 		}
-		for i, name := range layout.DimNames[:layout.Date] {
+		for i, name := range schema.DimNames[:schema.SubmissionDate] {
 			w := "UNKNOWN"
 			if v, ok := info[name]; ok && v != nil {
 				w = fmt.Sprint(v)

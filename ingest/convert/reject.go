@@ -3,7 +3,7 @@ package convert
 import (
 	"errors"
 
-	"github.com/aitgithub/telemetry-server/layout/jsonscan"
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 )
 
 // The classes of bad submissions, by the predecessor's names where it had them, and

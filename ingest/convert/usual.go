@@ -3,7 +3,7 @@ package convert
 import (
 	"bytes"
 
-	"github.com/aitgithub/telemetry-server/layout/jsonscan"
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 

@@ -22,7 +22,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // Start is when the first made-up submission arrives; the others follow over
@@ -32,7 +32,7 @@ var Start = time.Date(2014, 2, 3, 0, 0, 0, 0, time.UTC)
 // Ping is one made-up submission.
 type Ping struct {
 	ID   string
-	Dims layout.Dims // as found in the ping, with the UTC date of Time
+	Dims schema.Dims // as found in the ping, with the UTC date of Time
 	Time time.Time   // of receipt, whole milliseconds
 	JSON []byte      // valid until the Generator's next call
 }
@@ -40,8 +40,8 @@ type Ping struct {
 // Path returns the URL path below /submit/telemetry/ that a browser posts p to.
 func (p *Ping) Path() string {
 	d := &p.Dims
-	return p.ID + "/" + d[layout.Reason] + "/" + d[layout.AppName] + "/" + d[layout.Version] +
-		"/" + d[layout.Channel] + "/" + d[layout.BuildID]
+	return p.ID + "/" + d[schema.Reason] + "/" + d[schema.AppName] + "/" + d[schema.Version] +
+		"/" + d[schema.Channel] + "/" + d[schema.BuildID]
 }
 
 // Generator makes pings. It is owned by one goroutine; several with the same
@@ -86,7 +86,7 @@ func (g *Generator) draw() (p Ping, histograms int) {
 	p.Time = Start.Add(time.Duration(g.rng.Int64N(7*24*3600*1000)) * time.Millisecond)
 	date := p.Time.Format("20060102")
 	b := g.browser(date)
-	p.Dims = layout.Dims{b.reason, b.app, b.channel, b.version, b.build, date}
+	p.Dims = schema.Dims{b.reason, b.app, b.channel, b.version, b.build, date}
 
 	o := &g.out
 	o.buf = o.buf[:0]

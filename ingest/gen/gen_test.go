@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -72,7 +72,7 @@ func TestPingsAgreeWithTheDefinitions(t *testing.T) {
 				t.Fatalf("ping %d: %s has log_sum %v, its buckets %v", i, name, *h.LogSum, logSum)
 			}
 		}
-		for dim, name := range layout.DimNames[:layout.Date] {
+		for dim, name := range schema.DimNames[:schema.SubmissionDate] {
 			if got.Info[name] != p.Dims[dim] {
 				t.Errorf("ping %d: info.%s is %v, the dimension %q", i, name, got.Info[name], p.Dims[dim])
 			}

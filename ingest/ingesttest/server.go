@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // Server is a tmserver in a process of its own.
@@ -104,7 +105,7 @@ func Published(t testing.TB, dir string) map[string]int {
 		t.Fatal(err)
 	}
 	defer tree.Close()
-	segments, err := tree.Segments(t.Context(), layout.All())
+	segments, err := tree.Segments(t.Context(), schema.All())
 	if err != nil {
 		t.Fatal(err)
 	}

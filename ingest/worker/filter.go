@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // Filter decides which converted submissions are published. It is safe for
@@ -24,7 +24,7 @@ type Filter interface {
 	//	another error     the filter failed on this record: it is quarantined as
 	//	                  convert.ClassFilterError. Too many that wrap
 	//	                  ErrFilterLimit end the conversion: the raw log waits.
-	Decider(ctx context.Context) (decide func(p layout.Dims, id, json []byte) error, free func())
+	Decider(ctx context.Context) (decide func(p schema.Dims, id, json []byte) error, free func())
 }
 
 // Filtered is the error for a record that the filter drops.
@@ -53,14 +53,14 @@ const (
 // judge is a filter at work on a raw log, in all goroutines.
 type judge struct {
 	filter Filter
-	schema *layout.Schema
+	schema *schema.Schema
 	limits atomic.Int32 // how often it took too long
 }
 
 // NewDecider returns what decides for one goroutine as the conversion of a raw log
 // does; nil without a filter. decide's error is nil, a *Filtered, a
 // *convert.Reject, or neither, after which nothing more is to be decided.
-func NewDecider(ctx context.Context, f Filter, schema *layout.Schema) (decide func(*convert.Record) error, free func()) {
+func NewDecider(ctx context.Context, f Filter, schema *schema.Schema) (decide func(*convert.Record) error, free func()) {
 	return (&judge{filter: f, schema: schema}).decider(ctx)
 }
 
@@ -106,27 +106,27 @@ func plain(text string, most int) string {
 // filtered counts a dropped record.
 func (s *Stats) filtered(reason string) {
 	if _, known := s.Filtered[reason]; !known && len(s.Filtered) >= maxFilterReasons {
-		reason = layout.Other
+		reason = schema.Other
 	}
 	s.Filtered[reason]++
 }
 
 // partitions finds the partitions of dimensions. It belongs to one goroutine.
 type partitions struct {
-	schema *layout.Schema
-	known  map[layout.Dims]layout.Dims
+	schema *schema.Schema
+	known  map[schema.Dims]schema.Dims
 }
 
 // maxPartitions bounds the partitions that are remembered.
 const maxPartitions = 10_000
 
-func (m *partitions) of(d layout.Dims) layout.Dims {
+func (m *partitions) of(d schema.Dims) schema.Dims {
 	if p, ok := m.known[d]; ok {
 		return p
 	}
 	p := m.schema.Partition(d)
 	if m.known == nil {
-		m.known = map[layout.Dims]layout.Dims{}
+		m.known = map[schema.Dims]schema.Dims{}
 	}
 	if len(m.known) < maxPartitions {
 		m.known[d] = p

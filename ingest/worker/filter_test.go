@@ -17,6 +17,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // byID is a Filter that decides by the document ID; open counts its deciders.
@@ -25,9 +26,9 @@ type byID struct {
 	open   atomic.Int32
 }
 
-func (f *byID) Decider(context.Context) (func(p layout.Dims, id, doc []byte) error, func()) {
+func (f *byID) Decider(context.Context) (func(p schema.Dims, id, doc []byte) error, func()) {
 	f.open.Add(1)
-	return func(p layout.Dims, id, doc []byte) error {
+	return func(p schema.Dims, id, doc []byte) error {
 		if !json.Valid(doc) || !strings.HasPrefix(p.String(), "idle_daily/Firefox/release/23.0.1/2013/201309") {
 			return fmt.Errorf("odd record in %v: %s", p, doc)
 		}
@@ -76,7 +77,7 @@ func TestFilter(t *testing.T) {
 	if f.open.Load() != 0 {
 		t.Errorf("%d deciders were not freed", f.open.Load())
 	}
-	for _, line := range linesIn(t, data, layout.All()) {
+	for _, line := range linesIn(t, data, schema.All()) {
 		if !strings.Contains(line, "\tkeep-") {
 			t.Errorf("published: %s", line)
 		}
@@ -114,7 +115,7 @@ func TestFilter(t *testing.T) {
 	if n := replay(nil, convert.ClassFilter); n.Tried != 3 || n.Records != 3 {
 		t.Errorf("without a filter, asked for: %+v", n)
 	}
-	if got := linesIn(t, data, layout.All()); len(got) != 9 {
+	if got := linesIn(t, data, schema.All()); len(got) != 9 {
 		t.Errorf("in the end %d records", len(got))
 	}
 }
@@ -142,8 +143,8 @@ func TestSlowFilter(t *testing.T) {
 func TestFilterReasonsAreBounded(t *testing.T) {
 	data, name := dataWith(t, submissions(maxFilterReasons+7, "each")...)
 	st, err := ConvertLog(t.Context(), data, name, Options{Converter: withDefinitions(t, ingesttest.DefinitionsText), Filter: &byID{decide: byWord}})
-	if err != nil || len(st.Filtered) != maxFilterReasons+1 || st.Filtered[layout.Other] != 7 {
-		t.Errorf("%d reasons, %d others, %v", len(st.Filtered), st.Filtered[layout.Other], err)
+	if err != nil || len(st.Filtered) != maxFilterReasons+1 || st.Filtered[schema.Other] != 7 {
+		t.Errorf("%d reasons, %d others, %v", len(st.Filtered), st.Filtered[schema.Other], err)
 	}
 	for text, want := range map[string]string{"a\x00\tb\n": "a  b ", strings.Repeat("é", 150): strings.Repeat("é", 100), "xé" + strings.Repeat("y", 300): "xé" + strings.Repeat("y", 197), "\xff": ""} {
 		if got := plain(text, maxReasonBytes); got != want {
@@ -215,7 +216,7 @@ func TestConvertedAgain(t *testing.T) {
 			}
 			quarantined += info.Records
 		}
-		if got := len(linesIn(t, data, layout.All())); got != step.records || filtered != step.filtered || quarantined != step.quarantined {
+		if got := len(linesIn(t, data, schema.All())); got != step.records || filtered != step.filtered || quarantined != step.quarantined {
 			t.Errorf("%s: %d records, %d filtered, %d quarantined", step.name, got, filtered, quarantined)
 		}
 	}

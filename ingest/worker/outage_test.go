@@ -8,7 +8,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 	"github.com/aitgithub/telemetry-server/revisions/hgtest"
 )
@@ -64,7 +64,7 @@ func TestOutageOfMercurial(t *testing.T) {
 	if err != nil || st.Records != 1 || st.Waiting != 0 || st.Invalid[convert.ClassConversion] != 1 {
 		t.Fatalf("server back: %+v, %v", st, err)
 	}
-	if got := linesIn(t, data, layout.All()); len(got) != 2 || !strings.Contains(got[1], `"GC_MS":[0,0,1,0,0,-1,-1,-1,-1,-1]`) {
+	if got := linesIn(t, data, schema.All()); len(got) != 2 || !strings.Contains(got[1], `"GC_MS":[0,0,1,0,0,-1,-1,-1,-1,-1]`) {
 		t.Errorf("published %q", got)
 	}
 	var messages []string

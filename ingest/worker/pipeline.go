@@ -9,7 +9,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // The stages of a conversion, joined by bounded channels; results come out in
@@ -45,7 +45,7 @@ type result struct {
 	sub        *rawlog.Submission // valid until the next result
 	err        error
 	idEnd, end int // in the piece's text, behind that of the result before
-	dims       layout.Dims
+	dims       schema.Dims
 	mismatched uint8
 	rawBytes   int
 }
@@ -54,7 +54,7 @@ type result struct {
 // became of it, in order, from the caller's goroutine. It returns the first
 // error of r, of use, or of a conversion that is no *Reject, *Outage or
 // *Filtered. The dropped histograms are added to the Converter's.
-func pipeline(ctx context.Context, r *rawlog.Reader, o Options, schema *layout.Schema, use func(s *rawlog.Submission, rec convert.Record, err error) error) error {
+func pipeline(ctx context.Context, r *rawlog.Reader, o Options, schema *schema.Schema, use func(s *rawlog.Submission, rec convert.Record, err error) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	n := min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) // which may be more, see serve
 	p := &stages{

@@ -13,13 +13,14 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
 // Quarantine lists the segments of the quarantine, those of one class or, for
 // "", of all.
 func Quarantine(ctx context.Context, tree *layout.Tree, class string) ([]layout.Segment, error) {
-	f := layout.All()
+	f := schema.All()
 	f.IncludeInvalid = true
 	all, err := tree.Segments(ctx, f)
 	var segs []layout.Segment

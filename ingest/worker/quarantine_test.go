@@ -12,6 +12,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -76,7 +77,7 @@ func TestReplay(t *testing.T) {
 	if got := quarantined(); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("quarantined: %q", got)
 	}
-	lines := linesIn(t, data, layout.All())
+	lines := linesIn(t, data, schema.All())
 	if len(lines) != 3 || !strings.Contains(strings.Join(lines, "\n"), "20130910\tid5\t"+ingesttest.Converted(`"FLAG":[0,0,0,0,0,0,0,0,1,0,-1,-1,-1,-1,-1]`)) {
 		t.Errorf("published: %q", lines)
 	}
@@ -100,7 +101,7 @@ func TestReplayKeepsTheCountry(t *testing.T) {
 	if n, err := Replay(t.Context(), data, Options{Converter: wider}, "", false); err != nil || n.Records != 1 {
 		t.Fatalf("%+v, %v", n, err)
 	}
-	if lines := linesIn(t, data, layout.All()); len(lines) != 1 || !strings.Contains(lines[0], `"geoCountry":"DE"`) {
+	if lines := linesIn(t, data, schema.All()); len(lines) != 1 || !strings.Contains(lines[0], `"geoCountry":"DE"`) {
 		t.Errorf("published: %q", lines)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // StatsDir holds, for every raw log that was converted, what its segments do not
@@ -94,7 +95,7 @@ func attachStats(w *layout.Writer, source string, st *Stats, again bool) error {
 	}
 	for i, n := range st.Mismatched {
 		if n > 0 {
-			doc.Mismatched[layout.DimNames[i]] = n
+			doc.Mismatched[schema.DimNames[i]] = n
 		}
 	}
 	for d, n := range st.Dropped {

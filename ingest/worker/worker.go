@@ -13,6 +13,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // Stats counts what became of the submissions of a raw log.
@@ -32,7 +33,7 @@ type Stats struct {
 	// Invalid counts the quarantined submissions by class.
 	Invalid map[string]int64
 	// Mismatched counts, by dimension, where URL and payload differed.
-	Mismatched [layout.NumDims]int64
+	Mismatched [schema.NumDims]int64
 	// Dropped counts the histograms left out of records.
 	Dropped convert.DropCounts
 	// Published are the segments, ordered by path.

@@ -17,6 +17,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -43,7 +44,7 @@ func dataWith(t testing.TB, pathsAndBodies ...string) (*layout.Data, string) {
 
 // linesIn returns the stored lines of the segments that f selects, with the
 // partition before each.
-func linesIn(t testing.TB, data *layout.Data, f layout.Filter) (lines []string) {
+func linesIn(t testing.TB, data *layout.Data, f schema.Filter) (lines []string) {
 	t.Helper()
 	tree := data.Tree()
 	segs, err := tree.Segments(t.Context(), f)
@@ -95,19 +96,19 @@ func TestConvertLog(t *testing.T) {
 		"idle_daily/Firefox/release/23.0.1/2013/20130910\tid2\t" + ingesttest.Converted(``),
 		"idle_daily/Firefox/release/23.0.1/2013/20130910\tid3\t" + ingesttest.Converted(``),
 	}
-	if got := linesIn(t, data, layout.All()); fmt.Sprint(got) != fmt.Sprint(want) {
+	if got := linesIn(t, data, schema.All()); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("published %q, want %q", got, want)
 	}
 	if st.Submissions != 6 || st.Records != 3 || st.Quarantined() != 3 || st.BytesLost != 0 ||
 		st.Invalid[convert.ClassBadPayload] != 1 || st.Invalid[convert.ClassCorrupt] != 1 || st.Invalid[convert.ClassPath] != 1 ||
-		st.Mismatched[layout.Reason] != 1 || st.Mismatched[layout.AppName] != 1 || st.Mismatched[layout.Version] != 0 ||
+		st.Mismatched[schema.Reason] != 1 || st.Mismatched[schema.AppName] != 1 || st.Mismatched[schema.Version] != 0 ||
 		st.Dropped[convert.Drop{Name: "NO", Reason: convert.DropUnknown}] != 1 {
 		t.Errorf("%+v", st)
 	}
 	if _, err := data.Root().Stat(layout.RawDir + "/" + name); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the raw log is still there: %v", err)
 	}
-	f := layout.All()
+	f := schema.All()
 	f.IncludeInvalid = true
 	found := false
 	for _, line := range linesIn(t, data, f) {
@@ -177,7 +178,7 @@ func TestConvertLogWaitsForDefinitions(t *testing.T) {
 	if st, err := ConvertLog(t.Context(), data, waiting, Options{Converter: back}); err != nil || st.Records != 2 {
 		t.Errorf("%+v, %v", st, err)
 	}
-	got := linesIn(t, data, layout.All())
+	got := linesIn(t, data, schema.All())
 	if len(got) != 3 || !strings.Contains(got[1], "20130910\tid2\t") || !strings.Contains(got[2], "20130910\tid4\t") {
 		t.Errorf("published %q", got)
 	}
@@ -230,7 +231,7 @@ func TestConvertFramesWaitsForDefinitions(t *testing.T) {
 	if st := again(back); st.Repeated != 3 || st.Records != 0 {
 		t.Errorf("when nothing waits: %+v", st)
 	}
-	got := strings.Join(linesIn(t, data, layout.All()), "\n")
+	got := strings.Join(linesIn(t, data, schema.All()), "\n")
 	if strings.Count(got, "\tid1\t") != 1 || strings.Count(got, "\tid2\t") != 1 || strings.Count(got, "\n") != 1 {
 		t.Errorf("published %s", got)
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/store"
 )
 
@@ -23,8 +24,8 @@ import (
 var Partition = Dims("saved_session/Firefox/nightly/26.0a1/20130909030204/20130910")
 
 // Dims parses dimensions that are right.
-func Dims(s string) layout.Dims {
-	d, err := layout.ParseDims(s)
+func Dims(s string) schema.Dims {
+	d, err := schema.ParseDims(s)
 	if err != nil {
 		panic(err)
 	}
@@ -32,15 +33,15 @@ func Dims(s string) layout.Dims {
 }
 
 // Channel is Partition with another channel.
-func Channel(name string) layout.Dims {
+func Channel(name string) schema.Dims {
 	p := Partition
-	p[layout.Channel] = name
+	p[schema.Channel] = name
 	return p
 }
 
 // Everything selects quarantined records too.
-func Everything() layout.Filter {
-	f := layout.All()
+func Everything() schema.Filter {
+	f := schema.All()
 	f.IncludeInvalid = true
 	return f
 }
@@ -57,7 +58,7 @@ func Open(t testing.TB) *layout.Data {
 }
 
 // ReadAll returns the lines of all segments that the filter selects, sorted.
-func ReadAll(t testing.TB, tree *layout.Tree, f layout.Filter) []string {
+func ReadAll(t testing.TB, tree *layout.Tree, f schema.Filter) []string {
 	t.Helper()
 	segs, err := tree.Segments(t.Context(), f)
 	if err != nil {
@@ -99,7 +100,7 @@ func ReadSegment(tree *layout.Tree, s layout.Segment) ([]byte, error) {
 
 // Publish publishes n records in each of the partitions, named after the source,
 // and returns their lines.
-func Publish(t testing.TB, d *layout.Data, source string, n int, partitions ...layout.Dims) (lines []string) {
+func Publish(t testing.TB, d *layout.Data, source string, n int, partitions ...schema.Dims) (lines []string) {
 	t.Helper()
 	w, err := d.NewWriter(source, layout.WriterOptions{})
 	if err != nil {
@@ -107,7 +108,7 @@ func Publish(t testing.TB, d *layout.Data, source string, n int, partitions ...l
 	}
 	for _, p := range partitions {
 		for i := range n {
-			id, json := fmt.Sprintf("%s-%s-%d", source, p[layout.Channel], i), `{"a":[`+strings.Repeat("1,", 50)+`0]}`
+			id, json := fmt.Sprintf("%s-%s-%d", source, p[schema.Channel], i), `{"a":[`+strings.Repeat("1,", 50)+`0]}`
 			if err := w.Add(p, []byte(id), []byte(json)); err != nil {
 				t.Fatal(err)
 			}
@@ -174,7 +175,7 @@ func (k *Killer) Hook(_ *os.Root, o store.Op, name string) error {
 
 // Record is a converted ping, and where it belongs.
 type Record struct {
-	Partition layout.Dims
+	Partition schema.Dims
 	ID, JSON  []byte
 }
 
@@ -197,7 +198,7 @@ func Records(t testing.TB) []Record {
 	var rs []Record
 	for l := range bytes.Lines(text) {
 		p := bytes.SplitN(bytes.TrimSuffix(l, []byte("\n")), []byte("\t"), 3)
-		rs = append(rs, Record{layout.DefaultSchema().Partition(Dims(string(p[1]))), p[0], p[2]})
+		rs = append(rs, Record{schema.Default().Partition(Dims(string(p[1]))), p[0], p[2]})
 	}
 	return rs
 }

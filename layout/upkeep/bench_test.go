@@ -16,6 +16,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 	"github.com/klauspost/compress/zstd"
 )
@@ -107,10 +108,10 @@ func BenchmarkReadObjects(b *testing.B) {
 		}
 	}
 	b.Setenv("PATH", "") // no zstd program: quicker
-	if _, err := In(d).Compact(b.Context(), CompactOptions{Filter: layout.All()}); err != nil {
+	if _, err := In(d).Compact(b.Context(), CompactOptions{Filter: schema.All()}); err != nil {
 		b.Fatal(err)
 	}
-	segs, err := d.Tree().Segments(b.Context(), layout.All())
+	segs, err := d.Tree().Segments(b.Context(), schema.All())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -183,7 +184,7 @@ func BenchmarkStorage(b *testing.B) {
 	}
 	line("records", raw, start)
 	measure := func(what string, d *layout.Data, start time.Time) {
-		segs, err := d.Tree().Segments(b.Context(), layout.All())
+		segs, err := d.Tree().Segments(b.Context(), schema.All())
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 	"golang.org/x/sync/errgroup"
 )
@@ -44,7 +45,7 @@ type CheckStats struct {
 // found wrong, by path; the error is about the disk, not the data.
 func Check(ctx context.Context, t *layout.Tree) (CheckStats, []Finding, error) {
 	var st CheckStats
-	f := layout.All()
+	f := schema.All()
 	f.IncludeInvalid = true
 	all, err := t.List(ctx, f)
 	if err != nil {
@@ -88,8 +89,8 @@ func Check(ctx context.Context, t *layout.Tree) (CheckStats, []Finding, error) {
 			found = append(found, Finding{Path: s.Path, Err: errors.New("no index: one task reads it from end to end, and compaction leaves it alone")})
 		}
 		for dim, v := range s.Dims {
-			if t.IsData() && v != layout.Sanitise(dim, v) {
-				found = append(found, Finding{Path: s.Path, Err: fmt.Errorf("odd name: %s %q is not clean", layout.DimNames[dim], v)})
+			if t.IsData() && v != schema.Sanitise(dim, v) {
+				found = append(found, Finding{Path: s.Path, Err: fmt.Errorf("odd name: %s %q is not clean", schema.DimNames[dim], v)})
 			}
 		}
 	}

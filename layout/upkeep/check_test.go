@@ -11,6 +11,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 	"github.com/aitgithub/telemetry-server/layout/store"
 	"github.com/klauspost/compress/zstd"
@@ -89,7 +90,7 @@ func TestCheckAndRepair(t *testing.T) {
 					t.Fatalf("found %v", found)
 				}
 			}
-			if got := layouttest.ReadAll(t, d.Tree(), layout.All()); len(got) != tt.left {
+			if got := layouttest.ReadAll(t, d.Tree(), schema.All()); len(got) != tt.left {
 				t.Errorf("%d records are left, want %d", len(got), tt.left)
 			}
 			if _, found, err := In(d).Check(t.Context(), true); err != nil || len(found) != 0 {
@@ -152,14 +153,14 @@ func TestRepairKeepsEachDamagedFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer b.Close()
-		segs, err := d.Tree().Segments(t.Context(), layout.All())
+		segs, err := d.Tree().Segments(t.Context(), schema.All())
 		if err != nil || len(segs) != 2 {
 			t.Fatal(segs, err)
 		}
 		if es, err := b.List(t.Context(), path.Dir(layout.DamagedDir+"/"+segs[1].Path)); err != nil || len(es) != 2 {
 			t.Errorf("%s: kept %v, %v; want both damaged files", url, es, err)
 		}
-		if got := layouttest.ReadAll(t, d.Tree(), layout.All()); len(got) != 6 {
+		if got := layouttest.ReadAll(t, d.Tree(), schema.All()); len(got) != 6 {
 			t.Errorf("%s: %d records are left, want 6", url, len(got))
 		}
 	}
@@ -183,10 +184,10 @@ func TestRepairOldFile(t *testing.T) {
 	if _, found, err := In(d).Check(t.Context(), true); err != nil || len(found) != 1 || !found[0].Damage() {
 		t.Errorf("Check = %v, %v", found, err)
 	}
-	if got := layouttest.ReadAll(t, d.Tree(), layout.All()); len(got) != 2 {
+	if got := layouttest.ReadAll(t, d.Tree(), schema.All()); len(got) != 2 {
 		t.Errorf("read %q", got)
 	}
-	if segs, _ := d.Tree().Segments(t.Context(), layout.All()); len(segs) != 1 || !segs[0].Seekable() || segs[0].Version != 0 {
+	if segs, _ := d.Tree().Segments(t.Context(), schema.All()); len(segs) != 1 || !segs[0].Seekable() || segs[0].Version != 0 {
 		t.Errorf("segments %+v", segs)
 	}
 }
@@ -218,7 +219,7 @@ func TestCheckOfPlainZstd(t *testing.T) {
 	if _, _, err := In(d).Check(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
-	segs, err := d.Tree().Segments(t.Context(), layout.All())
+	segs, err := d.Tree().Segments(t.Context(), schema.All())
 	if err != nil || len(segs) != 1 || !segs[0].Seekable() {
 		t.Errorf("after the repair: %+v, %v", segs, err)
 	}

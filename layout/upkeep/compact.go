@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
@@ -30,7 +31,7 @@ const (
 // CompactOptions tune Compact.
 type CompactOptions struct {
 	// Filter selects partitions. The zero Filter selects nothing.
-	Filter layout.Filter
+	Filter schema.Filter
 	// Grace is how long a replaced segment stays in state/replaced for the jobs
 	// that listed it before. A job that runs longer, and opens it later, fails
 	// with fs.ErrNotExist. 0 removes at once.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
@@ -35,22 +36,22 @@ func TestCompact(t *testing.T) {
 	for i := range 5 {
 		want = append(want, layouttest.Publish(t, d, fmt.Sprintf("log.%d", i), 10+i, layouttest.Channel("a"), layouttest.Channel("b"))...)
 	}
-	before, err := d.Tree().Segments(t.Context(), layout.All())
+	before, err := d.Tree().Segments(t.Context(), schema.All())
 	if err != nil || len(before) != 10 {
 		t.Fatalf("%d segments, %v", len(before), err)
 	}
 	slices.Sort(want)
 	check := func(segments int) {
 		t.Helper()
-		segs, err := d.Tree().Segments(t.Context(), layout.All())
+		segs, err := d.Tree().Segments(t.Context(), schema.All())
 		if err != nil || len(segs) != segments {
 			t.Errorf("%d segments, %v; want %d", len(segs), err, segments)
 		}
-		if got := layouttest.ReadAll(t, d.Tree(), layout.All()); !slices.Equal(got, want) {
+		if got := layouttest.ReadAll(t, d.Tree(), schema.All()); !slices.Equal(got, want) {
 			t.Errorf("read %d records, want %d", len(got), len(want))
 		}
 	}
-	if st, err := In(d).Compact(t.Context(), CompactOptions{Filter: layout.All(), Now: testNow, DryRun: true}); err != nil || st.Segments != 10 {
+	if st, err := In(d).Compact(t.Context(), CompactOptions{Filter: schema.All(), Now: testNow, DryRun: true}); err != nil || st.Segments != 10 {
 		t.Errorf("dry run: %+v, %v", st, err)
 	}
 	check(10)
@@ -110,11 +111,11 @@ func TestCompactCopiesFullFrames(t *testing.T) {
 		add(fmt.Sprintf("log.%d", i))
 		compactAll(t, d, 0)
 	}
-	got := layouttest.ReadAll(t, d.Tree(), layout.All())
+	got := layouttest.ReadAll(t, d.Tree(), schema.All())
 	if len(got) != 21 {
 		t.Errorf("%d records, want 21", len(got))
 	}
-	segs, _ := d.Tree().Segments(t.Context(), layout.All())
+	segs, _ := d.Tree().Segments(t.Context(), schema.All())
 	if len(segs) != 1 {
 		t.Fatalf("%d segments", len(segs))
 	}
@@ -150,18 +151,18 @@ func TestCompactKilledAtEveryChange(t *testing.T) {
 			}
 			slices.Sort(want)
 			d.Folder().Hook = (&layouttest.Killer{Left: n}).Hook
-			_, err := In(d).Compact(t.Context(), CompactOptions{Filter: layout.All(), Grace: grace, Now: testNow})
+			_, err := In(d).Compact(t.Context(), CompactOptions{Filter: schema.All(), Grace: grace, Now: testNow})
 			d.Folder().Hook = nil
 			if completed = err == nil; !completed && !errors.Is(err, layouttest.ErrKilled) {
 				t.Fatalf("kill %d: %v", n, err)
 			}
 			for range 2 {
-				if got := layouttest.ReadAll(t, d.Tree(), layout.All()); !slices.Equal(got, want) {
+				if got := layouttest.ReadAll(t, d.Tree(), schema.All()); !slices.Equal(got, want) {
 					t.Fatalf("kill %d: read %q, want %q", n, got, want)
 				}
 				compactAll(t, d, grace)
 			}
-			if segs, err := d.Tree().Segments(t.Context(), layout.All()); err != nil || len(segs) != 2 {
+			if segs, err := d.Tree().Segments(t.Context(), schema.All()); err != nil || len(segs) != 2 {
 				t.Fatalf("kill %d: %d segments, %v", n, len(segs), err)
 			}
 		}
@@ -193,7 +194,7 @@ func TestReadersDuringCompaction(t *testing.T) {
 				mu.Lock()
 				atLeast := published
 				mu.Unlock()
-				lines := layouttest.ReadAll(t, d.Tree(), layout.All())
+				lines := layouttest.ReadAll(t, d.Tree(), schema.All())
 				if got := slices.Compact(slices.Clone(lines)); len(got) != len(lines) {
 					t.Errorf("a reader saw %d records twice", len(lines)-len(got))
 				}
@@ -220,15 +221,15 @@ func TestCompactSparesDamage(t *testing.T) {
 	d := layouttest.Open(t)
 	layouttest.Publish(t, d, "log.1", 5, layouttest.Channel("a"), layouttest.Channel("b"))
 	layouttest.Publish(t, d, "log.2", 5, layouttest.Channel("a"), layouttest.Channel("b"))
-	segs, _ := d.Tree().Segments(t.Context(), layout.All())
+	segs, _ := d.Tree().Segments(t.Context(), schema.All())
 	if err := os.Truncate(filepath.Join(d.Dir(), segs[0].Path), segs[0].Size-1); err != nil {
 		t.Fatal(err)
 	}
-	st, err := In(d).Compact(t.Context(), CompactOptions{Filter: layout.All(), Now: testNow})
+	st, err := In(d).Compact(t.Context(), CompactOptions{Filter: schema.All(), Now: testNow})
 	if c, ok := errors.AsType[*layout.CorruptError](err); !ok || c.Path != segs[0].Path || st.Partitions != 1 {
 		t.Errorf("Compact = %+v, %v; want a *CorruptError of %s", st, err, segs[0].Path)
 	}
-	after, _ := d.Tree().Segments(t.Context(), layout.All())
+	after, _ := d.Tree().Segments(t.Context(), schema.All())
 	if len(after) != 3 || after[0].Path != segs[0].Path || after[1].Path != segs[1].Path {
 		t.Errorf("segments %+v", after)
 	}
@@ -237,17 +238,17 @@ func TestCompactSparesDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer lock.Close()
-	if _, err := In(d).Compact(t.Context(), CompactOptions{Filter: layout.All()}); !errors.Is(err, layout.ErrBusy) {
+	if _, err := In(d).Compact(t.Context(), CompactOptions{Filter: schema.All()}); !errors.Is(err, layout.ErrBusy) {
 		t.Errorf("a second compaction: %v, want ErrBusy", err)
 	}
 }
 
 func TestExpire(t *testing.T) {
 	d := layouttest.Open(t)
-	at := func(date string) layout.Dims {
+	at := func(date string) schema.Dims {
 		p := layouttest.Partition
-		p[layout.Date] = date
-		p[layout.Channel] = "c" + date
+		p[schema.SubmissionDate] = date
+		p[schema.Channel] = "c" + date
 		return p
 	}
 	layouttest.Publish(t, d, "log.1", 2, at("20130901"), at("20130909"), at("20130910"))
@@ -259,10 +260,10 @@ func TestExpire(t *testing.T) {
 			t.Errorf("Expire = %d segments, %v; want 3", len(gone), err)
 		}
 	}
-	if got := layouttest.ReadAll(t, d.Tree(), layout.All()); len(got) != 2 {
+	if got := layouttest.ReadAll(t, d.Tree(), schema.All()); len(got) != 2 {
 		t.Errorf("%d records are left, want 2", len(got))
 	}
-	if es, _ := os.ReadDir(filepath.Join(d.Dir(), layout.PublishedDir, layouttest.Partition[layout.Reason], layouttest.Partition[layout.AppName])); len(es) != 1 {
+	if es, _ := os.ReadDir(filepath.Join(d.Dir(), layout.PublishedDir, layouttest.Partition[schema.Reason], layouttest.Partition[schema.AppName])); len(es) != 1 {
 		t.Errorf("folders left: %v", es)
 	}
 	layouttest.Publish(t, d, "log.1", 2, at("20130901")) // into a folder that went away
@@ -296,7 +297,7 @@ func TestZstdReadsMergedSegments(t *testing.T) {
 		}
 		t.Setenv("PATH", path)
 		compactAll(t, d, 0)
-		segs, err := d.Tree().Segments(t.Context(), layout.All())
+		segs, err := d.Tree().Segments(t.Context(), schema.All())
 		if err != nil || len(segs) != 1 {
 			t.Fatal(segs, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
@@ -27,7 +28,7 @@ type TreeStats struct {
 // or not at all; what it becomes depends on its content, so that taking it over
 // again replaces its records. A damaged file is left out, and the error, then,
 // wraps a *CorruptError for each. done, if not nil, is called after each file.
-func ImportTree(ctx context.Context, d *layout.Data, t *layout.Tree, f layout.Filter, done func(layout.Segment)) (TreeStats, error) {
+func ImportTree(ctx context.Context, d *layout.Data, t *layout.Tree, f schema.Filter, done func(layout.Segment)) (TreeStats, error) {
 	var st TreeStats
 	f.IncludeInvalid = false
 	segs, err := t.Segments(ctx, f)

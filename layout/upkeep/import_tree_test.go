@@ -9,6 +9,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 func TestImportTree(t *testing.T) {
@@ -28,8 +29,8 @@ func TestImportTree(t *testing.T) {
 	}
 	dir := t.TempDir()
 	// "saved-session" of the schema is "saved_session" on the disk.
-	schema := `{"dimensions": [{"field_name": "reason", "allowed_values": ["saved-session"]}]}`
-	if err := os.WriteFile(filepath.Join(dir, layout.SchemaFile), []byte(schema), 0o666); err != nil {
+	doc := `{"dimensions": [{"field_name": "reason", "allowed_values": ["saved-session"]}]}`
+	if err := os.WriteFile(filepath.Join(dir, layout.SchemaFile), []byte(doc), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	d, err := layout.OpenData(dir)
@@ -43,11 +44,11 @@ func TestImportTree(t *testing.T) {
 	}
 	defer tree.Close()
 	for range 2 { // the second time replaces
-		st, err := ImportTree(t.Context(), d, tree, layout.All(), nil)
+		st, err := ImportTree(t.Context(), d, tree, schema.All(), nil)
 		if err != nil || st != (TreeStats{Files: 2, Records: 3, BadLines: 1}) {
 			t.Errorf("ImportTree = %+v, %v", st, err)
 		}
-		if got := layouttest.ReadAll(t, d.Tree(), layout.All()); !slices.Equal(got, []string{"a\t{}", "b\t{}", "c\t{}"}) {
+		if got := layouttest.ReadAll(t, d.Tree(), schema.All()); !slices.Equal(got, []string{"a\t{}", "b\t{}", "c\t{}"}) {
 			t.Errorf("records %q", got)
 		}
 	}
@@ -62,11 +63,11 @@ func TestImportTree(t *testing.T) {
 	}
 	// A folder with another schema takes over ours, and keeps times and versions.
 	again := layouttest.Open(t)
-	if st, err := ImportTree(t.Context(), again, d.Tree(), layout.All(), nil); err != nil || st.Records != 3 {
+	if st, err := ImportTree(t.Context(), again, d.Tree(), schema.All(), nil); err != nil || st.Records != 3 {
 		t.Errorf("ImportTree = %+v, %v", st, err)
 	}
 	compactAll(t, again, 0)
-	if segs, _ := again.Tree().Segments(t.Context(), layout.All()); len(segs) != 2 || segs[0].Version != 0 || segs[1].Version != 2 {
+	if segs, _ := again.Tree().Segments(t.Context(), schema.All()); len(segs) != 2 || segs[0].Version != 0 || segs[1].Version != 2 {
 		t.Errorf("segments %+v", segs)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/store"
 )
 
@@ -100,7 +101,7 @@ func (p *Place) locked(ctx context.Context, f func() error) (err error) {
 // removed, or in a dry run would remove. ErrBusy while Compact runs.
 func (p *Place) Expire(ctx context.Context, before time.Time, dryRun bool) (gone []layout.Segment, err error) {
 	first, last := "00000101", before.UTC().AddDate(0, 0, -1).Format("20060102") // 00000000 stands for a torn clock
-	f := layout.All().Where(layout.Date, layout.Between(&first, &last))
+	f := schema.All().Where(schema.SubmissionDate, schema.Between(&first, &last))
 	f.IncludeInvalid = true
 	err = p.locked(ctx, func() error {
 		l, err := p.tree.List(ctx, f)

@@ -18,6 +18,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/store"
 	"github.com/aitgithub/telemetry-server/layout/store/storetest"
 )
@@ -79,7 +80,7 @@ func testStore(t *testing.T, url string) {
 		t.Fatal(err)
 	}
 	old := layouttest.Channel("a")
-	old[layout.Date] = "20130801"
+	old[schema.SubmissionDate] = "20130801"
 	var want []string
 	for i := range 3 {
 		want = append(want, layouttest.Publish(t, d, fmt.Sprintf("log.%d", i), 5, layouttest.Channel("a"), layouttest.Channel("b"), old)...)
@@ -100,11 +101,11 @@ func testStore(t *testing.T, url string) {
 	defer place.Close()
 	check := func(segments int) {
 		t.Helper()
-		segs, err := tree.Segments(t.Context(), layout.All())
+		segs, err := tree.Segments(t.Context(), schema.All())
 		if err != nil || len(segs) != segments {
 			t.Fatalf("%d segments, %v; want %d", len(segs), err, segments)
 		}
-		if got := layouttest.ReadAll(t, tree, layout.All()); !slices.Equal(got, want) {
+		if got := layouttest.ReadAll(t, tree, schema.All()); !slices.Equal(got, want) {
 			t.Errorf("read %d records, want %d", len(got), len(want))
 		}
 		if st, found, err := Check(t.Context(), tree); err != nil || len(found) != 0 || st.Records != int64(len(want)) {
@@ -112,16 +113,16 @@ func testStore(t *testing.T, url string) {
 		}
 	}
 	check(9)
-	if segs, err := tree.Segments(t.Context(), layout.All().Where(layout.Channel, layout.OneOf("b"))); err != nil || len(segs) != 3 {
+	if segs, err := tree.Segments(t.Context(), schema.All().Where(schema.Channel, schema.OneOf("b"))); err != nil || len(segs) != 3 {
 		t.Errorf("pruned: %d segments, %v", len(segs), err)
 	}
-	before, err := tree.Segments(t.Context(), layout.All())
+	before, err := tree.Segments(t.Context(), schema.All())
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now()
 	for range 2 { // the second time there is nothing to do
-		if _, err := place.Compact(t.Context(), CompactOptions{Filter: layout.All(), Grace: time.Hour, Now: now}); err != nil {
+		if _, err := place.Compact(t.Context(), CompactOptions{Filter: schema.All(), Grace: time.Hour, Now: now}); err != nil {
 			t.Fatal(err)
 		}
 		check(3)
@@ -139,7 +140,7 @@ func testStore(t *testing.T, url string) {
 	if err := os.WriteFile(filepath.Join(d.Dir(), layout.CompactDir, "1"), []byte("half a segment"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if st, err := In(d).Compact(t.Context(), CompactOptions{Filter: layout.All(), Grace: time.Hour, Now: now.Add(2 * time.Hour)}); err != nil || st.Segments != 2 {
+	if st, err := In(d).Compact(t.Context(), CompactOptions{Filter: schema.All(), Grace: time.Hour, Now: now.Add(2 * time.Hour)}); err != nil || st.Segments != 2 {
 		t.Errorf("Compact = %+v, %v", st, err)
 	}
 	check(3)
@@ -166,7 +167,7 @@ func testStore(t *testing.T, url string) {
 	if gone, err := place.Expire(t.Context(), time.Date(2013, 9, 1, 0, 0, 0, 0, time.UTC), false); err != nil || len(gone) != 1 {
 		t.Errorf("Expire = %v, %v", gone, err)
 	}
-	segs, err := tree.Segments(t.Context(), layout.All())
+	segs, err := tree.Segments(t.Context(), schema.All())
 	if err != nil || len(segs) != 2 {
 		t.Errorf("after expiry: %d segments, %v", len(segs), err)
 	}
@@ -179,7 +180,7 @@ func cutSegment(t *testing.T, url string, tree *layout.Tree) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	segs, err := tree.Segments(t.Context(), layout.All())
+	segs, err := tree.Segments(t.Context(), schema.All())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +235,7 @@ func TestRemotePublicationKilledAtEveryChange(t *testing.T) {
 				t.Fatalf("kill %d: %v", n, err)
 			}
 		}
-		if got := layouttest.ReadAll(t, d.Tree(), layout.All()); len(got) != 10 || len(slices.Compact(got)) != 10 {
+		if got := layouttest.ReadAll(t, d.Tree(), schema.All()); len(got) != 10 || len(slices.Compact(got)) != 10 {
 			t.Errorf("kill %d: %d records, want 10", n, len(got))
 		}
 		d.Close()
@@ -269,7 +270,7 @@ func TestListingPrunesByPrefix(t *testing.T) {
 	layouttest.Publish(t, d, "log.1", 1, layouttest.Channel("a"), layouttest.Channel("b"))
 	var asked []string
 	faults.Log = func(r *http.Request) { asked = append(asked, r.URL.Query().Get("prefix")) }
-	segs, err := d.Tree().Segments(t.Context(), layout.All().Where(layout.Channel, layout.OneOf("b")))
+	segs, err := d.Tree().Segments(t.Context(), schema.All().Where(schema.Channel, schema.OneOf("b")))
 	if err != nil || len(segs) != 1 {
 		t.Fatalf("Segments = %v, %v", segs, err)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/script/bundle"
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
 	"github.com/aitgithub/telemetry-server/engine/script/suggest"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // Finding is what Check has to say about a place of a script.
@@ -33,7 +33,7 @@ type Finding struct {
 // the source. A name that ends in .json is that of a JSON filter.
 func Check(ctx context.Context, name, text string, limits script.Limits) ([]Finding, error) {
 	if filepath.Ext(name) == ".json" {
-		if _, err := layout.ParseFilter([]byte(text)); err != nil {
+		if _, err := schema.ParseFilter([]byte(text)); err != nil {
 			return severe(&script.Error{File: name, Phase: "error", Message: err.Error(), Cause: err})
 		}
 		return nil, nil
@@ -287,8 +287,8 @@ func (c *checker) member(n *ast.DotExpression) {
 		return
 	}
 	name := n.Identifier.Name.String()
-	if c.dims != "" && id.Name.String() == c.dims && !slices.Contains(layout.DimNames[:], name) && !slices.Contains(dimsMembers, name) {
-		c.add(n.Identifier.Idx, true, "dims has no member %s: it has %s", name, strings.Join(layout.DimNames[:], ", "))
+	if c.dims != "" && id.Name.String() == c.dims && !slices.Contains(schema.DimNames[:], name) && !slices.Contains(dimsMembers, name) {
+		c.add(n.Identifier.Idx, true, "dims has no member %s: it has %s", name, strings.Join(schema.DimNames[:], ", "))
 	}
 	if c.ctx == "" || id.Name.String() != c.ctx {
 		return

@@ -1,7 +1,7 @@
 package value
 
 import (
-	"github.com/aitgithub/telemetry-server/layout/jsonscan"
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 )
 
 // backwardBytes is how far from the end of an object a member is looked for

@@ -8,7 +8,7 @@ import (
 	"github.com/dop251/goja"
 
 	"github.com/aitgithub/telemetry-server/engine/datum"
-	"github.com/aitgithub/telemetry-server/layout/jsonscan"
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 )
 
 // Values cross between JavaScript and the engine here, both ways:

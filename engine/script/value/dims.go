@@ -4,7 +4,7 @@ import (
 	"github.com/dop251/goja"
 
 	"github.com/aitgithub/telemetry-server/engine/datum"
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // dims are the dimension values of a partition.
@@ -17,7 +17,7 @@ type dims struct {
 const maxDims = 1000
 
 // SetDims makes the dims that Dims returns: those of a partition.
-func (r *Runtime) SetDims(p layout.Dims) {
+func (r *Runtime) SetDims(p schema.Dims) {
 	if d, ok := r.madeDims[p]; ok {
 		r.dims = d
 		return
@@ -26,7 +26,7 @@ func (r *Runtime) SetDims(p layout.Dims) {
 	for _, v := range p {
 		b = datum.AppendString(b, v)
 	}
-	r.dims = dims{r.frozenDims(layout.DimNames[:], p[:]), datum.AppendKind(b, datum.End)}
+	r.dims = dims{r.frozenDims(schema.DimNames[:], p[:]), datum.AppendKind(b, datum.End)}
 	if len(r.madeDims) >= maxDims {
 		clear(r.madeDims)
 	}

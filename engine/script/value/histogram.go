@@ -9,8 +9,8 @@ import (
 	"github.com/dop251/goja"
 
 	"github.com/aitgithub/telemetry-server/engine/datum"
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 	"github.com/aitgithub/telemetry-server/layout"
-	"github.com/aitgithub/telemetry-server/layout/jsonscan"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 

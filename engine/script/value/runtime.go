@@ -6,7 +6,7 @@ import (
 
 	"github.com/dop251/goja"
 
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -27,7 +27,7 @@ type Runtime struct {
 	pingProto  *goja.Object // of pings: string methods over the text
 	boundProto *goja.Object // of ping.histogram(name); nil until asked for
 	dims       dims
-	madeDims   map[layout.Dims]dims
+	madeDims   map[schema.Dims]dims
 
 	definitions func(revisions.Ref) (*revisions.Spec, error) // nil: there are none
 	specs       map[string]*revisions.Spec                   // by URL
@@ -39,7 +39,7 @@ type Runtime struct {
 // New adds to rt: JSON.parse that takes pings, and what the library imports.
 // definitions finds those of a revision, for ping.histogram; nil: there are none.
 func New(rt *goja.Runtime, definitions func(revisions.Ref) (*revisions.Spec, error)) *Runtime {
-	r := &Runtime{rt: rt, definitions: definitions, interns: make(map[string]goja.Value), early: make(map[string]bool), madeDims: make(map[layout.Dims]dims)}
+	r := &Runtime{rt: rt, definitions: definitions, interns: make(map[string]goja.Value), early: make(map[string]bool), madeDims: make(map[schema.Dims]dims)}
 	r.installPing()
 	r.installJSON()
 	r.installLibrary()

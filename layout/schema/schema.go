@@ -1,4 +1,4 @@
-package layout
+package schema
 
 import (
 	"bytes"
@@ -183,7 +183,7 @@ func (s *Schema) Partition(d Dims) Dims {
 		if v == "" {
 			v = Unknown
 		}
-		if i != Date && !s.Allowed[i].Allows(v) {
+		if i != SubmissionDate && !s.Allowed[i].Allows(v) {
 			v = Other
 		}
 		d[i] = Sanitise(i, v)
@@ -207,7 +207,7 @@ func decodeStrict(b []byte, v any) error {
 // another schema: d holds clean values, and so are the allowed ones compared.
 func (s *Schema) Repartition(d Dims) Dims {
 	for i := range d {
-		if i != Date && !s.Allowed[i].sanitised(i).Allows(d[i]) {
+		if i != SubmissionDate && !s.Allowed[i].sanitised(i).Allows(d[i]) {
 			d[i] = Other
 		}
 		d[i] = Sanitise(i, d[i])

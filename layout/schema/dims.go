@@ -1,4 +1,4 @@
-package layout
+package schema
 
 import (
 	"fmt"
@@ -6,16 +6,21 @@ import (
 )
 
 // Indexes of the dimensions, in schema order. A submission's URL has another
-// order: version comes before channel there.
+// order: see URLOrder.
 const (
 	Reason = iota
 	AppName
 	Channel
 	Version
 	BuildID
-	Date
+	SubmissionDate
 	NumDims
 )
+
+// URLOrder holds the indexes of the dimensions in the order in which a
+// submission's URL has them behind the document ID. The version comes before the
+// channel there. The date is missing, because the server sets it.
+var URLOrder = [NumDims - 1]int{Reason, AppName, Version, Channel, BuildID}
 
 // DimNames are the field names of the dimensions in schema order, as the schema
 // document, filters and scripts spell them.
@@ -53,6 +58,24 @@ func ParseDims(s string) (Dims, error) {
 // String joins the values with "/", in schema order.
 func (d Dims) String() string { return strings.Join(d[:], "/") }
 
+// SplitSubmissionPath splits the path of a submission, which is a document ID,
+// alone or followed by the five dimensions of URLOrder. The dimensions are as the
+// URL claims them, "" where it claims none. A path of another shape is not ok.
+func SplitSubmissionPath(submissionPath string) (id string, claimed Dims, ok bool) {
+	parts := strings.Split(submissionPath, "/")
+	switch len(parts) {
+	case 1:
+	case 1 + len(URLOrder):
+		for i, dim := range URLOrder {
+			claimed[dim] = parts[1+i]
+		}
+	default:
+		return "", Dims{}, false
+	}
+
+	return parts[0], claimed, true
+}
+
 // DimIndex returns the index of the dimension with that field name, or -1.
 func DimIndex(name string) int {
 	for i, n := range DimNames {
@@ -78,7 +101,7 @@ func Sanitise(dim int, v string) string {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_':
 			return true
 		case c == '.':
-			return i > 0 && dim != BuildID && dim != Date
+			return i > 0 && dim != BuildID && dim != SubmissionDate
 		}
 		return false
 	}

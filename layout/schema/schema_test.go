@@ -1,10 +1,10 @@
-package layout_test
+package schema_test
 
 import (
 	"errors"
 	"testing"
 
-	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 const testSchema = `{"version": 1, "dimensions": [
@@ -16,7 +16,7 @@ const testSchema = `{"version": 1, "dimensions": [
 ]}`
 
 func TestPartition(t *testing.T) {
-	s, err := layout.ParseSchema([]byte(testSchema))
+	s, err := schema.ParseSchema([]byte(testSchema))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func TestPartition(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d, err := layout.ParseDims(tt.in)
+			d, err := schema.ParseDims(tt.in)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -50,7 +50,7 @@ func TestParseSchemaRefuses(t *testing.T) {
 		"two documents":    `{"dimensions": []} {}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := layout.ParseSchema([]byte(doc)); !errors.Is(err, layout.ErrSchema) {
+			if _, err := schema.ParseSchema([]byte(doc)); !errors.Is(err, schema.ErrSchema) {
 				t.Errorf("ParseSchema(%s) = %v, want ErrSchema", doc, err)
 			}
 		})
@@ -58,30 +58,30 @@ func TestParseSchemaRefuses(t *testing.T) {
 }
 
 func TestFilterComparesSanitisedForms(t *testing.T) {
-	f, err := layout.ParseFilter([]byte(testSchema))
+	f, err := schema.ParseFilter([]byte(testSchema))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, _ := layout.ParseDims("saved_session/Firefox/nightly/26.0a1/20130909030204/20130910")
+	d, _ := schema.ParseDims("saved_session/Firefox/nightly/26.0a1/20130909030204/20130910")
 	if !f.Selects(d) {
 		t.Errorf("the filter with %q does not select %v", "saved-session", d)
 	}
-	dim, v, err := layout.ParseWhere("reason=idle-daily,x")
+	dim, v, err := schema.ParseWhere("reason=idle-daily,x")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if f.Where(dim, v).Selects(d) {
 		t.Errorf("reason=idle-daily,x selects %v", d)
 	}
-	if dim, v, err = layout.ParseWhere("submission_date=20130901..20130930"); err != nil || !f.Where(dim, v).Selects(d) {
+	if dim, v, err = schema.ParseWhere("submission_date=20130901..20130930"); err != nil || !f.Where(dim, v).Selects(d) {
 		t.Errorf("submission_date=20130901..20130930 does not select %v (%v)", d, err)
 	}
 	for _, bad := range []string{"reason", "build=3", "reason=.."} {
-		if _, _, err := layout.ParseWhere(bad); err == nil {
+		if _, _, err := schema.ParseWhere(bad); err == nil {
 			t.Errorf("ParseWhere(%q) succeeded", bad)
 		}
 	}
-	if (layout.Filter{}).Selects(d) {
+	if (schema.Filter{}).Selects(d) {
 		t.Error("the zero Filter selects a partition")
 	}
 }
