@@ -121,7 +121,7 @@ func (c *reproCmd) finished(ctx context.Context, st *cli.State, call *script.Cal
 		return err
 	}
 	src := engine.TreeSource{Tree: tree}
-	plan, err := engine.NewPlan(ctx, src, job.Filter.Layout, nil)
+	plan, err := engine.NewPlan(ctx, src, job.Filter.Selection, nil)
 	if err != nil {
 		return err
 	}

@@ -137,7 +137,7 @@ func (c *runCmd) run(ctx context.Context, st *cli.State) (stats engine.Stats, er
 		return stats, err
 	}
 	defer free()
-	plan, err := engine.NewPlan(ctx, src, filter.Layout, accept)
+	plan, err := engine.NewPlan(ctx, src, filter.Selection, accept)
 	if err != nil {
 		return stats, err
 	}
@@ -231,7 +231,7 @@ func (c *runCmd) openCache(st *cli.State, tree *layout.Tree) *cache.Dir {
 }
 
 // filter reads -f and --where.
-func (c *runCmd) filter(ctx context.Context, limits script.Limits, console func(level, text string)) (*script.Filter, error) {
+func (c *runCmd) filter(ctx context.Context, limits script.Limits, console func(level, text string)) (*script.FilterScript, error) {
 	f, err := loadFilter(ctx, c.InputFilter, limits, console)
 	if err != nil {
 		return nil, err
@@ -241,16 +241,16 @@ func (c *runCmd) filter(ctx context.Context, limits script.Limits, console func(
 		if err != nil {
 			return nil, cli.Fail(cli.ExitUsage, err)
 		}
-		f.Layout = f.Layout.Where(dim, values)
+		f.Selection = f.Selection.Where(dim, values)
 	}
 	return f, nil
 }
 
 // loadFilter reads the filter at a path, or the shipped one of that name; ""
 // selects everything that is valid.
-func loadFilter(ctx context.Context, name string, limits script.Limits, console func(level, text string)) (*script.Filter, error) {
+func loadFilter(ctx context.Context, name string, limits script.Limits, console func(level, text string)) (*script.FilterScript, error) {
 	if name == "" {
-		return script.NewFilter(schema.All()), nil
+		return script.NewDocumentFilter(schema.All()), nil
 	}
 	name, text, err := readNamed(name, filters.FS, ".json", ".js")
 	if err != nil {
@@ -261,13 +261,13 @@ func loadFilter(ctx context.Context, name string, limits script.Limits, console 
 		if err != nil {
 			return nil, err
 		}
-		return script.NewScriptFilter(ctx, s, limits, console)
+		return script.NewFilterScript(ctx, s, limits, console)
 	}
 	f, err := schema.ParseFilter([]byte(text))
 	if err != nil {
 		return nil, cli.Fail(cli.ExitUsage, fmt.Errorf("filter %s: %w", name, err))
 	}
-	return script.NewFilter(f), nil
+	return script.NewDocumentFilter(f), nil
 }
 
 // explain gives an error its exit code, detail and hint.

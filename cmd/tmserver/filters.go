@@ -30,7 +30,7 @@ var ingestNames = []string{"ingest.js", "ingest.ts", "ingest.json"}
 // filterFolder is the operator's folder of filters. A nil one has none.
 type filterFolder struct {
 	dir    string
-	folder *reload.Folder[*script.Filter]
+	folder *reload.Folder[*script.FilterScript]
 }
 
 // openFilters loads the folder's filters; nil if none is named. defs are what
@@ -42,22 +42,22 @@ func (f *filterFlags) openFilters(ctx context.Context, log *slog.Logger, defs sc
 	limits := script.IngestLimits()
 	limits.Definitions = defs
 	limits.Stuck = func(err error) { log.Error("a filter cannot be interrupted; its raw log waits for it", "err", err) }
-	folder, err := reload.Open(ctx, f.Filters, reload.Options[*script.Filter]{
+	folder, err := reload.Open(ctx, f.Filters, reload.Options[*script.FilterScript]{
 		Wants: isFilter, Logger: log,
-		Compile: func(ctx context.Context, path string, text []byte) (*script.Filter, []string, error) {
+		Compile: func(ctx context.Context, path string, text []byte) (*script.FilterScript, []string, error) {
 			if filepath.Ext(path) == ".json" {
 				selection, err := schema.ParseFilter(text)
 				if err != nil {
 					return nil, nil, fmt.Errorf("%s: %w", path, err)
 				}
-				return script.NewFilter(selection), nil, nil
+				return script.NewDocumentFilter(selection), nil, nil
 			}
 			s, err := script.Compile(path, string(text))
 			if err != nil {
 				return nil, nil, err
 			}
 			console := func(level, text string) { log.Debug("console", "script", path, "level", level, "text", text) }
-			filter, err := script.NewScriptFilter(ctx, s, limits, console)
+			filter, err := script.NewFilterScript(ctx, s, limits, console)
 			return filter, s.Imports, err
 		},
 	})
@@ -107,11 +107,11 @@ func (f *filterFolder) ingest() (worker.Filter, error) {
 }
 
 // ingestFilter is a script.Filter as worker.Filter.
-type ingestFilter struct{ *script.Filter }
+type ingestFilter struct{ *script.FilterScript }
 
 // Decider implements worker.Filter.
 func (f ingestFilter) Decider(ctx context.Context) (func(p schema.Dims, id, doc []byte) error, func()) {
-	d := f.NewDecider(ctx)
+	d := f.NewIngestFilter(ctx)
 	return func(p schema.Dims, id, doc []byte) error {
 		says, err := d.Decide(p, id, doc)
 		switch {

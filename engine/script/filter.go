@@ -12,8 +12,8 @@ import (
 
 // Filter selects partitions, segments and records. It is immutable and safe for
 // concurrent use.
-type Filter struct {
-	Layout    schema.Filter // prunes folders
+type FilterScript struct {
+	Selection schema.Filter // prunes folders
 	script    *Script       // nil for a JSON filter
 	hasAccept bool
 	hasMatch  bool
@@ -22,13 +22,13 @@ type Filter struct {
 	console   func(level, text string)
 }
 
-// NewFilter returns the filter of a JSON document's selection.
-func NewFilter(f schema.Filter) *Filter { return &Filter{Layout: f} }
+// NewDocumentFilter returns the filter of a JSON document's selection.
+func NewDocumentFilter(f schema.Filter) *FilterScript { return &FilterScript{Selection: f} }
 
-// NewScriptFilter reads a compiled script's dimensions, and whether it has accept,
+// NewFilterScript reads a compiled script's dimensions, and whether it has accept,
 // match and ingest.
-func NewScriptFilter(ctx context.Context, s *Script, limits Limits, console func(level, text string)) (*Filter, error) {
-	f := &Filter{Layout: schema.All(), script: s, limits: limits, console: console}
+func NewFilterScript(ctx context.Context, s *Script, limits Limits, console func(level, text string)) (*FilterScript, error) {
+	f := &FilterScript{Selection: schema.All(), script: s, limits: limits, console: console}
 	h, err := newHost(ctx, s, limits, console, f.read)
 	if err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func NewScriptFilter(ctx context.Context, s *Script, limits Limits, console func
 }
 
 // read takes from a script what it exports.
-func (f *Filter) read(h *host) error {
+func (f *FilterScript) read(h *host) error {
 	f.hasAccept, f.hasMatch, f.hasIngest = h.function("accept") != nil, h.function("match") != nil, h.function("ingest") != nil
 	dims := h.exports.Get("dimensions")
 	if dims == nil && !f.hasAccept && !f.judges() {
@@ -58,7 +58,7 @@ func (f *Filter) read(h *host) error {
 	}
 	text, err := json.Marshal(doc)
 	if err == nil {
-		f.Layout, err = schema.ParseFilter(text)
+		f.Selection, err = schema.ParseFilter(text)
 	}
 	if err != nil {
 		return &Error{File: h.script.Name, Phase: "load", Message: "dimensions: " + err.Error(), Cause: err}
@@ -68,7 +68,7 @@ func (f *Filter) read(h *host) error {
 
 // Accept returns the segment test for engine.NewPlan, nil if there is none, and
 // a function that frees it.
-func (f *Filter) Accept(ctx context.Context) (accept func(schema.Dims) (bool, error), free func(), err error) {
+func (f *FilterScript) Accept(ctx context.Context) (accept func(schema.Dims) (bool, error), free func(), err error) {
 	if !f.hasAccept {
 		return nil, func() {}, nil
 	}
@@ -100,7 +100,7 @@ func (h *host) accepts(accept goja.Callable, d schema.Dims) (ok bool, err error)
 }
 
 // judges says whether the filter looks at records.
-func (f *Filter) judges() bool { return f.hasMatch || f.hasIngest }
+func (f *FilterScript) judges() bool { return f.hasMatch || f.hasIngest }
 
 // matcher runs match, and ingest, for one task, in a runtime of its own.
 type matcher struct {
@@ -112,7 +112,7 @@ type matcher struct {
 	decision Decision
 }
 
-func (f *Filter) newMatcher(ctx context.Context, limits Limits, console func(level, text string)) (*matcher, error) {
+func (f *FilterScript) newMatcher(ctx context.Context, limits Limits, console func(level, text string)) (*matcher, error) {
 	m := &matcher{}
 	var err error
 	m.h, err = newHost(ctx, f.script, limits, console, func(h *host) error {

@@ -35,10 +35,10 @@ func IngestLimits() Limits {
 	return l
 }
 
-// Decider decides about records of any partition, one after the other, in a
+// IngestFilter decides about records of any partition, one after the other, in a
 // runtime of its own. It belongs to one goroutine.
-type Decider struct {
-	f        *Filter
+type IngestFilter struct {
+	f        *FilterScript
 	ctx      context.Context
 	m        *matcher             // nil until needed, and after an interrupt
 	part     schema.Dims          // that the runtime's dims are of
@@ -48,19 +48,19 @@ type Decider struct {
 // maxAccepted bounds the partitions whose acceptance is remembered.
 const maxAccepted = 10_000
 
-// NewDecider returns a Decider that ctx ends. The caller closes it.
-func (f *Filter) NewDecider(ctx context.Context) *Decider {
-	return &Decider{f: f, ctx: ctx, accepted: map[schema.Dims]bool{}}
+// NewIngestFilter returns an IngestFilter that ctx ends. The caller closes it.
+func (f *FilterScript) NewIngestFilter(ctx context.Context) *IngestFilter {
+	return &IngestFilter{f: f, ctx: ctx, accepted: map[schema.Dims]bool{}}
 }
 
 // Decide asks dimensions, accept, match and ingest, in this order, about a record
 // of partition p, until one does not keep it. The reason of a Drop is the name of
 // the one that dropped, unless ingest gave one. An error is ctx's, or says that
 // the filter failed on this record; it wraps ErrTimeout if the filter took too
-// long. The Decider can be used again after all but ctx's. It keeps neither id nor
+// long. The IngestFilter can be used again after all but ctx's. It keeps neither id nor
 // text.
-func (d *Decider) Decide(p schema.Dims, id, text []byte) (Decision, error) {
-	if !d.f.Layout.Selects(p) {
+func (d *IngestFilter) Decide(p schema.Dims, id, text []byte) (Decision, error) {
+	if !d.f.Selection.Selects(p) {
 		return Decision{Drop, "dimensions"}, nil
 	}
 	if d.f.script == nil {
@@ -80,7 +80,7 @@ func (d *Decider) Decide(p schema.Dims, id, text []byte) (Decision, error) {
 	return Decision{}, err
 }
 
-func (d *Decider) ask(p schema.Dims, id, text []byte) (_ Decision, err error) {
+func (d *IngestFilter) ask(p schema.Dims, id, text []byte) (_ Decision, err error) {
 	// A script may have replaced what the host itself calls, such as Object.freeze.
 	defer func() {
 		if p := recover(); p != nil {
@@ -120,7 +120,7 @@ func (d *Decider) ask(p schema.Dims, id, text []byte) (_ Decision, err error) {
 }
 
 // Close frees the runtime.
-func (d *Decider) Close() {
+func (d *IngestFilter) Close() {
 	if d.m != nil {
 		d.m.h.close()
 		d.m = nil

@@ -16,13 +16,13 @@ var (
 	nightly = schema.Dims{"saved_session", "Firefox", "nightly", "26.0a1", "20130909030204", "20130910"}
 )
 
-func ingestFilter(t *testing.T, text string, limits script.Limits) *script.Filter {
+func ingestFilter(t *testing.T, text string, limits script.Limits) *script.FilterScript {
 	t.Helper()
 	s, err := script.Compile("ingest.js", text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := script.NewScriptFilter(t.Context(), s, limits, nil)
+	f, err := script.NewFilterScript(t.Context(), s, limits, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestDecide(t *testing.T) {
 		{"plain global function", `function ingest(id, dims) { return dims.reason === "saved_session" ? "keep" : "drop" }`, keep, keep, keep},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := ingestFilter(t, c.filter, script.IngestLimits()).NewDecider(t.Context())
+			d := ingestFilter(t, c.filter, script.IngestLimits()).NewIngestFilter(t.Context())
 			defer d.Close()
 			for range 2 {
 				for _, r := range []struct {
@@ -98,7 +98,7 @@ func TestDecideFails(t *testing.T) {
 		{"recursion", `return ingest(id)`, "maximum call stack size exceeded", script.ErrStack},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := ingestFilter(t, `export function ingest(id) { if(id) `+c.bad+` }`, limited(script.IngestLimits(), c.is)).NewDecider(t.Context())
+			d := ingestFilter(t, `export function ingest(id) { if(id) `+c.bad+` }`, limited(script.IngestLimits(), c.is)).NewIngestFilter(t.Context())
 			defer d.Close()
 			for range 3 {
 				got, err := d.Decide(release, []byte("a"), []byte(`{}`))
@@ -126,7 +126,7 @@ func TestDecideHostile(t *testing.T) {
 		`String.prototype.indexOf = null; export function ingest(id, dims, ping) { return ping.indexOf("x") }`,
 		`let n = 0; module.exports = new Proxy({}, { get(_, name) { if (n++ > 30) throw new Error(name); if (name === "ingest") return () => { throw 1 } } })`,
 	} {
-		d := ingestFilter(t, text, script.IngestLimits()).NewDecider(t.Context())
+		d := ingestFilter(t, text, script.IngestLimits()).NewIngestFilter(t.Context())
 		for range 50 {
 			if got, err := d.Decide(release, []byte("a"), []byte(`{}`)); err == nil || got != (script.Decision{}) {
 				t.Errorf("%s: %+v, %v", text, got, err)
@@ -139,7 +139,7 @@ func TestDecideHostile(t *testing.T) {
 // TestDecideEnds: what the context ends is no fault of the filter.
 func TestDecideEnds(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
-	d := ingestFilter(t, `export function ingest() { for (;;); }`, script.DefaultLimits()).NewDecider(ctx)
+	d := ingestFilter(t, `export function ingest() { for (;;); }`, script.DefaultLimits()).NewIngestFilter(ctx)
 	defer d.Close()
 	why := errors.New("the end")
 	time.AfterFunc(20*time.Millisecond, func() { cancel(why) })
@@ -152,7 +152,7 @@ func TestDecideEnds(t *testing.T) {
 
 // TestFilterKeepsNoPing: a view of a ping is not valid for the next record.
 func TestFilterKeepsNoPing(t *testing.T) {
-	d := ingestFilter(t, `let last; export function ingest(id, dims, ping) { if (last) return { drop: last.info.OS }; last = ping }`, script.IngestLimits()).NewDecider(t.Context())
+	d := ingestFilter(t, `let last; export function ingest(id, dims, ping) { if (last) return { drop: last.info.OS }; last = ping }`, script.IngestLimits()).NewIngestFilter(t.Context())
 	defer d.Close()
 	d.Decide(release, nil, []byte(`{"info":{"OS":"a"}}`))
 	if got, err := d.Decide(release, nil, []byte(`{"info":{"OS":"b"}}`)); err == nil {
@@ -181,11 +181,11 @@ func BenchmarkDecide(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	f, err := script.NewScriptFilter(b.Context(), s, script.IngestLimits(), nil)
+	f, err := script.NewFilterScript(b.Context(), s, script.IngestLimits(), nil)
 	if err != nil {
 		b.Fatal(err)
 	}
-	d := f.NewDecider(b.Context())
+	d := f.NewIngestFilter(b.Context())
 	defer d.Close()
 	text := []byte(`{"ver":2,"simpleMeasurements":{` + strings.TrimSuffix(strings.Repeat(`"startup":123,`, 3000), ",") + `},"info":{"OS":"Linux"}}`)
 	for name, parts := range map[string][]schema.Dims{"one partition": {release}, "alternating": {release, nightly}} {

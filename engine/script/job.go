@@ -15,7 +15,7 @@ import (
 // concurrent use.
 type Job struct {
 	Script  *Script
-	Filter  *Filter // nil: every record
+	Filter  *FilterScript // nil: every record
 	Limits  Limits
 	Console func(level, text string) // nil drops; safe for concurrent use
 

@@ -38,7 +38,7 @@ func TestInterruptedWhileStarting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := NewScriptFilter(t.Context(), s, DefaultLimits(), nil)
+	f, err := NewFilterScript(t.Context(), s, DefaultLimits(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,10 +72,10 @@ func (j job) run(ctx context.Context) (out, console string, err error) {
 		if err != nil {
 			return "", "", err
 		}
-		if sj.Filter, err = script.NewScriptFilter(ctx, fs, j.limits, nil); err != nil {
+		if sj.Filter, err = script.NewFilterScript(ctx, fs, j.limits, nil); err != nil {
 			return "", "", err
 		}
-		lf = sj.Filter.Layout
+		lf = sj.Filter.Selection
 		var free func()
 		if accept, free, err = sj.Filter.Accept(ctx); err != nil {
 			return "", "", err

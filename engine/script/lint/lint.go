@@ -49,7 +49,7 @@ func Check(ctx context.Context, name, text string, limits script.Limits) ([]Find
 	filter := slices.Contains(exports.Names, "dimensions") || exports.Function("accept", "match", "ingest")
 	switch {
 	case filter:
-		if _, err := script.NewScriptFilter(ctx, s, limits, nil); err != nil {
+		if _, err := script.NewFilterScript(ctx, s, limits, nil); err != nil {
 			return severe(err)
 		}
 	case !exports.Function("map"):
