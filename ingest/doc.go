@@ -1,15 +1,15 @@
 // Package ingest takes submissions in over HTTP, and answers when they are safe.
 //
 //	            1 Handler          2 rawlog.Log          3 worker
-//	HTTP POST ─► limit, frame ─► batch, write, sync ─► read, convert ─► layout.Writer ─► published/
+//	HTTP POST ─► limit, encode ─► batch, write, sync ─► read, convert ─► layout.Writer ─► published/
 //	            ◄── status ◄──── durable                  │
 //	                                                      └─► invalid/ (with the reason)
 //
 // One submission, in steps:
 //
-//  1. The handler refuses what is over a limit, reads the body into a frame and
+//  1. The handler refuses what is over a limit, reads the body into an entry and
 //     computes its sum. Connections of FewerReads have it at hand by then.
-//  2. Package rawlog makes the frame durable, together with those that came at the
+//  2. Package rawlog makes the entry durable, together with those that came at the
 //     same time.
 //  3. The handler answers.
 //  4. After 500 MiB or 5 minutes the raw log is finished; package worker has

@@ -54,12 +54,12 @@ type HandlerOptions struct {
 	// RequestLog gets a line for every RequestLogEvery-th request; nil: none.
 	RequestLog      *slog.Logger
 	RequestLogEvery uint64
-	Logger          *slog.Logger
+	Log             *slog.Logger
 }
 
 // DefaultHandlerOptions returns the options described at HandlerOptions.
 func DefaultHandlerOptions() HandlerOptions {
-	return HandlerOptions{MaxBody: rawlog.DefaultMaxBody, MaxPath: rawlog.MaxPathBytes, MaxInFlight: 256 << 20, Logger: slog.New(slog.DiscardHandler)}
+	return HandlerOptions{MaxBody: rawlog.DefaultMaxBody, MaxPath: rawlog.MaxPathBytes, MaxInFlight: 256 << 20, Log: slog.New(slog.DiscardHandler)}
 }
 
 // handler is the public HTTP surface.
@@ -72,7 +72,7 @@ type handler struct {
 }
 
 // NewHandler returns the public HTTP surface, which appends to log. A handler
-// only limits, frames, appends and answers: 200 means that the submission is on
+// only limits, encodes, appends and answers: 200 means that the submission is on
 // disk, whatever it holds; what that is worth is for the Converter to say.
 func NewHandler(log *rawlog.Log, o HandlerOptions) http.Handler {
 	o.MaxBody = min(o.MaxBody, rawlog.MaxBodyLimit)
@@ -112,12 +112,12 @@ func (h *handler) submit(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	f, ok := h.readFrame(w, r, path, int(h.o.MaxBody), now)
+	f, ok := h.readEntry(w, r, path, int(h.o.MaxBody), now)
 	if !ok {
 		return
 	}
 	n := len(f.Body())
-	err := h.log.AppendFrames(f)
+	err := h.log.AppendEntries(f)
 	h.release(f)
 	if err == nil {
 		h.o.Metrics.bytes.Add(float64(n))
@@ -169,9 +169,9 @@ const (
 	scarceRoom = 4 << 10
 )
 
-// readFrame reads a body of at most limit bytes into a sealed frame, which the
+// readEntry reads a body of at most limit bytes into a sealed entry, which the
 // caller gives to release. If it reports false it has answered.
-func (h *handler) readFrame(w http.ResponseWriter, r *http.Request, path string, limit int, t time.Time) (*rawlog.Frame, bool) {
+func (h *handler) readEntry(w http.ResponseWriter, r *http.Request, path string, limit int, t time.Time) (*rawlog.Entry, bool) {
 	n := int(min(r.ContentLength, math.MaxInt32)) // -1: unknown
 	switch {
 	case n == 0:
@@ -196,7 +196,7 @@ func (h *handler) readFrame(w http.ResponseWriter, r *http.Request, path string,
 	if h.o.Countries != nil {
 		country = h.o.Countries.Of(clientAddr(r, h.o.TrustedProxies))
 	}
-	f := rawlog.NewFrame(country, path, room, t)
+	f := rawlog.NewEntry(country, path, room, t)
 	filled, bad := h.fill(r, &f, n)
 	if bad == nil && filled > limit {
 		bad = &answerStreamLimit
@@ -240,7 +240,7 @@ func discard(r *http.Request) {
 
 // fill reads the body into f, which grows as it comes, until n bytes or the
 // body's end, and returns how many there were, or the answer to what went wrong.
-func (h *handler) fill(r *http.Request, f **rawlog.Frame, n int) (filled int, bad *answer) {
+func (h *handler) fill(r *http.Request, f **rawlog.Entry, n int) (filled int, bad *answer) {
 	for filled < n {
 		if room := len((*f).Body()); filled == room {
 			more := min(2*room, n)
@@ -273,8 +273,8 @@ func (h *handler) reserve(n int) bool {
 	return true
 }
 
-// release gives a frame and its part of the budget back.
-func (h *handler) release(f *rawlog.Frame) {
+// release gives an entry and its part of the budget back.
+func (h *handler) release(f *rawlog.Entry) {
 	h.inFlight.Add(-int64(f.Room()))
 	f.Free()
 }

@@ -26,7 +26,7 @@ const maxBatchBytes = 16 << 20
 func (h *handler) batch(form string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		now := time.Now()
-		f, ok := h.readFrame(w, r, "", maxBatchBytes, now)
+		f, ok := h.readEntry(w, r, "", maxBatchBytes, now)
 		if !ok {
 			return
 		}

@@ -24,7 +24,7 @@ func (h *handler) schema(w http.ResponseWriter, _ *http.Request) { sendJSON(w, h
 func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
 	b, err := json.Marshal(h.o.Status())
 	if err != nil {
-		h.o.Logger.Error("cannot answer /status", "err", err)
+		h.o.Log.Error("cannot answer /status", "err", err)
 		answerFailed.send(w)
 		return
 	}
@@ -71,7 +71,7 @@ func (h *handler) sendDefinitions(w http.ResponseWriter, text []byte, err error)
 	case errors.Is(err, revisions.ErrInvalidURL), errors.Is(err, revisions.ErrNotFound), errors.Is(err, revisions.ErrBadDefinitions):
 		answerNotFound.send(w)
 	default:
-		h.o.Logger.Warn("cannot find definitions for a client", "err", err)
+		h.o.Log.Warn("cannot find definitions for a client", "err", err)
 		answerUnavailable.send(w)
 	}
 }

@@ -45,7 +45,7 @@ func (h *handler) validate(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	f, ok := h.readFrame(w, r, path, int(h.o.MaxBody), now)
+	f, ok := h.readEntry(w, r, path, int(h.o.MaxBody), now)
 	if !ok {
 		return
 	}
@@ -71,13 +71,13 @@ func (h *handler) validate(w http.ResponseWriter, r *http.Request) {
 	case isBad:
 		v.Class, v.Message = bad.Class, bad.Message
 	default: // the definitions cannot be had now
-		h.o.Logger.Warn("cannot validate", "err", err)
+		h.o.Log.Warn("cannot validate", "err", err)
 		answerUnavailable.send(w)
 		return
 	}
 	text, err := json.Marshal(v)
 	if err != nil { // the record is not JSON, which would be a bug
-		h.o.Logger.Error("cannot answer /validate", "err", err)
+		h.o.Log.Error("cannot answer /validate", "err", err)
 		answerFailed.send(w)
 		return
 	}

@@ -133,7 +133,7 @@ func (c *genCmd) append(dst []byte, p *gen.Ping) []byte {
 		s.Body = gzipped(p.JSON)
 	}
 	if c.RawVersion == rawlog.Version {
-		return rawlog.AppendFrame(dst, &s, c.salt())
+		return rawlog.AppendEntry(dst, &s, c.salt())
 	}
 	le := binary.LittleEndian
 	dst = append(dst, 0x1e)

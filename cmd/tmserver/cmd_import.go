@@ -44,7 +44,7 @@ imported again then counts as repeated. If all of them would, the file is not im
 With --tree, the segments of a partition tree instead: .log, .gz, .xz, .lzma, .zst. A
 damaged file is left out and named; lines that are no record go to invalid/.
 
-Damage in a raw log is passed over: reading goes on at the next plausible frame, and the bytes
+Damage in a raw log is passed over: reading goes on at the next plausible entry, and the bytes
 lost are reported. Submissions that cannot be converted go to invalid/.
 
 EXIT STATUS: 0 done; 1 failed (the files after are not imported), or submissions

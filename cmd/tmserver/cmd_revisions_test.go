@@ -166,7 +166,7 @@ releases/mozilla-release: 1 revisions, 1 new, 0 versions
 func importDuringOutage(t *testing.T, hg *hgtest.Server, cache string) {
 	const ping = `{"ver":1,"info":{"appUpdateChannel":"aurora","appBuildID":"20140204030204"},"histograms":{"A":{"values":{"1":1},"sum":1}}}`
 	log := rawlog.AppendHead(nil, 7)
-	log = rawlog.AppendFrame(log, &rawlog.Submission{Path: "an-id", Body: []byte(ping), Time: time.Date(2014, 3, 1, 0, 0, 0, 0, time.UTC)}, 7)
+	log = rawlog.AppendEntry(log, &rawlog.Submission{Path: "an-id", Body: []byte(ping), Time: time.Date(2014, 3, 1, 0, 0, 0, 0, time.UTC)}, 7)
 	data := t.TempDir()
 	raw := filepath.Join(t.TempDir(), "telemetry.log.v3.host.1.1.finished")
 	empty := filepath.Join(t.TempDir(), "cache") // the index alone

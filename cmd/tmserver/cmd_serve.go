@@ -133,7 +133,7 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	pickup := &worker.Pickup{Data: data, Workers: c.Workers, Logger: st.Log}
 	lo := rawlog.DefaultOptions()
 	lo.MaxBytes, lo.MaxAge, lo.Reserve = c.MaxLogSize, c.MaxLogAge, c.Reserve
-	lo.Logger, lo.Finished, lo.Committed = st.Log, pickup.Nudge, metrics.Committed
+	lo.Log, lo.Finished, lo.Committed = st.Log, pickup.Nudge, metrics.Committed
 	log, err := rawlog.Open(raw, lo)
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		defer ho.Countries.Close()
 	}
 	ho.Schema, ho.Definitions, ho.Converter = data.Schema(), store.defs, store.newConverter
-	ho.Status, ho.Metrics, ho.Logger = statusOf(store, st.Now), metrics, st.Log
+	ho.Status, ho.Metrics, ho.Log = statusOf(store, st.Now), metrics, st.Log
 	if c.RequestLog != "" {
 		f, err := os.OpenFile(c.RequestLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {

@@ -121,7 +121,7 @@ func TestFilterChangesLoseNothing(t *testing.T) {
 		for range files {
 			text := rawlog.AppendHead(nil, 1)
 			for i := range perFile {
-				text = rawlog.AppendFrame(text, &rawlog.Submission{
+				text = rawlog.AppendEntry(text, &rawlog.Submission{
 					Path: fmt.Sprintf("%d-%d", logs, i), Body: []byte(`{"ver":2,"info":{"appName":"Firefox"}}`), Time: time.UnixMilli(1391385600000),
 				}, 1)
 			}
@@ -212,7 +212,7 @@ func BenchmarkIngestFilter(b *testing.B) {
 	log := rawlog.AppendHead(nil, 0)
 	for range 20 {
 		for i := range subs {
-			log = rawlog.AppendFrame(log, &subs[i], 0)
+			log = rawlog.AppendEntry(log, &subs[i], 0)
 		}
 	}
 	dir := b.TempDir()

@@ -151,7 +151,7 @@ func rawLogs(t *testing.T) string {
 	for n := range killLogs {
 		log := rawlog.AppendHead(nil, 1)
 		add := func(id string, body []byte) {
-			log = rawlog.AppendFrame(log, &rawlog.Submission{Path: id, Body: body, Time: time.UnixMilli(1391385600000)}, 1)
+			log = rawlog.AppendEntry(log, &rawlog.Submission{Path: id, Body: body, Time: time.UnixMilli(1391385600000)}, 1)
 		}
 		for i := range killPings {
 			add(fmt.Sprintf("log%d-ping%d", n, i), g.Ping(i).JSON)

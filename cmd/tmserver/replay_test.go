@@ -24,7 +24,7 @@ func replayed(t *testing.T, url string, n int, flags ...string) (string, int) {
 	t.Helper()
 	text := rawlog.AppendHead(nil, 1)
 	for i := range n {
-		text = rawlog.AppendFrame(text, &rawlog.Submission{Path: fmt.Sprint("id", i), Body: []byte("\x1f\x8b not judged"), Time: time.UnixMilli(1391385600000)}, 1)
+		text = rawlog.AppendEntry(text, &rawlog.Submission{Path: fmt.Sprint("id", i), Body: []byte("\x1f\x8b not judged"), Time: time.UnixMilli(1391385600000)}, 1)
 	}
 	name := filepath.Join(t.TempDir(), "log")
 	if err := os.WriteFile(name, text, 0o644); err != nil {

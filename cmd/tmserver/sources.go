@@ -92,7 +92,7 @@ func (f *sourceFlags) openSources(st *cli.State, c *serveCmd, log *rawlog.Log, r
 		}
 		s, err := kafka.New(log, kafka.Options{
 			Brokers: f.KafkaBrokers, Topic: f.KafkaTopic, Group: f.KafkaGroup, Format: format, Security: security,
-			MaxBody: int(c.MaxBody), MaxPath: c.MaxPath, Registerer: reg, Logger: st.Log,
+			MaxBody: int(c.MaxBody), MaxPath: c.MaxPath, Registerer: reg, Log: st.Log,
 		})
 		if err != nil {
 			return nil, cli.Fail(cli.ExitUsage, err)

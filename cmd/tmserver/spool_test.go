@@ -26,7 +26,7 @@ func TestSpoolSurvivesKills(t *testing.T) {
 		for i := range files {
 			text := rawlog.AppendHead(nil, 1)
 			for range perFile {
-				text = rawlog.AppendFrame(text, &rawlog.Submission{
+				text = rawlog.AppendEntry(text, &rawlog.Submission{
 					Path: fmt.Sprint("id", sent), Body: []byte(`{"ver":2,"info":{"appName":"Firefox"}}`), Time: time.UnixMilli(1391385600000),
 				}, 1)
 				sent++

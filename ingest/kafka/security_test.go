@@ -90,7 +90,7 @@ func TestSecurity(t *testing.T) {
 func complaint(t *testing.T, log Log, brokers []string, security Security) string {
 	t.Helper()
 	var logged lockedBuffer
-	s, err := New(log, Options{Brokers: brokers, Topic: topic, Group: "others", Security: security, Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+	s, err := New(log, Options{Brokers: brokers, Topic: topic, Group: "others", Security: security, Log: slog.New(slog.NewTextHandler(&logged, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ type Options struct {
 	MaxBody, MaxPath int
 	// Registerer gets the counter of messages by class; nil: nobody does.
 	Registerer prometheus.Registerer
-	Logger     *slog.Logger // nil: none
+	Log        *slog.Logger // nil: none
 }
 
 // Log makes submissions durable; *rawlog.Log is one.
@@ -77,8 +77,8 @@ func New(log Log, o Options) (*Source, error) {
 	if o.MaxPath <= 0 || o.MaxPath > rawlog.MaxPathBytes {
 		o.MaxPath = rawlog.MaxPathBytes
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	secured, err := o.Security.options()
 	if err != nil {
@@ -94,7 +94,7 @@ func New(log Log, o Options) (*Source, error) {
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.FetchMaxBytes(fetchBytes),
-		kgo.WithLogger(clientLog{o.Logger}),
+		kgo.WithLogger(clientLog{o.Log}),
 	)...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
@@ -142,7 +142,7 @@ func (s *Source) reach(ctx context.Context) {
 	if errors.Is(err, io.EOF) { // some brokers answer so to a client that they do not know
 		err = fmt.Errorf("the broker closed the connection; does it want TLS, or another login? (%w)", err)
 	}
-	s.o.Logger.Error("no Kafka broker can be used; it is tried again", "brokers", s.o.Brokers,
+	s.o.Log.Error("no Kafka broker can be used; it is tried again", "brokers", s.o.Brokers,
 		"tls", s.o.Security.TLS, "sasl", s.o.Security.Mechanism, "user", s.o.Security.User, "err", err)
 }
 
@@ -161,7 +161,7 @@ func (s *Source) round(ctx context.Context) bool {
 	}
 	ok := true
 	fetches.EachError(func(topic string, partition int32, err error) {
-		s.o.Logger.Warn("cannot fetch from Kafka", "topic", topic, "partition", partition, "err", err)
+		s.o.Log.Warn("cannot fetch from Kafka", "topic", topic, "partition", partition, "err", err)
 		ok = false
 	})
 	if fetches.NumRecords() == 0 {
@@ -181,7 +181,7 @@ func (s *Source) round(ctx context.Context) bool {
 	// committed.
 	ctx = context.WithoutCancel(ctx)
 	if err := s.log.Append(ctx, subs...); err != nil {
-		s.o.Logger.Error("messages are not durable and will be fetched again", "messages", len(subs), "err", err)
+		s.o.Log.Error("messages are not durable and will be fetched again", "messages", len(subs), "err", err)
 		s.rewind(fetches)
 		return false
 	}
@@ -191,7 +191,7 @@ func (s *Source) round(ctx context.Context) bool {
 	ctx, cancel = context.WithTimeout(ctx, commitLimit)
 	defer cancel()
 	if err := s.client.CommitUncommittedOffsets(ctx); err != nil {
-		s.o.Logger.Warn("cannot commit offsets; the messages may come again", "err", err)
+		s.o.Log.Warn("cannot commit offsets; the messages may come again", "err", err)
 	}
 	return ok
 }
@@ -221,7 +221,7 @@ func (s *Source) close() {
 	defer cancel()
 	s.client.AllowRebalance()
 	if err := s.client.LeaveGroupContext(ctx); err != nil {
-		s.o.Logger.Warn("cannot leave the consumer group", "err", err)
+		s.o.Log.Warn("cannot leave the consumer group", "err", err)
 	}
 	s.client.Close()
 }

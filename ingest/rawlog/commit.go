@@ -24,10 +24,10 @@ func (l *Log) run() {
 		// join this batch, and one sync serves more of them.
 		runtime.Gosched()
 		l.mu.Lock()
-		b, n, closed := l.next, len(l.next.frames), l.closed
+		b, n, closed := l.next, len(l.next.entries), l.closed
 		if n > 0 {
 			l.next = newBatch()
-			l.next.frames = make([]*Frame, 0, n+8)
+			l.next.entries = make([]*Entry, 0, n+8)
 		}
 		l.mu.Unlock()
 		if n > 0 {
@@ -61,15 +61,15 @@ func (l *Log) commit(b *batch, age *time.Timer) error {
 	if l.file == nil {
 		f, err := l.begin()
 		if err != nil {
-			l.o.Logger.Error("cannot begin a raw log", "err", err)
+			l.o.Log.Error("cannot begin a raw log", "err", err)
 			return err
 		}
 		l.file = f
 		age.Reset(l.o.MaxAge)
 	}
 	before := l.file.off
-	if err := l.file.append(b.frames, l.free-l.o.Reserve); err != nil {
-		l.o.Logger.Error("raw log is torn; going on in a fresh one", "log", l.file.name, "err", err)
+	if err := l.file.append(b.entries, l.free-l.o.Reserve); err != nil {
+		l.o.Log.Error("raw log is torn; going on in a fresh one", "log", l.file.name, "err", err)
 		age.Stop()
 		l.rotate()
 		return err
@@ -89,7 +89,7 @@ func (l *Log) rotate() {
 	l.finishing.Go(func() {
 		if err := f.finish(); err != nil {
 			// Closed and thereby unlocked, it is picked up like one that a crash left.
-			l.o.Logger.Error("cannot finish a raw log; it stays as it is", "log", f.name, "err", err)
+			l.o.Log.Error("cannot finish a raw log; it stays as it is", "log", f.name, "err", err)
 		} else {
 			l.keepSpare(f)
 		}

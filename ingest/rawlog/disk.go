@@ -72,12 +72,12 @@ func (d rootDisk) link(from, to string) error   { return d.root.Link(from, to) }
 func (d rootDisk) remove(name string) error     { return d.root.Remove(name) }
 
 func (d rootDisk) list() ([]string, error) {
-	entries, err := fs.ReadDir(d.root.FS(), ".")
+	dirEntries, err := fs.ReadDir(d.root.FS(), ".")
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, 0, len(entries))
-	for _, e := range entries {
+	names := make([]string, 0, len(dirEntries))
+	for _, e := range dirEntries {
 		names = append(names, e.Name())
 	}
 	return names, nil

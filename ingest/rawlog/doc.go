@@ -2,8 +2,8 @@
 // specifies its files: version 3, which it writes, and the predecessor's versions
 // 0 to 2, which it only reads.
 //
-//	              1 frame          2 gather        3 write, sync      4 finish
-//	Submission ─► NewFrame, Seal ─► next batch ─► telemetry.log.v3.… ─► ….finished ─► Reader
+//	              1 encode         2 gather        3 write, sync      4 finish
+//	Submission ─► NewEntry, Seal ─► next batch ─► telemetry.log.v3.… ─► ….finished ─► Reader
 //	                 ◄────────── 200, or why not ───────┘
 //
 // One submission, in steps:
@@ -31,7 +31,7 @@
 //
 // # To add …
 //
-// A version: a picture in FORMAT.md, parseHeader, and cases in TestFrameReader;
+// A version: a picture in FORMAT.md, parseHeader, and cases in TestReader;
 // only the newest is written.
 //
 // A step that touches the disk: a method of disk or diskFile, and of faultDisk, so

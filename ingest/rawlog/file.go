@@ -77,18 +77,18 @@ func (l *Log) begin() (*logFile, error) {
 	return lf, nil
 }
 
-// append makes the frames durable. At most room bytes may be allocated in
+// append makes the entries durable. At most room bytes may be allocated in
 // advance.
-func (lf *logFile) append(frames []*Frame, room int64) error {
+func (lf *logFile) append(entries []*Entry, room int64) error {
 	end := lf.off
-	for _, f := range frames {
+	for _, f := range entries {
 		end += int64(len(f.buf))
 	}
 	lf.allocate(end, room)
 	n := int(lf.off % blockBytes) // bytes in buf
 	at := lf.off - int64(n)       // where they belong
-	for _, f := range frames {
-		saltFrame(f.buf, f.sum^lf.head.salt)
+	for _, f := range entries {
+		saltEntry(f.buf, f.sum^lf.head.salt)
 		for rest := f.buf; len(rest) > 0; {
 			c := copy(lf.buf[n:], rest)
 			rest, n = rest[c:], n+c
@@ -190,7 +190,7 @@ func (l *Log) dropSpares() {
 	defer l.spareMu.Unlock()
 	for _, s := range l.spares {
 		if err := l.disk.remove(s); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			l.o.Logger.Warn("cannot remove a spare raw log", "log", s, "err", err)
+			l.o.Log.Warn("cannot remove a spare raw log", "log", s, "err", err)
 		}
 	}
 	l.spares = nil

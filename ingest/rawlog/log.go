@@ -21,8 +21,8 @@ const Prefix = "telemetry.log.v3."
 var (
 	// ErrClosed is returned by Append once Close has been called.
 	ErrClosed = errors.New("raw log is closed")
-	// ErrTooLong is returned by Append for a path or body that no frame can hold.
-	ErrTooLong = errors.New("submission is longer than a frame holds")
+	// ErrTooLong is returned by Append for a path or body that no entry can hold.
+	ErrTooLong = errors.New("submission is longer than an entry holds")
 	// ErrReserve is returned by Append while less space is free than the reserve.
 	ErrReserve = errors.New("free space is below the reserve")
 )
@@ -48,7 +48,7 @@ type Options struct {
 	// it held, how long writing and syncing it took, and what that failed with. It
 	// must not block. May be nil.
 	Committed func(submissions int, took time.Duration, err error)
-	Logger    *slog.Logger
+	Log       *slog.Logger
 }
 
 // DefaultOptions returns the options described at Options.
@@ -59,7 +59,7 @@ func DefaultOptions() Options {
 	}
 	return Options{
 		Host: host, MaxBytes: 500 << 20, MaxAge: 5 * time.Minute, Reserve: 256 << 20,
-		Logger: slog.New(slog.DiscardHandler),
+		Log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -74,7 +74,7 @@ type Log struct {
 	wake chan struct{} // one token: there is a batch, or Close was called
 
 	waiting   atomic.Int64  // submissions that wait to be durable
-	written   atomic.Int64  // bytes of frames, of all files
+	written   atomic.Int64  // bytes of entries, of all files
 	preparing atomic.Bool   // the next file is being filled
 	closing   atomic.Bool   // Close was called; preparing stops
 	grown     chan struct{} // one token: written or closing has changed
@@ -96,9 +96,9 @@ type Log struct {
 
 // batch is what one write and one sync make durable.
 type batch struct {
-	frames []*Frame
-	done   chan struct{} // closed when err is final
-	err    error
+	entries []*Entry
+	done    chan struct{} // closed when err is final
+	err     error
 }
 
 func newBatch() *batch { return &batch{done: make(chan struct{})} }
@@ -113,8 +113,8 @@ func openLog(d disk, o Options) (*Log, error) {
 	if o.MaxBytes <= 0 || o.MaxAge <= 0 || o.Reserve < 0 {
 		return nil, fmt.Errorf("raw log options: MaxBytes %d and MaxAge %v must be positive, Reserve %d not negative", o.MaxBytes, o.MaxAge, o.Reserve)
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Committed == nil {
 		o.Committed = func(int, time.Duration, error) {}
@@ -133,7 +133,7 @@ func openLog(d disk, o Options) (*Log, error) {
 	return l, nil
 }
 
-// Append returns nil when all of subs are durable: framed, written and synced, by
+// Append returns nil when all of subs are durable: encoded, written and synced, by
 // one sync. It neither keeps nor changes them. It returns ErrTooLong, ErrClosed,
 // ErrReserve, ctx's error if ctx has ended before they were queued, or the disk's
 // error; then nothing may be assumed of any of them.
@@ -149,35 +149,35 @@ func (l *Log) Append(ctx context.Context, subs ...Submission) error {
 	if len(subs) == 0 {
 		return nil
 	}
-	fs := make([]*Frame, len(subs))
+	fs := make([]*Entry, len(subs))
 	for i, s := range subs {
-		fs[i] = NewFrame(s.Country, s.Path, len(s.Body), s.Time)
+		fs[i] = NewEntry(s.Country, s.Path, len(s.Body), s.Time)
 		copy(fs[i].Body(), s.Body)
 		fs[i].Seal()
 	}
-	err := l.AppendFrames(fs...)
+	err := l.AppendEntries(fs...)
 	for _, f := range fs {
 		f.Free()
 	}
 	return err
 }
 
-// AppendFrames queues sealed frames as one unit and waits until all are durable.
-// The caller keeps them; the Log does not touch them after AppendFrames has
+// AppendEntries queues sealed entries as one unit and waits until all are durable.
+// The caller keeps them; the Log does not touch them after AppendEntries has
 // returned. Errors are as Append's.
-func (l *Log) AppendFrames(frames ...*Frame) error {
+func (l *Log) AppendEntries(entries ...*Entry) error {
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
 		return ErrClosed
 	}
 	b := l.next
-	b.frames = append(b.frames, frames...)
+	b.entries = append(b.entries, entries...)
 	l.mu.Unlock()
 	signal(l.wake)
-	l.waiting.Add(int64(len(frames)))
+	l.waiting.Add(int64(len(entries)))
 	<-b.done
-	l.waiting.Add(-int64(len(frames)))
+	l.waiting.Add(-int64(len(entries)))
 	return b.err
 }
 

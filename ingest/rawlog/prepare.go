@@ -40,7 +40,7 @@ func (l *Log) prepare() {
 			err = errors.Join(l.fill(f, size, start), f.close())
 		}
 		if err != nil || l.closing.Load() {
-			l.o.Logger.Debug("no raw log is prepared", "err", err)
+			l.o.Log.Debug("no raw log is prepared", "err", err)
 			l.disk.remove(name) // it may not be there; the next start removes it too
 			return
 		}

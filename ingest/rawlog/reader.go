@@ -9,8 +9,8 @@ import (
 )
 
 // Reader reads the submissions of one raw log and survives damage: where no
-// frame begins it goes on to the next plausible one and counts the bytes between.
-// A frame that is cut short is never yielded. It is for one goroutine.
+// entry begins it goes on to the next plausible one and counts the bytes between.
+// An entry that is cut short is never yielded. It is for one goroutine.
 type Reader struct {
 	// Source is the name that each Submission's Origin carries.
 	Source string
@@ -30,9 +30,9 @@ type Reader struct {
 
 	head    fileHeader
 	salted  bool  // head.salt is known
-	skipped int64 // bytes passed over since the last frame
+	skipped int64 // bytes passed over since the last entry
 	zeros   int64 // how many of the last of them were zero
-	broken  int64 // how many of the first of them are broken frames of this log; see breakage
+	broken  int64 // how many of the first of them are broken entries of this log; see breakage
 	lost    int64
 	tail    int64
 }
@@ -57,7 +57,7 @@ func (r *Reader) BytesLost() int64 { return r.lost }
 
 // Tail returns, after io.EOF, how many bytes at the end of an unfinished v3 log
 // are no damage: space that a crash left preallocated, zeros or the remains of the
-// log that the file was before. Frames of this log that are not whole are damage,
+// log that the file was before. Entries of this log that are not whole are damage,
 // though a crash may have torn them before they were acknowledged: nobody can tell.
 func (r *Reader) Tail() int64 { return r.tail }
 
@@ -71,7 +71,7 @@ func (r *Reader) Next() (Submission, error) {
 		}
 	}
 	for {
-		h, ok := r.frame()
+		h, ok := r.entry()
 		if ok {
 			return r.take(h), nil
 		}
@@ -113,8 +113,8 @@ func (r *Reader) start() error {
 	return nil
 }
 
-// frame looks for a frame exactly here.
-func (r *Reader) frame() (header, bool) {
+// entry looks for an entry exactly here.
+func (r *Reader) entry() (header, bool) {
 	h, ok := r.plausible(0)
 	if !ok {
 		return h, false
@@ -129,7 +129,7 @@ func (r *Reader) frame() (header, bool) {
 		return h, true
 	}
 	// No separator follows: either what comes next is damaged or this length is.
-	// It is this one if a frame that is followed by another begins inside it.
+	// It is this one if an entry that is followed by another begins inside it.
 	for i := 1; i < h.size(); i++ {
 		n := bytes.IndexByte(r.peek(h.size())[i:h.size()], separator)
 		if n < 0 {
@@ -143,7 +143,7 @@ func (r *Reader) frame() (header, bool) {
 	return h, true
 }
 
-// plausible says whether a frame with believable lengths that is complete
+// plausible says whether an entry with believable lengths that is complete
 // begins i bytes from here.
 func (r *Reader) plausible(i int) (header, bool) {
 	n := fixedBytes[r.version]
@@ -161,10 +161,10 @@ func (r *Reader) followed(n int) bool {
 	return len(b) <= n || b[n] == separator
 }
 
-// verify checks the sum of the v3 frame here. If the file's head was damaged, a
-// salt on which two adjacent frames agree is taken for the file's.
+// verify checks the sum of the v3 entry here. If the file's head was damaged, a
+// salt on which two adjacent entries agree is taken for the file's.
 func (r *Reader) verify(h header) bool {
-	salt := h.sum ^ sumFrame(r.peek(h.size())[:h.size()])
+	salt := h.sum ^ sumEntry(r.peek(h.size())[:h.size()])
 	if r.salted {
 		return salt == r.head.salt
 	}
@@ -173,14 +173,14 @@ func (r *Reader) verify(h header) bool {
 		return false
 	}
 	n := h.size()
-	if next.sum^sumFrame(r.peek(n + next.size())[n:n+next.size()]) != salt {
+	if next.sum^sumEntry(r.peek(n + next.size())[n:n+next.size()]) != salt {
 		return false
 	}
 	r.head.salt, r.salted = salt, true
 	return true
 }
 
-// take consumes the frame here.
+// take consumes the entry here.
 func (r *Reader) take(h header) Submission {
 	b := r.buf[r.lo : r.lo+h.size()]
 	s := Submission{
@@ -202,10 +202,10 @@ func (r *Reader) take(h header) Submission {
 	return s
 }
 
-// breakage returns how many bytes here, right behind the last frame or a broken
-// one, are a broken frame of a recycled log; 0 when they are what it was before.
+// breakage returns how many bytes here, right behind the last entry or a broken
+// one, are a broken entry of a recycled log; 0 when they are what it was before.
 // Head and batches were filled up with zeros to a block, so what else stands
-// between the last frame and the block's end was written later.
+// between the last entry and the block's end was written later.
 func (r *Reader) breakage() int64 {
 	if r.version != Version || r.head.flags&flagRecycled == 0 || r.head.size > 0 {
 		return 0
@@ -225,20 +225,20 @@ func (r *Reader) breakage() int64 {
 	return int64(len(b) - trailingZeros(b))
 }
 
-// remains says whether the frame here and the one behind it are whole frames of
+// remains says whether the entry here and the one behind it are whole entries of
 // another log: they agree on its salt.
 func (r *Reader) remains(h header) bool {
-	salt := h.sum ^ sumFrame(r.peek(h.size())[:h.size()])
+	salt := h.sum ^ sumEntry(r.peek(h.size())[:h.size()])
 	n := h.size()
 	next, ok := r.plausible(n)
-	return ok && next.sum^sumFrame(r.peek(n + next.size())[n:n+next.size()]) == salt && salt != r.head.salt
+	return ok && next.sum^sumEntry(r.peek(n + next.size())[n:n+next.size()]) == salt && salt != r.head.salt
 }
 
 // skip passes over damage up to the next separator, at least one byte.
 func (r *Reader) skip() {
 	b := r.buf[r.lo:r.hi]
 	n := len(b)
-	if r.version > 0 { // nothing marks a frame of version 0: its rest is lost
+	if r.version > 0 { // nothing marks an entry of version 0: its rest is lost
 		if i := bytes.IndexByte(b[1:], separator); i >= 0 {
 			n = i + 1
 		}
@@ -253,7 +253,7 @@ func (r *Reader) skip() {
 	r.peek(1)
 }
 
-// end accounts for what followed the last frame.
+// end accounts for what followed the last entry.
 func (r *Reader) end() {
 	switch finished := r.head.size > 0; {
 	case r.version != Version || finished:
@@ -272,7 +272,7 @@ func (r *Reader) end() {
 }
 
 // detect finds out the version as the predecessor's tools did: by a v3 head, or
-// by reading strictly with each version. More than two frames exactly in place
+// by reading strictly with each version. More than two entries exactly in place
 // are certain; fewer count if they fill the file.
 func (r *Reader) detect() int {
 	if _, ok := parseFileHeader(r.peek(fileHeaderBytes)); ok {

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// oldFrame is a frame of one of the predecessor's versions.
-func oldFrame(version int, addr, path, body string) []byte {
+// oldEntry is an entry of one of the predecessor's versions.
+func oldEntry(version int, addr, path, body string) []byte {
 	le := binary.LittleEndian
 	var b []byte
 	switch version {
@@ -37,8 +37,8 @@ func oldFrame(version int, addr, path, body string) []byte {
 
 const testSalt = 0xdecafbad
 
-func newFrame(path, body string) []byte {
-	return AppendFrame(nil, &Submission{Path: path, Body: []byte(body), Time: time.UnixMilli(1378800000123)}, testSalt)
+func newEntry(path, body string) []byte {
+	return AppendEntry(nil, &Submission{Path: path, Body: []byte(body), Time: time.UnixMilli(1378800000123)}, testSalt)
 }
 
 func head(flags uint32, size uint64) []byte {
@@ -75,13 +75,13 @@ func readAll(t testing.TB, r *Reader) []string {
 }
 
 func TestReader(t *testing.T) {
-	f1, f2 := oldFrame(1, "", "a", "{1}"), oldFrame(1, "", "b", "{2}")
-	n1, n2, n3 := newFrame("a", "{1}"), newFrame("b", "{2}"), newFrame("c", "{3}")
+	f1, f2 := oldEntry(1, "", "a", "{1}"), oldEntry(1, "", "b", "{2}")
+	n1, n2, n3 := newEntry("a", "{1}"), newEntry("b", "{2}"), newEntry("c", "{3}")
 	longer := bytes.Clone(f1)
-	longer[3] += byte(len(f2)) - 4 // the length reaches into the next frame
+	longer[3] += byte(len(f2)) - 4 // the length reaches into the next entry
 	badSum := bytes.Clone(n2)
 	badSum[len(badSum)-1] ^= 1
-	hostile := newFrame("evil", string(AppendFrame(nil, &Submission{Path: "forged", Body: []byte("x")}, 0)))
+	hostile := newEntry("evil", string(AppendEntry(nil, &Submission{Path: "forged", Body: []byte("x")}, 0)))
 	hostile[0] = 'x'
 	whole := join(head(0, 0), n1, n2, n3)
 	sized := uint64(len(whole))
@@ -92,11 +92,11 @@ func TestReader(t *testing.T) {
 	badLength := bytes.Clone(n2)
 	badLength[7] = 0xff
 	older := func(path string) []byte {
-		return AppendFrame(nil, &Submission{Path: path, Body: []byte("old"), Time: time.UnixMilli(1378700000123)}, 1)
+		return AppendEntry(nil, &Submission{Path: path, Body: []byte("old"), Time: time.UnixMilli(1378700000123)}, 1)
 	}
 	remains := join("emains\x1e of a frame", older("r"), older("s"), older("t"), make([]byte, 500))
-	fit := newFrame("fit", string(make([]byte, blockBytes-fileHeaderBytes-frameOverhead-3))) // to the block's end
-	// batch is what a log writes at once, behind what is there: frames, then zeros.
+	fit := newEntry("fit", string(make([]byte, blockBytes-fileHeaderBytes-entryOverhead-3))) // to the block's end
+	// batch is what a log writes at once, behind what is there: entries, then zeros.
 	batch := func(parts ...any) []byte {
 		b := join(parts...)
 		return append(b, make([]byte, blocksUp(len(b))-len(b))...)
@@ -111,11 +111,11 @@ func TestReader(t *testing.T) {
 		lost    int64
 		tail    int64
 	}{
-		{"v0", 0, join(oldFrame(0, "", "a", "{1}"), oldFrame(0, "", "b", "{2}")), []string{"a={1}", "b={2}"}, 0, 0},
-		{"v0 cannot go on after damage", 0, join(oldFrame(0, "", "a", "{1}"), "\xff\xff\xff\xff", oldFrame(0, "", "b", "{2}")), []string{"a={1}"}, 24, 0},
+		{"v0", 0, join(oldEntry(0, "", "a", "{1}"), oldEntry(0, "", "b", "{2}")), []string{"a={1}", "b={2}"}, 0, 0},
+		{"v0 cannot go on after damage", 0, join(oldEntry(0, "", "a", "{1}"), "\xff\xff\xff\xff", oldEntry(0, "", "b", "{2}")), []string{"a={1}"}, 24, 0},
 		{"v1", 1, join(f1, f2), []string{"a={1}", "b={2}"}, 0, 0},
 		{"v1 detected", VersionAuto, join(f1, f2), []string{"a={1}", "b={2}"}, 0, 0},
-		{"v2 detected", VersionAuto, join(oldFrame(2, "1.2.3.4", "a", "{1}"), oldFrame(2, "", "b", "{2}"), oldFrame(2, "", "c", "{3}")), []string{"a={1}", "b={2}", "c={3}"}, 0, 0},
+		{"v2 detected", VersionAuto, join(oldEntry(2, "1.2.3.4", "a", "{1}"), oldEntry(2, "", "b", "{2}"), oldEntry(2, "", "c", "{3}")), []string{"a={1}", "b={2}", "c={3}"}, 0, 0},
 		{"v1 empty", 1, nil, []string{}, 0, 0},
 		{"v1 torn byte at the end", 1, join(f1, "\n"), []string{"a={1}"}, 1, 0},
 		{"v1 torn separator at the end", 1, join(f1, "\x1e"), []string{"a={1}"}, 1, 0},
@@ -126,24 +126,24 @@ func TestReader(t *testing.T) {
 		{"v3 detected", VersionAuto, whole, []string{"a={1}", "b={2}", "c={3}"}, 0, 0},
 		{"v3 finished", 3, join(head(0, sized), n1, n2, n3), []string{"a={1}", "b={2}", "c={3}"}, 0, 0},
 		{"v3 finished and cut", 3, join(head(0, sized), n1, n2), []string{"a={1}", "b={2}"}, int64(len(n3)), 0},
-		{"v3 finished, zeros instead of a frame", 3, join(head(flagRecycled, sized), n1, n2, make([]byte, len(n3))), []string{"a={1}", "b={2}"}, int64(len(n3)), 0},
+		{"v3 finished, zeros instead of an entry", 3, join(head(flagRecycled, sized), n1, n2, make([]byte, len(n3))), []string{"a={1}", "b={2}"}, int64(len(n3)), 0},
 		{"v3 preallocated", 3, join(whole, make([]byte, 9999)), []string{"a={1}", "b={2}", "c={3}"}, 0, 9999},
 		{"v3 preallocated, torn", 3, join(whole, "\x1etorn", make([]byte, 9999)), []string{"a={1}", "b={2}", "c={3}"}, 5, 9999},
 		{"v3 recycled", 3, join(batch(recycled, n1), remains), []string{"a={1}"}, 0, int64(blockBytes - fileHeaderBytes - len(n1) + len(remains))},
 		{"v3 recycled, nothing written", 3, join(recycled, older("r"), older("s"), remains), []string{}, 0, int64(2*len(older("r")) + len(remains))},
 		{"v3 recycled, filled with zeros", 3, join(batch(recycled, n1), make([]byte, 9000)), []string{"a={1}"}, 0, int64(blockBytes - fileHeaderBytes - len(n1) + 9000)},
-		{"v3 recycled, to the block's end", 3, join(recycled, fit, remains), []string{"fit=" + string(make([]byte, blockBytes-fileHeaderBytes-frameOverhead-3))}, 0, int64(len(remains))},
-		{"v3 recycled, remains begin with a frame", 3, join(recycled, fit, older("r"), remains[18:]), []string{"fit=" + string(make([]byte, blockBytes-fileHeaderBytes-frameOverhead-3))}, 0, int64(len(older("r")) + len(remains) - 18)},
+		{"v3 recycled, to the block's end", 3, join(recycled, fit, remains), []string{"fit=" + string(make([]byte, blockBytes-fileHeaderBytes-entryOverhead-3))}, 0, int64(len(remains))},
+		{"v3 recycled, remains begin with an entry", 3, join(recycled, fit, older("r"), remains[18:]), []string{"fit=" + string(make([]byte, blockBytes-fileHeaderBytes-entryOverhead-3))}, 0, int64(len(older("r")) + len(remains) - 18)},
 		{"v3 recycled, last one damaged", 3, join(batch(recycled, n1, badSum), remains), []string{"a={1}"}, int64(len(badSum)), int64(blockBytes - fileHeaderBytes - len(n1) - len(badSum) + len(remains))},
 		{"v3 recycled, last two damaged", 3, join(batch(recycled, n1, badSum, badTime), remains), []string{"a={1}"}, int64(2 * len(badSum)), int64(blockBytes - fileHeaderBytes - len(n1) - 2*len(badSum) + len(remains))},
 		{"v3 recycled, last one's length damaged", 3, join(batch(recycled, n1, badLength), remains), []string{"a={1}"}, int64(len(badLength)), int64(blockBytes - fileHeaderBytes - len(n1) - len(badLength) + len(remains))},
 		{"v3 recycled, first batch torn", 3, join(recycled, badSum, remains), []string{}, int64(len(badSum)), int64(len(remains))},
-		{"v3 recycled, batch torn at a block", 3, join(recycled, fit, badSum, remains), []string{"fit=" + string(make([]byte, blockBytes-fileHeaderBytes-frameOverhead-3))}, int64(len(badSum)), int64(len(remains))},
+		{"v3 recycled, batch torn at a block", 3, join(recycled, fit, badSum, remains), []string{"fit=" + string(make([]byte, blockBytes-fileHeaderBytes-entryOverhead-3))}, int64(len(badSum)), int64(len(remains))},
 		{"v3 recycled, one damaged in between", 3, join(batch(recycled, n1, badSum, n3), remains), []string{"a={1}", "c={3}"}, int64(len(badSum)), int64(blockBytes - fileHeaderBytes - 3*len(n1) + len(remains))},
 		{"v3 nothing written", 3, make([]byte, 4096), []string{}, 0, 4096},
 		{"v3 bad sum", 3, join(head(0, 0), n1, badSum, n3), []string{"a={1}", "c={3}"}, int64(len(badSum)), 0},
 		{"v3 broken head", 3, brokenHead, []string{"a={1}", "b={2}", "c={3}"}, fileHeaderBytes, 0},
-		{"v3 forged frame in a damaged one", 3, join(head(0, 0), hostile, n1), []string{"a={1}"}, int64(len(hostile)), 0},
+		{"v3 forged entry in a damaged one", 3, join(head(0, 0), hostile, n1), []string{"a={1}"}, int64(len(hostile)), 0},
 	}
 	for _, tt := range tests {
 		for name, src := range map[string]io.Reader{
@@ -180,7 +180,7 @@ func TestReaderRefuses(t *testing.T) {
 }
 
 func TestReaderFields(t *testing.T) {
-	r := NewReader(bytes.NewReader(join("x", oldFrame(2, "10.0.0.1, 10.0.0.2", "id/%2F", "\x1f\x8b"))), 2)
+	r := NewReader(bytes.NewReader(join("x", oldEntry(2, "10.0.0.1, 10.0.0.2", "id/%2F", "\x1f\x8b"))), 2)
 	r.Source = "telemetry.log.v2.host.1.2"
 	s, err := r.Next()
 	if err != nil {
@@ -240,36 +240,36 @@ func sharedFile(t testing.TB, name string) []byte {
 
 func FuzzReader(f *testing.F) {
 	for v := range 3 {
-		f.Add(v, join(oldFrame(v, "", "a", "{1}"), "?", oldFrame(v, "", "b", "{2}")))
+		f.Add(v, join(oldEntry(v, "", "a", "{1}"), "?", oldEntry(v, "", "b", "{2}")))
 	}
-	f.Add(3, join(head(0, 0), newFrame("a", "{1}"), "?", newFrame("b", "{2}")))
-	f.Add(VersionAuto, join(head(flagRecycled, 99), newFrame("a", "{1}"), newFrame("b", "")))
+	f.Add(3, join(head(0, 0), newEntry("a", "{1}"), "?", newEntry("b", "{2}")))
+	f.Add(VersionAuto, join(head(flagRecycled, 99), newEntry("a", "{1}"), newEntry("b", "")))
 	f.Fuzz(func(t *testing.T, version int, in []byte) {
 		if version < VersionAuto || version > Version {
 			return
 		}
 		r := NewReader(bytes.NewReader(in), version)
-		at, framed := int64(0), int64(0)
+		at, inEntries := int64(0), int64(0)
 		for {
 			s, err := r.Next()
 			if err != nil {
 				break
 			}
 			if s.Origin.Offset < at {
-				t.Fatalf("frame at %d overlaps one that ends at %d", s.Origin.Offset, at)
+				t.Fatalf("entry at %d overlaps one that ends at %d", s.Origin.Offset, at)
 			}
 			n := int64(fixedBytes[r.Version()] + len(s.Address) + len(s.Country) + len(s.Path) + len(s.Body))
 			at = s.Origin.Offset + n
-			framed += n
+			inEntries += n
 		}
-		if total := framed + r.BytesLost() + r.Tail(); at > int64(len(in)) || r.Version() < 3 && r.Version() >= 0 && total != int64(len(in)) {
-			t.Fatalf("%d bytes in, but %d in frames, %d lost", len(in), framed, r.BytesLost())
+		if total := inEntries + r.BytesLost() + r.Tail(); at > int64(len(in)) || r.Version() < 3 && r.Version() >= 0 && total != int64(len(in)) {
+			t.Fatalf("%d bytes in, but %d in entries, %d lost", len(in), inEntries, r.BytesLost())
 		}
-		// What surrounds whole frames does not matter.
-		clean := NewReader(bytes.NewReader(join(head(0, 0), in, newFrame("x", "1"), newFrame("y", "2"))), 3)
+		// What surrounds whole entries does not matter.
+		clean := NewReader(bytes.NewReader(join(head(0, 0), in, newEntry("x", "1"), newEntry("y", "2"))), 3)
 		got := readAll(t, clean)
 		if len(got) < 2 || got[len(got)-1] != "y=2" || got[len(got)-2] != "x=1" {
-			t.Fatalf("frames after noise are lost: %q", got)
+			t.Fatalf("entries after noise are lost: %q", got)
 		}
 	})
 }

@@ -28,5 +28,5 @@ type Submission struct {
 // it is in none.
 type Origin struct {
 	Log    string // base name of the raw log
-	Offset int64  // of the frame's first byte
+	Offset int64  // of the entry's first byte
 }

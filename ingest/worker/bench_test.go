@@ -32,7 +32,7 @@ func BenchmarkConvertLog(b *testing.B) {
 	log := rawlog.AppendHead(nil, 0)
 	for range times {
 		for i := range subs {
-			log = rawlog.AppendFrame(log, &subs[i], 0)
+			log = rawlog.AppendEntry(log, &subs[i], 0)
 		}
 	}
 	defs := ingesttest.Cache(b)

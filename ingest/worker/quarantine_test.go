@@ -88,7 +88,7 @@ func TestReplay(t *testing.T) {
 
 func TestReplayKeepsTheCountry(t *testing.T) {
 	data, name := dataWith(t)
-	log := rawlog.AppendFrame(rawlog.AppendHead(nil, 0), &rawlog.Submission{
+	log := rawlog.AppendEntry(rawlog.AppendHead(nil, 0), &rawlog.Submission{
 		Country: "DE", Path: "id", Body: []byte(ingesttest.Ping(`"FLAG":{"values":{"9":1}}`)), Time: time.Unix(1378857540, 0),
 	}, 0)
 	if err := os.WriteFile(filepath.Join(data.Dir(), layout.RawDir, name), log, 0o644); err != nil {

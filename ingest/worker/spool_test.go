@@ -80,7 +80,7 @@ func (b *spoolBed) put(t *testing.T, name string, ids ...string) {
 	t.Helper()
 	text := rawlog.AppendHead(nil, 7)
 	for _, id := range ids {
-		text = rawlog.AppendFrame(text, &rawlog.Submission{Path: id, Body: []byte("{}"), Time: time.UnixMilli(1391385600000)}, 7)
+		text = rawlog.AppendEntry(text, &rawlog.Submission{Path: id, Body: []byte("{}"), Time: time.UnixMilli(1391385600000)}, 7)
 	}
 	b.putText(t, name, text)
 }

@@ -26,7 +26,7 @@ func newWaitingLog(w *layout.Writer, source string) *waitingLog {
 }
 
 func (l *waitingLog) add(s *rawlog.Submission) error {
-	l.buf = rawlog.AppendFrame(l.buf, s, l.salt)
+	l.buf = rawlog.AppendEntry(l.buf, s, l.salt)
 	_, err := l.w.Write(l.buf)
 	l.buf = l.buf[:0]
 	return err

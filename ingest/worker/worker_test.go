@@ -33,7 +33,7 @@ func dataWith(t testing.TB, pathsAndBodies ...string) (*layout.Data, string) {
 	log := rawlog.AppendHead(nil, 0)
 	for i := 0; i < len(pathsAndBodies); i += 2 {
 		at := time.Date(2013, 9, 10, 23, 59, i, 0, time.UTC)
-		log = rawlog.AppendFrame(log, &rawlog.Submission{Path: pathsAndBodies[i], Body: []byte(pathsAndBodies[i+1]), Time: at}, 0)
+		log = rawlog.AppendEntry(log, &rawlog.Submission{Path: pathsAndBodies[i], Body: []byte(pathsAndBodies[i+1]), Time: at}, 0)
 	}
 	const name = "telemetry.log.v3.host.1.1.finished"
 	if err := os.WriteFile(filepath.Join(data.Dir(), layout.RawDir, name), log, 0o644); err != nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The raw log's framing; FORMAT.md has the pictures. Versions 0 to 2 are the
+// The raw log's format; FORMAT.md has the pictures. Versions 0 to 2 are the
 // predecessor's and only read, 3 is what Log writes.
 const (
 	// VersionAuto makes a Reader find out the version from the content.
@@ -17,14 +17,14 @@ const (
 	// Version is the version that is written.
 	Version = 3
 
-	separator   = 0x1e // first byte of a frame since version 1
+	separator   = 0x1e // first byte of an entry since version 1
 	maxAddress  = 255  // the address's length is one byte
-	headerBytes = 16   // of a v2 frame: separator, lengths, time
+	headerBytes = 16   // of a v2 entry: separator, lengths, time
 	sumBytes    = 4
-	// frameOverhead is what a v3 frame adds to path and body.
-	frameOverhead = headerBytes + sumBytes
+	// entryOverhead is what a v3 entry adds to path and body.
+	entryOverhead = headerBytes + sumBytes
 
-	// MaxPathBytes is the longest path a frame may carry; longer means damage.
+	// MaxPathBytes is the longest path an entry may carry; longer means damage.
 	MaxPathBytes = 10 << 10
 	// DefaultMaxBody is the longest body accepted unless configured otherwise,
 	// the predecessor's limit.
@@ -55,16 +55,16 @@ func VersionOf(name string) int {
 	return VersionAuto
 }
 
-// AppendFrame appends the v3 frame of s, as it stands in a file with that salt,
+// AppendEntry appends the v3 entry of s, as it stands in a file with that salt,
 // to dst. The path must not be longer than MaxPathBytes, the body not longer
 // than MaxBodyLimit; the address is not written, the country is.
-func AppendFrame(dst []byte, s *Submission, salt uint32) []byte {
+func AppendEntry(dst []byte, s *Submission, salt uint32) []byte {
 	start := len(dst)
 	dst = appendHeader(dst, len(s.Country), len(s.Path), len(s.Body), s.Time)
 	dst = append(dst, s.Country...)
 	dst = append(dst, s.Path...)
 	dst = append(dst, s.Body...)
-	saltFrame(dst[start:], sumFrame(dst[start:])^salt)
+	saltEntry(dst[start:], sumEntry(dst[start:])^salt)
 	return dst
 }
 
@@ -77,18 +77,18 @@ func appendHeader(dst []byte, countryLen, pathLen, bodyLen int, t time.Time) []b
 	return append(dst, 0, 0, 0, 0)
 }
 
-// sumFrame returns the CRC32C of a v3 frame without its sum field.
-func sumFrame(frame []byte) uint32 {
-	sum := crc32.Update(0, castagnoli, frame[:headerBytes])
-	return crc32.Update(sum, castagnoli, frame[frameOverhead:])
+// sumEntry returns the CRC32C of a v3 entry without its sum field.
+func sumEntry(entry []byte) uint32 {
+	sum := crc32.Update(0, castagnoli, entry[:headerBytes])
+	return crc32.Update(sum, castagnoli, entry[entryOverhead:])
 }
 
-// saltFrame stores sum, which the file's salt has been xored into.
-func saltFrame(frame []byte, sum uint32) {
-	binary.LittleEndian.PutUint32(frame[headerBytes:], sum)
+// saltEntry stores sum, which the file's salt has been xored into.
+func saltEntry(entry []byte, sum uint32) {
+	binary.LittleEndian.PutUint32(entry[headerBytes:], sum)
 }
 
-// header is the decoded head of a frame of any version.
+// header is the decoded head of an entry of any version.
 type header struct {
 	address, path, body int // lengths
 	fixed               int // bytes before the address
@@ -98,10 +98,10 @@ type header struct {
 
 func (h header) size() int { return h.fixed + h.address + h.path + h.body }
 
-// fixedBytes is how long the fixed part of a frame is, by version.
-var fixedBytes = [...]int{16, 15, 16, frameOverhead}
+// fixedBytes is how long the fixed part of an entry is, by version.
+var fixedBytes = [...]int{16, 15, 16, entryOverhead}
 
-// parseHeader decodes the head of a frame of that version at the start of b, of
+// parseHeader decodes the head of an entry of that version at the start of b, of
 // which len(b) >= fixedBytes[version]. It reports whether the head is plausible.
 func parseHeader(b []byte, version, maxBody int) (h header, ok bool) {
 	le := binary.LittleEndian
@@ -129,14 +129,14 @@ const fileHeaderBytes = 32
 
 const fileMagic = "TMRAW3\r\n"
 
-// flagRecycled says that the file had another life: what follows its last frame
+// flagRecycled says that the file had another life: what follows its last entry
 // may be remains of that, not zeros.
 const flagRecycled = 1
 
 // fileHeader is the head of a v3 raw log.
 type fileHeader struct {
-	// salt is xored into every frame's sum, so that neither remains of a recycled
-	// file nor a frame that a client put into its body can pass for a frame.
+	// salt is xored into every entry's sum, so that neither remains of a recycled
+	// file nor an entry that a client put into its body can pass for an entry.
 	salt  uint32
 	flags uint32
 	// size is the length of the finished file in bytes; 0 while it is written.
@@ -164,7 +164,7 @@ func parseFileHeader(b []byte) (h fileHeader, ok bool) {
 }
 
 // AppendHead appends the head of a v3 raw log that is still written to dst, for
-// writers other than Log: frames made by AppendFrame with the same salt follow.
+// writers other than Log: entries made by AppendEntry with the same salt follow.
 // A reader takes such a file as one that was never finished.
 func AppendHead(dst []byte, salt uint32) []byte {
 	return fileHeader{salt: salt}.append(dst)
