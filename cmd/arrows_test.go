@@ -37,7 +37,7 @@ var arrows = []struct {
 	{"engine/script", []string{"engine", "layout", "revisions"}, "the only place where JavaScript meets Go"},
 	{"engine/script/bundle", []string{"engine/script/declare", "engine/script/suggest"}, "compiling a script takes no data and no runtime"},
 	{"engine/script/value", []string{"engine", "layout", "revisions"}, "values cross in the same way whatever the script is and runs for"},
-	{"engine/script/declare", nil, "what scripts see is said once, for everybody"},
+	{"engine/script/declare", []string{"layout/schema"}, "what scripts see is said once, for everybody"},
 	{"engine/script/suggest", nil, "a function on names"},
 	{"scripts", nil, "only the scripts themselves"},
 	{"filters", nil, "only the filters themselves"},

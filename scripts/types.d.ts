@@ -19,17 +19,6 @@ declare namespace tm {
     readonly submission_date: string
   }
 
-  /** The record's JSON, read lazily; string methods work on its text. It is valid during its own call. */
-  interface Ping extends Pick<String, "length" | "indexOf" | "lastIndexOf" | "includes" | "match" | "search" | "slice" | "substring" | "split" | "startsWith" | "endsWith" | "replace"> {
-    histograms: Histograms
-    /** A histogram with the layout that the ping's revision gives it; undefined where the ping has none. */
-    histogram(name: string): BoundHistogram | undefined
-    /** Kind, lowest and highest bound that the ping's revision gives a histogram, such as "exponential 1 to 10000"; "unknown" where its definition is not at hand. */
-    layout(name: string): string
-    info: any
-    [member: string]: any
-  }
-
   /** The ping's histograms by name. */
   interface Histograms {
     [name: string]: Histogram | undefined
@@ -81,7 +70,18 @@ declare namespace tm {
     record_separator: string
   }
 
-  /** What ping.histogram(name) gives. As a value it is its stored form. */
+  /** The record's JSON, read lazily; string methods work on its text. It is valid during its own call. */
+  interface Ping extends Pick<String, "length" | "indexOf" | "lastIndexOf" | "includes" | "match" | "search" | "slice" | "substring" | "split" | "startsWith" | "endsWith" | "replace" | "toString"> {
+    histograms: Histograms
+    /** A histogram with the layout that the ping's revision gives it; undefined where the ping has none. */
+    histogram(name: string): BoundHistogram | undefined
+    /** Kind, lowest and highest bound that the ping's revision gives a histogram, such as "exponential 1 to 10000"; "unknown" where its definition is not at hand. */
+    layout(name: string): string
+    info: any
+    [member: string]: any
+  }
+
+  /** What ping.histogram(name) returns. As a value it is its stored form. */
   interface BoundHistogram {
     /** Its name. */
     name: string
@@ -91,6 +91,8 @@ declare namespace tm {
     bounds: readonly number[]
     /** The samples per bucket. */
     counts: number[]
+    /** Its stored form: the samples per bucket, then the sums. */
+    numbers: Histogram
     /** The sum of the samples; undefined if it was not sent. */
     sum: number | undefined
     /** The number of samples. */
@@ -113,11 +115,29 @@ declare namespace tm {
     add(n?: number): void
   }
 
+  /** Called once per record; the only one that must be there. */
   type Map = (id: string, dims: Dims, ping: Ping, ctx: Context) => void
+
+  /** Called where values of one key come together in a task, 0 to n times. */
   type Combine = (key: any, values: any[], ctx: Context) => void
+
+  /** Called once per key, keys in order, values in the order of the input. */
   type Reduce = (key: any, values: any[], ctx: ReduceContext) => void
+
+  /** Called after the last record of a task. */
   type MapFinished = (ctx: Context) => void
+
+  /** Called before the first key. */
   type SetupReduce = (ctx: ReduceContext) => void
+
+  /** Called once per partition. False skips its segments. */
+  type Accept = (dims: Dims) => boolean
+
+  /** Called once per record. False skips it. */
+  type Match = (id: string, dims: Dims, ping: Ping) => boolean
+
+  /** Called once per record that match takes. A job skips it unless the decision is to keep. */
+  type Ingest = (id: string, dims: Dims, ping: Ping) => Decision
 
   /** A filter's dimension, as in its JSON form; they come in the schema's order, and those left out allow anything. */
   interface Dimension {
@@ -125,12 +145,8 @@ declare namespace tm {
     allowed_values: string | string[] | { min?: string; max?: string } | { regex: string }
   }
 
-  /** The functions of a filter: whether a partition, or a record, is taken. */
-  type Accept = (dims: Dims) => boolean
-  type Match = (id: string, dims: Dims, ping: Ping) => boolean
   /** What becomes of a record that is about to be published; nothing is "keep". */
   type Decision = "keep" | "drop" | { drop: string } | { quarantine: string } | void
-  type Ingest = (id: string, dims: Dims, ping: Ping) => Decision
 
   /** A case of a test file. */
   interface Test {
@@ -182,7 +198,7 @@ declare module "csv" {
 declare module "histogram" {
   import Value = tm.Value
   import Histogram = tm.Histogram
-  /** Adds up histograms of one layout. A sum of -1 is none, and stays only where nobody sent one. */
+  /** Adds up histograms of one layout. A -1 says that a sum was not sent: the result has it only where every histogram has. */
   export function sum(histograms: ArrayLike<Histogram>): Histogram
   /**
    * Adds h to total, which an earlier call returned, and returns it; without a total a new one. For adding up in a global while mapping.

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
-	"github.com/aitgithub/telemetry-server/engine/script/bundle"
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
 	"github.com/aitgithub/telemetry-server/engine/script/suggest"
 )
@@ -51,7 +49,7 @@ func advice(e *Error) []string {
 		if !strings.Contains(e.Excerpt, "."+m[1]) {
 			return nil
 		}
-		if near := suggest.Nearest(m[1], declare.ContextMembers); near != "" {
+		if near := suggest.Nearest(m[1], declare.ContextMembers()); near != "" {
 			return []string{fmt.Sprintf("Did you mean %s?", near)}
 		}
 		if m[1] == "emit" || m[1] == "print" || m[1] == "output" || m[1] == "collect" {
@@ -71,7 +69,8 @@ func advice(e *Error) []string {
 
 // suggestExport says which export looks like the one that is missing.
 func suggestExport(want string, exports []string) string {
-	if near := suggest.Nearest(want, exports); near != "" && !slices.Contains(bundle.EntryPoints, near) {
+	near := suggest.Nearest(want, exports)
+	if _, meant := declare.Find(near); near != "" && !meant {
 		return fmt.Sprintf("Did you mean %s where it has %s?", want, near)
 	}
 	return ""

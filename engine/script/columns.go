@@ -1,12 +1,16 @@
 package script
 
-import "context"
+import (
+	"context"
+
+	"github.com/aitgithub/telemetry-server/engine/script/declare"
+)
 
 // Columns returns the names that the script exports as `columns` for the cells
 // of its output's rows, nil if it does not. Errors are *Error.
 func (s *Script) Columns(ctx context.Context, limits Limits) (names []string, err error) {
 	h, err := newHost(ctx, s, limits, nil, func(h *host) error {
-		v := h.exports.Get("columns")
+		v := h.exports.Get(declare.Columns)
 		if v == nil {
 			return nil
 		}

@@ -4,12 +4,14 @@ import (
 	"strings"
 
 	"github.com/dop251/goja"
+
+	"github.com/aitgithub/telemetry-server/engine/script/declare"
 )
 
 // installConsole makes console.log and its kin.
 func (h *host) installConsole(sink func(level, text string)) {
 	c := h.rt.NewObject()
-	for _, level := range []string{"log", "debug", "info", "warn", "error"} {
+	for _, level := range declare.ConsoleMethods() {
 		c.Set(level, func(call goja.FunctionCall) goja.Value {
 			h.logged = true
 			if sink == nil {

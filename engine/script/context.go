@@ -7,9 +7,10 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
+	"github.com/aitgithub/telemetry-server/engine/script/declare"
 )
 
-// newContext makes the ctx of map and combine: write(key, value).
+// newContext makes the ctx of map and combine. What only reduce has says so.
 func (h *host) newContext(phase string, write engine.Emit) *goja.Object {
 	ctx := h.rt.NewObject()
 	ctx.Set("counter", h.counter)
@@ -20,7 +21,7 @@ func (h *host) newContext(phase string, write engine.Emit) *goja.Object {
 		}
 		return goja.Undefined()
 	})
-	for _, name := range []string{"writeline", "writeLine", "writecsv", "writeCSV"} {
+	for _, name := range declare.Methods(declare.ReduceContext) {
 		ctx.Set(name, func(goja.FunctionCall) goja.Value {
 			h.ThrowType("ctx.%s is for reduce; in %s use ctx.write(key, value)", name, phase)
 			return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dop251/goja"
 
+	"github.com/aitgithub/telemetry-server/engine/script/declare"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
@@ -39,8 +40,10 @@ func NewFilterScript(ctx context.Context, s *Script, limits Limits, console func
 
 // read takes from a script what it exports.
 func (f *FilterScript) read(h *host) error {
-	f.hasAccept, f.hasMatch, f.hasIngest = h.function("accept") != nil, h.function("match") != nil, h.function("ingest") != nil
-	dims := h.exports.Get("dimensions")
+	f.hasAccept = h.function(declare.Accept) != nil
+	f.hasMatch = h.function(declare.Match) != nil
+	f.hasIngest = h.function(declare.Ingest) != nil
+	dims := h.exports.Get(declare.Dimensions)
 	if dims == nil && !f.hasAccept && !f.judges() {
 		return &Error{
 			File: h.script.Name, Phase: "load", Message: "the filter exports none of dimensions, accept, match and ingest",
@@ -51,10 +54,8 @@ func (f *FilterScript) read(h *host) error {
 	if dims != nil {
 		doc["dimensions"] = dims.Export()
 	}
-	for _, n := range []string{"include_invalid", "includeInvalid"} {
-		if v := h.exports.Get(n); v != nil {
-			doc["include_invalid"] = v.ToBoolean()
-		}
+	if v, _ := h.export(declare.IncludeInvalid); v != nil {
+		doc["include_invalid"] = v.ToBoolean()
 	}
 	text, err := json.Marshal(doc)
 	if err == nil {
@@ -74,7 +75,7 @@ func (f *FilterScript) Accept(ctx context.Context) (accept func(schema.Dims) (bo
 	}
 	var fn goja.Callable
 	h, err := newHost(ctx, f.script, f.limits, f.console, func(h *host) error {
-		fn = h.function("accept")
+		fn = h.function(declare.Accept)
 		return nil
 	})
 	if err != nil {
@@ -96,7 +97,7 @@ func (h *host) accepts(accept goja.Callable, d schema.Dims) (ok bool, err error)
 		}
 		return err
 	})
-	return ok, h.script.wrap(err, "accept", "partition "+d.String())
+	return ok, h.script.wrap(err, declare.Accept, "partition "+d.String())
 }
 
 // judges says whether the filter looks at records.
@@ -116,7 +117,9 @@ func (f *FilterScript) newMatcher(ctx context.Context, limits Limits, console fu
 	m := &matcher{}
 	var err error
 	m.h, err = newHost(ctx, f.script, limits, console, func(h *host) error {
-		m.accept, m.match, m.ingest = h.function("accept"), h.function("match"), h.function("ingest")
+		m.accept = h.function(declare.Accept)
+		m.match = h.function(declare.Match)
+		m.ingest = h.function(declare.Ingest)
 		m.decide, _ = goja.AssertFunction(h.rt.ToValue(func(call goja.FunctionCall) goja.Value {
 			m.decision = h.decision(call.Argument(0))
 			return nil
@@ -132,7 +135,7 @@ func (f *FilterScript) newMatcher(ctx context.Context, limits Limits, console fu
 // judge asks match, and then ingest, about a record of the partition that
 // SetDims has named. Errors are *Error.
 func (m *matcher) judge(id, text []byte, record string) (d Decision, err error) {
-	h, phase := m.h, "match"
+	h, phase := m.h, declare.Match
 	h.NextPing()
 	err = h.guard(func() error {
 		args := []goja.Value{h.rt.ToValue(string(id)), h.Dims(), h.Ping(text)}
@@ -149,7 +152,7 @@ func (m *matcher) judge(id, text []byte, record string) (d Decision, err error) 
 		if m.ingest == nil {
 			return nil
 		}
-		phase = "ingest"
+		phase = declare.Ingest
 		v, err := m.ingest(goja.Undefined(), args...)
 		if err == nil && !goja.IsUndefined(v) {
 			_, err = m.decide(goja.Undefined(), v)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
+	"github.com/aitgithub/telemetry-server/engine/script/declare"
 )
 
 // Job runs a script's map, combine and reduce. It is immutable and safe for
@@ -35,14 +36,14 @@ func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (e
 		m.filter.h.SetDims(t.Segment.Dims)
 	}
 	m.h, err = newHost(ctx, j.Script, j.Limits, j.Console, func(h *host) error {
-		if m.fn = h.function("map"); m.fn == nil {
+		if m.fn = h.function(declare.Map); m.fn == nil {
 			return j.Script.NoMap(h.exports.Keys())
 		}
-		m.finished = h.function("mapFinished", "map_finished")
-		m.combine = h.function("combine")
+		m.finished = h.function(declare.MapFinished)
+		m.combine = h.function(declare.Combine)
 		h.SetDims(t.Segment.Dims)
-		m.ctx = h.newContext("map", func(key, value []byte) error { return emit(key, value) })
-		m.combineCtx = h.newContext("combine", func(key, value []byte) error {
+		m.ctx = h.newContext(declare.Map, func(key, value []byte) error { return emit(key, value) })
+		m.combineCtx = h.newContext(declare.Combine, func(key, value []byte) error {
 			if !bytes.Equal(key, m.combineKey) {
 				h.ThrowType("combine was called with key %s but wrote key %s",
 					datum.AppendJSON(nil, m.combineKey), datum.AppendJSON(nil, key))
@@ -119,7 +120,7 @@ func (m *mapper) Map(line []byte, n int64) error {
 		return nil
 	}
 	h.counts.drop()
-	return rejection(h.script.wrap(err, "map", recordPlace(m.task, id, n)), recordCall(h.script, "map", m.task, id, text, n))
+	return rejection(h.script.wrap(err, declare.Map, recordPlace(m.task, id, n)), recordCall(h.script, declare.Map, m.task, id, text, n))
 }
 
 func recordPlace(t engine.Task, id []byte, n int64) string {
@@ -141,8 +142,8 @@ func (m *mapper) Finish() error {
 		return nil
 	}
 	m.h.counts.drop()
-	err = m.h.script.wrap(err, "mapFinished", "after the last record of "+m.task.String())
-	return rejection(err, &Call{Script: m.h.script.Name, Phase: "mapFinished", Segment: m.task.String(), Dims: m.task.Segment.Dims})
+	err = m.h.script.wrap(err, declare.MapFinished, "after the last record of "+m.task.String())
+	return rejection(err, &Call{Script: m.h.script.Name, Phase: declare.MapFinished, Segment: m.task.String(), Dims: m.task.Segment.Dims})
 }
 
 // HasEffects implements engine.Effects.
@@ -167,15 +168,15 @@ func (m *mapper) Combine(key []byte, values *engine.Values, put func([]byte)) er
 		defer end()
 		v, err := m.combine(goja.Undefined(), m.h.Decode(key), list, m.combineCtx)
 		if err == nil && !written {
-			err = unwritten("combine", v)
+			err = unwritten(declare.Combine, v)
 		}
 		return err
 	})
 	if err == nil {
 		return nil
 	}
-	err = m.h.script.wrap(err, "combine", "key "+string(datum.AppendJSON(nil, key)))
-	return rejection(err, keyCall(m.h.script, "combine", key, values))
+	err = m.h.script.wrap(err, declare.Combine, "key "+string(datum.AppendJSON(nil, key)))
+	return rejection(err, keyCall(m.h.script, declare.Combine, key, values))
 }
 
 // unwritten returns an error if a function that has written nothing seems to have
@@ -200,11 +201,11 @@ func (j *Job) NewReducer(ctx context.Context, _ int, out *engine.Output) (engine
 	r := &reducer{out: out, counters: j.Counters}
 	var err error
 	r.h, err = newHost(ctx, j.Script, j.Limits, j.Console, func(h *host) error {
-		r.fn = h.function("reduce")
+		r.fn = h.function(declare.Reduce)
 		r.ctx = h.newReduceContext(out)
-		if setup := h.function("setupReduce", "setup_reduce"); setup != nil {
+		if setup := h.function(declare.SetupReduce); setup != nil {
 			_, err := setup(goja.Undefined(), r.ctx)
-			return j.Script.wrap(err, "setupReduce", "")
+			return j.Script.wrap(err, declare.SetupReduce, "")
 		}
 		return nil
 	})
@@ -235,15 +236,15 @@ func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 		before := r.out.Rows()
 		v, err := r.fn(goja.Undefined(), r.h.Decode(key), list, r.ctx)
 		if err == nil && r.out.Rows() == before {
-			err = unwritten("reduce", v)
+			err = unwritten(declare.Reduce, v)
 		}
 		return err
 	})
 	if err == nil {
 		return nil
 	}
-	err = r.h.script.wrap(err, "reduce", "key "+string(datum.AppendJSON(nil, key)))
-	return rejection(err, keyCall(r.h.script, "reduce", key, values))
+	err = r.h.script.wrap(err, declare.Reduce, "key "+string(datum.AppendJSON(nil, key)))
+	return rejection(err, keyCall(r.h.script, declare.Reduce, key, values))
 }
 
 // Finish implements engine.Reducer.

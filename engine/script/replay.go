@@ -8,6 +8,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
+	"github.com/aitgithub/telemetry-server/engine/script/declare"
 )
 
 // Replay returns a job that makes the call again; what the call writes is the
@@ -19,8 +20,8 @@ func (j *Job) Replay(c *Call) (engine.Job, error) {
 		return nil, fmt.Errorf("the call has version %d, want 1", c.Version)
 	}
 	switch c.Phase {
-	case "match", "ingest", "map", "mapFinished":
-	case "combine", "reduce":
+	case declare.Match, declare.Ingest, declare.Map, declare.MapFinished:
+	case declare.Combine, declare.Reduce:
 		if len(c.Data) == 0 {
 			return nil, errors.New("the call has no data")
 		}
@@ -36,7 +37,7 @@ func (j *Job) Replay(c *Call) (engine.Job, error) {
 }
 
 // OfFilter says whether the call is of a filter's function.
-func (c *Call) OfFilter() bool { return c.Phase == "match" || c.Phase == "ingest" }
+func (c *Call) OfFilter() bool { return c.Phase == declare.Match || c.Phase == declare.Ingest }
 
 // replay makes one call.
 type replay struct {
@@ -53,7 +54,7 @@ func (r *replay) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit)
 		m.h.SetDims(t.Segment.Dims)
 		return &judgeMapper{matcher: m, task: t, line: r.call.Line, emit: emit}, nil
 	}
-	m := &replayMapper{call: r.call, emit: emit, mute: r.call.Phase == "mapFinished"}
+	m := &replayMapper{call: r.call, emit: emit, mute: r.call.Phase == declare.MapFinished}
 	var err error
 	m.Mapper, err = r.job.NewMapper(ctx, t, func(key, value []byte) error {
 		if m.mute {
@@ -68,7 +69,7 @@ func (r *replay) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit)
 }
 
 func (r *replay) NewReducer(ctx context.Context, shard int, out *engine.Output) (engine.Reducer, error) {
-	if r.call.Phase == "reduce" {
+	if r.call.Phase == declare.Reduce {
 		return r.job.NewReducer(ctx, shard, out)
 	}
 	return rowWriter{out}, nil
@@ -83,9 +84,9 @@ type replayMapper struct {
 
 func (m *replayMapper) Map(line []byte, n int64) error {
 	switch m.call.Phase {
-	case "map":
+	case declare.Map:
 		return m.Mapper.Map(line, m.call.Line)
-	case "mapFinished":
+	case declare.MapFinished:
 		if err := m.Mapper.Map(line, n); fatal(err) {
 			return err
 		}
@@ -100,14 +101,14 @@ func (m *replayMapper) Map(line []byte, n int64) error {
 }
 
 func (m *replayMapper) Finish() error {
-	if m.call.Phase != "mapFinished" {
+	if m.call.Phase != declare.MapFinished {
 		return nil
 	}
 	m.mute = false
 	return m.Mapper.Finish()
 }
 
-func (m *replayMapper) Combines() bool { return m.call.Phase == "combine" && m.Mapper.Combines() }
+func (m *replayMapper) Combines() bool { return m.call.Phase == declare.Combine && m.Mapper.Combines() }
 
 // judgeMapper emits whether a filter keeps the record.
 type judgeMapper struct {

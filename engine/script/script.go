@@ -10,6 +10,7 @@ import (
 	"github.com/dop251/goja"
 
 	"github.com/aitgithub/telemetry-server/engine/script/bundle"
+	"github.com/aitgithub/telemetry-server/engine/script/declare"
 )
 
 // Script is a compiled script. It is immutable and safe for concurrent use.
@@ -44,14 +45,18 @@ type Exports struct {
 	functions map[string]bool
 }
 
-// Function says whether one of the names is an exported function.
-func (e Exports) Function(names ...string) bool {
-	for _, n := range names {
-		if e.functions[n] {
-			return true
-		}
-	}
-	return false
+// Function reports whether a function is exported by a declared name or one of
+// its aliases.
+func (e Exports) Function(declared string) bool {
+	return slices.ContainsFunc(declare.Names(declared), func(name string) bool { return e.functions[name] })
+}
+
+// Has reports whether a script that exports this is of a kind.
+func (e Exports) Has(kind declare.Kind) bool {
+	return slices.ContainsFunc(declare.Making(kind), func(name string) bool {
+		declared, _ := declare.Find(name)
+		return e.Function(name) || declared.Constant() && slices.Contains(e.Names, name)
+	})
 }
 
 // Exports runs the script's top level and returns what it exports. Errors are *Error.
@@ -74,15 +79,17 @@ func (s *Script) Exports(ctx context.Context, limits Limits) (Exports, error) {
 // NoMap says what a script without map exports instead.
 func (s *Script) NoMap(exports []string) *Error {
 	e := &Error{File: s.Name, Phase: "load", Message: "the script has no function map"}
+	mapFunction, _ := declare.Find(declare.Map)
+	form := "export function " + mapFunction.Signature() + " { … }."
 	if len(exports) == 0 {
-		e.Notes = append(e.Notes, "It exports nothing: export function map(id, dims, ping, ctx) { … }.")
+		e.Notes = append(e.Notes, "It exports nothing: "+form)
 		return e
 	}
 	e.Notes = append(e.Notes, "It exports "+strings.Join(exports, ", ")+".")
 	if slices.Contains(exports, "default") {
-		e.Notes = append(e.Notes, "A default export counts if it is an object with map: else write export function map(id, dims, ping, ctx) { … }.")
+		e.Notes = append(e.Notes, "A default export counts if it is an object with map: else write "+form)
 	}
-	if hint := suggestExport("map", exports); hint != "" {
+	if hint := suggestExport(declare.Map, exports); hint != "" {
 		e.Notes = append(e.Notes, hint)
 	}
 	return e

@@ -23,13 +23,6 @@ const ResultName = "__script"
 // bundleName is what goja takes the bundle's name to be.
 const bundleName = "out.js"
 
-// EntryPoints are the names that a script may give the engine; the aliases are
-// the predecessor's spelling.
-var EntryPoints = []string{
-	"map", "reduce", "combine", "setupReduce", "setup_reduce", "mapFinished", "map_finished",
-	"columns", "dimensions", "accept", "match", "ingest", "include_invalid", "includeInvalid",
-}
-
 // Bundle is a compiled script. It is immutable and safe for concurrent use.
 type Bundle struct {
 	Name    string // as in messages: the path as given

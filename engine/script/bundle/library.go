@@ -22,18 +22,9 @@ var libraryFiles embed.FS
 // libraryNamespace keeps them apart from files.
 const libraryNamespace = "library"
 
-// libraryNames are what libraryFiles are imported by.
-var libraryNames = func() (names []string) {
-	entries, _ := libraryFiles.ReadDir("lib") // of the program itself
-	for _, e := range entries {
-		names = append(names, strings.TrimSuffix(e.Name(), ".js"))
-	}
-	return names
-}()
-
 // library resolves the imports that the host itself has.
 var library = api.Plugin{Name: "library", Setup: func(b api.PluginBuild) {
-	b.OnResolve(api.OnResolveOptions{Filter: "^(" + strings.Join(libraryNames, "|") + ")$"},
+	b.OnResolve(api.OnResolveOptions{Filter: "^(" + strings.Join(declare.Modules(), "|") + ")$"},
 		func(a api.OnResolveArgs) (api.OnResolveResult, error) {
 			return api.OnResolveResult{Path: a.Path + ".js", Namespace: libraryNamespace}, nil
 		})
@@ -95,8 +86,8 @@ func importAdvice(name string) (message string, notes []string) {
 	if why, ok := nodeModules[module]; ok {
 		return message, []string{fmt.Sprintf("Modules of Node are not here: %s.", why)}
 	}
-	if near := suggest.Nearest(name, libraryNames); near != "" {
+	if near := suggest.Nearest(name, declare.Modules()); near != "" {
 		notes = append(notes, fmt.Sprintf("Did you mean %q?", near))
 	}
-	return message, append(notes, fmt.Sprintf("There are %s; a file beside the script is imported as \"./%s.js\".", strings.Join(libraryNames, ", "), path.Base(name)))
+	return message, append(notes, fmt.Sprintf("There are %s; a file beside the script is imported as \"./%s.js\".", strings.Join(declare.Modules(), ", "), path.Base(name)))
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/dop251/goja/parser"
 	"github.com/evanw/esbuild/pkg/api"
 	"github.com/go-sourcemap/sourcemap"
+
+	"github.com/aitgithub/telemetry-server/engine/script/declare"
 )
 
 // Parse parses the script without what it imports, and returns where the
@@ -51,7 +53,7 @@ func globalExports(name, text string, loader api.Loader) (string, error) {
 	var names []string
 	for _, st := range prog.Body {
 		for _, n := range Declared(st) {
-			if slices.Contains(EntryPoints, n) && !slices.Contains(names, n) {
+			if _, ok := declare.Find(n); ok && !slices.Contains(names, n) {
 				names = append(names, n)
 			}
 		}

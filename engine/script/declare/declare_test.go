@@ -2,6 +2,7 @@ package declare_test
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -12,9 +13,10 @@ import (
 const (
 	typesFile = "../../../scripts/types.d.ts"
 	docsFile  = "../../../docs/scripts.md"
-	docsBegin = "<!-- generated from engine/script/declare -->\n"
-	docsEnd   = "<!-- end -->\n"
 )
+
+// generated finds the tables of docs/scripts.md: their names and their text.
+var generated = regexp.MustCompile(`(?s)<!-- (\w+): generated from engine/script/declare -->\n(.*?)<!-- end -->\n`)
 
 // TestDeclarationsAreCurrent compares types.d.ts and the reference with the
 // declarations. UPDATE_SCRIPTS=1 rewrites them.
@@ -23,21 +25,29 @@ func TestDeclarationsAreCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, ok := strings.Cut(string(docs), docsBegin)
-	_, after, ok2 := strings.Cut(rest, docsEnd)
-	if !ok || !ok2 {
-		t.Fatalf("%s lacks its markers", docsFile)
+
+	tables := declare.Reference()
+	wantDocs := generated.ReplaceAllStringFunc(string(docs), func(old string) string {
+		name := generated.FindStringSubmatch(old)[1]
+		table, ok := tables[name]
+		if !ok {
+			t.Errorf("%s has a place for a table %q, which is not generated", docsFile, name)
+		}
+		delete(tables, name)
+		return "<!-- " + name + ": generated from engine/script/declare -->\n\n" + table + "\n<!-- end -->\n"
+	})
+	for name := range tables {
+		t.Errorf("%s has no place for the table %q", docsFile, name)
 	}
-	for file, want := range map[string]string{
-		typesFile: declare.Types(nil),
-		docsFile:  before + docsBegin + "\n" + declare.Reference() + "\n" + docsEnd + after,
-	} {
+
+	for file, want := range map[string]string{typesFile: declare.Types(nil), docsFile: wantDocs} {
 		if os.Getenv("UPDATE_SCRIPTS") != "" {
 			if err := os.WriteFile(file, []byte(want), 0o666); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if got, err := os.ReadFile(file); err != nil || string(got) != want {
+		got, err := os.ReadFile(file)
+		if err != nil || string(got) != want {
 			t.Errorf("%s is not what the declarations say (%v): UPDATE_SCRIPTS=1 go test ./engine/script/declare", file, err)
 		}
 	}

@@ -46,13 +46,12 @@ func Check(ctx context.Context, name, text string, limits script.Limits) ([]Find
 	if err != nil {
 		return severe(err)
 	}
-	filter := slices.Contains(exports.Names, "dimensions") || exports.Function("accept", "match", "ingest")
 	switch {
-	case filter:
+	case exports.Has(declare.Filter):
 		if _, err := script.NewFilterScript(ctx, s, limits, nil); err != nil {
 			return severe(err)
 		}
-	case !exports.Function("map"):
+	case !exports.Has(declare.Job):
 		return severe(s.NoMap(exports.Names))
 	}
 	prog, places, err := bundle.Parse(name, text)
@@ -61,7 +60,7 @@ func Check(ctx context.Context, name, text string, limits script.Limits) ([]Find
 	}
 	c := &checker{
 		s: s, file: prog.File, places: places,
-		gathers: exports.Function("mapFinished", "map_finished"),
+		gathers: exports.Function(declare.MapFinished),
 		state:   map[string]bool{}, told: map[string]bool{},
 	}
 	for _, st := range prog.Body {
@@ -123,15 +122,10 @@ func (c *checker) top(st ast.Statement) {
 	walk(st, c.enter, c.leave)
 }
 
-// contextAt is where ctx stands in a function's parameters.
-var contextAt = map[string]int{"map": 3, "reduce": 2, "combine": 2, "mapFinished": 0, "map_finished": 0, "setupReduce": 0, "setup_reduce": 0}
-
-// dimsAt is where dims stands.
-var dimsAt = map[string]int{"map": 1, "match": 1, "ingest": 1, "accept": 0}
-
-// parameterName returns the name of a function's parameter, "" if it has none.
+// parameterName returns what the script calls a function's parameter, "" if it
+// has none at that position.
 func parameterName(params *ast.ParameterList, at int) string {
-	if at < len(params.List) {
+	if at >= 0 && at < len(params.List) {
 		if id, ok := params.List[at].Target.(*ast.Identifier); ok {
 			return id.Name.String()
 		}
@@ -172,11 +166,9 @@ func (c *checker) leave(n any) {
 // into enters a function.
 func (c *checker) into(fn any, params *ast.ParameterList) {
 	if len(c.locals) == 0 {
-		if at, ok := contextAt[c.function]; ok {
-			c.ctx = parameterName(params, at)
-		}
-		if at, ok := dimsAt[c.function]; ok {
-			c.dims = parameterName(params, at)
+		if declared, ok := declare.Find(c.function); ok {
+			c.ctx = parameterName(params, declared.Position("ctx"))
+			c.dims = parameterName(params, declared.Position("dims"))
 		}
 	}
 	locals := map[string]bool{}
@@ -236,7 +228,7 @@ func (c *checker) call(n *ast.CallExpression) {
 		c.add(dot.Idx0(), false, "Date.now() is always 0: there is no clock")
 	case object != nil && c.ctx != "" && object.Name.String() == c.ctx && method == "write":
 		if len(n.ArgumentList) > 0 {
-			c.written(n.ArgumentList[0], c.function != "reduce")
+			c.written(n.ArgumentList[0], c.function != declare.Reduce)
 		}
 		if len(n.ArgumentList) > 1 {
 			c.written(n.ArgumentList[1], false)
@@ -293,11 +285,11 @@ func (c *checker) member(n *ast.DotExpression) {
 	if c.ctx == "" || id.Name.String() != c.ctx {
 		return
 	}
-	if slices.Contains(declare.ContextMembers, name) {
+	if slices.Contains(declare.ContextMembers(), name) {
 		return
 	}
-	hint := "it has " + strings.Join(declare.ContextMembers, ", ")
-	if near := suggest.Nearest(name, declare.ContextMembers); near != "" {
+	hint := "it has " + strings.Join(declare.ContextMembers(), ", ")
+	if near := suggest.Nearest(name, declare.ContextMembers()); near != "" {
 		hint = "did you mean " + near + "?"
 	}
 	c.add(n.Identifier.Idx, true, "ctx has no member %s: %s", name, hint)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/aitgithub/telemetry-server/engine/script"
+	"github.com/aitgithub/telemetry-server/engine/script/declare"
 	"github.com/aitgithub/telemetry-server/engine/script/lint"
 	"github.com/aitgithub/telemetry-server/filters"
 	"github.com/aitgithub/telemetry-server/scripts"
@@ -96,4 +97,27 @@ func TestShippedScriptsAreClean(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("windows_release.js", text)
+}
+
+// TestCheckKnowsEveryFunction: in each declared function, members that ctx or
+// dims does not have are found.
+func TestCheckKnowsEveryFunction(t *testing.T) {
+	for _, e := range declare.Exports() {
+		for _, name := range e.Names() {
+			for _, p := range e.Parameters {
+				if p.Name != "ctx" && p.Name != "dims" {
+					continue
+				}
+				signature := strings.Replace(e.Signature(), e.Name, name, 1)
+				text := "export function " + signature + " { " + p.Name + ".none }"
+				if e.Name != declare.Map && e.Of == declare.Job {
+					text += "\nexport function map() {}"
+				}
+				findings, err := lint.Check(t.Context(), "x.js", text, script.DefaultLimits())
+				if err != nil || len(findings) != 1 || !strings.Contains(findings[0].Err.Message, p.Name+" has no member none") {
+					t.Errorf("%s: findings %v, %v", text, findings, err)
+				}
+			}
+		}
+	}
 }

@@ -179,25 +179,10 @@ func (r *Runtime) Missed() bool { return r.missed }
 
 // Get implements goja.DynamicObject.
 func (b *bound) Get(name string) goja.Value {
-	r := b.r
-	switch name {
-	case "name":
-		return r.rt.ToValue(b.def.Name)
-	case "kind":
-		return r.rt.ToValue(b.def.Kind.String())
-	case "bounds":
-		return r.boundsOf(b.def)
-	case "counts":
-		return r.numberArray(b.numbers[:b.def.BucketCount])
-	case "numbers":
-		return r.numberArray(b.numbers)
-	case "sum":
-		if s := b.numbers[b.def.BucketCount]; s >= 0 {
-			return r.rt.ToValue(s)
+	for i := range histogramProperties {
+		if p := &histogramProperties[i]; p.name == name {
+			return p.get(b)
 		}
-		return goja.Undefined()
-	case "samples":
-		return r.rt.ToValue(b.samples())
 	}
 	return nil
 }
@@ -257,8 +242,30 @@ func (b *bound) appendTo(buf []byte) []byte {
 	return datum.AppendKind(buf, datum.End)
 }
 
-// boundMembers are the properties, for enumeration.
-var boundMembers = []string{"name", "kind", "bounds", "counts", "sum", "samples"}
+// histogramProperties are the properties of a histogram, in the order of
+// enumeration.
+var histogramProperties = []struct {
+	name   string
+	hidden bool // from enumeration
+	get    func(*bound) goja.Value
+}{
+	{name: "name", get: func(b *bound) goja.Value { return b.r.rt.ToValue(b.def.Name) }},
+	{name: "kind", get: func(b *bound) goja.Value { return b.r.rt.ToValue(b.def.Kind.String()) }},
+	{name: "bounds", get: func(b *bound) goja.Value { return b.r.boundsOf(b.def) }},
+	{name: "counts", get: func(b *bound) goja.Value { return b.r.numberArray(b.numbers[:b.def.BucketCount]) }},
+	{name: "numbers", hidden: true, get: func(b *bound) goja.Value { return b.r.numberArray(b.numbers) }},
+	{name: "sum", get: (*bound).sum},
+	{name: "samples", get: func(b *bound) goja.Value { return b.r.rt.ToValue(b.samples()) }},
+}
+
+// sum returns the sum of the samples, undefined if it was not sent.
+func (b *bound) sum() goja.Value {
+	sum := b.numbers[b.def.BucketCount]
+	if sum < 0 {
+		return goja.Undefined()
+	}
+	return b.r.rt.ToValue(sum)
+}
 
 // Has implements goja.DynamicObject.
 func (b *bound) Has(name string) bool { return b.Get(name) != nil }
@@ -270,7 +277,14 @@ func (b *bound) Set(string, goja.Value) bool { return false }
 func (b *bound) Delete(string) bool { return false }
 
 // Keys implements goja.DynamicObject.
-func (b *bound) Keys() []string { return boundMembers }
+func (b *bound) Keys() (names []string) {
+	for i := range histogramProperties {
+		if p := &histogramProperties[i]; !p.hidden {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}
 
 // boundOf returns the histogram behind v, or throws.
 func (r *Runtime) boundOf(v goja.Value) *bound {

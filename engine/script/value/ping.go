@@ -1,6 +1,10 @@
 package value
 
-import "github.com/dop251/goja"
+import (
+	"slices"
+
+	"github.com/dop251/goja"
+)
 
 // Ping returns the lazy view of a record's JSON, which must be an object. It is
 // valid until NextPing; text must not change before.
@@ -33,6 +37,17 @@ func (r *Runtime) installPing() {
 	r.pingProto = r.rt.NewDynamicObject(&pingProto{r: r, methods: map[string]goja.Value{}})
 }
 
+// pingMethods are the host's methods of pings.
+var pingMethods = map[string]func(*Runtime, goja.FunctionCall) goja.Value{
+	"histogram": (*Runtime).pingHistogram,
+	"layout":    (*Runtime).pingLayout,
+	"toString":  (*Runtime).pingText,
+}
+
+// ofObject are the members of String.prototype that a ping has as the object
+// that it is.
+var ofObject = []string{"constructor", "valueOf", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toJSON"}
+
 // pingProto makes its methods when they are first asked for: most tasks never do.
 type pingProto struct {
 	r       *Runtime
@@ -52,15 +67,11 @@ func (p *pingProto) Get(name string) goja.Value {
 
 func (p *pingProto) make(name string) goja.Value {
 	rt := p.r.rt
-	switch name {
-	case "constructor", "valueOf", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toJSON":
+	if method := pingMethods[name]; method != nil {
+		return rt.ToValue(func(call goja.FunctionCall) goja.Value { return method(p.r, call) })
+	}
+	if slices.Contains(ofObject, name) {
 		return nil
-	case "histogram":
-		return rt.ToValue(p.r.pingHistogram)
-	case "layout":
-		return rt.ToValue(p.r.pingLayout)
-	case "toString":
-		return rt.ToValue(func(call goja.FunctionCall) goja.Value { return p.text(call.This) })
 	}
 	if p.str == nil {
 		p.str = rt.Get("String").ToObject(rt).Get("prototype").ToObject(rt)
@@ -70,7 +81,7 @@ func (p *pingProto) make(name string) goja.Value {
 		return nil
 	}
 	return rt.ToValue(func(call goja.FunctionCall) goja.Value {
-		v, err := method(p.text(call.This), call.Arguments...)
+		v, err := method(p.r.pingText(call), call.Arguments...)
 		if err != nil {
 			panic(err)
 		}
@@ -78,13 +89,13 @@ func (p *pingProto) make(name string) goja.Value {
 	})
 }
 
-// text returns the record's text as a string.
-func (p *pingProto) text(this goja.Value) goja.Value {
-	l := objectOf(this)
-	if l == nil {
-		p.r.ThrowType("not a ping")
+// pingText is ping.toString(): the record's text.
+func (r *Runtime) pingText(call goja.FunctionCall) goja.Value {
+	ping := objectOf(call.This)
+	if ping == nil {
+		r.ThrowType("not a ping")
 	}
-	return l.textValue()
+	return ping.textValue()
 }
 
 // Has implements goja.DynamicObject.

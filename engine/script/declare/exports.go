@@ -1,0 +1,58 @@
+package declare
+
+import "slices"
+
+// The exports by name.
+const (
+	Map         = "map"
+	Combine     = "combine"
+	Reduce      = "reduce"
+	MapFinished = "mapFinished"
+	SetupReduce = "setupReduce"
+	Columns     = "columns"
+
+	Dimensions     = "dimensions"
+	Accept         = "accept"
+	Match          = "match"
+	Ingest         = "ingest"
+	IncludeInvalid = "includeInvalid"
+)
+
+// Parameters that several functions have.
+var (
+	record = []Parameter{{"id", "string"}, {"dims", "Dims"}, {"ping", "Ping"}}
+	group  = []Parameter{{"key", "any"}, {"values", "any[]"}}
+)
+
+// with returns the parameters with a ctx of that type behind them.
+func with(context string, parameters ...Parameter) []Parameter {
+	return append(slices.Clone(parameters), Parameter{"ctx", context})
+}
+
+// exports are what a script may export for the host, in the order of the
+// reference.
+var exports = []Export{
+	{Name: Map, Of: Job, Makes: true, Parameters: with(Context, record...), Result: "void",
+		Called: "once per record; the only one that must be there"},
+	{Name: Combine, Of: Job, Parameters: with(Context, group...), Result: "void",
+		Called: "where values of one key come together in a task, 0 to n times"},
+	{Name: Reduce, Of: Job, Parameters: with(ReduceContext, group...), Result: "void",
+		Called: "once per key, keys in order, values in the order of the input"},
+	{Name: MapFinished, Aliases: []string{"map_finished"}, Of: Job, Parameters: with(Context), Result: "void",
+		Called: "after the last record of a task"},
+	{Name: SetupReduce, Aliases: []string{"setup_reduce"}, Of: Job, Parameters: with(ReduceContext), Result: "void",
+		Called: "before the first key"},
+	{Name: Columns, Of: Job, Result: "string[]",
+		Doc: "The names of the output's columns."},
+
+	{Name: Dimensions, Of: Filter, Makes: true, Result: "Dimension[]",
+		Doc: "The same list as in JSON: prunes folders before they are listed."},
+	{Name: Accept, Of: Filter, Makes: true, Parameters: record[1:2], Result: "boolean",
+		Called: "once per partition", Doc: "False skips its segments."},
+	{Name: Match, Of: Filter, Makes: true, Parameters: record, Result: "boolean",
+		Called: "once per record", Doc: "False skips it."},
+	{Name: Ingest, Of: Filter, Makes: true, Parameters: record, Result: "Decision",
+		Called: "once per record that match takes", Doc: "A job skips it unless the decision is to keep."},
+	{Name: IncludeInvalid, Aliases: []string{"include_invalid"}, Of: Filter, Result: "boolean",
+		Doc: "True selects quarantined records too."},
+}

@@ -1,0 +1,41 @@
+package declare
+
+// modules are what scripts import by a bare name; the files are in bundle/lib.
+var modules = []object{
+	{name: "stats", doc: "What jobs most often compute from the values of a key.", members: []member{
+		{name: "sum", typ: "(values: ArrayLike<number>): number",
+			doc: "The sum; 0 of none."},
+		{name: "mean", typ: "(values: ArrayLike<number>): number",
+			doc: "The arithmetic mean; NaN of none."},
+		{name: "median", typ: "(values: Iterable<number>): number",
+			doc: "The median; of an even number of values the mean of the two in the middle."},
+		{name: "quantile", typ: "(values: Iterable<number>, q: number): number",
+			doc:     "The q-quantile (0 to 1), linear between neighbours; NaN of no values.",
+			example: "quantile(times, 0.95)"},
+		{name: "stddev", typ: "(values: number[]): number",
+			doc: "The standard deviation of a sample; NaN of fewer than two values."},
+		{name: "count", typ: "(values: Iterable<Value>): Record<string, number>",
+			doc: "How often each value occurs."},
+	}},
+	{name: "csv", doc: "Lines as RFC 4180 has them.", members: []member{
+		{name: "stringify", typ: "(cells: Iterable<Value>, separator?: string): string",
+			doc: "One line, without its end."},
+		{name: "parse", typ: "(text: string, separator?: string): string[][]",
+			doc: "The rows of a text."},
+	}},
+	{name: "histogram", doc: "Arithmetic on stored histograms.", members: []member{
+		{name: "sum", typ: "(histograms: ArrayLike<Histogram>): Histogram",
+			doc: "Adds up histograms of one layout. A -1 says that a sum was not sent: the result has it only where every histogram has."},
+		{name: "add", typ: "(total: Float64Array | undefined, h: Histogram): Float64Array",
+			doc:     "Adds h to total, which an earlier call returned, and returns it; without a total a new one. For adding up in a global while mapping.",
+			example: "total = add(total, h)"},
+		{name: "counts", typ: "(h: Histogram): number[]",
+			doc: "The bucket counts."},
+		{name: "samples", typ: "(h: Histogram): number",
+			doc: "The number of samples."},
+		{name: "percentile", typ: "(h: Histogram, bounds: number[], p: number): number",
+			doc: "The p-th percentile (0 to 100), given the lower bounds of the buckets; NaN without samples."},
+		{name: "tail", typ: ": number",
+			doc: "How many sums follow the bucket counts."},
+	}},
+}

@@ -1,0 +1,85 @@
+package declare
+
+// The interfaces by name.
+const (
+	Context        = "Context"
+	ReduceContext  = "ReduceContext"
+	BoundHistogram = "BoundHistogram"
+	Counter        = "Counter"
+	Ping           = "Ping"
+)
+
+// objects are what scripts see beside modules, in the order of types.d.ts. The
+// dimensions that dims has are those of layout/schema.
+var objects = []object{
+	{name: Context, doc: "What every function gets as its last argument.", members: []member{
+		{name: "write", typ: "(key: Key, value: Value): void",
+			doc:     "Emits a pair: to combine and reduce from map, to reduce from combine, a row of the output from reduce. combine writes its own key only.",
+			example: `ctx.write([dims.appName, ping.info.OS], 1)`},
+		{name: "counter", typ: "(name: string): Counter",
+			doc:     "A number that the summary shows; for what should be looked at but is no result.",
+			example: `ctx.counter("no OS").add()`},
+	}},
+	{name: ReduceContext, extends: Context, doc: "The ctx of setupReduce and reduce.", members: []member{
+		{name: "writeLine", aliases: []string{"writeline"}, typ: "(text: string): void",
+			doc:     "A line of the output that the script formats.",
+			example: "ctx.writeLine(`# ${os}`)"},
+		{name: "writeCSV", aliases: []string{"writecsv"}, typ: "(cells: Value[]): void",
+			doc:     "A row of cells; CSV where the output is text.",
+			example: "ctx.writeCSV([os, counts.length])"},
+		{name: "fieldSeparator", aliases: []string{"field_separator"}, typ: ": string",
+			doc:     "What stands between cells in TSV (a tab); set it in setupReduce.",
+			example: `ctx.fieldSeparator = ","`},
+		{name: "recordSeparator", aliases: []string{"record_separator"}, typ: ": string",
+			doc:     "What stands behind rows in TSV (a newline).",
+			example: `ctx.recordSeparator = "\n\n"`},
+	}},
+	{name: Ping, extends: pickString(), doc: "The record's JSON, read lazily; string methods work on its text. It is valid during its own call.", members: []member{
+		{name: "histograms", typ: ": Histograms", ofDocument: true},
+		{name: "histogram", typ: "(name: string): BoundHistogram | undefined",
+			doc: "A histogram with the layout that the ping's revision gives it; undefined where the ping has none."},
+		{name: "layout", typ: "(name: string): string",
+			doc: `Kind, lowest and highest bound that the ping's revision gives a histogram, such as "exponential 1 to 10000"; "unknown" where its definition is not at hand.`},
+		{name: "info", typ: ": any", ofDocument: true},
+		{name: "[member: string]", typ: ": any", ofDocument: true},
+	}},
+	{name: BoundHistogram, doc: "What ping.histogram(name) returns. As a value it is its stored form.", members: []member{
+		{name: "name", typ: ": string",
+			doc: "Its name."},
+		{name: "kind", typ: ": string",
+			doc: "exponential, linear, boolean, flag, count or enumerated."},
+		{name: "bounds", typ: ": readonly number[]",
+			doc: "The lower bounds of the buckets."},
+		{name: "counts", typ: ": number[]",
+			doc: "The samples per bucket."},
+		{name: "numbers", typ: ": Histogram",
+			doc: "Its stored form: the samples per bucket, then the sums."},
+		{name: "sum", typ: ": number | undefined",
+			doc: "The sum of the samples; undefined if it was not sent."},
+		{name: "samples", typ: ": number",
+			doc: "The number of samples."},
+		{name: "percentile", typ: "(p: number): number",
+			doc:     "The p-th percentile (0 to 100), linear within a bucket; NaN without samples.",
+			example: `ctx.write(dims.appVersion, ping.histogram("GC_MS")?.percentile(95))`},
+		{name: "add", typ: "(other: BoundHistogram): this",
+			doc: "Adds a histogram of the same layout to this one; another layout throws."},
+	}},
+	{name: Counter, doc: "A counter of the job.", members: []member{
+		{name: "add", typ: "(n?: number): void",
+			doc:     "Adds a whole number, 1 if there is none.",
+			example: `ctx.counter("bytes").add(ping.length)`},
+	}},
+}
+
+// StringMembers are the members of String that editors complete on a ping. The
+// others work too.
+func StringMembers() []string {
+	return []string{
+		"length", "indexOf", "lastIndexOf", "includes", "match", "search", "slice", "substring", "split",
+		"startsWith", "endsWith", "replace", "toString",
+	}
+}
+
+// ConsoleMethods are the methods of console. types.d.ts leaves them to
+// TypeScript's own libraries.
+func ConsoleMethods() []string { return []string{"log", "debug", "info", "warn", "error"} }
