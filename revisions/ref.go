@@ -3,14 +3,25 @@ package revisions
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // ErrInvalidURL is returned (wrapped) for a revision URL that names no revision
-// we may ask for.
+// that we may request.
 //
 //lint:ignore ST1005 the predecessor's words, which its tools match
 var ErrInvalidURL = errors.New("Invalid revision URL")
+
+// URLError is the ErrInvalidURL of ParseURL. It reads "Invalid revision URL: <url>".
+type URLError struct{ URL string }
+
+func (e *URLError) Error() string { return ErrInvalidURL.Error() + ": " + e.URL }
+func (e *URLError) Unwrap() error { return ErrInvalidURL }
+
+// NoRepository says whether the URL is the one that browsers send whose build did
+// not know its repository.
+func (e *URLError) NoRepository() bool { return e.URL == "/rev/" }
 
 // Ref names one revision of one repository, such as
 // {"releases/mozilla-release", "a55c55edf302"}. Only ParseURL and NewRef make
@@ -29,71 +40,83 @@ func (r Ref) URL() string { return "https://" + DefaultHost + "/" + r.String() }
 const DefaultHost = "hg.mozilla.org"
 
 // ParseURL reads http[s]://<host>/<repo path>/rev/<hex digits>[/]. The host is
-// not part of the Ref, as definitions come from the configured server; with
-// hosts given, the URL's must be one of them. Errors wrap ErrInvalidURL and read
-// "Invalid revision URL: <url>".
+// not part of the Ref, as definitions come from the configured server; if hosts
+// are given, the URL's must be one of them. Errors are a *URLError.
 func ParseURL(url string, hosts ...string) (Ref, error) {
-	invalid := fmt.Errorf("%w: %s", ErrInvalidURL, url)
 	rest, ok := strings.CutPrefix(url, "https://")
 	if !ok {
-		if rest, ok = strings.CutPrefix(url, "http://"); !ok {
-			return Ref{}, invalid
-		}
+		rest, ok = strings.CutPrefix(url, "http://")
 	}
+	if !ok {
+		return Ref{}, &URLError{url}
+	}
+
 	host, path, ok := strings.Cut(rest, "/")
-	if !ok || host == "" || len(hosts) > 0 && !contains(hosts, host) {
-		return Ref{}, invalid
+	isHost := func(h string) bool { return strings.EqualFold(h, host) }
+	if !ok || host == "" || len(hosts) > 0 && !slices.ContainsFunc(hosts, isHost) {
+		return Ref{}, &URLError{url}
 	}
+
+	// A repository's path may itself hold "/rev/": the last one counts.
 	path = strings.TrimSuffix(path, "/")
 	i := strings.LastIndex(path, "/rev/")
 	if i < 0 {
-		return Ref{}, invalid
+		return Ref{}, &URLError{url}
 	}
 	ref, err := NewRef(path[:i], path[i+len("/rev/"):])
 	if err != nil {
-		return Ref{}, invalid
+		return Ref{}, &URLError{url}
 	}
 	return ref, nil
 }
 
-func contains(hosts []string, host string) bool {
-	for _, h := range hosts {
-		if strings.EqualFold(h, host) {
-			return true
-		}
-	}
-	return false
-}
-
-// maxRepo bounds a repository path; real ones have some thirty bytes.
-const maxRepo = 200
+const (
+	// minDigits is how many digits a revision has at least: fewer could be a local
+	// revision number. Browsers send that many.
+	minDigits = 12
+	// maxDigits is how many digits a whole revision has.
+	maxDigits = 40
+	// maxRepoBytes bounds a repository path; real ones have some thirty bytes.
+	maxRepoBytes = 200
+)
 
 // NewRef checks the parts of a Ref. The repository is a path of components of
 // [A-Za-z0-9._-] that do not begin with "." or "-". The revision has 12 to 40
-// digits: fewer could be a local revision number, and f only is the server's
-// working copy. Errors wrap ErrInvalidURL.
+// digits. All f and all 0 are not allowed: Mercurial means its working copy and
+// the empty revision by them. Errors wrap ErrInvalidURL.
 func NewRef(repo, revision string) (Ref, error) {
-	bad := func(what string) (Ref, error) {
+	invalid := func(what string) (Ref, error) {
 		return Ref{}, fmt.Errorf("%w: %s %.60q of repository %.60q", ErrInvalidURL, what, revision, repo)
 	}
-	if len(revision) < 12 || len(revision) > 40 || strings.Trim(revision, "0123456789abcdef") != "" {
-		return bad("revision")
+
+	if len(revision) < minDigits || len(revision) > maxDigits || strings.Trim(revision, "0123456789abcdef") != "" {
+		return invalid("revision")
 	}
 	if strings.Trim(revision, "f") == "" || strings.Trim(revision, "0") == "" {
-		return bad("reserved revision")
+		return invalid("reserved revision")
 	}
-	if repo == "" || len(repo) > maxRepo {
-		return bad("revision")
+	if repo == "" || len(repo) > maxRepoBytes {
+		return invalid("revision")
 	}
 	for part := range strings.SplitSeq(repo, "/") {
-		if part == "" || part[0] == '.' || part[0] == '-' {
-			return bad("revision")
-		}
-		for i := range len(part) {
-			if c := part[i]; !(c|0x20 >= 'a' && c|0x20 <= 'z' || c-'0' <= 9 || c == '.' || c == '_' || c == '-') {
-				return bad("revision")
-			}
+		if !isPathPart(part) {
+			return invalid("revision")
 		}
 	}
 	return Ref{Repo: repo, Revision: revision}, nil
+}
+
+// isPathPart says whether part may be a component of a repository's path. The
+// rules keep it from leaving its folder and from being taken for an option.
+func isPathPart(part string) bool {
+	if part == "" || part[0] == '.' || part[0] == '-' {
+		return false
+	}
+	for i := range len(part) {
+		c := part[i]
+		if !(c|0x20 >= 'a' && c|0x20 <= 'z' || c-'0' <= 9 || c == '.' || c == '_' || c == '-') {
+			return false
+		}
+	}
+	return true
 }

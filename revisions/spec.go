@@ -21,16 +21,17 @@ type Spec struct {
 	byName      map[string]*Definition
 }
 
-// Parse reads a Histograms.json. A single bad definition does not sink the
-// file: it is kept with its Err. Of definitions with the same name the last one
-// counts. Errors wrap ErrBadDefinitions.
+// Parse reads a Histograms.json. A single bad definition does not spoil the
+// file: it stays in the Spec with its Err. Of definitions with the same name the
+// last one counts. Errors wrap ErrBadDefinitions.
 func Parse(text []byte) (*Spec, error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return nil, fmt.Errorf("%w: not a JSON object", ErrBadDefinitions)
 	}
+
 	s := &Spec{byName: make(map[string]*Definition)}
-	shared := make(map[layout]*Definition)
+	shared := make(map[bucketing]*Definition)
 	for dec.More() {
 		name, err := dec.Token()
 		if err != nil {
@@ -40,16 +41,10 @@ func Parse(text []byte) (*Spec, error) {
 		if err := dec.Decode(&raw); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrBadDefinitions, err)
 		}
-		d := define(name.(string), raw, shared)
-		if before := s.byName[d.Name]; before != nil {
-			d.Index = before.Index
-			s.definitions[d.Index] = d
-		} else {
-			d.Index = len(s.definitions)
-			s.definitions = append(s.definitions, d)
-		}
-		s.byName[d.Name] = d
+		s.add(parseDefinition(name.(string), raw, shared))
 	}
+
+	// The object must end, and nothing may follow it.
 	if _, err := dec.Token(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBadDefinitions, err)
 	}
@@ -59,13 +54,27 @@ func Parse(text []byte) (*Spec, error) {
 	return s, nil
 }
 
-// startup is the prefix of the copies that browsers take of some histograms
+// add adds d, in the place of an earlier definition with the same name if there is
+// one.
+func (s *Spec) add(d *Definition) {
+	if before := s.byName[d.Name]; before != nil {
+		d.Index = before.Index
+		s.definitions[d.Index] = d
+	} else {
+		d.Index = len(s.definitions)
+		s.definitions = append(s.definitions, d)
+	}
+	s.byName[d.Name] = d
+}
+
+// startup is the prefix of the copies that browsers make of some histograms
 // when the start is over. Definitions do not have it.
 const startup = "STARTUP_"
 
-// Lookup returns the definition with exactly this name; else, for a name that
-// begins with STARTUP_, that of the rest; nil if there is none. Test its Err
-// before use. It does not allocate.
+// Lookup returns the definition with exactly this name. For a name that begins
+// with STARTUP_ and is not defined itself, it returns the definition of the rest.
+// It returns nil if there is no definition. Test its Err before use. Lookup does
+// not allocate.
 func (s *Spec) Lookup(name []byte) *Definition {
 	if d := s.byName[string(name)]; d != nil {
 		return d
@@ -88,13 +97,13 @@ func (s *Spec) Definitions() iter.Seq[*Definition] {
 }
 
 // early are the parts of a name by which the predecessor's histogram server
-// knew the histograms that have a STARTUP_ copy.
+// recognised the histograms that have a STARTUP_ copy.
 var early = [...]string{"SQLITE", "HTTP", "SPDY", "CACHE", "DNS"}
 
-// BucketTables returns the JSON document of every histogram's bounds that the
-// predecessor's histogram server gave: {"histograms": {NAME: {"kind", "min",
-// "buckets", "max", "bucket_count"}}}, kind being a type code, with STARTUP_
-// copies, without definitions that cannot be used, in file order.
+// BucketTables returns the JSON document of every histogram's bounds as the
+// predecessor's histogram server served it: {"histograms": {NAME: {"kind", "min",
+// "buckets", "max", "bucket_count"}}}. Its kind is a type code. Copies with
+// STARTUP_ are in it, definitions that cannot be used are not. It is in file order.
 func (s *Spec) BucketTables() []byte {
 	var out bytes.Buffer
 	out.WriteString(`{"histograms":{`)
@@ -107,18 +116,27 @@ func (s *Spec) BucketTables() []byte {
 		fmt.Fprintf(&out, `%s:{"kind":"%d","min":%d,"buckets":%s,"max":%d,"bucket_count":%d}`,
 			key, d.Kind.TypeCode(), d.Low, buckets, d.High, d.BucketCount)
 	}
+
 	for _, d := range s.definitions {
 		if d.Err != nil {
 			continue
 		}
 		table(d.Name, d)
-		for _, part := range early {
-			if copied := startup + d.Name; strings.Contains(d.Name, part) && s.byName[copied] == nil {
-				table(copied, d)
-				break
-			}
+		if copied := startup + d.Name; hasStartupCopy(d.Name) && s.byName[copied] == nil {
+			table(copied, d)
 		}
 	}
 	out.WriteString("}}")
 	return out.Bytes()
+}
+
+// hasStartupCopy says whether browsers copy the histogram of this name when the
+// start is over.
+func hasStartupCopy(name string) bool {
+	for _, part := range early {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
 }
