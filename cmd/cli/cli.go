@@ -1,6 +1,16 @@
-// Package cli is what tmrun and tmserver share: the program's surroundings as
-// one struct (so that a whole command runs inside a test), the exit codes, and
-// the one place that prints an error.
+// Package cli is what tmrun and tmserver share.
+//
+// In: a State (arguments, environment, streams, clock) and a Program (its
+// grammar). Out: the exit code. The flow is
+//
+//  1. Main builds the parser from the grammar, with the variables of the Program.
+//  2. If a shell asks for completions, Main answers and ends.
+//  3. Main parses the arguments; --help and --version end here.
+//  4. Main runs the chosen command with a context that a signal cancels.
+//  5. report prints the command's error and hint, and returns its exit code.
+//
+// To add an exit code: a constant in exit.go and a row in README, which
+// TestReadmeExitCodes compares.
 package cli
 
 import (
@@ -18,8 +28,9 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// State is what a command knows of the world. Only OS fills it from the
-// process; nothing below cmd touches os.Args, os.Getenv or os.Exit.
+// State is what a command may know about the process that it runs in. Only OS
+// fills it from the process; nothing below cmd touches os.Args, os.Getenv or
+// os.Exit, so that a whole command runs inside a test.
 type State struct {
 	Args   []string // without the program's name
 	Env    func(key string) string
@@ -40,69 +51,93 @@ func OS() *State {
 	}
 }
 
-// Version returns the module version or revision that the program was built from.
-func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value[:min(12, len(s.Value))]
-		}
-	}
-	if v := info.Main.Version; v != "" {
-		return v
-	}
-	return "(devel)"
+// Program describes a command with its subcommands.
+type Program struct {
+	Name        string
+	Description string // one line
+
+	// Grammar is a pointer to a kong struct, whose commands have
+	// Run(ctx context.Context, st *State) error.
+	Grammar any
+
+	// Vars are values that come from other packages: ${name} stands for one in the
+	// tags of the grammar. May be nil.
+	Vars map[string]string
+
+	// Shipped lists names that may be given instead of a file, by the predictor that
+	// completes them (the tag predictor:"name"). May be nil.
+	Shipped map[string][]string
 }
 
-// Main parses st.Args into grammar, a pointer to a kong command struct whose
-// commands have Run(ctx context.Context, st *State) error, runs the chosen one,
-// prints its error and returns the exit code. SIGINT and SIGTERM cancel the
-// context; a second one ends the process at once.
-func Main(st *State, name, description string, grammar any) int {
+// Main parses st.Args, runs the chosen command, prints its error and returns the
+// exit code. SIGINT and SIGTERM cancel the command's context; a second one ends
+// the process at once.
+func Main(st *State, p Program) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal has its default effect
+
 	exited := -1
-	parser, err := kong.New(grammar,
-		kong.Name(name), kong.Description(description),
+	parser, err := p.parser(
 		kong.Writers(st.Stdout, st.Stderr),
-		kong.Exit(func(code int) { exited = code; panic(exit{}) }),
+		kong.Exit(func(code int) {
+			exited = code
+			panic(exit{})
+		}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(st),
-		kong.Vars{"version": name + " " + Version()},
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {
-		panic(fmt.Sprintf("cli: grammar of %s: %v", name, err)) // a bug in the grammar
+		panic(fmt.Sprintf("cli: grammar of %s: %v", p.Name, err)) // a bug in the grammar
 	}
-	if answerShell(parser, grammar) { // it was no command to run
+
+	if answerShell(parser, p.Shipped) {
 		return ExitOK
 	}
+
 	run, err := parse(parser, st.Args)
 	if exited >= 0 { // --help or --version
 		return exited
 	}
+
 	if err == nil {
 		err = run()
 	} else {
-		err = WithHint(Fail(ExitUsage, err), fmt.Sprintf("%s --help", name))
+		err = WithHint(Fail(ExitUsage, err), fmt.Sprintf("%s --help", p.Name))
 	}
-	return report(st.Stderr, name, err)
+
+	return report(st.Stderr, p.Name, err)
+}
+
+// Parser returns a parser that runs nothing, for tests and for commands that
+// start another command with its defaults.
+func (p Program) Parser() (*kong.Kong, error) { return p.parser() }
+
+func (p Program) parser(options ...kong.Option) (*kong.Kong, error) {
+	vars := kong.Vars{"version": p.Name + " " + Version()}
+	options = append(options,
+		kong.Name(p.Name), kong.Description(p.Description),
+		vars.CloneWith(p.Vars),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+
+	return kong.New(p.Grammar, options...)
 }
 
 // exit unwinds kong when --help or --version is done.
 type exit struct{}
 
+// parse returns what runs the command that args choose.
 func parse(parser *kong.Kong, args []string) (run func() error, err error) {
 	defer func() {
+		// kong goes on parsing after --help unless the panic of Main's exit function
+		// unwinds it.
 		if r := recover(); r != nil {
 			if _, ok := r.(exit); !ok {
 				panic(r)
 			}
 		}
 	}()
+
 	kctx, err := parser.Parse(args)
 	if err != nil {
 		if pe, ok := errors.AsType[*kong.ParseError](err); ok {
@@ -110,5 +145,25 @@ func parse(parser *kong.Kong, args []string) (run func() error, err error) {
 		}
 		return nil, err
 	}
+
 	return func() error { return kctx.Run() }, nil
+}
+
+// Version returns the module version or revision that the program was built from.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value[:min(12, len(s.Value))]
+		}
+	}
+
+	if v := info.Main.Version; v != "" {
+		return v
+	}
+	return "(devel)"
 }

@@ -8,36 +8,47 @@ import (
 	"github.com/willabides/kongplete"
 )
 
-// Completions is embedded in a grammar: the command that makes a shell complete.
+// Completions is embedded in a grammar. Its command prints what a shell needs to
+// complete commands, flags and names.
 type Completions struct {
-	InstallCompletions kongplete.InstallCompletions `cmd:"" help:"Print the lines that make your shell complete this command."`
+	InstallCompletions installCompletions `cmd:"" help:"Print the lines that make your shell complete this command."`
 }
 
-// shipper is a grammar that knows names which may stand for a file, by the
-// predictor that offers them.
-type shipper interface{ Shipped() map[string][]string }
+// installCompletions adds the help to kongplete's command.
+type installCompletions struct {
+	kongplete.InstallCompletions `embed:""`
+}
 
-// answerShell answers a shell that asks how a line may go on, which it does by
-// setting COMP_LINE, and says whether that was so. A flag or argument is
-// completed as its tag says: predictor:"file", "folder", or a key of the
-// grammar's Shipped, whose names are offered beside files.
-func answerShell(parser *kong.Kong, grammar any) bool {
+func (installCompletions) Help() string {
+	return `Prints the lines for the start file of your login shell, bash, zsh or fish.
+
+EXIT STATUS: 0 done; 2 the shell is not one of these.`
+}
+
+// answerShell returns false unless a shell asks how a command line may go on; the
+// shell asks by setting COMP_LINE, and the answer goes to the parser's Stdout. A
+// flag or argument is completed as its tag says: predictor:"file", "folder", or a
+// key of shipped, whose names are offered beside files.
+func answerShell(parser *kong.Kong, shipped map[string][]string) bool {
 	files := complete.PredictFiles("*")
 	predictors := map[string]complete.Predictor{"file": files, "folder": complete.PredictDirs("*")}
-	if s, ok := grammar.(shipper); ok {
-		for name, shipped := range s.Shipped() {
-			predictors[name] = complete.PredictOr(complete.PredictSet(shipped...), files)
-		}
+	for name, names := range shipped {
+		predictors[name] = complete.PredictOr(complete.PredictSet(names...), files)
 	}
+
 	root, err := kongplete.Command(parser, kongplete.WithPredictors(predictors))
 	if err != nil {
-		panic("cli: completion: " + err.Error()) // a tag names no predictor
+		panic("cli: completion: " + err.Error()) // a tag names a predictor that does not exist
 	}
-	if d := parser.Model.DefaultCmd; d != nil { // its name may be left out
+
+	// The default command may be left out, so its flags and arguments are also the
+	// program's own.
+	if d := parser.Model.DefaultCmd; d != nil {
 		sub := root.Sub[d.Name]
 		maps.Copy(root.GlobalFlags, sub.GlobalFlags)
 		root.Args = sub.Args
 	}
+
 	c := complete.New(parser.Model.Name, root)
 	c.Out = parser.Stdout
 	return c.Complete()

@@ -19,8 +19,8 @@ const (
 	ExitInterrupted = 130 // interrupted by SIGINT or SIGTERM
 )
 
-// Error carries what the person at the terminal needs besides the cause: the
-// exit code, and a hint what to do next. Main reads both once.
+// Error adds to a cause what a person at the terminal needs: the exit code, and a
+// hint what to do next. Main reads both once.
 type Error struct {
 	Err  error
 	Code int    // one of the Exit constants
@@ -67,17 +67,20 @@ type placed interface {
 	Detail() string
 }
 
-// report prints err the way a person reads it and returns the exit code.
+// report prints err for a person and returns the exit code.
 func report(w io.Writer, program string, err error) int {
 	if err == nil {
 		return ExitOK
 	}
+
+	// A text that begins with a place, file:line:column, must begin the line.
 	e, ok := errors.AsType[*Error](err)
 	if _, place := errors.AsType[placed](err); ok && (place || e.Detail != "") {
 		fmt.Fprintf(w, "%v\n%s", err, e.Detail)
 	} else {
 		fmt.Fprintf(w, "%s: %v\n", program, err)
 	}
+
 	if ok && e.Hint != "" {
 		fmt.Fprintf(w, "hint: %s\n", e.Hint)
 	}

@@ -33,7 +33,7 @@ type runCmd struct {
 	Where           []string      `name:"where" sep:"none" placeholder:"DIM=…" help:"dim=v1,v2 or dim=lo..hi; repeatable, combines with the filter."`
 	Dedup           string        `enum:"none,latest" default:"none" placeholder:"latest" help:"latest: each document counts once, by its latest submission; a saved-session replaces the idle-dailies of its session."`
 	Output          string        `short:"o" predictor:"file" placeholder:"FILE" help:"Where the result goes (default: standard output)."`
-	Format          string        `enum:"tsv,csv,jsonl,parquet," default:"" placeholder:"F" help:"tsv, csv, jsonl or parquet (default: what the output file's ending says, else tsv)."`
+	Format          string        `enum:"${formats}," default:"" placeholder:"F" help:"One of ${formats} (default: what the output file's ending says, else tsv)."`
 	Mappers         workers       `short:"m" name:"num-mappers" placeholder:"N" help:"Map tasks at a time (default: all processors)."`
 	Reducers        workers       `short:"r" name:"num-reducers" placeholder:"N" help:"Reduce tasks at a time (default: all processors)."`
 	WorkDir         string        `short:"w" predictor:"folder" name:"work-dir" placeholder:"DIR" help:"Folder for temporary data (default: the system's)."`

@@ -4,11 +4,13 @@ package main
 
 import (
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/engine/format"
 	"github.com/aitgithub/telemetry-server/filters"
 	"github.com/aitgithub/telemetry-server/scripts"
 )
@@ -30,11 +32,6 @@ type grammar struct {
 	cli.Completions
 }
 
-// Shipped names what may be given instead of a file, for the shell to complete.
-func (*grammar) Shipped() map[string][]string {
-	return map[string][]string{"script": shippedNames(scripts.FS, ".js"), "filter": shippedNames(filters.FS, ".js", ".json")}
-}
-
 // gcPercent lets garbage grow: a job keeps little and makes much.
 const gcPercent = 300
 
@@ -43,5 +40,19 @@ func run(st *cli.State) int {
 	if st.Env("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	return cli.Main(st, "tmrun", "Run a JavaScript map/combine/reduce job over stored telemetry: tmrun --data-dir DIR SCRIPT", &grammar{})
+	return cli.Main(st, program())
+}
+
+// program describes tmrun.
+func program() cli.Program {
+	return cli.Program{
+		Name:        "tmrun",
+		Description: "Run a JavaScript map/combine/reduce job over stored telemetry: tmrun --data-dir DIR SCRIPT",
+		Grammar:     &grammar{},
+		Vars:        map[string]string{"formats": strings.Join(format.Names, ",")},
+		Shipped: map[string][]string{
+			"script": shippedNames(scripts.FS, ".js"),
+			"filter": shippedNames(filters.FS, ".js", ".json"),
+		},
+	}
 }

@@ -29,6 +29,13 @@ type grammar struct {
 	cli.Completions
 }
 
-func run(st *cli.State) int {
-	return cli.Main(st, "tmserver", "Receive, convert and keep browser telemetry.", &grammar{})
+func run(st *cli.State) int { return cli.Main(st, program()) }
+
+// program describes tmserver.
+func program() cli.Program {
+	return cli.Program{
+		Name:        "tmserver",
+		Description: "Receive, convert and keep browser telemetry.",
+		Grammar:     &grammar{},
+	}
 }
