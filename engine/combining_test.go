@@ -15,6 +15,8 @@ import (
 // application shows, and its reduce adds up.
 type halving struct{}
 
+func (halving) Remote() bool { return false }
+
 func (halving) NewMapper(_ context.Context, _ engine.Task, emit engine.Emit) (engine.Mapper, error) {
 	return halvingMapper{emit}, nil
 }
@@ -28,9 +30,10 @@ type halvingMapper struct{ emit engine.Emit }
 func (m halvingMapper) Map([]byte, int64) error {
 	return m.emit(datum.AppendString(nil, "n"), datum.AppendNumber(nil, 1))
 }
-func (m halvingMapper) Finish() error  { return nil }
-func (m halvingMapper) Combines() bool { return true }
-func (m halvingMapper) Close()         {}
+func (m halvingMapper) Finish() (engine.TaskStats, error) { return engine.TaskStats{}, nil }
+func (m halvingMapper) Combines() bool                    { return true }
+func (m halvingMapper) Close()                            {}
+func (m halvingMapper) Effects() bool                     { return false }
 
 func (m halvingMapper) Combine(_ []byte, values *engine.Values, put func([]byte)) error {
 	put(datum.AppendNumber(nil, float64(values.Len())))
@@ -39,8 +42,8 @@ func (m halvingMapper) Combine(_ []byte, values *engine.Values, put func([]byte)
 
 type halvingReducer struct{ out *engine.Output }
 
-func (r halvingReducer) Close()        {}
-func (r halvingReducer) Finish() error { return nil }
+func (r halvingReducer) Close()                            {}
+func (r halvingReducer) Finish() (engine.TaskStats, error) { return engine.TaskStats{}, nil }
 
 func (r halvingReducer) Reduce(key []byte, values *engine.Values) error {
 	sum := 0.0

@@ -223,8 +223,8 @@ func (r *runner) reduceShard(ctx context.Context, runs []*run, sh shard, i int, 
 		return err
 	}
 	defer red.Close()
-	there, _ := red.(Counted) // in another process
-	out.drop = false          // a reducer in another process drops its preamble itself
+	remote := r.job.Remote()
+	out.drop = false // a reducer in another process drops its preamble itself
 	m, err := newMerger(runs, sh)
 	if err != nil {
 		return err
@@ -241,7 +241,7 @@ func (r *runner) reduceShard(ctx context.Context, runs []*run, sh shard, i int, 
 		if keys++; keys&0xff == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if there != nil { // out is written meanwhile
+		if remote { // out is written meanwhile
 			if err := red.Reduce(key, values); err != nil {
 				return err
 			}
@@ -256,11 +256,12 @@ func (r *runner) reduceShard(ctx context.Context, runs []*run, sh shard, i int, 
 			out.back(before)
 		}
 	}
-	if err := red.Finish(); err != nil {
+	counted, err := red.Finish()
+	if err != nil {
 		return err
 	}
-	if there != nil {
-		failed = there.Counts().Failed
+	if remote {
+		failed = counted.Failed
 		if err := r.reject.add(failed); err != nil {
 			return err
 		}

@@ -3,6 +3,8 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -35,6 +37,11 @@ func (s numbered) Open(seg engine.Segment, _, _ int) (engine.Blocks, error) {
 	return &numberedBlocks{s: s, next: i * s.perSegment, end: min((i+1)*s.perSegment, s.records)}, err
 }
 
+// Fingerprint implements engine.Source: nothing of it is cached.
+func (numbered) Fingerprint(engine.Segment) ([sha256.Size]byte, error) {
+	return [sha256.Size]byte{}, errors.New("made as it is read")
+}
+
 type numberedBlocks struct {
 	s         numbered
 	next, end uint64
@@ -58,6 +65,8 @@ func (b *numberedBlocks) Close() error { return nil }
 // tally counts records by ID.
 type tally struct{}
 
+func (tally) Remote() bool { return false }
+
 func (tally) NewMapper(_ context.Context, _ engine.Task, emit engine.Emit) (engine.Mapper, error) {
 	return &tallyMapper{emit: emit, one: datum.AppendNumber(nil, 1)}, nil
 }
@@ -77,9 +86,10 @@ func (m *tallyMapper) Map(line []byte, _ int64) error {
 	return m.emit(m.key, m.one)
 }
 
-func (m *tallyMapper) Finish() error  { return nil }
-func (m *tallyMapper) Combines() bool { return true }
-func (m *tallyMapper) Close()         {}
+func (m *tallyMapper) Finish() (engine.TaskStats, error) { return engine.TaskStats{}, nil }
+func (m *tallyMapper) Combines() bool                    { return true }
+func (m *tallyMapper) Close()                            {}
+func (m *tallyMapper) Effects() bool                     { return false }
 
 func (m *tallyMapper) Combine(_ []byte, values *engine.Values, put func([]byte)) error {
 	n, err := total(values)
@@ -89,8 +99,8 @@ func (m *tallyMapper) Combine(_ []byte, values *engine.Values, put func([]byte))
 
 type tallyReducer struct{ out *engine.Output }
 
-func (r tallyReducer) Finish() error { return nil }
-func (r tallyReducer) Close()        {}
+func (r tallyReducer) Finish() (engine.TaskStats, error) { return engine.TaskStats{}, nil }
+func (r tallyReducer) Close()                            {}
 
 func (r tallyReducer) Reduce(key []byte, values *engine.Values) error {
 	n, err := total(values)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -18,6 +19,10 @@ type Job interface {
 	// NewReducer returns the reducer of one shard; what it writes to out before
 	// its first Reduce appears for shard 0 only.
 	NewReducer(ctx context.Context, shard int, out *Output) (Reducer, error)
+	// Remote says whether mappers and reducers work in other processes. These count
+	// and reject there, so the engine neither withholds what they emit nor takes back
+	// what they write; their counts are what Finish returns.
+	Remote() bool
 }
 
 // Emit hands over a key and a value, both encoded by package datum. They are
@@ -30,12 +35,16 @@ type Mapper interface {
 	// Map returns. n counts the task's lines from 1. A *RejectError, here and below,
 	// may be tolerated; any other error ends the job.
 	Map(line []byte, n int64) error
-	// Finish is called after the task's last line and may emit.
-	Finish() error
+	// Finish is called after the task's last line and may emit. It returns what a
+	// remote job has counted, and zeros for any other.
+	Finish() (TaskStats, error)
 	// Combines says whether Combine may be called.
 	Combines() bool
 	// Combine replaces the values of key, two or more, by those it returns through put.
 	Combine(key []byte, values *Values, put func(value []byte)) error
+	// Effects says whether the calls so far have done more than emit, such as count or
+	// log. A cached result would lack that, so the engine does not cache it.
+	Effects() bool
 	// Close frees the mapper. It is called once, also after an error.
 	Close()
 }
@@ -44,15 +53,10 @@ type Mapper interface {
 type Reducer interface {
 	// Reduce handles one key; values are valid until it returns.
 	Reduce(key []byte, values *Values) error
-	// Finish is called after the shard's last key.
-	Finish() error
+	// Finish is called after the shard's last key. It returns what a remote job has
+	// counted, and zeros for any other.
+	Finish() (TaskStats, error)
 	Close()
-}
-
-// Counted is a Mapper or Reducer that works in another process, which counts.
-type Counted interface {
-	// Counts returns what it has counted, when it has finished.
-	Counts() TaskStats
 }
 
 // Task is the work of one map task: frames [Lo, Hi) of a segment; Hi is -1 for
@@ -84,6 +88,9 @@ type Source interface {
 	Segments(ctx context.Context, f schema.Filter) ([]Segment, error)
 	// Open reads frames [lo, hi) of s; hi < 0 reads to the end.
 	Open(s Segment, lo, hi int) (Blocks, error)
+	// Fingerprint returns a hash that two segments share only if their content is the
+	// same. An error says that a result of the segment cannot be cached.
+	Fingerprint(s Segment) ([sha256.Size]byte, error)
 }
 
 // Blocks is an open segment.

@@ -15,6 +15,7 @@ type mapTask struct {
 	keep   func(groups []*group) error // takes a sorted table
 	reject *rejections
 
+	remote  bool   // the mapper works in another process, which counts and rejects
 	hold    bool   // what a call has emitted waits until it has ended: it may be rejected
 	pending []byte // what waits
 	done    TaskStats
@@ -27,7 +28,7 @@ type TaskStats struct {
 	Rejected int64 `json:"rejected"` // records
 	Failed   int64 `json:"failed"`   // other calls that were rejected
 	Emitted  int64 `json:"emitted"`
-	// Effects says that mapping has done more than emit; see Effects.
+	// Effects says that mapping has done more than emit; see Mapper.
 	Effects bool `json:"effects,omitempty"`
 }
 
@@ -48,7 +49,7 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 		}
 	}
 	seq := 0
-	m := &mapTask{o: &r.o, task: t, table: r.tables.Get().(*table), reject: r.reject}
+	m := &mapTask{o: &r.o, task: t, table: r.tables.Get().(*table), reject: r.reject, remote: r.job.Remote()}
 	defer func() {
 		m.table.reset()
 		r.tables.Put(m.table)
@@ -78,13 +79,6 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 	if err := m.run(ctx, blocks); err != nil {
 		return err
 	}
-	if c := counted(m.mapper); c != nil {
-		there := c.Counts()
-		m.done.Rejected, m.done.Failed, m.done.Emitted = there.Rejected, there.Failed, there.Emitted
-		if err := r.reject.add(there.Rejected + there.Failed); err != nil {
-			return err
-		}
-	}
 	if rec != nil {
 		rec.save(r.o.Cache, m.done)
 	}
@@ -106,37 +100,9 @@ func (r *runner) finished(t Task, done TaskStats, recalled bool) {
 	}
 }
 
-// counted returns the Counted in a mapper that others may wrap, or nil.
-func counted(m Mapper) Counted {
-	for {
-		if c, ok := m.(Counted); ok {
-			return c
-		}
-		w, ok := m.(interface{ Unwrap() Mapper })
-		if !ok {
-			return nil
-		}
-		m = w.Unwrap()
-	}
-}
-
-// hasEffects says whether a mapper, or what it wraps, has done more than emit.
-func hasEffects(m Mapper) bool {
-	for {
-		if e, ok := m.(Effects); ok {
-			return e.HasEffects()
-		}
-		w, ok := m.(interface{ Unwrap() Mapper })
-		if !ok {
-			return false
-		}
-		m = w.Unwrap()
-	}
-}
-
 // run maps all lines of blocks and keeps what they emit.
 func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
-	m.hold = m.reject.tolerates() && counted(m.mapper) == nil
+	m.hold = m.reject.tolerates() && !m.remote
 	for {
 		block, err := blocks.Next()
 		if err == io.EOF {
@@ -161,7 +127,8 @@ func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
 			}
 		}
 	}
-	if err := m.mapper.Finish(); err != nil {
+	counted, err := m.mapper.Finish()
+	if err != nil {
 		if err := m.reject.take("mapFinished", err); err != nil {
 			return err
 		}
@@ -174,8 +141,14 @@ func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
 	if err := m.flush(); err != nil {
 		return err
 	}
-	m.done.Effects = hasEffects(m.mapper)
-	return nil
+	m.done.Effects = m.mapper.Effects()
+	if !m.remote {
+		return nil
+	}
+
+	// What arrived here was combined there, and what was rejected never arrived.
+	m.done.Rejected, m.done.Failed, m.done.Emitted = counted.Rejected, counted.Failed, counted.Emitted
+	return m.reject.add(counted.Rejected + counted.Failed)
 }
 
 func (m *mapTask) record(line []byte) error {

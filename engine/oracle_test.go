@@ -25,6 +25,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // emits v under k; combine and reduce join values in the order they get them.
 type concat struct{ combine bool }
 
+func (c concat) Remote() bool { return false }
+
 func (c concat) NewMapper(_ context.Context, _ engine.Task, emit engine.Emit) (engine.Mapper, error) {
 	return &concatMapper{emit: emit, combine: c.combine}, nil
 }
@@ -46,9 +48,10 @@ func (m *concatMapper) Map(line []byte, _ int64) error {
 	return m.emit(datum.AppendString(nil, k), datum.AppendString(nil, v))
 }
 
-func (m *concatMapper) Finish() error  { return nil }
-func (m *concatMapper) Combines() bool { return m.combine }
-func (m *concatMapper) Close()         {}
+func (m *concatMapper) Finish() (engine.TaskStats, error) { return engine.TaskStats{}, nil }
+func (m *concatMapper) Combines() bool                    { return m.combine }
+func (m *concatMapper) Close()                            {}
+func (m *concatMapper) Effects() bool                     { return false }
 
 func (m *concatMapper) Combine(_ []byte, values *engine.Values, put func([]byte)) error {
 	s, err := join(values)
@@ -58,8 +61,8 @@ func (m *concatMapper) Combine(_ []byte, values *engine.Values, put func([]byte)
 
 type concatReducer struct{ out *engine.Output }
 
-func (r concatReducer) Finish() error { return nil }
-func (r concatReducer) Close()        {}
+func (r concatReducer) Finish() (engine.TaskStats, error) { return engine.TaskStats{}, nil }
+func (r concatReducer) Close()                            {}
 
 func (r concatReducer) Reduce(key []byte, values *engine.Values) error {
 	s, err := join(values)

@@ -17,15 +17,6 @@ type Cache interface {
 	Put(key [sha256.Size]byte, data []byte)
 }
 
-// Fingerprinter is a Source whose segments can be told apart by their content.
-type Fingerprinter interface {
-	Fingerprint(Segment) ([sha256.Size]byte, error)
-}
-
-// Effects is a Mapper that may do more than emit, such as count or log: what it
-// has done would be missing if the task's result were remembered.
-type Effects interface{ HasEffects() bool }
-
 const (
 	// rememberBytes is the largest result that is worth keeping: beyond it,
 	// mapping again costs about as much.
@@ -44,11 +35,10 @@ type recorder struct {
 
 // remembered returns a recorder for the task, nil if it cannot be remembered.
 func (r *runner) remembered(t Task) *recorder {
-	fp, ok := r.src.(Fingerprinter)
-	if r.o.Cache == nil || !ok {
+	if r.o.Cache == nil {
 		return nil
 	}
-	sum, err := fp.Fingerprint(t.Segment)
+	sum, err := r.src.Fingerprint(t.Segment)
 	if err != nil {
 		return nil // mapping will say what is wrong
 	}

@@ -46,9 +46,6 @@ type sampledMapper struct {
 	n int64
 }
 
-// Unwrap returns the mapper of the records in the sample.
-func (m *sampledMapper) Unwrap() Mapper { return m.Mapper }
-
 // Map implements Mapper. A line without an ID is the mapper's to refuse.
 func (m *sampledMapper) Map(line []byte, n int64) error {
 	if tab := bytes.IndexByte(line, '\t'); tab >= 0 && xxhash.Sum64(line[:tab]) > m.s.limit {

@@ -28,7 +28,8 @@ func (m keepingMapper) Map(line []byte, _ int64) error {
 	return nil
 }
 
-func (m keepingMapper) Close() {}
+func (m keepingMapper) Close()        {}
+func (m keepingMapper) Effects() bool { return false }
 
 func TestSample(t *testing.T) {
 	sample := func(share float64) map[string]bool {

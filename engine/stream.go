@@ -28,7 +28,7 @@ var ErrStream = errors.New("malformed line in a stream")
 // MapStream runs one map task on the lines of in and writes entries to out.
 func MapStream(ctx context.Context, job Job, t Task, in io.Reader, out io.Writer, o Options) (TaskStats, error) {
 	w := bufio.NewWriterSize(out, 64<<10)
-	m := &mapTask{o: &o, task: t, table: newTable(), reject: newRejections(&o)}
+	m := &mapTask{o: &o, task: t, table: newTable(), reject: newRejections(&o), remote: job.Remote()}
 	m.keep = func(groups []*group) error {
 		var line []byte
 		for _, g := range groups {

@@ -54,9 +54,7 @@ func (s TreeSource) Open(seg Segment, lo, hi int) (Blocks, error) {
 	return r, nil
 }
 
-var _ Fingerprinter = TreeSource{}
-
-// Fingerprint implements Fingerprinter.
+// Fingerprint implements Source.
 func (s TreeSource) Fingerprint(seg Segment) ([32]byte, error) {
 	if s.Duplicates != nil {
 		return [32]byte{}, errDuplicates

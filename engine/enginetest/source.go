@@ -69,7 +69,7 @@ func (s Source) Open(seg engine.Segment, lo, hi int) (engine.Blocks, error) {
 	return nil, fmt.Errorf("no segment %s", seg.Path)
 }
 
-// Fingerprint implements engine.Fingerprinter.
+// Fingerprint implements engine.Source.
 func (s Source) Fingerprint(seg engine.Segment) ([sha256.Size]byte, error) {
 	for i := range s {
 		if s[i].Path == seg.Path {

@@ -70,6 +70,9 @@ func (j *Job) Close() {
 	j.idle = nil
 }
 
+// Remote implements engine.Job.
+func (j *Job) Remote() bool { return true }
+
 // NewMapper implements engine.Job.
 func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (engine.Mapper, error) {
 	s, err := j.begin(ctx, Task{Kind: "map", Segment: t.String(), Dims: t.Segment.Dims},
@@ -82,10 +85,8 @@ func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (e
 
 type mapper struct {
 	*session
-	stats engine.TaskStats
+	effects bool
 }
-
-var _ engine.Counted = (*mapper)(nil)
 
 var newline = []byte("\n")
 
@@ -99,17 +100,14 @@ func (m *mapper) Map(line []byte, _ int64) error {
 }
 
 // Finish implements engine.Mapper.
-func (m *mapper) Finish() error {
+func (m *mapper) Finish() (engine.TaskStats, error) {
 	s, err := m.finish()
-	m.stats = s.TaskStats
-	return err
+	m.effects = s.Effects
+	return s.TaskStats, err
 }
 
-// Counts implements engine.Counted.
-func (m *mapper) Counts() engine.TaskStats { return m.stats }
-
-// HasEffects implements engine.Effects.
-func (m *mapper) HasEffects() bool { return m.stats.Effects }
+// Effects implements engine.Mapper.
+func (m *mapper) Effects() bool { return m.effects }
 
 // Combines implements engine.Mapper: the child has combined.
 func (m *mapper) Combines() bool { return false }
@@ -132,14 +130,8 @@ func (j *Job) NewReducer(ctx context.Context, shard int, out *engine.Output) (en
 
 type reducer struct {
 	*session
-	buf   []byte
-	stats engine.TaskStats
+	buf []byte
 }
-
-var _ engine.Counted = (*reducer)(nil)
-
-// Counts implements engine.Counted.
-func (r *reducer) Counts() engine.TaskStats { return r.stats }
 
 // Reduce implements engine.Reducer.
 func (r *reducer) Reduce(key []byte, values *engine.Values) error {
@@ -156,10 +148,9 @@ func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 }
 
 // Finish implements engine.Reducer.
-func (r *reducer) Finish() error {
+func (r *reducer) Finish() (engine.TaskStats, error) {
 	s, err := r.finish()
-	r.stats = s.TaskStats
-	return err
+	return s.TaskStats, err
 }
 
 // Close implements engine.Reducer.

@@ -178,7 +178,9 @@ func (idle) Map([]byte, int64) error                                  { return n
 func (idle) Combine([]byte, *engine.Values, func(value []byte)) error { return nil }
 func (idle) Combines() bool                                           { return false }
 func (idle) Reduce([]byte, *engine.Values) error                      { return nil }
-func (idle) Finish() error                                            { return nil }
+func (idle) Finish() (engine.TaskStats, error)                        { return engine.TaskStats{}, nil }
+func (idle) Effects() bool                                            { return false }
+func (idle) Remote() bool                                             { return false }
 func (idle) Close()                                                   {}
 
 // BenchmarkJob runs shipped jobs end to end, and one that does nothing.

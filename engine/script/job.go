@@ -25,6 +25,9 @@ type Job struct {
 
 var _ engine.Job = (*Job)(nil)
 
+// Remote implements engine.Job: scripts run in this process.
+func (j *Job) Remote() bool { return false }
+
 // NewMapper implements engine.Job.
 func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (engine.Mapper, error) {
 	m := &mapper{task: t, counters: j.Counters}
@@ -128,10 +131,10 @@ func recordPlace(t engine.Task, id []byte, n int64) string {
 }
 
 // Finish implements engine.Mapper.
-func (m *mapper) Finish() error {
+func (m *mapper) Finish() (engine.TaskStats, error) {
 	m.h.NextPing()
 	if m.finished == nil {
-		return nil
+		return engine.TaskStats{}, nil
 	}
 	err := m.h.guard(func() error {
 		_, err := m.finished(goja.Undefined(), m.ctx)
@@ -139,15 +142,15 @@ func (m *mapper) Finish() error {
 	})
 	if err == nil {
 		m.h.counts.keep()
-		return nil
+		return engine.TaskStats{}, nil
 	}
 	m.h.counts.drop()
 	err = m.h.script.wrap(err, declare.MapFinished, "after the last record of "+m.task.String())
-	return rejection(err, &Call{Script: m.h.script.Name, Phase: declare.MapFinished, Segment: m.task.String(), Dims: m.task.Segment.Dims})
+	return engine.TaskStats{}, rejection(err, &Call{Script: m.h.script.Name, Phase: declare.MapFinished, Segment: m.task.String(), Dims: m.task.Segment.Dims})
 }
 
-// HasEffects implements engine.Effects.
-func (m *mapper) HasEffects() bool {
+// Effects implements engine.Mapper.
+func (m *mapper) Effects() bool {
 	return m.h.logged || m.h.Missed() || len(m.h.counts.all)+len(m.h.counts.record) > 0 || m.filter != nil && (m.filter.h.logged || m.filter.h.Missed())
 }
 
@@ -248,7 +251,7 @@ func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 }
 
 // Finish implements engine.Reducer.
-func (r *reducer) Finish() error { return nil }
+func (r *reducer) Finish() (engine.TaskStats, error) { return engine.TaskStats{}, nil }
 
 // Close implements engine.Reducer.
 func (r *reducer) Close() {

@@ -45,6 +45,8 @@ type replay struct {
 	call *Call
 }
 
+func (r *replay) Remote() bool { return false }
+
 func (r *replay) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (engine.Mapper, error) {
 	if r.call.OfFilter() {
 		m, err := r.job.Filter.newMatcher(ctx, r.job.Limits, r.job.Console)
@@ -100,9 +102,9 @@ func (m *replayMapper) Map(line []byte, n int64) error {
 	return nil
 }
 
-func (m *replayMapper) Finish() error {
+func (m *replayMapper) Finish() (engine.TaskStats, error) {
 	if m.call.Phase != declare.MapFinished {
-		return nil
+		return engine.TaskStats{}, nil
 	}
 	m.mute = false
 	return m.Mapper.Finish()
@@ -127,16 +129,17 @@ func (m *judgeMapper) Map(line []byte, _ int64) error {
 	return m.emit(datum.AppendString(nil, id), datum.AppendBool(nil, d.Action == Keep))
 }
 
-func (m *judgeMapper) Finish() error  { return nil }
-func (m *judgeMapper) Combines() bool { return false }
-func (m *judgeMapper) Close()         { m.close() }
+func (m *judgeMapper) Finish() (engine.TaskStats, error) { return engine.TaskStats{}, nil }
+func (m *judgeMapper) Combines() bool                    { return false }
+func (m *judgeMapper) Effects() bool                     { return false }
+func (m *judgeMapper) Close()                            { m.close() }
 
 func (m *judgeMapper) Combine([]byte, *engine.Values, func([]byte)) error { return nil }
 
 // rowWriter writes every value as a row.
 type rowWriter struct{ out *engine.Output }
 
-func (rowWriter) Finish() error { return nil }
+func (rowWriter) Finish() (engine.TaskStats, error) { return engine.TaskStats{}, nil }
 
 func (w rowWriter) Reduce(key []byte, values *engine.Values) error {
 	for {
