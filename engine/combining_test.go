@@ -8,6 +8,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
 	"github.com/aitgithub/telemetry-server/engine/enginetest"
+	"github.com/aitgithub/telemetry-server/engine/memory"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
@@ -60,7 +61,7 @@ func (r halvingReducer) Reduce(key []byte, values *engine.Values) error {
 }
 
 func TestCombining(t *testing.T) {
-	src := enginetest.Source{enginetest.Lines("s", "a\t1", "b\t1", "c\t1", "d\t1", "e\t1")}
+	src := memory.Source{enginetest.Lines("s", "a\t1", "b\t1", "c\t1", "d\t1", "e\t1")}
 	plan, err := engine.NewPlan(t.Context(), src, schema.All(), nil)
 	if err != nil {
 		t.Fatal(err)

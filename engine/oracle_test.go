@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
 	"github.com/aitgithub/telemetry-server/engine/enginetest"
+	"github.com/aitgithub/telemetry-server/engine/memory"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
@@ -84,7 +86,7 @@ func join(values *engine.Values) (string, error) {
 }
 
 // sequential is MapReduce in ten lines.
-func sequential(segs enginetest.Source) string {
+func sequential(segs memory.Source) string {
 	groups := map[string][]byte{}
 	for _, s := range segs {
 		for line := range strings.Lines(strings.Join(s.Frames, "")) {
@@ -114,10 +116,10 @@ func runJob(ctx context.Context, src engine.Source, job engine.Job, o engine.Opt
 
 func TestRunEqualsSequential(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		var segs enginetest.Source
+		var segs memory.Source
 		key := rapid.StringMatching(`[a-e]{0,2}`)
 		for i := range rapid.IntRange(0, 5).Draw(rt, "segments") {
-			s := enginetest.Segment{Path: fmt.Sprintf("seg%02d", i), Dims: enginetest.Dims}
+			s := memory.Segment{Path: fmt.Sprintf("seg%02d", i), Dims: enginetest.Dims}
 			for f := range rapid.IntRange(1, 20).Draw(rt, "frames") {
 				var b strings.Builder
 				for n := range rapid.IntRange(0, 12).Draw(rt, "records") {
@@ -146,10 +148,10 @@ func TestRunEqualsSequential(t *testing.T) {
 // TestRunSpillsAndShards has more data than a table, a block and a shard hold.
 func TestRunSpillsAndShards(t *testing.T) {
 	engine.SetSizes(t, 100<<10, 300<<10, 3)
-	var segs enginetest.Source
+	var segs memory.Source
 	pad := strings.Repeat("x", 200)
 	for i := range 4 {
-		s := enginetest.Segment{Path: fmt.Sprintf("seg%02d", i), Dims: enginetest.Dims}
+		s := memory.Segment{Path: fmt.Sprintf("seg%02d", i), Dims: enginetest.Dims}
 		for f := range 20 {
 			var b strings.Builder
 			for n := range 100 {
@@ -179,18 +181,42 @@ func TestRunSpillsAndShards(t *testing.T) {
 	}
 }
 
+// damaged is a Source whose segments end in an error.
+type damaged struct {
+	engine.Source
+	err error
+}
+
+func (d damaged) Open(seg engine.Segment, lo, hi int) (engine.Blocks, error) {
+	blocks, err := d.Source.Open(seg, lo, hi)
+	return damagedBlocks{blocks, d.err}, err
+}
+
+type damagedBlocks struct {
+	engine.Blocks
+	err error
+}
+
+func (d damagedBlocks) Next() ([]byte, error) {
+	block, err := d.Blocks.Next()
+	if err == io.EOF {
+		err = d.err
+	}
+	return block, err
+}
+
 func TestRunFails(t *testing.T) {
 	broken := errors.New("disk on fire")
 	good := enginetest.Lines("a", "k\tv")
 	tests := []struct {
 		name   string
-		src    enginetest.Source
+		src    engine.Source
 		change func(*engine.Options)
 		want   error
 	}{
-		{"damaged segment", enginetest.Source{good, {Path: "b", Dims: enginetest.Dims, Frames: []string{"k\tv\n"}, Err: broken}}, nil, broken},
-		{"bad line", enginetest.Source{enginetest.Lines("a", "no tab")}, nil, engine.ErrBadLine},
-		{"output limit", enginetest.Source{good}, func(o *engine.Options) { o.MaxOutput = 3 }, engine.ErrOutputLimit},
+		{"damaged segment", damaged{memory.Source{good}, broken}, nil, broken},
+		{"bad line", memory.Source{enginetest.Lines("a", "no tab")}, nil, engine.ErrBadLine},
+		{"output limit", memory.Source{good}, func(o *engine.Options) { o.MaxOutput = 3 }, engine.ErrOutputLimit},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -206,7 +232,7 @@ func TestRunFails(t *testing.T) {
 	t.Run("tolerated", func(t *testing.T) {
 		o := engine.DefaultOptions()
 		o.MaxErrors = 1
-		got, st, err := runJob(t.Context(), enginetest.Source{enginetest.Lines("a", "no tab", "k\tv")}, concat{}, o)
+		got, st, err := runJob(t.Context(), memory.Source{enginetest.Lines("a", "no tab", "k\tv")}, concat{}, o)
 		if err != nil || st.Rejected != 1 || got != "# preamble\nk\tv\n" {
 			t.Errorf("Run = %q, %+v, %v", got, st, err)
 		}
@@ -214,13 +240,13 @@ func TestRunFails(t *testing.T) {
 	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, _, err := runJob(ctx, enginetest.Source{good}, concat{}, engine.DefaultOptions()); !errors.Is(err, context.Canceled) {
+		if _, _, err := runJob(ctx, memory.Source{good}, concat{}, engine.DefaultOptions()); !errors.Is(err, context.Canceled) {
 			t.Errorf("Run = %v, want context.Canceled", err)
 		}
 	})
 	t.Run("bad options", func(t *testing.T) {
 		for _, o := range []engine.Options{{Mappers: 0, Reducers: 1}, {Mappers: 1, Reducers: 0}, {Mappers: 1, Reducers: 1, Memory: -1}} {
-			if _, _, err := runJob(t.Context(), enginetest.Source{good}, concat{}, o); err == nil {
+			if _, _, err := runJob(t.Context(), memory.Source{good}, concat{}, o); err == nil {
 				t.Errorf("Run(%+v) succeeded", o)
 			}
 		}

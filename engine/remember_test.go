@@ -11,22 +11,23 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/enginetest"
+	"github.com/aitgithub/telemetry-server/engine/memory"
 )
 
-// memory is a Cache that may have forgotten or damaged things.
-type memory struct {
+// leakyCache is a Cache that may have forgotten or damaged things.
+type leakyCache struct {
 	mu      sync.Mutex
 	results map[[sha256.Size]byte][]byte
 }
 
-func (m *memory) Get(key [sha256.Size]byte) ([]byte, bool) {
+func (m *leakyCache) Get(key [sha256.Size]byte) ([]byte, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	b, ok := m.results[key]
 	return b, ok
 }
 
-func (m *memory) Put(key [sha256.Size]byte, data []byte) {
+func (m *leakyCache) Put(key [sha256.Size]byte, data []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.results[key] = data
@@ -37,15 +38,15 @@ func (m *memory) Put(key [sha256.Size]byte, data []byte) {
 func TestRememberedEqualsMapped(t *testing.T) {
 	engine.SetSizes(t, 300, 1<<20, 512)
 	rapid.Check(t, func(rt *rapid.T) {
-		cache := &memory{results: map[[sha256.Size]byte][]byte{}}
-		var segs enginetest.Source
+		cache := &leakyCache{results: map[[sha256.Size]byte][]byte{}}
+		var segs memory.Source
 		job := concat{combine: rapid.Bool().Draw(rt, "combine")}
 		for round := range rapid.IntRange(1, 4).Draw(rt, "rounds") {
 			var frames []string
 			for f := range rapid.IntRange(1, 12).Draw(rt, "frames") {
 				frames = append(frames, strings.Repeat(fmt.Sprintf("k%d\t%d;\n", f%3, round), rapid.IntRange(1, 9).Draw(rt, "records")))
 			}
-			s := enginetest.Segment{Path: fmt.Sprintf("seg%d", round), Dims: enginetest.Dims, Frames: frames}
+			s := memory.Segment{Path: fmt.Sprintf("seg%d", round), Dims: enginetest.Dims, Frames: frames}
 			if len(segs) > 0 && rapid.Bool().Draw(rt, "replace") {
 				segs[0].Frames = frames
 			} else {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
-	"github.com/aitgithub/telemetry-server/engine/enginetest"
+	"github.com/aitgithub/telemetry-server/engine/memory"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/layout"
 )
@@ -106,7 +106,7 @@ func (c *reproCmd) replay(ctx context.Context, st *cli.State, call *script.Call)
 	if err != nil {
 		return cli.Fail(cli.ExitUsage, fmt.Errorf("%s: %w", c.File, err))
 	}
-	src := enginetest.Source{{Path: call.Segment, Dims: call.Dims, Frames: []string{record + "\n"}}}
+	src := memory.Source{{Path: call.Segment, Dims: call.Dims, Frames: []string{record + "\n"}}}
 	return runInto(ctx, replay, src, 1, 1, engine.NewTSV(st.Stdout))
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
-	"github.com/aitgithub/telemetry-server/engine/enginetest"
+	"github.com/aitgithub/telemetry-server/engine/memory"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
@@ -67,11 +67,11 @@ func laws(job engine.Job, c script.TestCase) []law {
 
 // segments puts the records into segments, a new one wherever the dimensions
 // change or cut says so. Their order is that of the records.
-func segments(records []script.TestRecord, cut func(int) bool) enginetest.Source {
-	var src enginetest.Source
+func segments(records []script.TestRecord, cut func(int) bool) memory.Source {
+	var src memory.Source
 	for i, r := range records {
 		if i == 0 || r.Dims != records[i-1].Dims || cut(i) {
-			src = append(src, enginetest.Segment{Path: fmt.Sprintf("segment%06d", len(src)), Dims: r.Dims, Frames: []string{""}})
+			src = append(src, memory.Segment{Path: fmt.Sprintf("segment%06d", len(src)), Dims: r.Dims, Frames: []string{""}})
 		}
 		src[len(src)-1].Frames[0] += r.ID + "\t" + string(r.JSON) + "\n"
 	}
@@ -79,14 +79,14 @@ func segments(records []script.TestRecord, cut func(int) bool) enginetest.Source
 }
 
 // runCase returns the rows that the job writes, as JSON values.
-func runCase(ctx context.Context, job engine.Job, src enginetest.Source, mappers, reducers int) ([]any, error) {
+func runCase(ctx context.Context, job engine.Job, src memory.Source, mappers, reducers int) ([]any, error) {
 	var rows rowSink
 	err := runInto(ctx, job, src, mappers, reducers, &rows)
 	return rows.rows, err
 }
 
 // runInto runs the job over src and closes sink.
-func runInto(ctx context.Context, job engine.Job, src enginetest.Source, mappers, reducers int, sink engine.Sink) error {
+func runInto(ctx context.Context, job engine.Job, src memory.Source, mappers, reducers int, sink engine.Sink) error {
 	plan, err := engine.NewPlan(ctx, src, schema.All(), nil)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/enginetest"
+	"github.com/aitgithub/telemetry-server/engine/memory"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
@@ -31,7 +32,7 @@ type job struct {
 	text     string
 	compiled *script.Script // in place of name and text
 	records  []string       // `<id>\t<json>`, each in a segment of its own
-	src      enginetest.Source
+	src      memory.Source
 	filter   string // JavaScript
 	limits   script.Limits
 	opts     engine.Options
@@ -290,7 +291,7 @@ func TestDuplicateNames(t *testing.T) {
 func TestFilters(t *testing.T) {
 	other := enginetest.Dims
 	other[schema.Channel] = "release"
-	src := enginetest.Source{enginetest.Lines("s1", pingA, pingB), {Path: "s2", Dims: other, Frames: []string{pingA + "\n"}}}
+	src := memory.Source{enginetest.Lines("s1", pingA, pingB), {Path: "s2", Dims: other, Frames: []string{pingA + "\n"}}}
 	const count = `export function map(id, dims, ping, ctx) { ctx.write([dims.appUpdateChannel, id], 1) }`
 	tests := []struct{ name, filter, want string }{
 		{"dimensions", `export const dimensions = [{field_name: "reason", allowed_values: "saved-session"}, {field_name: "appName", allowed_values: "*"}, {field_name: "appUpdateChannel", allowed_values: ["release"]}]`, "release\ta\t1\n"},

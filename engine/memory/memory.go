@@ -1,5 +1,6 @@
-// Package enginetest has an engine.Source in memory, for tests.
-package enginetest
+// Package memory is an engine.Source of records in memory: for the cases that
+// `tmrun test` runs, for calls that are made again, and for tests.
+package memory
 
 import (
 	"cmp"
@@ -23,19 +24,9 @@ type Segment struct {
 	Path   string
 	Dims   schema.Dims
 	Frames []string
-	Err    error // returned after the last frame
 }
 
 var _ engine.Source = Source(nil)
-
-// Lines returns a segment of one frame; records are `<id>\t<json>` without
-// newlines.
-func Lines(path string, records ...string) Segment {
-	return Segment{Path: path, Dims: Dims, Frames: []string{strings.Join(records, "\n") + "\n"}}
-}
-
-// Dims are those of segments that Lines makes.
-var Dims = schema.Dims{"saved_session", "Firefox", "nightly", "26.0a1", "20130909030204", "20130910"}
 
 // Segments implements engine.Source.
 func (s Source) Segments(_ context.Context, f schema.Filter) ([]engine.Segment, error) {
@@ -63,7 +54,7 @@ func (s Source) Open(seg engine.Segment, lo, hi int) (engine.Blocks, error) {
 			if hi < 0 {
 				hi = len(s[i].Frames)
 			}
-			return &blocks{frames: s[i].Frames[lo:hi], err: s[i].Err}, nil
+			return &blocks{frames: s[i].Frames[lo:hi]}, nil
 		}
 	}
 	return nil, fmt.Errorf("no segment %s", seg.Path)
@@ -81,7 +72,6 @@ func (s Source) Fingerprint(seg engine.Segment) ([sha256.Size]byte, error) {
 
 type blocks struct {
 	frames []string
-	err    error
 	buf    []byte
 }
 
@@ -91,9 +81,6 @@ func (b *blocks) Next() ([]byte, error) {
 		b.buf[i] = '!'
 	}
 	if len(b.frames) == 0 {
-		if b.err != nil {
-			return nil, b.err
-		}
 		return nil, io.EOF
 	}
 	b.buf = append(b.buf[:0], b.frames[0]...)
