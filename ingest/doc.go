@@ -16,7 +16,7 @@
 //     package convert convert it, publishes its records, and removes it.
 //
 // Kafka (package kafka) enters at step 2; raw logs from elsewhere (tmserver import,
-// worker.Spool) at step 4.
+// intake.Spool) at step 4.
 //
 // Shutdown runs in the direction of the flow: stop accepting, wait for the
 // handlers, finish the raw log, finish the conversion and publish, close.
@@ -63,7 +63,7 @@
 // # To add …
 //
 // A source: something that calls rawlog.Log.Append and tells its sender only afterwards,
-// as package kafka does; start it in tmserver's openSources.
+// as package kafka does; start it as a part of serve (serveParts of cmd/tmserver).
 //
 // An answer: a row in the table above, a variable in status.go, and a case in
 // TestHandlerStatusTable.

@@ -17,6 +17,8 @@ import (
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
+	"github.com/aitgithub/telemetry-server/ingest/intake"
+	"github.com/aitgithub/telemetry-server/ingest/quarantine"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
@@ -112,7 +114,7 @@ func TestHostileSubmissions(t *testing.T) {
 		}
 	}
 	log.Close()
-	logs, err := worker.WaitingLogs(data.Root())
+	logs, err := intake.WaitingLogs(data.Root())
 	if err != nil || len(logs) != 1 {
 		t.Fatal(logs, err)
 	}
@@ -120,19 +122,19 @@ func TestHostileSubmissions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := worker.ConvertLog(t.Context(), data, logs[0], worker.Options{Converter: convert.New(ingesttest.Definitions{Always: spec}, convert.DefaultOptions())})
+	st, err := worker.New(data, worker.Options{Definitions: ingesttest.Definitions{Always: spec}, Convert: convert.DefaultOptions()}).ConvertLog(t.Context(), logs[0])
 	if err != nil || st.BytesLost > 0 || st.Waiting > 0 {
 		t.Fatalf("%+v, %v", st, err)
 	}
 
 	stored := ingesttest.Published(t, data.Dir())
 	classes := map[string]string{}
-	segs, err := worker.Quarantine(t.Context(), data.Tree(), "")
+	segs, err := quarantine.Segments(t.Context(), data.Tree(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range segs {
-		for q, err := range worker.Quarantined(data.Tree(), s) {
+		for q, err := range quarantine.Read(data.Tree(), s) {
 			if err != nil {
 				t.Fatal(err)
 			}

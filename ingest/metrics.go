@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/aitgithub/telemetry-server/ingest/intake"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
@@ -143,15 +144,15 @@ func RegisterBacklog(reg prometheus.Registerer, data *layout.Data) {
 	gauge := func(name, help string, read func() float64) {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, read))
 	}
-	backlog := func(of func(worker.Backlog) float64) func() float64 {
+	backlog := func(of func(intake.Backlog) float64) func() float64 {
 		return func() float64 {
-			b, _ := worker.ReadBacklog(data.Root(), time.Now()) // zero if raw/ cannot be read
+			b, _ := intake.ReadBacklog(data.Root(), time.Now()) // zero if raw/ cannot be read
 			return of(b)
 		}
 	}
-	gauge("raw_log_backlog_logs", "Raw logs that wait for conversion.", backlog(func(b worker.Backlog) float64 { return float64(b.Logs) }))
-	gauge("raw_log_backlog_bytes", "Bytes of raw logs that wait for conversion.", backlog(func(b worker.Backlog) float64 { return float64(b.Bytes) }))
-	gauge("raw_log_backlog_seconds", "Age of the oldest raw log that waits for conversion.", backlog(func(b worker.Backlog) float64 { return b.Oldest }))
+	gauge("raw_log_backlog_logs", "Raw logs that wait for conversion.", backlog(func(b intake.Backlog) float64 { return float64(b.Logs) }))
+	gauge("raw_log_backlog_bytes", "Bytes of raw logs that wait for conversion.", backlog(func(b intake.Backlog) float64 { return float64(b.Bytes) }))
+	gauge("raw_log_backlog_seconds", "Age of the oldest raw log that waits for conversion.", backlog(func(b intake.Backlog) float64 { return b.Oldest }))
 	gauge("free_bytes", "Free space on the data folder's disk.", func() float64 {
 		n, _ := rawlog.FreeSpace(data.Root())
 		return float64(n)

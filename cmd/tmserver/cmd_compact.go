@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
-	"github.com/aitgithub/telemetry-server/ingest/worker"
+	"github.com/aitgithub/telemetry-server/ingest/statistics"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/upkeep"
@@ -28,7 +28,7 @@ func (*compactCmd) Help() string {
 	return `Merges the segments of each partition into one, compressed as well as can be,
 and removes what is past its retention. What is merged already is left alone, so
 running it again does nothing. Jobs may run and servers may publish meanwhile.
-The statistics of past days' conversions become one file per day.
+The statistics of conversions move from one file per raw log into one for all.
 
   tmserver compact --data-dir DATA --keep 180d --dry-run
 
@@ -86,19 +86,19 @@ func (c *compactCmd) Run(ctx context.Context, st *cli.State) error {
 		return cli.WithHint(cli.Fail(cli.ExitCorrupt, err), "tmserver check --repair keeps what can be read")
 	}
 	if err == nil && !c.DryRun && !layout.IsURL(c.DataDir) {
-		err = mergeStats(ctx, c.DataDir, now)
+		err = mergeStatistics(ctx, c.DataDir)
 	}
 	return busy(err)
 }
 
-// mergeStats gathers the statistics of past days' conversions.
-func mergeStats(ctx context.Context, dir string, now time.Time) (err error) {
+// mergeStatistics moves the statistics of conversions into their database.
+func mergeStatistics(ctx context.Context, dir string) (err error) {
 	data, err := layout.OpenData(dir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
-	_, err = worker.MergeStats(ctx, data, now.UTC().Truncate(24*time.Hour))
+	_, err = statistics.Merge(ctx, data)
 	return err
 }
 

@@ -11,16 +11,17 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/ingest/intake"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 )
 
 // convertCmd converts raw logs, or lines.
 type convertCmd struct {
-	DataDir    string `short:"d" placeholder:"DIR" xor:"input" required:"" help:"Convert every raw log of this data folder that no live server holds."`
-	Stdin      bool   `xor:"input" required:"" help:"Convert lines from stdin to stdout."`
-	Date       string `placeholder:"YYYYMMDD" help:"With --stdin: submission date of the lines. Default: today, UTC."`
-	Workers    int    `default:"1" help:"With --data-dir: raw logs converted at the same time."`
-	storeFlags `embed:""`
+	DataDir         string `short:"d" placeholder:"DIR" xor:"input" required:"" help:"Convert every raw log of this data folder that no live server holds."`
+	Stdin           bool   `xor:"input" required:"" help:"Convert lines from stdin to stdout."`
+	Date            string `placeholder:"YYYYMMDD" help:"With --stdin: submission date of the lines. Default: today, UTC."`
+	Workers         int    `default:"1" help:"With --data-dir: raw logs converted at the same time."`
+	dataFolderFlags `embed:""`
 }
 
 func (*convertCmd) Help() string {
@@ -53,37 +54,26 @@ func (c *convertCmd) rawLogs(ctx context.Context, st *cli.State) (err error) {
 	if _, err := os.Stat(c.DataDir); err != nil { // a mistyped name must not make a folder
 		return cli.Fail(cli.ExitUsage, err)
 	}
-	store, err := c.openStore(ctx, st, c.DataDir)
+	folder, err := c.openDataFolder(ctx, st, c.DataDir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	if _, err := store.filters.ingest(); err != nil {
+	defer func() { err = errors.Join(err, folder.Close()) }()
+	if _, err := folder.filters.IngestFilter(); err != nil {
 		return err
 	}
-	var mu sync.Mutex // protects total and logs
-	var total worker.Stats
-	logs := 0
-	p := worker.Pickup{Data: store.Data, Workers: c.Workers, Logger: st.Log, Convert: func(ctx context.Context, name string) error {
-		o, err := store.conversion(nil)
-		if err != nil {
-			return err
-		}
-		s, err := worker.ConvertLog(ctx, store.Data, name, o)
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		logs++
-		total.Add(s)
-		return nil
-	}}
-	if err := p.Drain(ctx); err != nil {
+
+	counts := &convertCounts{}
+	raw := intake.NewRawFolder(folder.Root(), folder.newWorker(nil, counts), intake.RawFolderOptions{
+		Workers: c.Workers,
+		Log:     st.Log,
+	})
+	if err := raw.Drain(ctx); err != nil {
 		return err
 	}
-	bad := total.Quarantined()
-	fmt.Fprintf(st.Stderr, "converted %d raw logs: %d submissions, %d records, %d invalid, %d waiting\n", logs, total.Submissions, total.Records, bad, total.Waiting)
+	total := counts.total
+	bad := total.AllQuarantined()
+	fmt.Fprintf(st.Stderr, "converted %d raw logs: %d submissions, %d records, %d invalid, %d waiting\n", counts.logs, total.Submissions, total.Records, bad, total.Waiting)
 	reportRest(st, total)
 	if total.BytesLost > 0 {
 		fmt.Fprintf(st.Stderr, "  bytes lost to damage %d\n", total.BytesLost)
@@ -97,10 +87,24 @@ func (c *convertCmd) rawLogs(ctx context.Context, st *cli.State) (err error) {
 	return nil
 }
 
+// convertCounts adds up what became of raw logs, as worker.Reporter.
+type convertCounts struct {
+	mu    sync.Mutex // protects what follows
+	logs  int
+	total worker.Stats
+}
+
+func (c *convertCounts) Converted(_ string, s worker.Stats, _ time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.logs++
+	c.total.Add(s)
+}
+
 // reportRest says what became of the submissions that are not among the records.
 func reportRest(st *cli.State, s worker.Stats) {
-	for _, class := range slices.Sorted(maps.Keys(s.Invalid)) {
-		fmt.Fprintf(st.Stderr, "  %s %d\n", class, s.Invalid[class])
+	for _, class := range slices.Sorted(maps.Keys(s.Quarantined)) {
+		fmt.Fprintf(st.Stderr, "  %s %d\n", class, s.Quarantined[class])
 	}
 	for _, reason := range slices.Sorted(maps.Keys(s.Filtered)) {
 		fmt.Fprintf(st.Stderr, "  filtered %s %d\n", reason, s.Filtered[reason])

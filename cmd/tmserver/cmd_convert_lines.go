@@ -13,7 +13,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest/convert"
-	"github.com/aitgithub/telemetry-server/ingest/worker"
+	"github.com/aitgithub/telemetry-server/ingest/decide"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
@@ -37,14 +37,13 @@ func (c *convertCmd) lines(ctx context.Context, st *cli.State) error {
 	if err != nil {
 		return err
 	}
-	filter, err := filters.ingest()
+	filter, err := filters.IngestFilter()
 	if err != nil {
 		return err
 	}
-	schema := schema.Default()
-	decide, free := worker.NewDecider(ctx, filter, schema)
-	defer free()
-	conv := convert.New(defs, c.converterOptions(schema))
+	conversion := decide.NewConversion(defs, c.converterOptions(schema.Default()), filter)
+	conv := conversion.NewConverter(ctx)
+	defer conv.Close()
 	out := bufio.NewWriterSize(st.Stdout, 1<<16)
 	in := bufio.NewScanner(st.Stdin)
 	in.Buffer(make([]byte, 1<<20), maxLine)
@@ -61,23 +60,26 @@ func (c *convertCmd) lines(ctx context.Context, st *cli.State) error {
 			fmt.Fprintf(st.Stderr, "Error on line %d: no tab found\n", n)
 			continue
 		}
-		err := convertLine(ctx, out, conv, decide, id, text, date)
-		if dropped, ok := errors.AsType[*worker.Filtered](err); ok {
-			fmt.Fprintf(st.Stderr, "line %d: %s: %v\n", n, id, dropped)
-			continue
-		}
-		if away, ok := errors.AsType[*convert.Outage](err); ok {
-			err = away.Reject()
-		}
-		why, ok := errors.AsType[*convert.Reject](err)
-		switch {
-		case err == nil:
-			continue
-		case !ok:
+		outcome, err := conv.ConvertLine(ctx, id, text, date)
+		if err != nil {
 			return errors.Join(err, out.Flush())
-		case why.Class == convert.ClassBadPayload:
+		}
+		why := outcome.Rejection
+		switch outcome.Kind {
+		case decide.Published:
+			if err := writeLine(out, &outcome.Record, id); err != nil {
+				return err
+			}
+			continue
+		case decide.Dropped:
+			fmt.Fprintf(st.Stderr, "line %d: %s: filtered: %s\n", n, id, outcome.Reason)
+			continue
+		case decide.Waiting:
+			why = outcome.Outage.Reject()
+		}
+		if why.Class == convert.ClassBadPayload {
 			fmt.Fprintf(st.Stderr, "Payload Error on line %d: %s\n%s\n", n, why.Message, text)
-		default:
+		} else {
 			fmt.Fprintf(st.Stderr, "Error converting line %d: %s\n", n, why.Message)
 		}
 		bad++
@@ -85,7 +87,7 @@ func (c *convertCmd) lines(ctx context.Context, st *cli.State) error {
 	if err := errors.Join(in.Err(), out.Flush()); err != nil {
 		return err
 	}
-	reportDropped(st.Stderr, conv.Dropped)
+	reportDropped(st.Stderr, conv.Dropped())
 	took := st.Now().Sub(start).Seconds()
 	fmt.Fprintf(st.Stderr, "Elapsed time: %.02fs (%.02fMB/s)\n", took, float64(size)/(1<<20)/max(took, 1e-6))
 	if bad > 0 {
@@ -94,17 +96,9 @@ func (c *convertCmd) lines(ctx context.Context, st *cli.State) error {
 	return nil
 }
 
-// convertLine writes one record; the error is as Converter's or decide's, or the
-// writer's.
-func convertLine(ctx context.Context, out *bufio.Writer, conv *convert.Converter, decide func(*convert.Record) error, id, text []byte, date string) error {
-	r, err := conv.ConvertLine(ctx, id, text, date)
-	if err == nil && decide != nil {
-		err = decide(&r)
-	}
-	if err != nil {
-		return err
-	}
-	out.Write(r.ID)
+// writeLine writes one record; the error is the writer's.
+func writeLine(out *bufio.Writer, r *convert.Record, id []byte) error {
+	out.Write(id)
 	out.WriteByte('\t')
 	out.WriteString(strings.Map(oneField, r.Dims.String()))
 	out.WriteByte('\t')

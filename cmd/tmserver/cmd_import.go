@@ -28,8 +28,8 @@ type importCmd struct {
 	Tree       string   `placeholder:"DIR|URL" help:"Take over the records of a partition tree, the predecessor's or a data folder's; they lie where this folder's schema puts them."`
 	MaxBody    int      `default:"0" placeholder:"BYTES" help:"Longest body that is not taken for damage. Default: 204800 for versions 0 to 2, which have no sums."`
 
-	countryFlags `embed:""`
-	storeFlags   `embed:""`
+	countryFlags    `embed:""`
+	dataFolderFlags `embed:""`
 }
 
 func (*importCmd) Help() string {
@@ -66,13 +66,13 @@ func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if c.Tree != "" && c.Filters != "" {
 		return cli.Usage("--filters decides about submissions; what --tree takes over has been published")
 	}
-	store, err := c.openStore(ctx, st, c.DataDir)
+	folder, err := c.openDataFolder(ctx, st, c.DataDir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+	defer func() { err = errors.Join(err, folder.Close()) }()
 	if c.Tree != "" {
-		return c.importTree(ctx, st, store.Data)
+		return c.importTree(ctx, st, folder.Data)
 	}
 	countries, err := c.openCountries()
 	if err != nil {
@@ -81,14 +81,14 @@ func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if countries != nil {
 		defer countries.Close()
 	}
-	store.options.Countries = countries
-	o, err := store.conversion(nil)
-	if err != nil {
+	folder.options.Countries = countries
+	w := folder.newWorker(nil, nil)
+	if _, err := w.Conversion(); err != nil { // before any file is read
 		return err
 	}
 	var total worker.Stats
 	for _, name := range c.Files {
-		s, err := c.file(ctx, st, store.Data, o, name)
+		s, err := c.file(ctx, st, w, name)
 		if errors.Is(err, rawlog.ErrVersion) {
 			return cli.WithHint(cli.Fail(cli.ExitUsage, err), "--raw-version states the version of files that do not")
 		}
@@ -101,7 +101,7 @@ func (c *importCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if total.Waiting > 0 {
 		return stillWaiting(total.Waiting)
 	}
-	if bad := total.Quarantined(); bad > 0 || total.BytesLost > 0 {
+	if bad := total.AllQuarantined(); bad > 0 || total.BytesLost > 0 {
 		return cli.Fail(cli.ExitRejected, fmt.Errorf("%d submissions were rejected, %d bytes lost", bad, total.BytesLost))
 	}
 	return nil
@@ -146,7 +146,7 @@ func (c *importCmd) importTree(ctx context.Context, st *cli.State, data *layout.
 }
 
 // file imports one file.
-func (c *importCmd) file(ctx context.Context, st *cli.State, data *layout.Data, o worker.Options, name string) (worker.Stats, error) {
+func (c *importCmd) file(ctx context.Context, st *cli.State, w *worker.Worker, name string) (worker.Stats, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return worker.Stats{}, err
@@ -156,38 +156,27 @@ func (c *importCmd) file(ctx context.Context, st *cli.State, data *layout.Data, 
 	if err != nil {
 		return worker.Stats{}, err
 	}
-	bar := progressBar(st, info.Size()*2, filepath.Base(name)) // read twice: to name it, then to convert it
+
+	bar := progressBar(st, info.Size()*2, filepath.Base(name)) // it is read twice
 	defer bar.Close()
-	version := c.RawVersion
-	if version == rawlog.VersionAuto {
-		version = rawlog.VersionOf(filepath.Base(name))
-	}
-	r := rawlog.NewReader(io.TeeReader(f, bar), version)
-	r.Source, r.MaxBody = filepath.Base(name), c.MaxBody
-	source, err := contentSource(f, bar)
-	if err != nil {
-		return worker.Stats{}, err
-	}
-	return worker.ConvertFrames(ctx, data, source, r, o)
+	return w.ImportFile(ctx, worker.File{
+		Content: shownFile{f, io.TeeReader(f, bar)},
+		Name:    filepath.Base(name),
+		Version: c.RawVersion,
+		MaxBody: c.MaxBody,
+	})
 }
 
-// contentSource returns the name under which a file's records are published,
-// which is a function of its content, and goes back to its start.
-func contentSource(f *os.File, progress io.Writer) (string, error) {
-	source, err := worker.ImportSource(io.TeeReader(f, progress))
-	if err != nil {
-		return "", err
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return "", err
-	}
-	return source, nil
+// shownFile is a file whose reads a progress bar shows.
+type shownFile struct {
+	io.Seeker
+	io.Reader
 }
 
 // report says what became of a file.
 func report(st *cli.State, name string, s worker.Stats) {
 	fmt.Fprintf(st.Stderr, "%s: %d submissions, %d records, %d invalid, %d bytes lost\n",
-		name, s.Submissions, s.Records, s.Quarantined(), s.BytesLost)
+		name, s.Submissions, s.Records, s.AllQuarantined(), s.BytesLost)
 	reportRest(st, s)
 	if s.Waiting > 0 {
 		fmt.Fprintf(st.Stderr, "  waiting %d\n", s.Waiting)

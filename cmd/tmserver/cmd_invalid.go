@@ -14,7 +14,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest/convert"
-	"github.com/aitgithub/telemetry-server/ingest/worker"
+	"github.com/aitgithub/telemetry-server/ingest/quarantine"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
@@ -64,12 +64,12 @@ func eachInvalid(ctx context.Context, dir, class string, f func(layout.Invalid) 
 		return err
 	}
 	defer tree.Close()
-	segs, err := worker.Quarantine(ctx, tree, class)
+	segs, err := quarantine.Segments(ctx, tree, class)
 	if err != nil {
 		return err
 	}
 	for _, s := range segs {
-		for q, err := range worker.Quarantined(tree, s) {
+		for q, err := range quarantine.Read(tree, s) {
 			if err == nil {
 				err = ctx.Err()
 			}
@@ -169,17 +169,17 @@ func (c *invalidReplayCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if c.PublishTo != "" {
 		return cli.Usage("--publish-to %s (or TMSERVER_PUBLISH_TO): the quarantine is published in the data folder, and nowhere else", c.PublishTo)
 	}
-	flags := storeFlags{revisionFlags: c.revisionFlags, filterFlags: c.filterFlags}
-	store, err := flags.openStore(ctx, st, c.DataDir)
+	flags := dataFolderFlags{revisionFlags: c.revisionFlags, filterFlags: c.filterFlags}
+	folder, err := flags.openDataFolder(ctx, st, c.DataDir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	o, err := store.conversion(nil)
+	defer func() { err = errors.Join(err, folder.Close()) }()
+	conversion, err := folder.newWorker(nil, nil).Conversion()
 	if err != nil {
 		return err
 	}
-	n, err := worker.Replay(ctx, store.Data, o, c.Class, c.DryRun)
+	n, err := quarantine.Replay(ctx, folder.Data, conversion, c.Class, c.DryRun)
 	if _, ok := errors.AsType[*layout.CorruptError](err); ok {
 		return cli.Fail(cli.ExitCorrupt, err)
 	}
@@ -191,17 +191,17 @@ func (c *invalidReplayCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		verb = "would convert"
 	}
 	fmt.Fprintf(st.Stdout, "%s %d of %d submissions\n", verb, n.Records, n.Tried)
-	for _, class := range slices.Sorted(maps.Keys(n.Invalid)) {
-		fmt.Fprintf(st.Stdout, "still %s: %d\n", class, n.Invalid[class])
+	for _, class := range slices.Sorted(maps.Keys(n.Quarantined)) {
+		fmt.Fprintf(st.Stdout, "still %s: %d\n", class, n.Quarantined[class])
 	}
-	for _, reason := range slices.Sorted(maps.Keys(n.Filtered)) {
-		fmt.Fprintf(st.Stdout, "filtered %s: %d\n", reason, n.Filtered[reason])
+	for _, reason := range slices.Sorted(maps.Keys(n.Dropped)) {
+		fmt.Fprintf(st.Stdout, "filtered %s: %d\n", reason, n.Dropped[reason])
 	}
 	if n.Waiting > 0 {
 		fmt.Fprintf(st.Stdout, "of these, without definitions for now: %d\n", n.Waiting)
 	}
 	bad := int64(0)
-	for _, count := range n.Invalid {
+	for _, count := range n.Quarantined {
 		bad += count
 	}
 	if bad > 0 {
@@ -213,7 +213,7 @@ func (c *invalidReplayCmd) Run(ctx context.Context, st *cli.State) (err error) {
 // printCounts prints how many submissions are in the quarantine, by class,
 // channel and day.
 func printCounts(ctx context.Context, out io.Writer, tree *layout.Tree, class string) error {
-	segs, err := worker.Quarantine(ctx, tree, class)
+	segs, err := quarantine.Segments(ctx, tree, class)
 	if err != nil {
 		return err
 	}

@@ -3,23 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
-	"net/http"
-	"net/netip"
-	"os"
 	"runtime"
 	"runtime/debug"
-	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-
 	"github.com/aitgithub/telemetry-server/cmd/cli"
-	"github.com/aitgithub/telemetry-server/ingest"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
-	"github.com/aitgithub/telemetry-server/ingest/worker"
-	"github.com/aitgithub/telemetry-server/layout"
 )
 
 // serveCmd receives submissions, and converts and publishes them.
@@ -48,10 +37,10 @@ type serveCmd struct {
 
 	TrustedProxies []string `env:"TMSERVER_TRUSTED_PROXIES" placeholder:"CIDR" help:"With --geo-db: proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8."`
 
-	countryFlags `embed:""`
-	sourceFlags  `embed:""`
-	storeFlags   `embed:""`
-	idleFlags    `embed:""`
+	countryFlags    `embed:""`
+	sourceFlags     `embed:""`
+	dataFolderFlags `embed:""`
+	idleFlags       `embed:""`
 }
 
 func (*serveCmd) Help() string {
@@ -112,168 +101,37 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if err := c.validate(); err != nil {
 		return err
 	}
-	tune(st)
-	store, err := c.openStore(ctx, st, c.DataDir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	data := store.Data
-	raw, err := data.Root().OpenRoot(layout.RawDir)
-	if err != nil {
-		return err
-	}
-	defer raw.Close()
+	tuneRuntime(st)
 
-	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	metrics := ingest.NewMetrics(reg)
-	ingest.RegisterBacklog(reg, data)
-
-	pickup := &worker.Pickup{Data: data, Workers: c.Workers, Logger: st.Log}
-	lo := rawlog.DefaultOptions()
-	lo.MaxBytes, lo.MaxAge, lo.Reserve = c.MaxLogSize, c.MaxLogAge, c.Reserve
-	lo.Log, lo.Finished, lo.Committed = st.Log, pickup.Nudge, metrics.Committed
-	log, err := rawlog.Open(raw, lo)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	pickup.Convert = func(ctx context.Context, name string) error {
-		start := time.Now()
-		o, err := store.conversion(log.Pace())
-		if err != nil {
+	// A part that cannot be built ends the program before anything has started.
+	s := newServing(c, st)
+	defer func() { err = errors.Join(err, s.close()) }()
+	for _, p := range serveParts {
+		if err := s.build(ctx, p.build); err != nil {
 			return err
 		}
-		s, err := worker.ConvertLog(ctx, data, name, o)
-		if err == nil {
-			converted(st.Log, metrics, name, s, start)
-		}
-		return err
-	}
-	spool, err := c.openSpool(store, log, metrics, st.Log)
-	if err != nil {
-		return err
 	}
 
-	ho := ingest.DefaultHandlerOptions()
-	if ho.TrustedProxies, err = c.trustedProxies(); err != nil {
-		return err
+	s.start()
+	select {
+	case <-ctx.Done():
+	case err = <-s.failed:
 	}
-	ho.MaxBody, ho.MaxPath, ho.MaxInFlight = c.MaxBody, c.MaxPath, c.MaxInFlight
-	if ho.Countries, err = c.openCountries(); err != nil {
-		return err
-	}
-	if ho.Countries != nil {
-		defer ho.Countries.Close()
-	}
-	ho.Schema, ho.Definitions, ho.Converter = data.Schema(), store.defs, store.newConverter
-	ho.Status, ho.Metrics, ho.Log = statusOf(store, st.Now), metrics, st.Log
-	if c.RequestLog != "" {
-		f, err := os.OpenFile(c.RequestLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		ho.RequestLog, ho.RequestLogEvery = slog.New(slog.NewJSONHandler(f, nil)), c.RequestLogEvery
-	}
-	sources, err := c.openSources(st, c, log, reg)
-	if err != nil {
-		return err
-	}
-	servers := []*http.Server{c.newServer(c.Listen, ingest.NewHandler(log, ho), st.Log)}
-	if c.AdminListen != "" {
-		servers = append(servers, c.newServer(c.AdminListen, newAdmin(reg, c.AdminToken), st.Log))
-	}
-	listeners, err := c.listenAll(servers, metrics.Answered)
-	if err != nil {
-		return err
-	}
-	if err := c.announce(st, listeners); err != nil {
-		return errors.Join(err, closeAll(listeners))
-	}
-
-	// 1 converts and tidies up; 2 takes from other sources; 3 serves until the signal
-	// or until a listener fails.
-	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopWorking()
-	var workers sync.WaitGroup
-	if c.Workers > 0 {
-		workers.Go(func() { pickup.Run(working) })
-	}
-	workers.Go(func() { store.filters.run(working) })
-	workers.Go(func() { c.compactWhenIdle(working, data, st.Now, st.Log) })
-	if spool != nil {
-		defer spool.Dir.Close()
-		workers.Go(func() { spool.Run(working) })
-	}
-	feeding, stopFeeding := context.WithCancel(ctx)
-	defer stopFeeding()
-	var feeders sync.WaitGroup
-	for _, run := range sources {
-		feeders.Go(func() { run(feeding) })
-	}
-	err = serveHTTP(ctx, servers, listeners, c.DrainTime)
-	stopFeeding()
-	feeders.Wait()
-
-	// In the direction of the flow: the handlers and the other sources have ended,
-	// now the raw log, the conversion in hand, and what that left.
-	err = errors.Join(err, log.Close())
-	stopWorking()
-	workers.Wait()
-	if c.Workers == 0 {
-		return err
-	}
-	return errors.Join(err, pickup.Drain(context.WithoutCancel(ctx)))
+	return errors.Join(err, s.stop())
 }
 
-func (c *serveCmd) trustedProxies() (ps []netip.Prefix, err error) {
-	for _, text := range c.TrustedProxies {
-		p, err := netip.ParsePrefix(text)
-		if err != nil {
-			return nil, cli.Usage("--trusted-proxies: %w", err)
-		}
-		ps = append(ps, p.Masked())
-	}
-	return ps, nil
-}
-
-// serverStatus is what /status answers.
-type serverStatus struct {
-	Status  string         `json:"status"`
-	Version string         `json:"version"`
-	Uptime  float64        `json:"uptime_seconds"`
-	Backlog worker.Backlog `json:"backlog"`
-	Free    int64          `json:"free_bytes"`
-	Filters *filtersStatus `json:"filters,omitempty"`
-}
-
-// statusOf returns what finds out the status of a server that starts now.
-func statusOf(data *store, now func() time.Time) func() any {
-	start := now()
-	return func() any {
-		s := serverStatus{Status: "OK", Version: cli.Version(), Uptime: now().Sub(start).Seconds(), Filters: data.filters.status()}
-		var err, err2 error
-		s.Backlog, err = worker.ReadBacklog(data.Root(), now())
-		if s.Free, err2 = rawlog.FreeSpace(data.Root()); errors.Join(err, err2) != nil {
-			s.Status = "data folder cannot be read"
-		}
-		return s
-	}
-}
-
-// tune sets the runtime up for taking submissions in, where the environment does
-// not say otherwise.
-func tune(st *cli.State) {
-	// Whoever waits for the disk keeps a processor of the scheduler for a while, and
-	// must wait for one when the disk is done.
+// tuneRuntime sets the Go runtime up for a server that receives submissions, where the
+// environment does not set it.
+func tuneRuntime(st *cli.State) {
+	// A goroutine that waits for the disk occupies a processor of the scheduler for a
+	// while, and has to wait for one when the disk is done.
 	if st.Env("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(2 * runtime.GOMAXPROCS(0))
 	}
-	// A server that only takes submissions in has a few megabytes alive and would
-	// collect dozens of times per second. The memory limit makes collection strict
-	// again when a conversion needs much.
+
+	// A server that only receives has a few megabytes alive, and would collect garbage
+	// dozens of times per second. The memory limit makes collection strict again when a
+	// conversion needs much.
 	if st.Env("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}

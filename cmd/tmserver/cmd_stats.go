@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -15,7 +14,8 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest/convert"
-	"github.com/aitgithub/telemetry-server/ingest/worker"
+	"github.com/aitgithub/telemetry-server/ingest/quarantine"
+	"github.com/aitgithub/telemetry-server/ingest/statistics"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
@@ -128,7 +128,7 @@ func (c *statsCmd) report(ctx context.Context) (*statsReport, error) {
 		if s.Class != convert.ClassBadPayload {
 			continue
 		}
-		for q, err := range worker.Quarantined(tree, s) {
+		for q, err := range quarantine.Read(tree, s) {
 			if err != nil {
 				return nil, err
 			}
@@ -138,7 +138,7 @@ func (c *statsCmd) report(ctx context.Context) (*statsReport, error) {
 		}
 	}
 	r := &statsReport{Mismatched: map[string]int64{}, Filtered: map[string]int64{}}
-	if err := r.addDocs(os.DirFS(c.DataDir), worst); err != nil {
+	if err := r.addConversions(c.DataDir, worst); err != nil {
 		return nil, err
 	}
 	for k, n := range counts {
@@ -164,9 +164,17 @@ func (c *statsCmd) report(ctx context.Context) (*statsReport, error) {
 	return r, nil
 }
 
-// addDocs adds up the statistics of the conversions.
-func (r *statsReport) addDocs(root fs.FS, worst map[badHistogram]int64) error {
-	for doc, err := range worker.ReadStats(root) {
+// addConversions adds up the statistics of the conversions into a data folder.
+func (r *statsReport) addConversions(dir string, worst map[badHistogram]int64) error {
+	if layout.IsURL(dir) {
+		return nil // an object store has segments only
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for doc, err := range statistics.All(root) {
 		if err != nil {
 			return err
 		}

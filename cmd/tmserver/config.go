@@ -24,13 +24,13 @@ import (
 type configFile string
 
 // BeforeResolve is called by kong when the flag is given.
-func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
+func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path, st *cli.State) error {
 	name := string(ctx.FlagValue(trace.Flag).(configFile))
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return err
 	}
-	values, err := parseConfig(text)
+	values, err := parseConfig(text, st.Env)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -59,10 +59,11 @@ var predecessorKeys = map[string]struct{ flag, format string }{
 type configValues struct {
 	byFlag  map[string]string
 	unknown map[string]string // the file's keys by flag, as long as no such flag is known
+	env     func(key string) string
 }
 
-func parseConfig(text []byte) (configValues, error) {
-	v := configValues{byFlag: map[string]string{}, unknown: map[string]string{}}
+func parseConfig(text []byte, env func(string) string) (configValues, error) {
+	v := configValues{byFlag: map[string]string{}, unknown: map[string]string{}, env: env}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
 	var doc map[string]any
@@ -121,7 +122,7 @@ func (configValues) Validate(*kong.Application) error { return nil }
 // Resolve gives kong the value of a flag that the command line does not have.
 func (v configValues) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, env := range flag.Envs {
-		if os.Getenv(env) != "" {
+		if v.env(env) != "" {
 			return nil, nil
 		}
 	}

@@ -11,74 +11,85 @@ import (
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
-// storeFlags say how submissions become records of a data folder; every command
+// dataFolderFlags say how submissions become records of a data folder; every command
 // that converts raw logs embeds them.
-type storeFlags struct {
+type dataFolderFlags struct {
 	revisionFlags `embed:""`
 	filterFlags   `embed:""`
 	DropRepeats   int    `env:"TMSERVER_DROP_REPEATS" default:"3" placeholder:"DAYS" help:"Drop, and count, submissions whose ID and body were received within so many days before; 0 keeps all."`
 	PublishTo     string `env:"TMSERVER_PUBLISH_TO" placeholder:"URL" help:"Object store to publish segments to, such as s3://bucket/prefix?region=us-east-1, instead of the data folder. Raw logs, quarantine and state stay there."`
 }
 
-// store is a data folder, and what converts into it.
-type store struct {
+// dataFolder is an open data folder, with the definitions and the filters that its
+// submissions are converted with.
+type dataFolder struct {
 	*layout.Data
-	defs    *revisions.Cache
-	options convert.Options
-	filters *filterFolder
+	definitions *revisions.Cache
+	options     convert.Options
+	filters     *filterFolder
 }
 
-// openStore opens the data folder, made if missing, and finishes what a crash left
-// of a commit. The caller closes the store.
-func (f *storeFlags) openStore(ctx context.Context, st *cli.State, dir string) (_ *store, err error) {
+// openDataFolder opens the data folder, made if missing, and finishes the commits that
+// a crash interrupted. The caller closes it.
+func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir string) (_ *dataFolder, err error) {
 	if f.DropRepeats < 0 {
 		return nil, cli.Usage("--drop-repeats %d: cannot be negative", f.DropRepeats)
 	}
-	s := &store{}
+	folder := &dataFolder{}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.Close())
+			err = errors.Join(err, folder.Close())
 		}
 	}()
-	if s.Data, err = layout.OpenData(dir); err != nil {
+
+	folder.Data, err = layout.OpenData(dir)
+	if err != nil {
 		return nil, err
 	}
-	s.DropRepeats(f.DropRepeats)
+	folder.Data.DropRepeats(f.DropRepeats)
 	if f.PublishTo != "" {
-		if err := s.PublishTo(f.PublishTo); err != nil {
+		if err := folder.Data.PublishTo(f.PublishTo); err != nil {
 			return nil, cli.Fail(cli.ExitUsage, err)
 		}
 	}
-	if err := s.Recover(ctx); err != nil {
+	if err := folder.Recover(ctx); err != nil {
 		return nil, err
 	}
-	if s.defs, err = f.open(st, dir); err != nil {
+
+	folder.definitions, err = f.open(st, dir)
+	if err != nil {
 		return nil, err
 	}
-	s.options = f.converterOptions(s.Schema())
-	s.filters, err = f.openFilters(ctx, st.Log, s.defs)
-	return s, err
+	folder.options = f.converterOptions(folder.Schema())
+	folder.filters, err = f.openFilters(ctx, st.Log, folder.definitions)
+	return folder, err
 }
 
 // newConverter returns a Converter for one goroutine.
-func (s *store) newConverter() *convert.Converter { return convert.New(s.defs, s.options) }
-
-// conversion returns what a raw log is converted with, from its start to its end:
-// the filter is the one that is in use now. An error says that there is one, but
-// it does not work; then the raw log has to wait.
-func (s *store) conversion(pace func()) (worker.Options, error) {
-	f, err := s.filters.ingest()
-	return worker.Options{Converter: s.newConverter(), Filter: f, Pace: pace}, err
+func (f *dataFolder) newConverter() *convert.Converter {
+	return convert.New(f.definitions, f.options)
 }
 
-// Close releases what openStore opened; nothing converts any more.
-func (s *store) Close() error {
+// newWorker returns what converts raw logs into the folder. Both arguments may be nil;
+// see worker.Options.
+func (f *dataFolder) newWorker(pacer worker.Pacer, reporter worker.Reporter) *worker.Worker {
+	return worker.New(f.Data, worker.Options{
+		Definitions: f.definitions,
+		Convert:     f.options,
+		Filters:     f.filters,
+		Pacer:       pacer,
+		Reporter:    reporter,
+	})
+}
+
+// Close releases what openDataFolder opened. All conversions must have ended.
+func (f *dataFolder) Close() error {
 	var errs []error
-	if s.defs != nil {
-		errs = append(errs, s.defs.Close())
+	if f.definitions != nil {
+		errs = append(errs, f.definitions.Close())
 	}
-	if s.Data != nil {
-		errs = append(errs, s.Data.Close())
+	if f.Data != nil {
+		errs = append(errs, f.Data.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -13,8 +13,7 @@ import (
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/engine/script/reload"
-	"github.com/aitgithub/telemetry-server/ingest/convert"
-	"github.com/aitgithub/telemetry-server/ingest/worker"
+	"github.com/aitgithub/telemetry-server/ingest/decide"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
@@ -83,9 +82,9 @@ func (f *filterFolder) run(ctx context.Context) {
 	}
 }
 
-// ingest returns the filter that decides what is published from now on, nil if
-// there is none. An error says that there should be one, but none that works.
-func (f *filterFolder) ingest() (worker.Filter, error) {
+// IngestFilter implements worker.Filters. An error carries an exit code and the
+// script's stack.
+func (f *filterFolder) IngestFilter() (decide.IngestFilter, error) {
 	if f == nil {
 		return nil, nil
 	}
@@ -106,26 +105,31 @@ func (f *filterFolder) ingest() (worker.Filter, error) {
 	return nil, nil
 }
 
-// ingestFilter is a script.Filter as worker.Filter.
-type ingestFilter struct{ *script.FilterScript }
+// ingestFilter is a filter of a script, or of a JSON document, as decide.IngestFilter.
+type ingestFilter struct{ filter *script.FilterScript }
 
-// Decider implements worker.Filter.
-func (f ingestFilter) Decider(ctx context.Context) (func(p schema.Dims, id, doc []byte) error, func()) {
-	d := f.NewIngestFilter(ctx)
-	return func(p schema.Dims, id, doc []byte) error {
-		says, err := d.Decide(p, id, doc)
-		switch {
-		case errors.Is(err, script.ErrTimeout):
-			return fmt.Errorf("%w: %w", worker.ErrFilterLimit, err)
-		case err != nil:
-			return err
-		case says.Action == script.Drop:
-			return &worker.Filtered{Reason: says.Reason}
-		case says.Action == script.Quarantine:
-			return &convert.Reject{Class: convert.ClassFilter, Message: says.Reason}
-		}
-		return nil
-	}, d.Close
+// NewDecider implements decide.IngestFilter.
+func (f ingestFilter) NewDecider(ctx context.Context) decide.Decider {
+	return ingestDecider{f.filter.NewIngestFilter(ctx)}
+}
+
+// ingestDecider is a script.IngestFilter as decide.Decider.
+type ingestDecider struct{ *script.IngestFilter }
+
+// actions are the decisions of a script in the words of package decide.
+var actions = map[script.Action]decide.Action{
+	script.Keep:       decide.Keep,
+	script.Drop:       decide.Drop,
+	script.Quarantine: decide.Quarantine,
+}
+
+// Decide implements decide.Decider.
+func (d ingestDecider) Decide(partition schema.Dims, id, json []byte) (decide.Decision, error) {
+	decision, err := d.IngestFilter.Decide(partition, id, json)
+	if errors.Is(err, script.ErrTimeout) {
+		err = fmt.Errorf("%w: %w", decide.ErrFilterLimit, err)
+	}
+	return decide.Decision{Action: actions[decision.Action], Reason: decision.Reason}, err
 }
 
 // filtersStatus is what /status answers about the folder.

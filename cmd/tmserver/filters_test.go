@@ -14,8 +14,11 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/decide"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
+	"github.com/aitgithub/telemetry-server/ingest/quarantine"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/ingest/statistics"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
@@ -56,25 +59,31 @@ func TestFiltersInConfigMap(t *testing.T) {
 	wg.Go(func() { filters.run(ctx) })
 	defer wg.Wait()
 	defer stop()
-	says := func() string {
+	ping := []byte(`{"info":{"revision":"http://hg.mozilla.org/mozilla-central/rev/000000000001"},"histograms":{"FLAG":[1,0,0,-1,-1,-1,-1,-1]}}`)
+	decision := func() decide.Decision {
 		t.Helper()
-		f, err := filters.ingest()
+		filter, err := filters.IngestFilter()
 		if err != nil {
 			t.Fatal(err)
 		}
-		decide, free := f.Decider(t.Context())
-		defer free()
-		err = decide(schema.Dims{}, []byte("id"), []byte(`{"info":{"revision":"http://hg.mozilla.org/mozilla-central/rev/000000000001"},"histograms":{"FLAG":[1,0,0,-1,-1,-1,-1,-1]}}`))
-		return fmt.Sprint(err)
+		decider := filter.NewDecider(t.Context())
+		defer decider.Close()
+		got, err := decider.Decide(schema.Dims{}, []byte("id"), ping)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
 	}
-	if got := says(); got != "filtered: flag" {
-		t.Errorf("the first version says %s", got)
+
+	if got := decision(); got != (decide.Decision{Action: decide.Drop, Reason: "flag"}) {
+		t.Errorf("the first version decides %+v", got)
 	}
 	mount("..2", `export const says = ping => ({ quarantine: "second" })`)
 	if err := os.RemoveAll(filepath.Join(dir, "..1")); err != nil {
 		t.Fatal(err)
 	}
-	ingesttest.Wait(t, func() bool { return says() == "ingest_filter: second" })
+	second := decide.Decision{Action: decide.Quarantine, Reason: "second"}
+	ingesttest.Wait(t, func() bool { return decision() == second })
 	if s := filters.status(); s.Error != "" || len(s.Files) != 1 || s.Files[0].Name != "ingest.js" || s.Files[0].Error != "" {
 		t.Errorf("status %+v", s)
 	}
@@ -83,8 +92,8 @@ func TestFiltersInConfigMap(t *testing.T) {
 		t.Fatal(err)
 	}
 	ingesttest.Wait(t, func() bool { return filters.status().Error != "" })
-	if got := filters.status().Error; strings.Contains(got, dir) || says() != "ingest_filter: second" {
-		t.Errorf("status %q, the filter says %s", got, says())
+	if got := filters.status().Error; strings.Contains(got, dir) || decision() != second {
+		t.Errorf("status %q, the filter decides %+v", got, decision())
 	}
 }
 
@@ -148,11 +157,16 @@ func TestFilterChangesLoseNothing(t *testing.T) {
 	s.Stop(t)
 
 	dropped := int64(0)
-	for doc, err := range worker.ReadStats(os.DirFS(dir)) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	for rawLog, err := range statistics.All(root) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, n := range doc.Filtered {
+		for _, n := range rawLog.Filtered {
 			if n != perFile {
 				t.Errorf("%d of a raw log were dropped", n)
 			}
@@ -165,12 +179,12 @@ func TestFilterChangesLoseNothing(t *testing.T) {
 	}
 	defer tree.Close()
 	kept := ingesttest.Published(t, dir)
-	segs, err := worker.Quarantine(t.Context(), tree, "")
+	segs, err := quarantine.Segments(t.Context(), tree, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, seg := range segs {
-		for q, err := range worker.Quarantined(tree, seg) {
+		for q, err := range quarantine.Read(tree, seg) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -231,8 +245,7 @@ func BenchmarkIngestFilter(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			filter, err := filters.ingest()
-			if err != nil {
+			if _, err := filters.IngestFilter(); err != nil {
 				b.Fatal(err)
 			}
 			data, err := layout.OpenData(b.TempDir())
@@ -240,6 +253,7 @@ func BenchmarkIngestFilter(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer data.Close()
+			w := worker.New(data, worker.Options{Definitions: defs, Convert: convert.DefaultOptions(), Filters: filters})
 			const name = "telemetry.log.v3.bench.1.1.finished"
 			for b.Loop() {
 				b.StopTimer()
@@ -247,7 +261,7 @@ func BenchmarkIngestFilter(b *testing.B) {
 					b.Fatal(err)
 				}
 				b.StartTimer()
-				st, err := worker.ConvertLog(b.Context(), data, name, worker.Options{Converter: convert.New(defs, convert.DefaultOptions()), Filter: filter})
+				st, err := w.ConvertLog(b.Context(), name)
 				if err != nil || st.Records != int64(20*len(subs)) {
 					b.Fatal(st.Records, err)
 				}

@@ -6,7 +6,8 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
-	"github.com/aitgithub/telemetry-server/ingest/worker"
+	"github.com/aitgithub/telemetry-server/ingest/intake"
+	"github.com/aitgithub/telemetry-server/ingest/statistics"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/upkeep"
@@ -26,13 +27,32 @@ func (f *idleFlags) validate() error {
 	return err
 }
 
-// compactWhenIdle merges and expires until ctx ends.
-func (f *idleFlags) compactWhenIdle(ctx context.Context, data *layout.Data, now func() time.Time, log *slog.Logger) {
+// buildCompaction compacts and expires while no raw log waits.
+func (s *serving) buildCompaction(ctx context.Context) (part, error) {
+	f := &s.c.idleFlags
 	if f.CompactEvery == 0 {
-		return
+		return part{}, nil
 	}
-	keep, _ := parseDays(f.Keep)
-	tick := time.NewTicker(f.CompactEvery)
+	keepDays, err := parseDays(f.Keep)
+	if err != nil {
+		return part{}, err
+	}
+	c := &idleCompaction{data: s.folder.Data, every: f.CompactEvery, keepDays: keepDays, now: s.st.Now, log: s.st.Log}
+	return inBackground(context.WithoutCancel(ctx), c.run), nil
+}
+
+// idleCompaction is what a server does while no raw log waits.
+type idleCompaction struct {
+	data     *layout.Data
+	every    time.Duration
+	keepDays int // 0: for ever
+	now      func() time.Time
+	log      *slog.Logger
+}
+
+// run compacts and expires from time to time, until ctx ends.
+func (c *idleCompaction) run(ctx context.Context) {
+	tick := time.NewTicker(c.every)
 	defer tick.Stop()
 	for {
 		select {
@@ -40,37 +60,43 @@ func (f *idleFlags) compactWhenIdle(ctx context.Context, data *layout.Data, now 
 			return
 		case <-tick.C:
 		}
-		if names, err := worker.WaitingLogs(data.Root()); err != nil || len(names) > 0 {
+
+		waiting, err := intake.WaitingLogs(c.data.Root())
+		if err != nil || len(waiting) > 0 {
 			continue
 		}
-		if err := f.compact(ctx, data, now(), keep, log); err != nil && ctx.Err() == nil {
-			log.Error("compaction stopped", "err", err)
+		if err := c.compact(ctx); err != nil && ctx.Err() == nil {
+			c.log.Error("compaction stopped", "err", err)
 		}
 	}
 }
 
-func (f *idleFlags) compact(ctx context.Context, data *layout.Data, now time.Time, keep int, log *slog.Logger) error {
-	place := upkeep.In(data)
-	if keep > 0 {
-		gone, err := place.Expire(ctx, now.UTC().AddDate(0, 0, -keep), false)
+func (c *idleCompaction) compact(ctx context.Context) error {
+	place := upkeep.In(c.data)
+	now := c.now().UTC()
+	if c.keepDays > 0 {
+		expired, err := place.Expire(ctx, now.AddDate(0, 0, -c.keepDays), false)
 		if err != nil {
 			return err
 		}
-		if len(gone) > 0 {
-			log.Info("expired", "segments", len(gone))
+		if len(expired) > 0 {
+			c.log.Info("expired", "segments", len(expired))
 		}
 	}
+
 	// Today's partitions still grow.
-	yesterday := now.UTC().AddDate(0, 0, -1).Format("20060102")
+	yesterday := string(schema.DateOf(now).AddDays(-1))
 	past := schema.All().Where(schema.SubmissionDate, schema.Between(nil, &yesterday))
 	past.IncludeInvalid = true
-	s, err := place.Compact(ctx, upkeep.CompactOptions{Filter: past, Grace: 24 * time.Hour, Now: now})
-	if s.Partitions > 0 {
-		log.Info("compacted", "partitions", s.Partitions, "segments", s.Segments, "bytes_before", s.Before, "bytes_after", s.After)
+	compacted, err := place.Compact(ctx, upkeep.CompactOptions{Filter: past, Grace: 24 * time.Hour, Now: now})
+	if compacted.Partitions > 0 {
+		c.log.Info("compacted", "partitions", compacted.Partitions, "segments", compacted.Segments,
+			"bytes_before", compacted.Before, "bytes_after", compacted.After)
 	}
 	if err != nil {
 		return err
 	}
-	_, err = worker.MergeStats(ctx, data, now.UTC().Truncate(24*time.Hour))
+
+	_, err = statistics.Merge(ctx, c.data)
 	return err
 }

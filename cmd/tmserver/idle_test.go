@@ -36,11 +36,14 @@ func TestCompactWhenIdle(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	f := idleFlags{CompactEvery: time.Millisecond, Keep: "30d"}
-	now := func() time.Time { return time.Date(2013, 9, 10, 12, 0, 0, 0, time.UTC) }
+	c := &idleCompaction{
+		data: data, every: time.Millisecond, keepDays: 30,
+		now: func() time.Time { return time.Date(2013, 9, 10, 12, 0, 0, 0, time.UTC) },
+		log: slog.New(slog.DiscardHandler),
+	}
 	go func() {
 		defer close(done)
-		f.compactWhenIdle(ctx, data, now, slog.New(slog.DiscardHandler))
+		c.run(ctx)
 	}()
 	for {
 		segs, err := data.Tree().Segments(t.Context(), schema.All())

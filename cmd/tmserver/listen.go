@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -18,18 +19,104 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest"
 )
 
+// buildHTTP listens on the public address and on the admin address, if there is one,
+// and announces them. Connections wait until start.
+func (s *serving) buildHTTP(ctx context.Context) (part, error) {
+	handler, closeHandler, err := s.publicHandler()
+	if err != nil {
+		return part{}, err
+	}
+	servers := []*http.Server{s.c.newServer(s.c.Listen, handler, s.st.Log)}
+	if s.c.AdminListen != "" {
+		servers = append(servers, s.c.newServer(s.c.AdminListen, newAdmin(s.registry, s.c.AdminToken), s.st.Log))
+	}
+
+	h := &httpServers{servers: servers, drainTime: s.c.DrainTime, failed: s.failed}
+	h.listeners, err = s.c.listenAll(servers, s.metrics.Answered)
+	if err == nil {
+		err = s.c.announce(s.st, h.listeners)
+	}
+	if err != nil {
+		return part{}, errors.Join(err, h.close(), closeHandler())
+	}
+	return part{
+		start: h.start,
+		stop:  func() error { h.stop(context.WithoutCancel(ctx)); return nil },
+		close: func() error { return errors.Join(h.close(), closeHandler()) },
+	}, nil
+}
+
+// publicHandler returns the handler of the public address, and what closes what it uses.
+func (s *serving) publicHandler() (_ http.Handler, closeAll func() error, err error) {
+	var closers []func() error
+	closeAll = func() error {
+		var errs []error
+		for _, close := range closers {
+			errs = append(errs, close())
+		}
+		return errors.Join(errs...)
+	}
+
+	o := ingest.DefaultHandlerOptions()
+	o.MaxBody = s.c.MaxBody
+	o.MaxPath = s.c.MaxPath
+	o.MaxInFlight = s.c.MaxInFlight
+	o.Schema = s.folder.Schema()
+	o.Definitions = s.folder.definitions
+	o.Converter = s.folder.newConverter
+	o.Status = statusOf(s.folder, s.st.Now)
+	o.Metrics = s.metrics
+	o.Log = s.st.Log
+
+	o.TrustedProxies, err = s.c.trustedProxies()
+	if err != nil {
+		return nil, nil, err
+	}
+	o.Countries, err = s.c.openCountries()
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.Countries != nil {
+		closers = append(closers, o.Countries.Close)
+	}
+	if s.c.RequestLog != "" {
+		file, err := os.OpenFile(s.c.RequestLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			return nil, nil, errors.Join(err, closeAll())
+		}
+		closers = append(closers, file.Close)
+		o.RequestLog = slog.New(slog.NewJSONHandler(file, nil))
+		o.RequestLogEvery = s.c.RequestLogEvery
+	}
+	return ingest.NewHandler(s.log, o), closeAll, nil
+}
+
+// trustedProxies returns the networks of the proxies whose X-Forwarded-For counts.
+func (c *serveCmd) trustedProxies() (networks []netip.Prefix, err error) {
+	for _, text := range c.TrustedProxies {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, cli.Usage("--trusted-proxies: %w", err)
+		}
+		networks = append(networks, network.Masked())
+	}
+	return networks, nil
+}
+
 // announce tells people and scripts where the server listens.
 func (c *serveCmd) announce(st *cli.State, listeners []net.Listener) error {
-	text, scheme := "", "http"
+	scheme := "http"
 	if c.TLSCert != "" {
 		scheme = "https"
 	}
+	text := ""
 	for i, l := range listeners {
 		text += fmt.Sprintf("%s %s://%s\n", []string{"listening", "admin"}[i], scheme, l.Addr())
 	}
 	if _, err := fmt.Fprint(st.Stdout, text); err != nil {
 		return err
 	}
+
 	if c.ReadyFile == "" {
 		return nil
 	}
@@ -49,23 +136,27 @@ const (
 	maxHeadBytes = 32 << 10
 )
 
+// newServer returns a server for an address.
 func (c *serveCmd) newServer(addr string, h http.Handler, log *slog.Logger) *http.Server {
-	var p http.Protocols
-	p.SetHTTP1(true)
-	p.SetHTTP2(c.TLSCert != "")
-	p.SetUnencryptedHTTP2(c.H2C)
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(c.TLSCert != "")
+	protocols.SetUnencryptedHTTP2(c.H2C)
 	return &http.Server{
-		Protocols: &p,
-		Addr:      addr, Handler: h,
-		ReadHeaderTimeout: headTimeout, ReadTimeout: bodyTimeout,
-		WriteTimeout: bodyTimeout + 30*time.Second, // counted from the end of the head
-		IdleTimeout:  idleTimeout, MaxHeaderBytes: maxHeadBytes,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		Addr:              addr,
+		Handler:           h,
+		Protocols:         &protocols,
+		ReadHeaderTimeout: headTimeout,
+		ReadTimeout:       bodyTimeout,
+		WriteTimeout:      bodyTimeout + 30*time.Second, // counted from the end of the head
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeadBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }
 
-// listenAll opens the servers' addresses. The first one, which anybody may reach,
-// takes a limited number of connections; for refused see ingest.FewerReads.
+// listenAll opens the servers' addresses. The first one, which is public, takes a
+// limited number of connections; for refused see ingest.FewerReads.
 func (c *serveCmd) listenAll(servers []*http.Server, refused func(code int)) ([]net.Listener, error) {
 	if c.TLSCert != "" {
 		cert, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
@@ -76,56 +167,71 @@ func (c *serveCmd) listenAll(servers []*http.Server, refused func(code int)) ([]
 			s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}}
 		}
 	}
-	var ls []net.Listener
+
+	var listeners []net.Listener
 	for _, s := range servers {
 		l, err := net.Listen("tcp", s.Addr)
 		if err != nil {
-			return nil, errors.Join(err, closeAll(ls))
+			return listeners, err
 		}
-		if len(ls) == 0 {
+		if len(listeners) == 0 {
 			l = netutil.LimitListener(ingest.FewerReads(l, refused), c.MaxConnections)
 		}
-		ls = append(ls, l)
+		listeners = append(listeners, l)
 	}
-	return ls, nil
+	return listeners, nil
 }
 
-func closeAll(ls []net.Listener) error {
-	var errs []error
-	for _, l := range ls {
-		errs = append(errs, l.Close())
-	}
-	return errors.Join(errs...)
+// httpServers are servers with an open listener each.
+type httpServers struct {
+	servers   []*http.Server
+	listeners []net.Listener
+	drainTime time.Duration
+	failed    chan<- error // the first error of a server that ends by itself
+
+	serving sync.WaitGroup
 }
 
-// serveHTTP serves until ctx ends or a server fails, then stops accepting and
-// returns when all requests in hand are answered or drain has passed.
-func serveHTTP(ctx context.Context, servers []*http.Server, listeners []net.Listener, drain time.Duration) error {
-	failed := make(chan error, len(servers))
-	var wg sync.WaitGroup
-	for i, s := range servers {
-		wg.Go(func() {
-			serve := func() error { return s.Serve(listeners[i]) }
-			if s.TLSConfig != nil {
-				serve = func() error { return s.ServeTLS(listeners[i], "", "") }
+// start accepts connections.
+func (h *httpServers) start() {
+	for i, server := range h.servers {
+		h.serving.Go(func() {
+			serve := server.Serve
+			if server.TLSConfig != nil {
+				serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
 			}
-			if err := serve(); !errors.Is(err, http.ErrServerClosed) {
-				failed <- fmt.Errorf("serve %s: %w", s.Addr, err)
+			err := serve(h.listeners[i])
+			if errors.Is(err, http.ErrServerClosed) {
+				return
+			}
+			select {
+			case h.failed <- fmt.Errorf("serve %s: %w", server.Addr, err):
+			default: // another one has failed too
 			}
 		})
 	}
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-	}
-	soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+}
+
+// stop stops accepting, and returns when all requests in hand are answered or drainTime
+// has passed.
+func (h *httpServers) stop(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, h.drainTime)
 	defer cancel()
-	for _, s := range servers {
-		if s.Shutdown(soon) != nil { // who has not sent all by now is cut off, unanswered
-			s.Close()
+	for _, server := range h.servers {
+		if server.Shutdown(ctx) != nil {
+			server.Close() // clients that have not sent all by now get no answer
 		}
 	}
-	wg.Wait()
-	return err
+	h.serving.Wait()
+}
+
+// close closes the listeners; those that served are closed already.
+func (h *httpServers) close() error {
+	var errs []error
+	for _, l := range h.listeners {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }

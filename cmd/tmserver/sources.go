@@ -6,11 +6,9 @@ import (
 	"os"
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/ingest/intake"
 	"github.com/aitgithub/telemetry-server/ingest/kafka"
-	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
 // sourceFlags say where serve takes submissions from besides HTTP.
@@ -59,7 +57,10 @@ func (f *sourceFlags) kafkaSecurity(st *cli.State) (kafka.Security, error) {
 	if f.KafkaSASL == "none" {
 		return s, nil
 	}
-	s.Mechanism, s.Password = f.KafkaSASL, st.Env("TMSERVER_KAFKA_PASSWORD")
+
+	// The file, if there is one, counts more than the environment.
+	s.Mechanism = f.KafkaSASL
+	s.Password = st.Env("TMSERVER_KAFKA_PASSWORD")
 	if f.KafkaPasswordFile != "" {
 		text, err := os.ReadFile(f.KafkaPasswordFile)
 		if err != nil {
@@ -67,6 +68,7 @@ func (f *sourceFlags) kafkaSecurity(st *cli.State) (kafka.Security, error) {
 		}
 		s.Password = strings.TrimRight(string(text), "\r\n")
 	}
+
 	if s.Password == "" {
 		return s, cli.WithHint(cli.Usage("--kafka-sasl %s: there is no password", f.KafkaSASL),
 			"give --kafka-password-file, or TMSERVER_KAFKA_PASSWORD in the environment")
@@ -77,27 +79,50 @@ func (f *sourceFlags) kafkaSecurity(st *cli.State) (kafka.Security, error) {
 	return s, nil
 }
 
-// openSources returns what takes submissions until its context ends, and then
-// finishes what it has in hand. The flags have been validated.
-func (f *sourceFlags) openSources(st *cli.State, c *serveCmd, log *rawlog.Log, reg *prometheus.Registry) ([]func(context.Context), error) {
-	var sources []func(context.Context)
-	if len(f.KafkaBrokers) > 0 {
-		format, err := kafka.ParseFormat(f.KafkaFormat)
-		if err != nil {
-			return nil, err
-		}
-		security, err := f.kafkaSecurity(st)
-		if err != nil {
-			return nil, err
-		}
-		s, err := kafka.New(log, kafka.Options{
-			Brokers: f.KafkaBrokers, Topic: f.KafkaTopic, Group: f.KafkaGroup, Format: format, Security: security,
-			MaxBody: int(c.MaxBody), MaxPath: c.MaxPath, Registerer: reg, Log: st.Log,
-		})
-		if err != nil {
-			return nil, cli.Fail(cli.ExitUsage, err)
-		}
-		sources = append(sources, s.Run)
+// buildKafka takes submissions from a Kafka topic. It stops with ctx, as the signal
+// comes, and commits the offsets of what is durable by then.
+func (s *serving) buildKafka(ctx context.Context) (part, error) {
+	f := &s.c.sourceFlags
+	if len(f.KafkaBrokers) == 0 {
+		return part{}, nil
 	}
-	return sources, nil
+	format, err := kafka.ParseFormat(f.KafkaFormat)
+	if err != nil {
+		return part{}, err
+	}
+	security, err := f.kafkaSecurity(s.st)
+	if err != nil {
+		return part{}, err
+	}
+
+	source, err := kafka.New(s.log, kafka.Options{
+		Brokers:    f.KafkaBrokers,
+		Topic:      f.KafkaTopic,
+		Group:      f.KafkaGroup,
+		Format:     format,
+		Security:   security,
+		MaxBody:    int(s.c.MaxBody),
+		MaxPath:    s.c.MaxPath,
+		Registerer: s.registry,
+		Log:        s.st.Log,
+	})
+	if err != nil {
+		return part{}, cli.Fail(cli.ExitUsage, err)
+	}
+	return inBackground(ctx, source.Run), nil
+}
+
+// buildSpool publishes the raw logs that are renamed into a spool folder.
+func (s *serving) buildSpool(ctx context.Context) (part, error) {
+	if s.c.Spool == "" {
+		return part{}, nil
+	}
+	dir, err := os.OpenRoot(s.c.Spool)
+	if err != nil {
+		return part{}, cli.Fail(cli.ExitUsage, fmt.Errorf("--spool: %w", err))
+	}
+
+	p := inBackground(context.WithoutCancel(ctx), intake.NewSpool(dir, s.worker, s.st.Log).Run)
+	p.close = dir.Close
+	return p, nil
 }

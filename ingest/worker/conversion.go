@@ -2,248 +2,216 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"io"
+	"iter"
 	"runtime"
 	"sync"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/decide"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
-	"github.com/aitgithub/telemetry-server/layout/schema"
+	"github.com/aitgithub/telemetry-server/layout/pipeline"
 )
 
-// The stages of a conversion, joined by bounded channels; results come out in
-// the order of the raw log whatever the number of goroutines.
+// A conversion is a pipeline, whose results come in the order of the raw log whatever
+// the number of goroutines:
 //
-//	read frames ─► lots ───► convert (one goroutine per processor) ─► pieces ─► caller: publish
-//	                  └────────────── order of the lots ──────────────────────────┘
+//	read ─► batches ─► convert and decide (one goroutine per processor) ─► results ─► use
 //
-// A lot holds about lotBytes of bodies. What it becomes is handed over in
-// pieces of about pieceBytes, because a small body can unpack to a large ping:
-// so the pipeline's memory is bounded whatever the submissions are.
+// A small body can unpack to a large ping. A batch is therefore bounded by its bodies,
+// and what it becomes is handed over in several results, so that the pipeline's memory
+// is bounded whatever the submissions are.
 const (
-	lotBytes   = 256 << 10
-	lotCount   = 128
-	pieceBytes = 2 << 20
+	maxBatchBytes   = 256 << 10 // of bodies, at least one
+	maxBatchEntries = 128
+	maxResultBytes  = 2 << 20 // of IDs and JSON, and one record more
 )
 
-// lot is submissions that one goroutine converts.
-type lot struct {
-	subs   []rawlog.Submission // bodies lie in bodies
-	bodies []byte
-	pieces chan *piece // closed behind the last
+// batch is consecutive submissions, which one goroutine converts.
+type batch struct {
+	submissions []rawlog.Submission // their bodies lie in bodies
+	bodies      []byte
 }
 
-// piece is what some submissions of a lot became.
-type piece struct {
-	results []result
-	text    []byte // where the IDs and JSON of results lie
+// results is what consecutive submissions of a batch became.
+type results struct {
+	of      *batch
+	last    bool // no results of the batch follow
+	entries []result
+	text    []byte // the IDs and JSON of the entries, one after the other
 }
 
-// result is what one submission became: a record, or an error as Convert's.
+// result is what one submission became. The bytes of its record lie in results.text.
 type result struct {
-	sub        *rawlog.Submission // valid until the next result
-	err        error
-	idEnd, end int // in the piece's text, behind that of the result before
-	dims       schema.Dims
-	mismatched uint8
-	rawBytes   int
+	submission *rawlog.Submission
+	outcome    decide.Outcome
 }
 
-// pipeline converts what r reads and calls use with each submission and what
-// became of it, in order, from the caller's goroutine. It returns the first
-// error of r, of use, or of a conversion that is no *Reject, *Outage or
-// *Filtered. The dropped histograms are added to the Converter's.
-func pipeline(ctx context.Context, r *rawlog.Reader, o Options, schema *schema.Schema, use func(s *rawlog.Submission, rec convert.Record, err error) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	n := min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) // which may be more, see serve
-	p := &stages{
-		work: make(chan *lot), order: make(chan *lot, n),
-		lots: make(chan *lot, 2*n+2), pieces: make(chan *piece, 2*n+2),
-	}
-	conv := o.Converter
-	converters := []*convert.Converter{conv}
-	for len(converters) < n {
-		converters = append(converters, conv.Sibling())
-	}
-	judge := &judge{filter: o.Filter, schema: schema}
-	var wg sync.WaitGroup
-	var readErr error
-	wg.Go(func() { readErr = p.read(ctx, r, o.Pace) })
-	for _, c := range converters {
-		wg.Go(func() { p.convert(ctx, c, judge) })
-	}
-	err := p.consume(ctx, use)
-	cancel()
-	wg.Wait()
-	for _, c := range converters[1:] {
-		for d, k := range c.Dropped {
-			conv.Dropped[d] += k
-		}
-	}
-	if err == nil || errors.Is(err, context.Canceled) && readErr != nil {
-		err = readErr
-	}
-	return err
+// convertAll converts what entries reads and calls use with each submission and what
+// became of it, in order, from one goroutine. It calls pace between two submissions.
+// It returns the histograms that were left out of records, and the first error: of
+// entries, of use, or of the conversion.
+func convertAll(ctx context.Context, conversion *decide.Conversion, entries *rawlog.Reader, pace func(), use func(*rawlog.Submission, decide.Outcome) error) (convert.DropCounts, error) {
+	// serve has more scheduler processors than the machine has; see there.
+	workers := min(runtime.NumCPU(), runtime.GOMAXPROCS(0))
+	c := &conversionStages{entries: entries, pace: pace, conversion: conversion, use: use, dropped: convert.DropCounts{}}
+	err := pipeline.Run(ctx, pipeline.Stages[*batch, *results]{
+		Workers: workers,
+		Ahead:   workers,
+		Produce: c.read,
+		Work:    c.convert,
+		Consume: c.consume,
+	})
+	return c.dropped, err
 }
 
-// stages are the channels between the goroutines; lots and pieces return
-// what has been used.
-type stages struct {
-	work, order, lots chan *lot
-	pieces            chan *piece
+// conversionStages are the stages of a conversion.
+type conversionStages struct {
+	entries    *rawlog.Reader
+	pace       func()
+	conversion *decide.Conversion
+	use        func(*rawlog.Submission, decide.Outcome) error
+
+	batches, results sync.Pool // used ones
+
+	mu      sync.Mutex // protects dropped
+	dropped convert.DropCounts
 }
 
-// read cuts the raw log into lots, pausing where pace (or nil) does. It ends work
-// and order.
-func (p *stages) read(ctx context.Context, r *rawlog.Reader, pace func()) error {
-	defer close(p.work)
-	defer close(p.order)
+// read cuts the raw log into batches.
+func (c *conversionStages) read(_ context.Context, send func(*batch) error) error {
 	for {
-		b := p.newLot()
-		var err error
-		for len(b.subs) < lotCount && len(b.bodies) < lotBytes {
-			if pace != nil {
-				pace()
-			}
-			var s rawlog.Submission
-			if s, err = r.Next(); err != nil {
-				break
-			}
-			from := len(b.bodies)
-			b.bodies = append(b.bodies, s.Body...)
-			s.Body = b.bodies[from:len(b.bodies):len(b.bodies)]
-			b.subs = append(b.subs, s)
-		}
-		if len(b.subs) > 0 {
-			b.locate()
-			for _, to := range [...]chan *lot{p.order, p.work} {
-				select {
-				case to <- b:
-				case <-ctx.Done():
-					return ctx.Err()
-				}
+		b := c.newBatch()
+		err := c.fill(b)
+		if len(b.submissions) > 0 {
+			b.locateBodies()
+			if err := send(b); err != nil {
+				return err
 			}
 		}
-		switch {
-		case err == io.EOF:
+		if err == io.EOF {
 			return nil
-		case err != nil:
+		}
+		if err != nil {
 			return err
 		}
 	}
 }
 
-// locate points the bodies into bodies, which may have moved as it grew.
-func (b *lot) locate() {
+// fill reads submissions into a batch until it is full or an error comes.
+func (c *conversionStages) fill(b *batch) error {
+	for len(b.submissions) < maxBatchEntries && len(b.bodies) < maxBatchBytes {
+		c.pace()
+		s, err := c.entries.Next()
+		if err != nil {
+			return err
+		}
+		from := len(b.bodies)
+		b.bodies = append(b.bodies, s.Body...)
+		s.Body = b.bodies[from:]
+		b.submissions = append(b.submissions, s)
+	}
+	return nil
+}
+
+// locateBodies points the bodies into b.bodies, which has moved while it grew.
+func (b *batch) locateBodies() {
 	from := 0
-	for i := range b.subs {
-		s := &b.subs[i]
+	for i := range b.submissions {
+		s := &b.submissions[i]
 		end := from + len(s.Body)
 		s.Body = b.bodies[from:end:end]
 		from = end
 	}
 }
 
-func (p *stages) newLot() *lot {
-	select {
-	case b := <-p.lots:
-		b.subs, b.bodies = b.subs[:0], b.bodies[:0]
-		b.pieces = make(chan *piece, 1)
-		return b
-	default:
-		return &lot{pieces: make(chan *piece, 1)}
-	}
-}
+// convert converts batches in one goroutine.
+func (c *conversionStages) convert(ctx context.Context, tasks iter.Seq[pipeline.Task[*batch, *results]]) error {
+	converter := c.conversion.NewConverter(ctx)
+	defer func() {
+		converter.Close()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		addCounts(c.dropped, converter.Dropped())
+	}()
 
-func (p *stages) newPiece() *piece {
-	select {
-	case q := <-p.pieces:
-		q.results, q.text = q.results[:0], q.text[:0]
-		return q
-	default:
-		return &piece{}
-	}
-}
-
-// convert converts lots, each to the end, until there is no more.
-func (p *stages) convert(ctx context.Context, c *convert.Converter, j *judge) {
-	decide, free := j.decider(ctx)
-	defer free()
-	for b := range p.work {
-		q := p.newPiece()
-		send := func() bool {
-			select {
-			case b.pieces <- q:
-				return true
-			case <-ctx.Done():
-				return false
-			}
-		}
-		for i := range b.subs {
-			s := &b.subs[i]
-			rec, err := c.Convert(ctx, s)
-			if err == nil && decide != nil {
-				if err = decide(&rec); err != nil {
-					rec = convert.Record{}
-				}
-			}
-			q.text = append(q.text, rec.ID...)
-			idEnd := len(q.text)
-			q.text = append(q.text, rec.JSON...)
-			q.results = append(q.results, result{s, err, idEnd, len(q.text), rec.Dims, rec.Mismatched, rec.RawBytes})
-			if len(q.text) >= pieceBytes {
-				if !send() {
-					return
-				}
-				q = p.newPiece()
-			}
-		}
-		if !send() {
-			return
-		}
-		close(b.pieces)
-	}
-}
-
-// consume calls use with the results in the order of the lots.
-func (p *stages) consume(ctx context.Context, use func(*rawlog.Submission, convert.Record, error) error) error {
-	for b := range p.order {
-		for {
-			var q *piece
-			var more bool
-			select {
-			case q, more = <-b.pieces:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			if !more {
-				break
-			}
-			from := 0
-			for i := range q.results {
-				t := &q.results[i]
-				rec := convert.Record{ID: q.text[from:t.idEnd], JSON: q.text[t.idEnd:t.end], Dims: t.dims, Mismatched: t.mismatched, RawBytes: t.rawBytes}
-				from = t.end
-				if err := use(t.sub, rec, t.err); err != nil {
+	for task := range tasks {
+		b := task.Input
+		r := c.newResults(b)
+		for i := range b.submissions {
+			if len(r.text) >= maxResultBytes {
+				if err := task.Send(r); err != nil {
 					return err
 				}
+				r = c.newResults(b)
 			}
-			if cap(q.text) <= 4*pieceBytes {
-				recycle(p.pieces, q)
+			outcome, err := converter.Convert(ctx, &b.submissions[i])
+			if err != nil {
+				return err
 			}
+			r.append(&b.submissions[i], outcome)
 		}
-		if cap(b.bodies) <= 4*lotBytes {
-			recycle(p.lots, b)
+		r.last = true
+		if err := task.Send(r); err != nil {
+			return err
 		}
 	}
-	return ctx.Err()
+	return nil
 }
 
-// recycle keeps v for the next who needs one, if there is room.
-func recycle[T any](free chan T, v T) {
-	select {
-	case free <- v:
-	default:
+// append copies an outcome into the results.
+func (r *results) append(s *rawlog.Submission, outcome decide.Outcome) {
+	r.text = append(r.text, outcome.Record.ID...)
+	r.text = append(r.text, outcome.Record.JSON...)
+	r.entries = append(r.entries, result{submission: s, outcome: outcome})
+}
+
+// consume hands each result to use.
+func (c *conversionStages) consume(r *results) error {
+	text := r.text
+	for i := range r.entries {
+		entry := &r.entries[i]
+		record := &entry.outcome.Record
+		// r.text has moved while it grew; only the lengths are right.
+		idBytes := len(record.ID)
+		end := idBytes + len(record.JSON)
+		record.ID = text[:idBytes:idBytes]
+		record.JSON = text[idBytes:end:end]
+		text = text[end:]
+		if err := c.use(entry.submission, entry.outcome); err != nil {
+			return err
+		}
+	}
+	c.recycle(r)
+	return nil
+}
+
+func (c *conversionStages) newBatch() *batch {
+	b, ok := c.batches.Get().(*batch)
+	if !ok {
+		return &batch{}
+	}
+	b.submissions = b.submissions[:0]
+	b.bodies = b.bodies[:0]
+	return b
+}
+
+func (c *conversionStages) newResults(of *batch) *results {
+	r, ok := c.results.Get().(*results)
+	if !ok {
+		return &results{of: of}
+	}
+	*r = results{of: of, entries: r.entries[:0], text: r.text[:0]}
+	return r
+}
+
+// recycle makes the memory of results that were used, and of their batch if they are its
+// last, available again; not that of unusually large ones.
+func (c *conversionStages) recycle(r *results) {
+	if r.last && cap(r.of.bodies) <= 4*maxBatchBytes {
+		c.batches.Put(r.of)
+	}
+	if cap(r.text) <= 4*maxResultBytes {
+		c.results.Put(r)
 	}
 }

@@ -1,33 +1,22 @@
 // Package worker publishes what is in raw logs.
 //
-//	         1 pick up            2 convert                 3 publish
-//	raw/ ───► Pickup ─┐
-//	spool/ ─► Spool ──┼─► read ─► convert in parallel ─► layout.Writer ─► published/
-//	import ───────────┘              │ filter  │
-//	                                 │         └─► invalid/, with the reason ─► Replay
-//	                                 └─► raw/….waitingN…, when definitions are away
+//	raw/<name>, or a file ─► read ─► convert in parallel ─► layout.Writer ─► published/
+//	                                  (package decide)       │    │
+//	                                                         │    └─► invalid/  (package quarantine)
+//	                                                         └─► raw/….waitingN…
 //
-// One raw log, in steps:
+// In comes a raw log, out come the segments of its records. One raw log, in steps:
 //
-//  1. It is finished, or nobody locks it: its server crashed. Pickup hands it to
-//     one of its workers.
-//  2. Its frames are read in lots, converted by one goroutine per processor, and
-//     come out in order. While clients wait for the disk, reading rests. What was
-//     converted the filter keeps, drops (it is counted) or quarantines; a raw log
-//     has the same filter from its start to its end.
-//  3. Records, quarantined and waiting submissions, and statistics become visible
-//     by one commit, which also removes the raw log. Killed before, nothing has
-//     happened; converted again, the same segments replace themselves.
+//  1. Lock its name, and finish the commit that a crash interrupted.
+//  2. Read its entries in batches; one goroutine per processor converts them and
+//     decides about them; results come out in the order of the raw log. While clients
+//     wait for the disk, reading pauses.
+//  3. Add each submission to the writer: as a record, to the quarantine, or, while its
+//     definitions are not available, to a raw log of those that wait. What the filter
+//     dropped is counted.
+//  4. Commit: the records, the quarantined and the waiting submissions, and the
+//     statistics appear together, and the raw log is removed. A kill before leaves
+//     everything as it was; converting again after it replaces the same segments.
 //
-// The states of a raw log:
-//
-//	waiting   in raw/, finished or unlocked
-//	busy      being converted; locked
-//	retrying  its conversion failed: it stays, and is tried again after a pause
-//	gone      published and removed
-//
-// # To add …
-//
-// A place where raw logs come from: something that calls ConvertFrames with a
-// source name that is a function of the content, as ImportSource's is.
+// Package intake watches the folders that raw logs come from.
 package worker

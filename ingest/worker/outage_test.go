@@ -8,6 +8,8 @@ import (
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
+	"github.com/aitgithub/telemetry-server/ingest/quarantine"
+	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 	"github.com/aitgithub/telemetry-server/revisions/hgtest"
@@ -23,21 +25,17 @@ func TestOutageOfMercurial(t *testing.T) {
 	second := hg.Commit(repo, "2013-09-02 00:00", hgtest.Definitions, strings.Replace(ingesttest.DefinitionsText, `"GC"`, `"GC_MS"`, 1))
 	hg.Start()
 	o := revisions.DefaultOptions()
-	o.Server, o.Dir, o.RetryDelay, o.UnavailableTTL = hg.URL, t.TempDir(), time.Millisecond, 0
+	o.Server = hg.URL
+	o.Dir = t.TempDir()
+	o.RetryDelay = time.Millisecond
+	o.UnavailableTTL = 0
 	cache, err := revisions.NewCache(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cache.Close()
-	at := func(revision, histograms string) string {
-		return strings.Replace(ingesttest.Ping(histograms), "try/rev/0123456789ab", repo+"/rev/"+revision, 1)
-	}
-	data, name := dataWith(t,
-		"id1", at(first[:12], `"GC":{"values":{"25":1}}`),
-		"id2", at(second, `"GC_MS":{"values":{"25":1}}`),
-		"id3", at("0123456789ab", ``),
-		"id4", at("ffffffffffff", ``),
-	)
+
+	// The first revision is in the cache, the second one is not.
 	ref, err := revisions.NewRef(repo, first[:12])
 	if err != nil {
 		t.Fatal(err)
@@ -45,43 +43,62 @@ func TestOutageOfMercurial(t *testing.T) {
 	if _, err := cache.Spec(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
+	at := func(revision, histograms string) string {
+		return strings.Replace(ingesttest.Ping(histograms), "try/rev/0123456789ab", repo+"/rev/"+revision, 1)
+	}
+	data := ingesttest.DataWith(t,
+		"id1", at(first[:12], `"GC":{"values":{"25":1}}`),
+		"id2", at(second, `"GC_MS":{"values":{"25":1}}`),
+		"id3", at("0123456789ab", ``),
+		"id4", at("ffffffffffff", ``),
+	)
+	w := newWorker(data, cache, nil)
 
 	hg.Stop()
-	st, err := ConvertLog(t.Context(), data, name, Options{Converter: convert.New(cache, convert.DefaultOptions())})
-	if err != nil || st.Records != 1 || st.Waiting != 2 || st.Invalid[convert.ClassConversion] != 1 {
-		t.Fatalf("server stopped: %+v, %v", st, err)
+	got, err := w.ConvertLog(t.Context(), name)
+	if err != nil || got.Records != 1 || got.Waiting != 2 || got.Quarantined[convert.ClassConversion] != 1 {
+		t.Fatalf("server stopped: %+v, %v", got, err)
 	}
-	waiting, err := WaitingLogs(data.Root())
-	if err != nil || len(waiting) != 1 {
-		t.Fatalf("raw logs %v, %v", waiting, err)
+	waiting := rawLogs(t, data)
+	if len(waiting) != 1 {
+		t.Fatalf("raw logs %v", waiting)
 	}
-	if _, err := ConvertLog(t.Context(), data, waiting[0], Options{Converter: convert.New(cache, convert.DefaultOptions())}); !errors.Is(err, revisions.ErrUnavailable) {
+	if _, err := w.ConvertLog(t.Context(), waiting[0]); !errors.Is(err, revisions.ErrUnavailable) {
 		t.Errorf("server still stopped: %v", err)
 	}
 
 	hg.Start()
-	st, err = ConvertLog(t.Context(), data, waiting[0], Options{Converter: convert.New(cache, convert.DefaultOptions())})
-	if err != nil || st.Records != 1 || st.Waiting != 0 || st.Invalid[convert.ClassConversion] != 1 {
-		t.Fatalf("server back: %+v, %v", st, err)
+	got, err = w.ConvertLog(t.Context(), waiting[0])
+	if err != nil || got.Records != 1 || got.Waiting != 0 || got.Quarantined[convert.ClassConversion] != 1 {
+		t.Fatalf("server back: %+v, %v", got, err)
 	}
-	if got := linesIn(t, data, schema.All()); len(got) != 2 || !strings.Contains(got[1], `"GC_MS":[0,0,1,0,0,-1,-1,-1,-1,-1]`) {
-		t.Errorf("published %q", got)
+	lines := ingesttest.Lines(t, data, schema.All())
+	if len(lines) != 2 || !strings.Contains(lines[1], `"GC_MS":[0,0,1,0,0,-1,-1,-1,-1,-1]`) {
+		t.Errorf("published %q", lines)
 	}
-	var messages []string
-	segs, err := Quarantine(t.Context(), data.Tree(), convert.ClassConversion)
+
+	messages := quarantinedMessages(t, data)
+	want := "id3: Failed to fetch histograms for URL: http://hg.mozilla.org/releases/mozilla-beta/rev/0123456789ab"
+	all := strings.Join(messages, "\n")
+	if len(messages) != 2 || !strings.Contains(all, want) || !strings.Contains(all, "id4: Invalid revision URL: ") {
+		t.Errorf("quarantined: %q", messages)
+	}
+}
+
+// quarantinedMessages returns "<id>: <message>" of what could not be converted.
+func quarantinedMessages(t *testing.T, data *layout.Data) (messages []string) {
+	t.Helper()
+	segments, err := quarantine.Segments(t.Context(), data.Tree(), convert.ClassConversion)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range segs {
-		for q, err := range Quarantined(data.Tree(), s) {
+	for _, segment := range segments {
+		for rejected, err := range quarantine.Read(data.Tree(), segment) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			messages = append(messages, q.ID()+": "+q.Message)
+			messages = append(messages, rejected.ID()+": "+rejected.Message)
 		}
 	}
-	want := "id3: Failed to fetch histograms for URL: http://hg.mozilla.org/releases/mozilla-beta/rev/0123456789ab"
-	if all := strings.Join(messages, "\n"); len(messages) != 2 || !strings.Contains(all, want) || !strings.Contains(all, "id4: Invalid revision URL: ") {
-		t.Errorf("quarantined: %q", messages)
-	}
+	return messages
 }

@@ -2,244 +2,156 @@ package worker
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
+	"os"
 	"path"
 	"syscall"
+	"time"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/decide"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout"
-	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
-// Stats counts what became of the submissions of a raw log.
-type Stats struct {
-	Submissions int64
-	Records     int64 // converted and published
-	RawBytes    int64 // of the bodies, unpacked
-	BytesLost   int64 // of the raw log, passed over as damage
-	// Waiting counts the submissions whose definitions could not be had; they are
-	// in a raw log of their own now.
-	Waiting int64
-	// Repeated counts the submissions that were received before, byte for byte,
-	// and dropped; see layout.Data.DropRepeats.
-	Repeated int64
-	// Filtered counts what the filter dropped, by reason.
-	Filtered map[string]int64
-	// Invalid counts the quarantined submissions by class.
-	Invalid map[string]int64
-	// Mismatched counts, by dimension, where URL and payload differed.
-	Mismatched [schema.NumDims]int64
-	// Dropped counts the histograms left out of records.
-	Dropped convert.DropCounts
-	// Published are the segments, ordered by path.
-	Published []layout.Published
-}
-
-// Quarantined returns how many submissions were invalid.
-func (s *Stats) Quarantined() int64 { return total(s.Invalid) }
-
-// FilteredOut returns how many submissions the filter dropped.
-func (s *Stats) FilteredOut() int64 { return total(s.Filtered) }
-
-func total(counts map[string]int64) (n int64) {
-	for _, v := range counts {
-		n += v
-	}
-	return n
-}
-
-// Add adds the counts of t, not its segments.
-func (s *Stats) Add(t Stats) {
-	s.Submissions += t.Submissions
-	s.Records += t.Records
-	s.RawBytes += t.RawBytes
-	s.BytesLost += t.BytesLost
-	s.Waiting += t.Waiting
-	s.Repeated += t.Repeated
-	if s.Invalid == nil {
-		s.Invalid, s.Filtered, s.Dropped = map[string]int64{}, map[string]int64{}, convert.DropCounts{}
-	}
-	for class, n := range t.Invalid {
-		s.Invalid[class] += n
-	}
-	for reason, n := range t.Filtered {
-		s.Filtered[reason] += n
-	}
-	for i, n := range t.Mismatched {
-		s.Mismatched[i] += n
-	}
-	for d, n := range t.Dropped {
-		s.Dropped[d] += n
-	}
-}
-
-// Options are what a raw log is converted with, from its start to its end.
+// Options are how a Worker converts. Definitions and Convert are needed.
 type Options struct {
-	// Converter belongs to the conversion until that ends.
-	Converter *convert.Converter
-	// Filter decides what of the converted submissions is published; nil: all.
-	Filter Filter
-	// Pace is called between submissions, and may wait, as rawlog.Log.Pace does; nil:
-	// no pause.
-	Pace func()
+	// Definitions are the histogram definitions of revisions.
+	Definitions convert.Definitions
+	// Convert configures the conversion. Its schema is the data folder's.
+	Convert convert.Options
+	// Filters has the ingest filter; nil: every record is published.
+	Filters Filters
+	// Pacer makes conversions pause while clients wait for the disk; nil: no pause.
+	Pacer Pacer
+	// Reporter hears of each converted raw log; nil: nothing does.
+	Reporter Reporter
 }
 
-// ConvertLog converts raw/<source> and publishes its records, the bad
-// submissions in the quarantine, all or none; the raw log is removed. If it
-// fails, nothing has been published and the raw log is still there, or (after
-// the commit) the rest is done by the next attempt. An error wraps
-// layout.ErrBusy when a server still writes the log or someone else converts it.
-// Submissions whose definitions cannot be had now go to another raw log, to be
-// converted later; if that is all of them, the error wraps
-// revisions.ErrUnavailable and the log stays.
-func ConvertLog(ctx context.Context, data *layout.Data, source string, o Options) (Stats, error) {
-	return publish(ctx, data, source, o, false, func() (*rawlog.Reader, func() error, error) {
-		f, err := data.Root().Open(path.Join(layout.RawDir, source))
+// Filters has the ingest filter, which may change while the server runs.
+type Filters interface {
+	// IngestFilter returns the filter in use now, nil if there is none. An error says
+	// that there is one that does not work; raw logs wait then.
+	IngestFilter() (decide.IngestFilter, error)
+}
+
+// Pacer makes conversions pause; *rawlog.Log is one.
+type Pacer interface {
+	// Pace returns a function that one goroutine calls between submissions, and that
+	// waits when it should.
+	Pace() func()
+}
+
+// Reporter hears of converted raw logs, from several goroutines.
+type Reporter interface {
+	// Converted is called after the commit of the raw log with that name.
+	Converted(name string, s Stats, took time.Duration)
+}
+
+// Worker converts raw logs into one data folder. It is safe for concurrent use.
+type Worker struct {
+	data *layout.Data
+	o    Options
+}
+
+// New returns a Worker for a data folder. The caller closes data when all conversions
+// have ended.
+func New(data *layout.Data, o Options) *Worker { return &Worker{data: data, o: o} }
+
+// Conversion returns how a raw log is converted from its start to its end, with the
+// filter that is in use now.
+func (w *Worker) Conversion() (*decide.Conversion, error) {
+	var filter decide.IngestFilter
+	if w.o.Filters != nil {
+		var err error
+		filter, err = w.o.Filters.IngestFilter()
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
-			f.Close()
-			return nil, nil, fmt.Errorf("%w: %w", layout.ErrBusy, err)
-		}
-		r := rawlog.NewReader(f, rawlog.VersionOf(source))
-		r.Source = source
-		return r, f.Close, nil
-	})
-}
-
-// ConvertFrames is ConvertLog for a raw log that lies elsewhere and stays there.
-// Source takes the place of its name: converting the same again under the same
-// source replaces what was published before, in the data folder until that is
-// compacted, and in an object store where the outcome is the same. But if some of
-// it went to another raw log then, to wait, that would double what has become of
-// those: so nothing is done, and all submissions count as repeated.
-func ConvertFrames(ctx context.Context, data *layout.Data, source string, r *rawlog.Reader, o Options) (Stats, error) {
-	var before StatsDoc
-	st, err := publish(ctx, data, source, o, true, func() (_ *rawlog.Reader, _ func() error, err error) {
-		if before, err = readStats(data.Root().FS(), source); err == nil && before.Waiting > 0 {
-			err = errParted
-		}
-		return r, func() error { return nil }, err
-	})
-	if errors.Is(err, errParted) {
-		return Stats{Submissions: before.Submissions, Repeated: before.Submissions}, nil
 	}
-	return st, err
+	return decide.NewConversion(w.o.Definitions, w.o.Convert, filter), nil
 }
 
-// errParted ends the conversion of what was published before, but for a part that
-// went to another raw log.
-var errParted = errors.New("published before, in parts")
-
-// ImportSource reads all of r and returns the name under which a raw log with
-// that content is published, whatever it is called: importing it again replaces
-// its records and doubles none.
-func ImportSource(r io.Reader) (string, error) {
-	sum := sha256.New()
-	if _, err := io.Copy(sum, r); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("import.%x", sum.Sum(nil)[:12]), nil
-}
-
-// frameMemory bounds the records that wait for their frames to fill. Together
-// with the pipeline, and twice for the garbage collector, a conversion stays
-// below 256 MiB.
-const frameMemory = 64 << 20
-
-// publish publishes the raw log that open opens, while it holds the lock of the name
-// source. stays says that it is not removed, and may be converted again.
-func publish(ctx context.Context, data *layout.Data, source string, o Options, stays bool, open func() (*rawlog.Reader, func() error, error)) (Stats, error) {
-	st := Stats{Invalid: map[string]int64{}, Filtered: map[string]int64{}, Dropped: convert.DropCounts{}}
-	clear(o.Converter.Dropped)
-	err := publishAll(ctx, data, source, o, stays, open, &st)
-	maps.Copy(st.Dropped, o.Converter.Dropped)
+// ConvertLog converts raw/<name>: its records are published, rejected submissions are
+// quarantined, and the raw log is removed, all or nothing. After an error the raw log
+// is still there, or, if the commit was made, the next attempt finishes it. The error
+// wraps layout.ErrBusy when a server still writes the log or another process converts
+// it.
+//
+// Submissions whose definitions are not available go to another raw log, to be
+// converted later. If that would be all of them, the error wraps
+// revisions.ErrUnavailable and the raw log stays.
+func (w *Worker) ConvertLog(ctx context.Context, name string) (Stats, error) {
+	start := time.Now()
+	s, err := w.convertLog(ctx, name)
 	if err != nil {
-		return st, fmt.Errorf("convert %s: %w", source, err)
+		return s, fmt.Errorf("convert %s: %w", name, err)
 	}
-	return st, nil
+	w.report(name, s, start)
+	return s, nil
 }
 
-func publishAll(ctx context.Context, data *layout.Data, source string, o Options, stays bool, open func() (*rawlog.Reader, func() error, error), st *Stats) (err error) {
-	// The Writer comes first: it finishes what an earlier, committed attempt left.
-	w, err := data.NewWriter(source, layout.WriterOptions{MemoryBytes: frameMemory})
+func (w *Worker) convertLog(ctx context.Context, name string) (_ Stats, err error) {
+	p, err := w.newPublication(name)
 	if err != nil {
-		return err
+		return Stats{}, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, w.Abort())
-		}
-	}()
-	r, done, err := open()
+	defer func() { err = errors.Join(err, p.close()) }()
+
+	file, err := w.openRawLog(name)
 	if err != nil {
-		return err
+		return Stats{}, err
 	}
-	defer done()
-	var away *convert.Outage
-	var waiting *waitingLog
-	partitions := partitions{schema: data.Schema()}
-	err = pipeline(ctx, r, o, data.Schema(), func(s *rawlog.Submission, rec convert.Record, err error) error {
-		st.Submissions++
-		if bad, ok := errors.AsType[*convert.Reject](err); ok {
-			st.Invalid[bad.Class]++
-			return w.AddInvalid(layout.Invalid{
-				Class: bad.Class, Message: bad.Message, Time: s.Time,
-				Origin: s.Origin.Log, Offset: s.Origin.Offset, Country: s.Country, Path: s.Path, Body: s.Body,
-			})
-		}
-		if f, ok := errors.AsType[*Filtered](err); ok {
-			st.filtered(f.Reason)
-			return nil
-		}
-		if out, ok := errors.AsType[*convert.Outage](err); ok {
-			if waiting == nil {
-				away, waiting = out, newWaitingLog(w, source)
-			}
-			st.Waiting++
-			return waiting.add(s)
-		}
-		if err != nil {
-			return err
-		}
-		again, err := w.Repeated(rec.ID, s.Body, s.Time)
-		if err != nil {
-			return err
-		}
-		if again {
-			st.Repeated++
-			return nil
-		}
-		st.Records++
-		st.RawBytes += int64(rec.RawBytes)
-		for i := range st.Mismatched {
-			st.Mismatched[i] += int64(rec.Mismatched >> i & 1)
-		}
-		w.SetTime(s.Time)
-		return w.Add(partitions.of(rec.Dims), rec.ID, rec.JSON)
-	})
-	if err != nil {
-		return err
+	defer file.Close() // which unlocks it
+
+	entries := rawlog.NewReader(file, rawlog.VersionOf(name))
+	entries.Source = name
+	if err := p.convert(ctx, entries); err != nil {
+		return p.stats, err
 	}
-	st.BytesLost = r.BytesLost()
-	if st.Waiting > 0 && st.Waiting == st.Submissions {
-		return away
-	}
-	maps.Copy(st.Dropped, o.Converter.Dropped)
-	if stays {
-		if err := supersede(w, data.Root().FS(), source); err != nil {
-			return err
-		}
-	}
-	if err := attachStats(w, source, st, stays); err != nil {
-		return err
-	}
-	st.Published, err = w.Commit(ctx)
-	return err
+	return p.commit(ctx, p.stats.statistics(name))
 }
+
+// openRawLog opens and locks a raw log of the data folder, unless a server writes it.
+func (w *Worker) openRawLog(name string) (*os.File, error) {
+	file, err := w.data.Root().Open(path.Join(layout.RawDir, name))
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("%w: %w", layout.ErrBusy, err)
+	}
+	return file, nil
+}
+
+// report reports a converted raw log.
+func (w *Worker) report(name string, s Stats, start time.Time) {
+	if w.o.Reporter != nil {
+		w.o.Reporter.Converted(name, s, time.Since(start))
+	}
+}
+
+// newPublication starts to publish the raw log with that source. It finishes first
+// what an earlier attempt has committed. The caller closes it.
+func (w *Worker) newPublication(source string) (*publication, error) {
+	conversion, err := w.Conversion()
+	if err != nil {
+		return nil, err
+	}
+	writer, err := w.data.NewWriter(source, layout.WriterOptions{MemoryBytes: writerMemory})
+	if err != nil {
+		return nil, err
+	}
+
+	pace := func() {}
+	if w.o.Pacer != nil {
+		pace = w.o.Pacer.Pace()
+	}
+	return &publication{source: source, writer: writer, conversion: conversion, pace: pace, stats: newStats()}, nil
+}
+
+// writerMemory bounds the records that wait for their frames to fill. Together with
+// the pipeline, and twice for the garbage collector, a conversion stays below 256 MiB.
+const writerMemory = 64 << 20

@@ -1,9 +1,6 @@
-package worker
+package intake
 
 import (
-	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
-	"github.com/aitgithub/telemetry-server/ingest/rawlog"
-
 	"context"
 	"errors"
 	"io"
@@ -15,9 +12,13 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/ingest/worker"
 )
 
-func TestWhole(t *testing.T) {
+func TestIsWhole(t *testing.T) {
 	for name, want := range map[string]bool{
 		"telemetry.log.v3.host.1.1391385600000.finished": true,
 		"telemetry.log.v1.host.1.1391385600000":          false, // its server still writes it
@@ -29,20 +30,21 @@ func TestWhole(t *testing.T) {
 		".log.finished":                                  false,
 		"log.finished.tmp":                               false,
 	} {
-		if got := whole(name); got != want {
-			t.Errorf("whole(%q) is %v", name, got)
+		if got := isWhole(name); got != want {
+			t.Errorf("isWhole(%q) is %v", name, got)
 		}
 	}
 }
 
-// spoolBed is a spool folder and what was converted from it.
+// spoolBed is a spool folder, and the FileConverter that converts what is in it.
 type spoolBed struct {
 	dir string
 	*Spool
+	before func() // runs before each conversion; nil: nothing
 
-	mu   sync.Mutex // protects what follows
-	ids  map[string]int
-	fail error // what Convert answers
+	mu   sync.Mutex     // protects what follows
+	ids  map[string]int // how often each ID was converted
+	fail error          // of all conversions
 }
 
 func newSpoolBed(t *testing.T) *spoolBed {
@@ -52,24 +54,30 @@ func newSpoolBed(t *testing.T) *spoolBed {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { root.Close() })
-	b.Spool = &Spool{Dir: root, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Convert: b.convert}
+	b.Spool = NewSpool(root, b, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	return b
 }
 
-func (b *spoolBed) convert(_ context.Context, source string, r *rawlog.Reader) (st Stats, err error) {
+// ImportFile implements FileConverter.
+func (b *spoolBed) ImportFile(_ context.Context, f worker.File) (stats worker.Stats, err error) {
+	if b.before != nil {
+		b.before()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.fail != nil {
-		return st, b.fail
+		return stats, b.fail
 	}
+
+	entries := rawlog.NewReader(f.Content, rawlog.VersionOf(f.Name))
 	for {
-		s, err := r.Next()
+		s, err := entries.Next()
 		if err == io.EOF {
-			st.BytesLost = r.BytesLost()
-			return st, nil
+			stats.BytesLost = entries.BytesLost()
+			return stats, nil
 		}
 		if err != nil {
-			return st, err
+			return stats, err
 		}
 		b.ids[s.Path]++
 	}
@@ -119,7 +127,7 @@ func (b *spoolBed) want(t *testing.T, ids ...string) {
 	}
 }
 
-func TestSpoolTakesWholeFiles(t *testing.T) {
+func TestSpoolConvertsWholeFiles(t *testing.T) {
 	b := newSpoolBed(t)
 	b.put(t, "a.finished", "1", "2")
 	b.put(t, strings.Repeat("b", 250), "3")
@@ -131,10 +139,10 @@ func TestSpoolTakesWholeFiles(t *testing.T) {
 	}
 	b.sweep(t.Context())
 	b.want(t, "1", "2", "3")
-	if got := b.list(t, "."); !slices.Equal(got, []string{"c.part", DamagedDir, "folder.finished"}) {
+	if got := b.list(t, "."); !slices.Equal(got, []string{"c.part", damagedDir, "folder.finished"}) {
 		t.Errorf("left: %v", got)
 	}
-	damaged := strings.Join(b.list(t, DamagedDir), " ")
+	damaged := strings.Join(b.list(t, damagedDir), " ")
 	if !strings.Contains(damaged, ".noise") || !strings.Contains(damaged, ".old.v1.torn") {
 		t.Errorf("set aside: %v", damaged)
 	}
@@ -143,7 +151,7 @@ func TestSpoolTakesWholeFiles(t *testing.T) {
 func TestSpoolTriesAgain(t *testing.T) {
 	b := newSpoolBed(t)
 	b.put(t, "a.finished", "1")
-	b.fail = errors.New("the revision server is away")
+	b.fail = errors.New("the revision server is down")
 	b.sweep(t.Context())
 	b.want(t)
 	// Another file of that name must not take the first one's place.
@@ -160,14 +168,15 @@ func TestSpoolTriesAgain(t *testing.T) {
 	}
 }
 
+// TestSpoolLeavesWhatAnotherServerHas looks through the folder while another Spool
+// converts a file.
 func TestSpoolLeavesWhatAnotherServerHas(t *testing.T) {
-	b, other := newSpoolBed(t), newSpoolBed(t)
+	b := newSpoolBed(t)
 	b.put(t, "a.finished", "1")
-	other.Dir = b.Dir
-	b.Convert = func(ctx context.Context, source string, r *rawlog.Reader) (Stats, error) {
-		other.sweep(ctx)
-		return b.convert(ctx, source, r)
-	}
+	other := newSpoolBed(t)
+	other.Spool.dir = b.Spool.dir
+	b.before = func() { other.sweep(t.Context()) }
+
 	b.sweep(t.Context())
 	b.want(t, "1")
 	other.want(t)

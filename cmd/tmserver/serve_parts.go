@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/intake"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/ingest/worker"
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// serveParts are the parts of serve, in the order in which they are built and started.
+// They are stopped and closed in reverse, which is the direction in which submissions
+// flow:
+//
+//	7 HTTP ──┐
+//	6 Kafka ─┴─► 2 raw logs ──┐
+//	5 spool folder ───────────┼─► 1 data folder
+//	4 compaction ─────────────┘
+//	3 filters (for 2 and 5)
+//
+// To add a part: a build function beside its flags, and a row here, after the parts
+// that it needs. What later parts need of it is a field of serving.
+var serveParts = []struct {
+	name  string
+	build func(*serving, context.Context) (part, error)
+}{
+	{"data folder", (*serving).buildDataFolder},
+	{"raw logs", (*serving).buildRawLogs},
+	{"filters", (*serving).buildFilters},
+	{"compaction", (*serving).buildCompaction},
+	{"spool folder", (*serving).buildSpool},
+	{"Kafka", (*serving).buildKafka},
+	{"HTTP", (*serving).buildHTTP},
+}
+
+// part is one of the things that serve consists of. Functions that have nothing to do
+// are nil.
+type part struct {
+	// start starts what the part does in the background.
+	start func()
+	// stop ends that and waits for its end. It is called once, if start was.
+	stop func() error
+	// close releases what build opened. It is called once, after stop.
+	close func() error
+}
+
+// serving is a serve command at work: its parts, and what they share.
+type serving struct {
+	c     *serveCmd
+	st    *cli.State
+	parts []part
+
+	registry *prometheus.Registry
+	metrics  *ingest.Metrics
+	failed   chan error // a part that ended by itself says why; serve stops then
+
+	// What follows is set by the part that is named.
+	folder *dataFolder    // data folder
+	log    *rawlog.Log    // raw logs
+	worker *worker.Worker // raw logs
+}
+
+func newServing(c *serveCmd, st *cli.State) *serving {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return &serving{
+		c: c, st: st,
+		registry: registry,
+		metrics:  ingest.NewMetrics(registry),
+		failed:   make(chan error, 1),
+	}
+}
+
+// build builds a part.
+func (s *serving) build(ctx context.Context, build func(*serving, context.Context) (part, error)) error {
+	p, err := build(s, ctx)
+	if err != nil {
+		return err
+	}
+	s.parts = append(s.parts, p)
+	return nil
+}
+
+// start starts the parts in order.
+func (s *serving) start() {
+	for _, p := range s.parts {
+		if p.start != nil {
+			p.start()
+		}
+	}
+}
+
+// stop stops the parts in reverse.
+func (s *serving) stop() error {
+	var errs []error
+	for _, p := range slices.Backward(s.parts) {
+		if p.stop != nil {
+			errs = append(errs, p.stop())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// close closes the parts in reverse.
+func (s *serving) close() error {
+	var errs []error
+	for _, p := range slices.Backward(s.parts) {
+		if p.close != nil {
+			errs = append(errs, p.close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// inBackground returns a part that runs run, until its context ends at stop or with ctx.
+func inBackground(ctx context.Context, run func(context.Context)) part {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	return part{
+		start: func() { running.Go(func() { run(ctx) }) },
+		stop: func() error {
+			cancel()
+			running.Wait()
+			return nil
+		},
+		close: func() error { // if it was never started
+			cancel()
+			return nil
+		},
+	}
+}
+
+// buildDataFolder opens the data folder.
+func (s *serving) buildDataFolder(ctx context.Context) (part, error) {
+	folder, err := s.c.openDataFolder(ctx, s.st, s.c.DataDir)
+	if err != nil {
+		return part{}, err
+	}
+	s.folder = folder
+	ingest.RegisterBacklog(s.registry, folder.Data)
+	return part{close: folder.Close}, nil
+}
+
+// buildRawLogs opens the raw log that submissions are appended to, and converts those
+// that are finished. At stop it finishes the raw log and converts what there is.
+func (s *serving) buildRawLogs(ctx context.Context) (part, error) {
+	dir, err := s.folder.Root().OpenRoot(layout.RawDir)
+	if err != nil {
+		return part{}, err
+	}
+	finished := intake.NewSignal()
+	o := rawlog.DefaultOptions()
+	o.MaxBytes = s.c.MaxLogSize
+	o.MaxAge = s.c.MaxLogAge
+	o.Reserve = s.c.Reserve
+	o.Log = s.st.Log
+	o.Finished = finished.Notify
+	o.Committed = s.metrics.Committed
+	s.log, err = rawlog.Open(dir, o)
+	if err != nil {
+		return part{}, errors.Join(err, dir.Close())
+	}
+
+	s.worker = s.folder.newWorker(s.log, conversionReporter{s.metrics, s.st.Log})
+	close := func() error { return errors.Join(s.log.Close(), dir.Close()) }
+	if s.c.Workers == 0 { // tmserver convert does it
+		return part{stop: s.log.Close, close: close}, nil
+	}
+
+	raw := intake.NewRawFolder(s.folder.Root(), s.worker, intake.RawFolderOptions{
+		Workers:  s.c.Workers,
+		Finished: finished,
+		Log:      s.st.Log,
+	})
+	ctx = context.WithoutCancel(ctx)
+	watch := inBackground(ctx, raw.Run)
+	return part{
+		start: watch.start,
+		stop: func() error {
+			return errors.Join(s.log.Close(), watch.stop(), raw.Drain(ctx))
+		},
+		close: func() error { return errors.Join(watch.close(), close()) },
+	}, nil
+}
+
+// buildFilters loads filters again when they change.
+func (s *serving) buildFilters(ctx context.Context) (part, error) {
+	return inBackground(context.WithoutCancel(ctx), s.folder.filters.run), nil
+}
+
+// conversionReporter reports converted raw logs to people and metrics.
+type conversionReporter struct {
+	metrics *ingest.Metrics
+	log     *slog.Logger
+}
+
+// Converted implements worker.Reporter.
+func (r conversionReporter) Converted(name string, s worker.Stats, took time.Duration) {
+	r.metrics.Converted(s)
+	r.log.Info("converted", "log", name, "submissions", s.Submissions, "records", s.Records,
+		"invalid", s.AllQuarantined(), "repeated", s.Repeated, "filtered", s.AllFiltered(),
+		"bytes_lost", s.BytesLost, "segments", len(s.Published), "took", took)
+}

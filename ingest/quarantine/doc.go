@@ -1,0 +1,19 @@
+// Package quarantine keeps the submissions that were rejected, byte for byte, until
+// they can be converted.
+//
+//	worker ─► Add ─► invalid/<class>/<partition> ─► Read   (tmserver invalid, stats)
+//	                          ▲             │
+//	                          └── Replay ◄──┘ ─► published/
+//
+// In come rejected submissions with the class and the message of the rejection, out
+// come published records, once the definitions, the filter or the converter are
+// mended. The folder is called invalid/, and the command tmserver invalid, because
+// both are older than the word quarantine.
+//
+// Replay, in steps, for each quarantined segment:
+//
+//  1. Each submission is converted and decided about again.
+//  2. What becomes a record is published. What the filter drops goes. The rest is
+//     written into a new quarantined segment, with the reason that it has now.
+//  3. One commit publishes both and removes the old segment.
+package quarantine

@@ -1,0 +1,146 @@
+package quarantine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+
+	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/decide"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/revisions"
+)
+
+// Replayed counts what became of quarantined submissions that were converted again.
+type Replayed struct {
+	Tried   int64
+	Records int64 // published
+	// Quarantined counts, by class, those that stay in the quarantine.
+	Quarantined map[string]int64
+	// Waiting counts those among them whose definitions are not available now.
+	Waiting int64
+	// Dropped counts, by reason, those that the filter dropped.
+	Dropped map[string]int64
+}
+
+// Replay converts the quarantined submissions of a class ("": of all) again, segment
+// by segment. With dryRun it only counts.
+//
+// A conversion without a filter leaves what a filter quarantined where it is, unless
+// the class of that is asked for. Errors wrap layout.ErrBusy while somebody else
+// replaces the folder's segments.
+func Replay(ctx context.Context, data *layout.Data, c *decide.Conversion, class string, dryRun bool) (Replayed, error) {
+	r := &replay{
+		data:   data,
+		dryRun: dryRun,
+		counts: Replayed{Quarantined: map[string]int64{}, Dropped: map[string]int64{}},
+	}
+	if !dryRun {
+		lock, err := data.Lock()
+		if err != nil {
+			return r.counts, err
+		}
+		defer lock.Close()
+	}
+
+	segments, err := Segments(ctx, data.Tree(), class)
+	if err != nil {
+		return r.counts, err
+	}
+
+	r.converter = c.NewConverter(ctx)
+	defer r.converter.Close()
+	for _, segment := range segments {
+		byFilter := segment.Class == convert.ClassFilter || segment.Class == convert.ClassFilterError
+		if byFilter && class == "" && !c.HasFilter() {
+			continue
+		}
+		if err := r.segment(ctx, segment); err != nil {
+			return r.counts, err
+		}
+	}
+	return r.counts, nil
+}
+
+// replay is a Replay at work.
+type replay struct {
+	data      *layout.Data
+	converter *decide.Converter
+	dryRun    bool
+	counts    Replayed
+
+	writer  *layout.Writer // of the segment in hand
+	changed bool           // the segment in hand has to be written anew
+}
+
+// segment replays one segment of the quarantine.
+func (r *replay) segment(ctx context.Context, segment layout.Segment) (err error) {
+	// The name is a function of the segment's: after a crash the same files are
+	// written again.
+	sum := sha256.Sum256([]byte(segment.Path))
+	r.writer, err = r.data.NewWriter("replay."+hex.EncodeToString(sum[:10]), layout.WriterOptions{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.writer.Abort()) }() // does nothing after Commit
+	r.writer.Supersede(segment.Path)
+
+	r.changed = false
+	for rejected, err := range Read(r.data.Tree(), segment) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = r.submission(ctx, rejected)
+		}
+		if err != nil {
+			return err
+		}
+	}
+
+	if r.dryRun || !r.changed {
+		return nil
+	}
+	_, err = r.writer.Commit(ctx)
+	return err
+}
+
+// submission replays one submission of the quarantine.
+func (r *replay) submission(ctx context.Context, rejected layout.Invalid) error {
+	r.counts.Tried++
+	outcome, err := r.converter.Convert(ctx, &rawlog.Submission{
+		Country: rejected.Country, Path: rejected.Path, Body: rejected.Body, Time: rejected.Time,
+	})
+	if err != nil {
+		return err
+	}
+
+	switch outcome.Kind {
+	case decide.Published:
+		r.changed = true
+		r.counts.Records++
+		r.writer.SetTime(rejected.Time)
+		return r.writer.Add(outcome.Partition, outcome.Record.ID, outcome.Record.JSON)
+	case decide.Dropped:
+		r.changed = true
+		r.counts.Dropped[outcome.Reason]++
+		return nil
+	case decide.Waiting:
+		// Anything but an outage of the server, such as a full disk, ends the replay.
+		if !errors.Is(outcome.Outage, revisions.ErrUnavailable) {
+			return outcome.Outage
+		}
+		r.counts.Waiting++
+	case decide.Quarantined:
+		why := outcome.Rejection
+		if why.Class != rejected.Class || why.Message != rejected.Message {
+			r.changed = true
+			rejected.Class = why.Class
+			rejected.Message = why.Message
+		}
+	}
+	r.counts.Quarantined[rejected.Class]++
+	return r.writer.AddInvalid(rejected)
+}

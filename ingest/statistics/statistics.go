@@ -1,0 +1,78 @@
+package statistics
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// Dir holds the statistics, in the data folder.
+const Dir = layout.StateDir + "/stats"
+
+const (
+	mergingDir   = Dir + "/merging"
+	fileSuffix   = ".json"      // of the statistics of one raw log
+	daySuffix    = ".jsonl.zst" // of the files of days, which are read, not written
+	databaseFile = Dir + "/statistics.bolt"
+)
+
+// RawLog is what became of one raw log.
+type RawLog struct {
+	Source      string           `json:"source"` // the raw log's name, or what stands for it
+	Submissions int64            `json:"submissions"`
+	BytesLost   int64            `json:"bytes_lost,omitempty"` // to damage
+	Mismatched  map[string]int64 `json:"mismatched,omitempty"` // by dimension
+	Filtered    map[string]int64 `json:"filtered,omitempty"`   // dropped by the filter, by reason
+	// Dropped counts the histograms left out, by reason and name.
+	Dropped map[string]map[string]int64 `json:"dropped,omitempty"`
+
+	// What follows is set for a raw log that can be converted again.
+
+	// Segments are where it was published, relative to the data folder.
+	Segments []string `json:"segments,omitempty"`
+	// Waiting counts its submissions that went to another raw log.
+	Waiting int64 `json:"waiting,omitempty"`
+}
+
+// Attach has w's commit store the statistics of its raw log, in place of those of an
+// earlier conversion of the same source.
+func Attach(w *layout.Writer, r RawLog) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	_, err = w.Attach(path.Join(Dir, r.Source+fileSuffix)).Write(text)
+	return err
+}
+
+// parse reads the JSON of a RawLog; name is where it lies.
+func parse(text []byte, name string) (RawLog, error) {
+	var r RawLog
+	if err := json.Unmarshal(text, &r); err != nil {
+		return r, fmt.Errorf("%s: %w", name, err)
+	}
+	return r, nil
+}
+
+// filesIn lists the files of dir with that suffix, as paths, by name.
+func filesIn(root *os.Root, dir, suffix string) ([]string, error) {
+	entries, err := fs.ReadDir(root.FS(), dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+
+	var names []string
+	for _, entry := range entries {
+		name := entry.Name()
+		if entry.Type().IsRegular() && strings.HasSuffix(name, suffix) && !strings.HasPrefix(name, ".") {
+			names = append(names, path.Join(dir, name))
+		}
+	}
+	return names, err
+}

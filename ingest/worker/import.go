@@ -1,0 +1,101 @@
+package worker
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/ingest/statistics"
+)
+
+// File is a raw log that lies outside the data folder, and stays there.
+type File struct {
+	// Content is read twice from its start.
+	Content io.ReadSeeker
+	// Name is its base name, for messages and for where submissions come from.
+	Name string
+	// Version is its version, or rawlog.VersionAuto: as the name says, else the content.
+	Version int
+	// MaxBody is the longest body that is no damage; 0: as rawlog.Reader has it.
+	MaxBody int
+}
+
+// ImportFile is ConvertLog for a file elsewhere, which is not removed. What it becomes
+// is a function of its content, whatever its name: importing the same content again
+// replaces what was published before. That holds in the data folder until it is
+// compacted, and in an object store where the outcome is the same.
+//
+// If a part of the file waits in another raw log, or has waited there, it cannot be
+// replaced: then nothing is done, and all submissions count as repeated.
+func (w *Worker) ImportFile(ctx context.Context, f File) (Stats, error) {
+	start := time.Now()
+	source, err := contentSource(f.Content)
+	if err != nil {
+		return Stats{}, err
+	}
+
+	s, err := w.importFile(ctx, source, f)
+	if err != nil {
+		return s, fmt.Errorf("convert %s: %w", source, err)
+	}
+	w.report(f.Name, s, start)
+	return s, nil
+}
+
+func (w *Worker) importFile(ctx context.Context, source string, f File) (_ Stats, err error) {
+	p, err := w.newPublication(source)
+	if err != nil {
+		return Stats{}, err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+
+	earlier, err := statistics.Find(w.data.Root(), source)
+	if err != nil {
+		return Stats{}, err
+	}
+	if earlier.Waiting > 0 {
+		return Stats{Submissions: earlier.Submissions, Repeated: earlier.Submissions}, nil
+	}
+	// Another filter, or definitions that came late, can publish the records elsewhere.
+	// Segments that were compacted since are not found.
+	for _, segment := range earlier.Segments {
+		p.writer.Supersede(segment)
+	}
+
+	if err := p.convert(ctx, f.entries()); err != nil {
+		return p.stats, err
+	}
+	converted := p.stats.statistics(source)
+	converted.Segments = p.writer.Paths()
+	converted.Waiting = p.stats.Waiting
+	return p.commit(ctx, converted)
+}
+
+// entries returns a reader of the file's entries.
+func (f File) entries() *rawlog.Reader {
+	version := f.Version
+	if version == rawlog.VersionAuto {
+		version = rawlog.VersionOf(f.Name)
+	}
+	entries := rawlog.NewReader(f.Content, version)
+	entries.Source = f.Name
+	entries.MaxBody = f.MaxBody
+	return entries
+}
+
+// contentSource returns the name under which a raw log with that content is published,
+// and seeks to its start.
+func contentSource(content io.ReadSeeker) (string, error) {
+	sum := sha256.New()
+	if _, err := io.Copy(sum, content); err != nil {
+		return "", err
+	}
+	if _, err := content.Seek(0, io.SeekStart); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("import.%x", sum.Sum(nil)[:12]), nil
+}

@@ -1,0 +1,118 @@
+package worker
+
+import (
+	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/statistics"
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
+)
+
+// Stats counts what became of the submissions of a raw log.
+type Stats struct {
+	Submissions int64
+	Records     int64 // converted and published
+	RawBytes    int64 // of the bodies of the records, unpacked
+	BytesLost   int64 // of the raw log, passed over as damage
+	// Waiting counts the submissions whose definitions are not available; they are in
+	// a raw log of their own now.
+	Waiting int64
+	// Repeated counts the submissions that were received before, byte for byte, and
+	// dropped; see layout.Data.DropRepeats.
+	Repeated int64
+	// Filtered counts what the filter dropped, by reason.
+	Filtered map[string]int64
+	// Quarantined counts the quarantined submissions by class.
+	Quarantined map[string]int64
+	// Mismatched counts, by dimension, where URL and payload differed.
+	Mismatched [schema.NumDims]int64
+	// Dropped counts the histograms left out of records.
+	Dropped convert.DropCounts
+	// Published are the segments, ordered by path.
+	Published []layout.Published
+}
+
+// newStats returns Stats to which can be added.
+func newStats() Stats {
+	return Stats{
+		Filtered:    map[string]int64{},
+		Quarantined: map[string]int64{},
+		Dropped:     convert.DropCounts{},
+	}
+}
+
+// AllQuarantined returns how many submissions were quarantined.
+func (s *Stats) AllQuarantined() int64 { return sum(s.Quarantined) }
+
+// AllFiltered returns how many submissions the filter dropped.
+func (s *Stats) AllFiltered() int64 { return sum(s.Filtered) }
+
+func sum(counts map[string]int64) (total int64) {
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}
+
+// Add adds the counts of t, not its segments.
+func (s *Stats) Add(t Stats) {
+	if s.Quarantined == nil {
+		*s = newStats()
+	}
+
+	s.Submissions += t.Submissions
+	s.Records += t.Records
+	s.RawBytes += t.RawBytes
+	s.BytesLost += t.BytesLost
+	s.Waiting += t.Waiting
+	s.Repeated += t.Repeated
+	addCounts(s.Quarantined, t.Quarantined)
+	addCounts(s.Filtered, t.Filtered)
+	addCounts(s.Dropped, t.Dropped)
+	for i, n := range t.Mismatched {
+		s.Mismatched[i] += n
+	}
+}
+
+// addCounts adds the counts of from to those of to.
+func addCounts[K comparable](to, from map[K]int64) {
+	for key, n := range from {
+		to[key] += n
+	}
+}
+
+// maxReasons bounds the reasons of the filter that one raw log tells apart. A filter
+// may have the document ID in them.
+const maxReasons = 100
+
+// filtered counts a submission that the filter dropped.
+func (s *Stats) filtered(reason string) {
+	_, known := s.Filtered[reason]
+	if !known && len(s.Filtered) >= maxReasons {
+		reason = schema.Other
+	}
+	s.Filtered[reason]++
+}
+
+// statistics returns what is stored of the conversion of source.
+func (s *Stats) statistics(source string) statistics.RawLog {
+	r := statistics.RawLog{
+		Source:      source,
+		Submissions: s.Submissions,
+		BytesLost:   s.BytesLost,
+		Filtered:    s.Filtered,
+		Mismatched:  map[string]int64{},
+		Dropped:     map[string]map[string]int64{},
+	}
+	for i, n := range s.Mismatched {
+		if n > 0 {
+			r.Mismatched[schema.DimNames[i]] = n
+		}
+	}
+	for drop, n := range s.Dropped {
+		if r.Dropped[drop.Reason] == nil {
+			r.Dropped[drop.Reason] = map[string]int64{}
+		}
+		r.Dropped[drop.Reason][drop.Name] += n
+	}
+	return r
+}
