@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+)
+
+// benchReport is what all clients saw together.
+type benchReport struct {
+	took   time.Duration   // from the start to the last answer, more than 0
+	bytes  int64           // of the requests that were answered
+	times  []time.Duration // of the answers, ascending
+	codes  map[int]int
+	errors map[string]int // requests without an answer, by reason
+}
+
+func newBenchReport(clients []benchClient, start time.Time) *benchReport {
+	r := &benchReport{took: time.Nanosecond, codes: map[int]int{}, errors: map[string]int{}}
+	for _, client := range clients {
+		r.took = max(r.took, client.last.Sub(start))
+		r.bytes += client.bytes
+		r.times = append(r.times, client.times...)
+
+		for code, n := range client.codes {
+			r.codes[code] += n
+		}
+		for reason, n := range client.errors {
+			r.errors[reason] += n
+		}
+	}
+
+	slices.Sort(r.times)
+	return r
+}
+
+// benchQuantiles are the times that are printed.
+var benchQuantiles = []struct {
+	name string
+	at   float64 // share of the answers that came earlier
+}{{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"max", 1}}
+
+// print writes the report. The error says that some or all requests were not
+// answered with 200.
+func (r *benchReport) print(w io.Writer) error {
+	answered := len(r.times)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "requests/s\t%.0f\n", float64(answered)/r.took.Seconds())
+	fmt.Fprintf(table, "MB/s\t%.1f\n", float64(r.bytes)/1e6/r.took.Seconds())
+
+	if answered > 0 {
+		fmt.Fprintf(table, "bytes/request\t%d\n", r.bytes/int64(answered))
+		for _, q := range benchQuantiles {
+			latency := r.times[min(int(q.at*float64(answered)), answered-1)]
+			fmt.Fprintf(table, "latency %s\t%.2f ms\n", q.name, float64(latency.Microseconds())/1000)
+		}
+	}
+
+	for _, code := range slices.Sorted(maps.Keys(r.codes)) {
+		fmt.Fprintf(table, "status %d %s\t%d\n", code, http.StatusText(code), r.codes[code])
+	}
+	failures := 0
+	for _, reason := range slices.Sorted(maps.Keys(r.errors)) {
+		fmt.Fprintf(table, "error: %s\t%d\n", reason, r.errors[reason])
+		failures += r.errors[reason]
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+
+	if answered == 0 {
+		return errors.New("no request was answered")
+	}
+	if others := answered - r.codes[http.StatusOK]; others+failures > 0 {
+		return cli.Fail(cli.ExitRejected, fmt.Errorf("of %d requests %d were not answered with 200, and %d not at all", answered+failures, others, failures))
+	}
+	return nil
+}
