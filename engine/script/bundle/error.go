@@ -10,13 +10,13 @@ import (
 type Error struct {
 	File         string
 	Line, Column int      // from 1; 0 unknown
-	Phase        string   // compile, load, map, combine, reduce, …
+	Phase        string   // compile, load, or the name of the script's function
 	Message      string   // "TypeError: …"
 	Record       string   // "record <id> in <segment>:<n>", "key …", or ""
 	Stack        []string // JavaScript frames, innermost first: "f (job.js:12:7)"
 	Excerpt      string   // the source line, or ""
 	Notes        []string
-	Cause        error `json:"-"` // what a host function or an interrupt said, or nil
+	Cause        error `json:"-"` // the error of a host function or of an interrupt, or nil
 }
 
 func (e *Error) Error() string {
@@ -28,6 +28,7 @@ func (e *Error) Error() string {
 		}
 		b.WriteString(": ")
 	}
+
 	fmt.Fprintf(&b, "%s: %s", e.Phase, e.Message)
 	if e.Record != "" {
 		fmt.Fprintf(&b, " (%s)", e.Record)
@@ -42,25 +43,32 @@ func (e *Error) Unwrap() error { return e.Cause }
 func (e *Error) Detail() string {
 	var b strings.Builder
 	if e.Excerpt != "" && e.Column > 0 {
-		prefix := fmt.Sprintf("%5d | ", e.Line)
-		b.WriteString(prefix + e.Excerpt + "\n")
-		b.WriteString(strings.Repeat(" ", len(prefix)-2) + "| ")
-		for i, r := range e.Excerpt {
-			if i >= e.Column-1 {
-				break
-			}
-			if r != '\t' {
-				r = ' '
-			}
-			b.WriteRune(r)
-		}
-		b.WriteString("^\n")
+		e.writeExcerpt(&b)
 	}
-	for _, f := range e.Stack {
-		b.WriteString("    at " + f + "\n")
+	for _, frame := range e.Stack {
+		b.WriteString("    at " + frame + "\n")
 	}
-	for _, n := range e.Notes {
-		b.WriteString(n + "\n")
+	for _, note := range e.Notes {
+		b.WriteString(note + "\n")
 	}
 	return b.String()
+}
+
+// writeExcerpt writes the source line, and below it a caret at the column.
+func (e *Error) writeExcerpt(b *strings.Builder) {
+	prefix := fmt.Sprintf("%5d | ", e.Line)
+	b.WriteString(prefix + e.Excerpt + "\n")
+	b.WriteString(strings.Repeat(" ", len(prefix)-2) + "| ")
+
+	// Tabs stay, so that the caret stands below the column in every editor.
+	for i, r := range e.Excerpt {
+		if i >= e.Column-1 {
+			break
+		}
+		if r != '\t' {
+			r = ' '
+		}
+		b.WriteRune(r)
+	}
+	b.WriteString("^\n")
 }

@@ -18,6 +18,7 @@ func TestImports(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	b, err := Compile(filepath.Join(dir, "a.js"), `
 		import { x } from "./lib/x.js"
 		import { sum } from "stats"
@@ -26,6 +27,7 @@ func TestImports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	want := []string{filepath.Join(dir, "lib/x.js"), filepath.Join(dir, "lib/z.ts"), filepath.Join(dir, "list.json")}
 	if !slices.Equal(b.Imports, want) {
 		t.Errorf("imports %q, want %q", b.Imports, want)

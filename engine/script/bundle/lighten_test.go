@@ -17,11 +17,14 @@ export default {}`)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, rest := range []string{"in all)", "return __toCommonJS("} {
 		if strings.Contains(b.code, rest) {
 			t.Errorf("%q is left in\n%s", rest, b.code)
 		}
 	}
+
+	// The exports are the same as before.
 	rt := goja.New()
 	if _, err := rt.RunProgram(b.Program); err != nil {
 		t.Fatal(err)

@@ -27,11 +27,15 @@ func TestNesting(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
+
+			// In the script itself.
 			deep := filepath.Join(dir, "deep.js")
 			_, err := Compile(deep, "export function map() {}\nvar x = "+text)
 			if e, ok := errors.AsType[*Error](err); !ok || e.File != deep || e.Line != 2 || !strings.Contains(e.Message, "nests too deep") {
 				t.Errorf("error %.200v", err)
 			}
+
+			// In a file that the script imports.
 			if err := os.WriteFile(deep, []byte("export var x = "+text), 0o600); err != nil {
 				t.Fatal(err)
 			}

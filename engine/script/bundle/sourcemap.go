@@ -4,25 +4,26 @@ import "strings"
 
 // shiftColumns makes the columns of a source map's mappings count from 1. A map
 // counts them from 0, but goja looks generated columns up from 1 and reports the
-// original ones as they stand.
+// original ones as they stand. go-sourcemap, which goja reads maps with, writes
+// none.
 func shiftColumns(mappings string) string {
 	lines := strings.Split(mappings, ";")
-	original := false // whether a segment with an original place has been seen
+	seenOriginal := false // a segment with an original place
 	for i, line := range lines {
 		segments := strings.Split(line, ",")
-		for j, s := range segments {
+		for j, segment := range segments {
 			// The fields are differences, to the line's segment before for generated
 			// columns, to the map's for original ones: only each first one moves.
-			if s == "" || j > 0 && original {
+			if segment == "" || j > 0 && seenOriginal {
 				continue
 			}
-			fields := vlqFields(s)
+			fields := vlqFields(segment)
 			if j == 0 {
 				fields[0]++
 			}
-			if !original && len(fields) >= 4 {
+			if !seenOriginal && len(fields) >= 4 {
 				fields[3]++
-				original = true
+				seenOriginal = true
 			}
 			segments[j] = vlqString(fields)
 		}
@@ -33,42 +34,52 @@ func shiftColumns(mappings string) string {
 
 const base64Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
-// vlqFields decodes a segment of variable-length quantities: five bits a digit,
-// the least significant first, 32 for "more follows", the lowest bit the sign.
-func vlqFields(s string) (fields []int) {
-	n, shift := 0, 0
-	for i := range len(s) {
-		d := strings.IndexByte(base64Digits, s[i])
-		n |= d & 31 << shift
-		if shift += 5; d&32 != 0 {
+// A variable-length quantity has five bits a digit, the least significant first.
+// The lowest bit of the whole is the sign.
+const (
+	vlqBits = 5
+	vlqMask = 1<<vlqBits - 1
+	vlqMore = 1 << vlqBits // another digit follows
+)
+
+// vlqFields decodes a segment of variable-length quantities.
+func vlqFields(segment string) (fields []int) {
+	value, shift := 0, 0
+	for i := range len(segment) {
+		digit := strings.IndexByte(base64Digits, segment[i])
+		value |= digit & vlqMask << shift
+		shift += vlqBits
+		if digit&vlqMore != 0 {
 			continue
 		}
-		if n&1 != 0 {
-			n = -n
+
+		if value&1 != 0 {
+			value = -value
 		}
-		fields = append(fields, n/2)
-		n, shift = 0, 0
+		fields = append(fields, value/2)
+		value, shift = 0, 0
 	}
 	return fields
 }
 
+// vlqString encodes fields as a segment.
 func vlqString(fields []int) string {
-	var b []byte
-	for _, n := range fields {
-		u := uint(n) << 1
-		if n < 0 {
-			u = uint(-n)<<1 | 1
+	var segment []byte
+	for _, field := range fields {
+		rest := uint(field) << 1
+		if field < 0 {
+			rest = uint(-field)<<1 | 1
 		}
-		for {
-			d := u & 31
-			if u >>= 5; u > 0 {
-				d |= 32
+
+		for more := true; more; {
+			digit := rest & vlqMask
+			rest >>= vlqBits
+			more = rest > 0
+			if more {
+				digit |= vlqMore
 			}
-			b = append(b, base64Digits[d])
-			if u == 0 {
-				break
-			}
+			segment = append(segment, base64Digits[digit])
 		}
 	}
-	return string(b)
+	return string(segment)
 }

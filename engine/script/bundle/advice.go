@@ -1,0 +1,98 @@
+package bundle
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+
+	"github.com/aitgithub/telemetry-server/engine/script/declare"
+	"github.com/aitgithub/telemetry-server/engine/script/suggest"
+)
+
+// buildError turns esbuild's first error into an *Error, or returns nil. esbuild
+// gives its errors no class, so that its text decides which advice is added.
+func buildError(messages []api.Message, names sourceNames) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	m := messages[0]
+	e := &Error{Phase: "compile", File: names.name, Message: m.Text}
+	if l := m.Location; l != nil {
+		e.File, e.Line, e.Column, e.Excerpt = names.of(l.File), l.Line, l.Column+1, l.LineText
+	}
+
+	if strings.HasPrefix(m.Text, "Top-level await") {
+		e.Message = "await has nothing to wait for here: a script has no files, no network and no clock"
+		return e
+	}
+	if found := couldNotResolve.FindStringSubmatch(m.Text); found != nil {
+		e.Message, e.Notes = importAdvice(found[1])
+		return e
+	}
+	if found := noExport.FindStringSubmatch(m.Text); found != nil {
+		e.Message, e.Notes = exportAdvice(found[1], found[2])
+		return e
+	}
+
+	for _, note := range m.Notes {
+		pointsToPlace := strings.HasSuffix(note.Text, ":")
+		if !pointsToPlace {
+			e.Notes = append(e.Notes, note.Text)
+		}
+	}
+	return e
+}
+
+var (
+	couldNotResolve = regexp.MustCompile(`^Could not resolve "([^"]*)"`)
+	noExport        = regexp.MustCompile(`^No matching export in "` + libraryNamespace + `:(\w+)\.js" for import "(\w+)"`)
+)
+
+// exportAdvice says what a module of the library has in place of what a script
+// imports.
+func exportAdvice(module, name string) (message string, notes []string) {
+	all := declare.Members(module)
+	near := suggest.Nearest(name, all)
+	if near != "" {
+		notes = append(notes, fmt.Sprintf("Did you mean %s?", near))
+	}
+	notes = append(notes, "It has "+strings.Join(all, ", ")+".")
+	return fmt.Sprintf("%q has no %s", module, name), notes
+}
+
+// nodeModules are modules of Node that scripts look for, with what takes their place.
+var nodeModules = map[string]string{
+	"fs":            "a script has no file access: import data as JSON (import data from \"./data.json\"), and write through ctx",
+	"path":          "a script has no file access",
+	"os":            "a script sees its records and nothing of the machine",
+	"process":       "a script sees its records and nothing of the machine",
+	"child_process": "a script cannot start programs",
+	"http":          "a script has no network",
+	"https":         "a script has no network",
+	"net":           "a script has no network",
+	"crypto":        "a script has no random numbers, so that every run gives the same output",
+	"buffer":        "use strings and arrays, or Uint8Array",
+}
+
+// importAdvice says what a person may do about an import that is not there.
+func importAdvice(name string) (message string, notes []string) {
+	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "/") {
+		return fmt.Sprintf("there is no file %q to import", name), []string{"Paths are relative to the file that imports; the ending may be left out."}
+	}
+
+	message = fmt.Sprintf("there is no module %q", name)
+	module, _, _ := strings.Cut(strings.TrimPrefix(name, "node:"), "/")
+	if why, ok := nodeModules[module]; ok {
+		return message, []string{fmt.Sprintf("Modules of Node are not here: %s.", why)}
+	}
+
+	near := suggest.Nearest(name, declare.Modules())
+	if near != "" {
+		notes = append(notes, fmt.Sprintf("Did you mean %q?", near))
+	}
+	notes = append(notes, fmt.Sprintf("There are %s; a file beside the script is imported as \"./%s.js\".", strings.Join(declare.Modules(), ", "), path.Base(name)))
+	return message, notes
+}

@@ -1,0 +1,96 @@
+package bundle
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/dop251/goja/file"
+)
+
+// sourceNames gives source files the names that messages use: the script's as
+// the user wrote it, those of imports relative to the working folder if they
+// lie in it.
+type sourceNames struct {
+	wd     string // the working folder
+	script string // the script's absolute path
+	name   string // the script's path as given
+}
+
+func newSourceNames(name string) (sourceNames, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return sourceNames{}, err
+	}
+	script, err := filepath.Abs(name)
+	if err != nil {
+		return sourceNames{}, err
+	}
+	return sourceNames{wd: wd, script: script, name: name}, nil
+}
+
+// of returns the name of a file that esbuild names relative to the working folder.
+func (n sourceNames) of(file string) string {
+	abs := file
+	if !filepath.IsAbs(file) {
+		abs = filepath.Join(n.wd, file)
+	}
+	switch {
+	case abs == n.script || file == n.name:
+		return n.name
+	case strings.HasPrefix(file, ".."):
+		return abs
+	}
+	return file
+}
+
+// Source returns the name of the source file that goja calls file, "" for what
+// esbuild has added.
+func (b *Bundle) Source(file string) string {
+	if name, ok := b.names[file]; ok {
+		return name
+	}
+	if file == bundleName {
+		return ""
+	}
+	return file
+}
+
+// nameSources renames the files in a source map, and keeps their texts and what
+// goja will call them.
+func (b *Bundle) nameSources(sourceMap []byte, names sourceNames) ([]byte, error) {
+	var m struct {
+		Version        int      `json:"version"`
+		Sources        []string `json:"sources"`
+		SourcesContent []string `json:"sourcesContent"`
+		Mappings       string   `json:"mappings"`
+		Names          []string `json:"names"`
+	}
+	if err := json.Unmarshal(sourceMap, &m); err != nil {
+		return nil, fmt.Errorf("source map of %s: %w", b.Name, err)
+	}
+
+	for i, path := range m.Sources {
+		name := names.of(path)
+		_, known := b.Sources[name]
+		if !known && i < len(m.SourcesContent) {
+			b.Sources[name] = m.SourcesContent[i]
+		}
+
+		// goja takes the names in a source map for URLs, relative to the bundle's. It
+		// would drop the slash of an absolute path.
+		u := url.URL{Path: name}
+		if filepath.IsAbs(name) {
+			u.Scheme = "file"
+		}
+		m.Sources[i] = u.String()
+		b.names[file.ResolveSourcemapURL(bundleName, m.Sources[i]).String()] = name
+	}
+
+	m.SourcesContent = nil
+	m.Mappings = shiftColumns(m.Mappings)
+	return json.Marshal(m)
+}
