@@ -33,5 +33,6 @@ func exponentialBounds(low, high, n int) []int {
 		next := int(math.Floor(float64(math.Exp(logBefore+step)) + 0.5))
 		bounds[i] = max(next, bounds[i-1]+1)
 	}
+
 	return bounds
 }

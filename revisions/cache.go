@@ -5,12 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"sync"
 	"time"
 	"weak"
@@ -20,58 +18,12 @@ var (
 	// ErrNotFound is returned (wrapped) when the server says that it has no
 	// definitions for the revision.
 	ErrNotFound = errors.New("no such revision")
-	// ErrUnavailable is returned (wrapped) when nobody could be asked: the server
-	// is down, slow or talks nonsense, or the cache is offline. Ask again later.
+	// ErrUnavailable is returned (wrapped) when no server could be asked: it is
+	// down, slow or sends something else than definitions, or the cache is offline.
+	// Try again later.
 	ErrUnavailable = errors.New("revision server unavailable")
 	// ErrOffline is the ErrUnavailable of a cache that is offline.
 	ErrOffline = fmt.Errorf("%w: offline", ErrUnavailable)
-)
-
-// Options configure a Cache. Start from DefaultOptions.
-type Options struct {
-	// Dir is the folder of <repo>/<revision>/Histograms.json; it is made when
-	// missing. Empty: nothing is kept on disk.
-	Dir string
-	// Server is the Mercurial server's root URL; without a scheme, https.
-	Server string
-	// Offline means that no server is ever asked.
-	Offline bool
-	// Timeout bounds one request, retries not included. Zero: none.
-	Timeout time.Duration
-	// Retries is how often a failed request is repeated, after RetryDelay, then
-	// twice that, and so on.
-	Retries    int
-	RetryDelay time.Duration
-	// NotFoundTTL is how long a revision that the server does not know stays
-	// unasked; UnavailableTTL is the same for one that could not be asked for, and
-	// for the whole server when it did not answer.
-	NotFoundTTL, UnavailableTTL time.Duration
-	// MaxSpecs bounds the specifications held in memory, at about 150 kB each.
-	MaxSpecs int
-	// Client sends the requests; nil: one that stays on the server's host.
-	Client *http.Client
-	// Log hears of fetches and of cache files that cannot be used. Nil: nobody.
-	Log *slog.Logger
-}
-
-// DefaultOptions returns the options for hg.mozilla.org without a disk cache.
-func DefaultOptions() Options {
-	return Options{
-		Server:         "https://" + DefaultHost,
-		Timeout:        30 * time.Second,
-		Retries:        2,
-		RetryDelay:     500 * time.Millisecond,
-		NotFoundTTL:    time.Hour,
-		UnavailableTTL: 15 * time.Second,
-		MaxSpecs:       256,
-	}
-}
-
-// definitionsFile is the file's name in the cache, definitionsPath its place in
-// the browsers' repositories.
-const (
-	definitionsFile = "Histograms.json"
-	definitionsPath = "toolkit/components/telemetry/Histograms.json"
 )
 
 // Cache finds the Spec of a revision; see the package comment. It is safe for
@@ -79,9 +31,9 @@ const (
 type Cache struct {
 	o      Options
 	root   *os.Root // nil without Dir
-	server *url.URL
+	server *url.URL // nil if offline
 	now    func() time.Time
-	page   int // how many changes are asked for at once
+	page   int // how many changes are requested at once
 
 	mu      sync.Mutex // protects what follows
 	entries map[Ref]*entry
@@ -92,7 +44,8 @@ type Cache struct {
 	history historyFile
 }
 
-// entry is what is known of one revision; done closes when the rest is set.
+// entry is the result of one revision. The channel done closes when the rest is
+// set.
 type entry struct {
 	done    chan struct{}
 	spec    *Spec
@@ -103,54 +56,33 @@ type entry struct {
 
 // NewCache checks o and opens the folder. Close the Cache when done.
 func NewCache(o Options) (*Cache, error) {
-	c := &Cache{o: o, now: time.Now, page: pageSize, entries: make(map[Ref]*entry), byHash: make(map[[sha256.Size]byte]weak.Pointer[Spec])}
-	if c.o.Log == nil {
-		c.o.Log = slog.New(slog.DiscardHandler)
-	}
 	if o.MaxSpecs < 1 {
 		return nil, fmt.Errorf("revision cache: MaxSpecs is %d, at least 1", o.MaxSpecs)
 	}
-	if !o.Offline {
-		server := o.Server
-		if !strings.Contains(server, "://") {
-			server = "https://" + server
-		}
-		u, err := url.Parse(server)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return nil, fmt.Errorf("revision server %q: want http[s]://host[/path]", o.Server)
-		}
-		c.server = u
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if c.o.Client == nil {
-		c.o.Client = &http.Client{CheckRedirect: sameHost}
+	if o.Client == nil {
+		o.Client = &http.Client{CheckRedirect: sameHost}
 	}
-	if o.Dir != "" {
-		if !o.Offline {
-			if err := os.MkdirAll(o.Dir, 0o755); err != nil {
-				return nil, fmt.Errorf("revision cache: %w", err)
-			}
-		}
-		root, err := os.OpenRoot(o.Dir)
-		switch {
-		case o.Offline && errors.Is(err, fs.ErrNotExist): // nothing cached yet, which is no error
-		case err != nil:
-			return nil, fmt.Errorf("revision cache: %w", err)
-		default:
-			c.root = root
-		}
+
+	server, err := o.serverURL()
+	if err != nil {
+		return nil, err
 	}
-	return c, nil
+
+	root, err := o.openDir()
+	if err != nil {
+		return nil, err
+	}
+
+	return &Cache{
+		o: o, root: root, server: server, now: time.Now, page: pageSize,
+		entries: make(map[Ref]*entry), byHash: make(map[[sha256.Size]byte]weak.Pointer[Spec]),
+	}, nil
 }
 
-// sameHost refuses redirects that leave the configured server.
-func sameHost(req *http.Request, via []*http.Request) error {
-	if len(via) > 3 || req.URL.Host != via[0].URL.Host {
-		return fmt.Errorf("redirected to %s", req.URL.Host)
-	}
-	return nil
-}
-
-// Close releases the folder.
+// Close closes the folder.
 func (c *Cache) Close() error {
 	if c.root == nil {
 		return nil
@@ -159,9 +91,9 @@ func (c *Cache) Close() error {
 }
 
 // Spec returns the definitions of ref. Errors wrap ErrNotFound, ErrUnavailable
-// or ErrBadDefinitions, or are the context's. Callers that ask for the same ref
-// at the same time share one request; when the context of the one who sent it
-// ends, another one sends its own.
+// or ErrBadDefinitions, or are the context's. Concurrent calls for the same ref
+// share one request. If the context of the call that sends it ends, another call
+// sends its own.
 func (c *Cache) Spec(ctx context.Context, ref Ref) (*Spec, error) {
 	for {
 		e, mine := c.claim(ref)
@@ -169,6 +101,8 @@ func (c *Cache) Spec(ctx context.Context, ref Ref) (*Spec, error) {
 			c.fill(ctx, ref, e)
 			return e.spec, e.err
 		}
+
+		// Another call is at it: wait for its result.
 		select {
 		case <-e.done:
 		case <-ctx.Done():
@@ -177,11 +111,11 @@ func (c *Cache) Spec(ctx context.Context, ref Ref) (*Spec, error) {
 		if !isContext(e.err) {
 			return e.spec, e.err
 		}
-		// The one who asked gave up; ask ourselves.
+		// The other call gave up, for a reason that does not concern this one.
 	}
 }
 
-// isContext says whether the asker's own context ended, not a request's timeout.
+// isContext says whether the caller's own context ended, not a request's timeout.
 func isContext(err error) bool {
 	return !errors.Is(err, ErrUnavailable) && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
 }
@@ -190,21 +124,27 @@ func isContext(err error) bool {
 func (c *Cache) claim(ref Ref) (e *entry, mine bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	c.clock++
-	if e = c.entries[ref]; e != nil && (e.err == nil || c.now().Before(e.until)) {
+	// A failure counts until it expires, a success for ever.
+	e = c.entries[ref]
+	if e != nil && (e.err == nil || c.now().Before(e.until)) {
 		e.lastUse = c.clock
 		return e, false
 	}
+
 	if len(c.entries) >= c.o.MaxSpecs {
 		c.evict()
 	}
+
+	// The new entry is in the map before it is filled, so that other calls wait for it.
 	e = &entry{done: make(chan struct{}), lastUse: c.clock}
 	c.entries[ref] = e
 	return e, true
 }
 
 // evict drops the finished entry that was used least recently, and the hashes
-// whose Spec nobody holds. The caller holds mu.
+// whose Spec is no longer in memory. The caller holds mu.
 func (c *Cache) evict() {
 	var oldest Ref
 	at := int64(-1)
@@ -214,20 +154,24 @@ func (c *Cache) evict() {
 			if at < 0 || e.lastUse < at {
 				oldest, at = ref, e.lastUse
 			}
-		default:
+		default: // it is being filled
 		}
 	}
+
+	// All may be in use, then the map grows by a few.
 	delete(c.entries, oldest)
-	for h, p := range c.byHash {
-		if p.Value() == nil {
-			delete(c.byHash, h)
+
+	for hash, spec := range c.byHash {
+		if spec.Value() == nil {
+			delete(c.byHash, hash)
 		}
 	}
 }
 
-// fill loads ref into e and wakes those who wait.
+// fill loads ref into e and wakes the calls that wait for it.
 func (c *Cache) fill(ctx context.Context, ref Ref, e *entry) {
 	spec, err := c.load(ctx, ref)
+
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e.spec, e.err = spec, err
@@ -240,10 +184,13 @@ func (c *Cache) fill(ctx context.Context, ref Ref, e *entry) {
 	default:
 		e.until = c.now().Add(c.o.NotFoundTTL)
 	}
+
 	close(e.done)
 }
 
+// load reads ref's definitions from disk, or fetches and saves them.
 func (c *Cache) load(ctx context.Context, ref Ref) (*Spec, error) {
+	// A file that does not parse counts as missing, and is replaced.
 	if text, err := c.readDisk(ref); err == nil {
 		spec, err := c.parse(text)
 		if err == nil {
@@ -251,50 +198,62 @@ func (c *Cache) load(ctx context.Context, ref Ref) (*Spec, error) {
 		}
 		c.o.Log.Warn("cached definitions are damaged", "revision", ref, "err", err)
 	}
+
 	text, err := c.fetch(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
+
+	// The file on disk has numbers for the constants, so that no reader needs to know them.
 	text = replaceConstants(text)
 	spec, err := c.parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("revision %s: %w", ref, err)
 	}
+
 	c.save(ref, text)
 	return spec, nil
 }
 
 // parse returns the Spec of text, the same one for the same text.
 func (c *Cache) parse(text []byte) (*Spec, error) {
-	h := sha256.Sum256(text)
+	hash := sha256.Sum256(text)
 	c.mu.Lock()
-	spec := c.byHash[h].Value()
+	spec := c.byHash[hash].Value()
 	c.mu.Unlock()
 	if spec != nil {
 		return spec, nil
 	}
+
 	spec, err := Parse(text)
 	if err != nil {
 		return nil, err
 	}
+
+	// Another call may have parsed the same text meanwhile: the first one counts.
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if other := c.byHash[h].Value(); other != nil {
+	if other := c.byHash[hash].Value(); other != nil {
 		return other, nil
 	}
-	c.byHash[h] = weak.Make(spec)
+
+	c.byHash[hash] = weak.Make(spec)
 	return spec, nil
 }
 
 // Raw returns the text of ref's Histograms.json as it is cached: as the server
-// has it, but for the C++ constants whose value is known. Errors are those of Spec.
+// has it, but with numbers for the C++ constants whose value is known. Errors are
+// those of Spec.
 func (c *Cache) Raw(ctx context.Context, ref Ref) ([]byte, error) {
 	if _, err := c.Spec(ctx, ref); err != nil {
 		return nil, err
 	}
+
+	// Without a folder, or with one that cannot be written, the text is not at hand.
 	if text, err := c.readDisk(ref); err == nil {
 		return text, nil
 	}
+
 	text, err := c.fetch(ctx, ref)
 	return replaceConstants(text), err
 }

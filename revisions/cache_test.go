@@ -55,8 +55,10 @@ func TestCacheMemoryDiskServer(t *testing.T) {
 		if r.URL.Path != "/releases/mozilla-beta/raw-file/0123456789ab/toolkit/components/telemetry/Histograms.json" {
 			t.Errorf("asked for %s", r.URL.Path)
 		}
+
 		w.Write([]byte(someDefinitions))
 	})
+
 	c := newCache(t, o)
 	var wg sync.WaitGroup
 	for range 20 {
@@ -66,10 +68,12 @@ func TestCacheMemoryDiskServer(t *testing.T) {
 			}
 		})
 	}
+
 	wg.Wait()
 	if n := requests.Load(); n != 1 {
 		t.Errorf("%d requests, want 1", n)
 	}
+
 	file := filepath.Join(o.Dir, "releases/mozilla-beta/0123456789ab/Histograms.json")
 	if b, err := os.ReadFile(file); err != nil || string(b) != someDefinitions {
 		t.Errorf("on disk: %q, %v", b, err)
@@ -77,6 +81,7 @@ func TestCacheMemoryDiskServer(t *testing.T) {
 	if entries, _ := os.ReadDir(filepath.Dir(file)); len(entries) != 1 {
 		t.Errorf("left behind: %v", entries)
 	}
+
 	// Another process finds it on disk, offline too, and shares one Spec among
 	// revisions with the same text.
 	o.Offline = true
@@ -134,6 +139,7 @@ func TestCacheFailures(t *testing.T) {
 		{"bad definitions", func(w http.ResponseWriter, r *http.Request) { w.Write([]byte(`{"A": x}`)) }, ErrBadDefinitions, 1},
 		{"slow", func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, ErrUnavailable, 3},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			o, requests := hgServer(t, tt.answer)
@@ -172,8 +178,10 @@ func TestCacheWaitersOutliveTheAsker(t *testing.T) {
 			<-r.Context().Done()
 			return
 		}
+
 		w.Write([]byte(someDefinitions))
 	})
+
 	c := newCache(t, o)
 	first, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
@@ -182,14 +190,17 @@ func TestCacheWaitersOutliveTheAsker(t *testing.T) {
 			t.Errorf("the one who gave up: %v", err)
 		}
 	})
+
 	for len(arrived) == 0 {
 		time.Sleep(time.Millisecond)
 	}
+
 	wg.Go(func() {
 		if _, err := c.Spec(t.Context(), someRef); err != nil {
 			t.Errorf("the one who waited: %v", err)
 		}
 	})
+
 	cancel()
 	wg.Wait()
 	if n := requests.Load(); n != 2 {
@@ -204,8 +215,10 @@ func TestCacheAsksNoServerThatIsDown(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
+
 		w.Write([]byte(someDefinitions))
 	})
+
 	c := newCache(t, o)
 	start := time.Now()
 	c.now = func() time.Time { return start }
@@ -218,6 +231,7 @@ func TestCacheAsksNoServerThatIsDown(t *testing.T) {
 	if n := requests.Load(); n != 3 { // one revision, with its repetitions
 		t.Errorf("%d requests, want 3", n)
 	}
+
 	down = false
 	c.now = func() time.Time { return start.Add(o.UnavailableTTL + time.Second) }
 	for _, r := range refs {

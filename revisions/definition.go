@@ -83,12 +83,14 @@ func NewDefinition(name string, kind Kind, low, high, bucketCount int) (*Definit
 		return nil, fmt.Errorf("%d buckets, 3 to %d", bucketCount, maxBuckets)
 	}
 
+	// Both are needed for every ping: compute them once.
 	d.opening = fmt.Appendf(nil, `{"range":[%d,%d],"bucket_count":%d,"histogram_type":%d,"values":`, d.Low, high, bucketCount, kind.TypeCode())
 	if kind == Exponential {
 		d.bounds = exponentialBounds(d.Low, high, bucketCount)
 	} else {
 		d.bounds = linearBounds(d.Low, high, bucketCount)
 	}
+
 	return d, nil
 }
 

@@ -61,13 +61,16 @@ func parseDefinition(name string, text json.RawMessage, shared map[bucketing]*De
 		return &Definition{Name: name, Err: fmt.Errorf("definition of %s: %w", name, err)}
 	}
 
+	// Pings use the character between a histogram's name and a key.
 	if strings.Contains(name, "#") {
 		return unusable(errors.New(`'#' is not permitted in a name`))
 	}
+
 	var raw rawDefinition
 	if err := json.Unmarshal(text, &raw); err != nil {
 		return unusable(err)
 	}
+
 	key, err := raw.bucketing()
 	if err != nil {
 		d := unusable(err)
@@ -75,11 +78,13 @@ func parseDefinition(name string, text json.RawMessage, shared map[bucketing]*De
 		return d
 	}
 
+	// Most definitions share their bucketing with many others: compute its bounds once.
 	like := shared[key]
 	if like == nil {
 		if like, err = NewDefinition(name, key.kind, key.low, key.high, key.n); err != nil {
 			return unusable(err)
 		}
+
 		shared[key] = like
 	}
 
@@ -97,9 +102,11 @@ func (r *rawDefinition) bucketing() (b bucketing, err error) {
 		if err == nil { // else the first error stays
 			v, err = integer(attribute, raw)
 		}
+
 		return v
 	}
 
+	// The attributes that count depend on the kind.
 	b.kind = Kind(slices.Index(kindNames[:], r.Kind)) // -1 becomes 255, an unknown kind
 	switch b.kind {
 	case Boolean, Flag, Count:
@@ -116,11 +123,13 @@ func (r *rawDefinition) bucketing() (b bucketing, err error) {
 		if r.Low != nil {
 			b.low = number("low", r.Low)
 		}
+
 		b.high = number("high", r.High)
 		b.n = number("n_buckets", r.NBuckets)
 	default:
 		err = fmt.Errorf("don't know how to handle a histogram of kind %q", r.Kind)
 	}
+
 	return b, err
 }
 
@@ -144,6 +153,7 @@ func integer(attribute string, raw json.RawMessage) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%s is not an integer: %w", attribute, err)
 	}
+
 	return int(v), nil
 }
 

@@ -12,6 +12,17 @@ import (
 // file returns the name of ref's file below the folder.
 func (r Ref) file() string { return path.Join(r.Repo, r.Revision, definitionsFile) }
 
+// Has says whether the definitions of ref are on disk.
+func (c *Cache) Has(ref Ref) bool {
+	if c.root == nil {
+		return false
+	}
+	info, err := c.root.Stat(ref.file())
+	return err == nil && info.Mode()&fs.ModeType == 0
+}
+
+// readDisk returns the text of ref's file; fs.ErrNotExist (wrapped) if there is
+// none.
 func (c *Cache) readDisk(ref Ref) ([]byte, error) {
 	if c.root == nil {
 		return nil, fs.ErrNotExist
@@ -23,8 +34,8 @@ func (c *Cache) readDisk(ref Ref) ([]byte, error) {
 	return text, err
 }
 
-// save keeps text on disk, atomically. Failing to is not an error: the text is
-// asked for again.
+// save writes text to disk, atomically. A failure is only logged: the text is
+// requested again then.
 func (c *Cache) save(ref Ref, text []byte) {
 	if c.root == nil {
 		return
@@ -34,29 +45,36 @@ func (c *Cache) save(ref Ref, text []byte) {
 	}
 }
 
-// writeFile replaces the file name below root: temporary name, write, fsync,
-// rename, fsync of the folder.
+// writeFile replaces the file name below root.
 func writeFile(root *os.Root, name string, text []byte) error {
 	dir := path.Dir(name)
+	// The folders of the repository and the revision may be missing.
 	if err := root.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	tmp := path.Join(dir, "."+path.Base(name)+"."+strconv.Itoa(os.Getpid())+"."+strconv.FormatInt(time.Now().UnixNano(), 36))
-	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+
+	// Other processes may write the same file: the temporary name is this one's only.
+	temp := path.Join(dir, "."+path.Base(name)+"."+strconv.Itoa(os.Getpid())+"."+strconv.FormatInt(time.Now().UnixNano(), 36))
+	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
+
+	// Sync before the rename: after a crash the name must not stand for half a text.
 	_, err = f.Write(text)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = root.Rename(tmp, name)
+		err = root.Rename(temp, name)
 	}
 	if err != nil {
-		return errors.Join(err, root.Remove(tmp))
+		return errors.Join(err, root.Remove(temp))
 	}
+
+	// The rename itself is durable when the folder is.
 	d, err := root.Open(dir)
 	if err != nil {
 		return err
 	}
+
 	return errors.Join(d.Sync(), d.Close())
 }

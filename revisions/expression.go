@@ -41,5 +41,6 @@ func evaluate(text string) (int64, error) {
 	if !exact {
 		return 0, fmt.Errorf("expression %q: out of range", text)
 	}
+
 	return v, nil
 }

@@ -15,8 +15,8 @@ type Period struct {
 	Revision string // the change that made it so, 40 hexadecimal digits
 	Version  string // the product's version then, such as "29.0a2"; "" for definitions
 	// From is inclusive, Until exclusive, both in UTC and whole seconds. Until is
-	// zero for what is still in effect. They are the same for a change that was
-	// overtaken before anybody could see it.
+	// zero for what is still in effect. They are the same for a change that another
+	// one replaced at once.
 	From, Until time.Time
 }
 
@@ -47,8 +47,7 @@ func (h *History) Repos() iter.Seq2[string, RepoHistory] {
 // Repo returns what happened in one repository; nothing for an unknown one.
 func (h *History) Repo(name string) RepoHistory { return h.repos[name] }
 
-// with returns a History in which r takes the place of what was known of a
-// repository.
+// with returns a copy of h in which r is the history of the repository.
 func (h *History) with(name string, r RepoHistory) *History {
 	repos := maps.Clone(h.repos)
 	if repos == nil {
@@ -88,7 +87,7 @@ func RepoOfChannel(channel string) string {
 	return ""
 }
 
-// repoOfVersion returns the repository that a version's suffix tells of.
+// repoOfVersion returns the repository that a version's suffix stands for.
 func repoOfVersion(version string) string {
 	switch {
 	case strings.HasSuffix(version, "a1"):
@@ -99,7 +98,7 @@ func repoOfVersion(version string) string {
 	return RepoOfChannel("release")
 }
 
-// By what Find found a revision.
+// How Find found a revision.
 const (
 	ByBuildID        = "channel+buildID"
 	ByChannelVersion = "channel+version"
@@ -111,70 +110,86 @@ const (
 //
 //  1. ByBuildID: the revision in effect in the channel's repository at the build
 //     ID's time, which is taken as UTC.
-//  2. ByChannelVersion: if the build ID is no time, or one before the first
-//     change, the last revision while that repository had this version; else
+//  2. ByChannelVersion: if the build ID is not a time, or one before the first
+//     change, the last revision while that repository had this version, or else
 //     while it had the same major version.
 //  3. ByVersion: if the channel is unknown, the same in the repository that the
-//     version tells of: central for "29.0a1", aurora for "29.0a2", else release.
+//     version's suffix stands for: central for "29.0a1", aurora for "29.0a2", else
+//     release.
 //
-// The Ref has 12 digits, as those of browsers.
+// The Ref has 12 digits, as browsers send them.
 func (h *History) Find(channel, buildID, version string) (ref Ref, by string, ok bool) {
 	repo := RepoOfChannel(channel)
 	if repo == "" {
-		ref, ok = h.OfVersion(repoOfVersion(version), version)
+		ref, ok = h.ofVersion(repoOfVersion(version), version)
 		return ref, ByVersion, ok
 	}
-	if t, isTime := BuildTime(buildID); isTime {
-		if ref, ok = h.At(repo, t); ok {
+
+	// A build was made from the newest definitions of its time.
+	if t, isTime := buildTime(buildID); isTime {
+		if ref, ok = h.at(repo, t); ok {
 			return ref, ByBuildID, true
 		}
 	}
-	ref, ok = h.OfVersion(repo, version)
+
+	ref, ok = h.ofVersion(repo, version)
 	return ref, ByChannelVersion, ok
 }
 
-// BuildTime returns the time that a build ID is, YYYYMMDDhhmmss or only the first
-// eight or more digits of that, as UTC.
-func BuildTime(id string) (t time.Time, ok bool) {
-	const form = "20060102150405"
-	if len(id) < len("20060102") || len(id) > len(form) || len(id)%2 != 0 || strings.Trim(id, "0123456789") != "" {
+// buildIDForm is the form of a build ID for package time: YYYYMMDDhhmmss.
+const buildIDForm = "20060102150405"
+
+// minBuildIDBytes is the length of a build ID that has only the day.
+const minBuildIDBytes = len("YYYYMMDD")
+
+// buildTime returns the time that a build ID stands for in UTC. Digits of the time
+// of day may be missing.
+func buildTime(id string) (t time.Time, ok bool) {
+	if len(id) < minBuildIDBytes || len(id) > len(buildIDForm) || len(id)%2 != 0 || strings.Trim(id, "0123456789") != "" {
 		return time.Time{}, false
 	}
-	t, err := time.Parse(form[:len(id)], id)
+	t, err := time.Parse(buildIDForm[:len(id)], id)
 	return t, err == nil
 }
 
-// At returns the revision whose definitions were in effect in a repository.
-func (h *History) At(repo string, t time.Time) (ref Ref, ok bool) {
-	d := h.repos[repo].Definitions
-	// Where several begin at once, the last one overtook the others.
-	n := sort.Search(len(d), func(i int) bool { return d[i].From.After(t) })
+// at returns the revision whose definitions were in effect in a repository.
+func (h *History) at(repo string, t time.Time) (ref Ref, ok bool) {
+	definitions := h.repos[repo].Definitions
+
+	// Where several begin at once, the last one replaced the others.
+	n := sort.Search(len(definitions), func(i int) bool { return definitions[i].From.After(t) })
 	if n == 0 {
 		return Ref{}, false
 	}
-	return Ref{Repo: repo, Revision: d[n-1].Revision[:shortDigits]}, true
+	return Ref{Repo: repo, Revision: definitions[n-1].Revision[:minDigits]}, true
 }
 
-// shortDigits is how many digits of a revision browsers send.
-const shortDigits = 12
-
-// OfVersion returns the last revision whose definitions were in effect while a
+// ofVersion returns the last revision whose definitions were in effect while a
 // repository had this version, or else one with the same major version.
-func (h *History) OfVersion(repo, version string) (ref Ref, ok bool) {
+func (h *History) ofVersion(repo, version string) (ref Ref, ok bool) {
 	var found *Period
-	major := func(v string) string { m, _, _ := strings.Cut(v, "."); return m }
-	vs := h.repos[repo].Versions
-	for i := range vs {
-		exact := vs[i].Version == version
-		if exact || (found == nil || found.Version != version) && version != "" && major(vs[i].Version) == major(version) {
-			found = &vs[i]
+	// The last exact match wins, and any exact match wins over the same major version.
+	versions := h.repos[repo].Versions
+	for i := range versions {
+		p := &versions[i]
+		onlyMajorFound := found == nil || found.Version != version
+		if p.Version == version || onlyMajorFound && version != "" && majorOf(p.Version) == majorOf(version) {
+			found = p
 		}
 	}
+
 	switch {
 	case found == nil:
 		return Ref{}, false
-	case found.Until.IsZero():
-		return h.At(repo, time.Unix(1<<40, 0))
+	case found.Until.IsZero(): // still the version: the newest definitions
+		return h.at(repo, time.Unix(maxSeconds, 0))
 	}
-	return h.At(repo, found.Until.Add(-time.Second))
+
+	return h.at(repo, found.Until.Add(-time.Second))
+}
+
+// majorOf returns the major version: "29" of "29.0a1".
+func majorOf(version string) string {
+	major, _, _ := strings.Cut(version, ".")
+	return major
 }

@@ -23,6 +23,7 @@ func (c *Cache) Cached() (refs []Ref, err error) {
 	if c.root == nil {
 		return nil, nil
 	}
+
 	err = fs.WalkDir(c.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -35,6 +36,7 @@ func (c *Cache) Cached() (refs []Ref, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("revision cache: %w", err)
 	}
+
 	return refs, nil
 }
 
@@ -54,20 +56,15 @@ func (c *Cache) Export(w io.Writer) (files int, err error) {
 	if err != nil {
 		return 0, err
 	}
+
 	h, err := c.History()
 	if err != nil {
 		return 0, err
 	}
+
 	gz := gzip.NewWriter(w)
 	tw := tar.NewWriter(gz)
-	add := func(name string, text []byte) error {
-		hdr := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(text)), ModTime: time.Unix(0, 0), Format: tar.FormatPAX}
-		if err := tw.WriteHeader(hdr); err != nil {
-			return err
-		}
-		_, err := tw.Write(text)
-		return err
-	}
+	// Damaged files are left out rather than handed on.
 	for _, ref := range refs {
 		text, err := c.root.ReadFile(ref.file())
 		if err != nil {
@@ -77,30 +74,46 @@ func (c *Cache) Export(w io.Writer) (files int, err error) {
 			c.o.Log.Warn("cached definitions are damaged", "revision", ref, "err", err)
 			continue
 		}
-		if err := add(ref.file(), text); err != nil {
+		if err := archive(tw, ref.file(), text); err != nil {
 			return files, fmt.Errorf("export: %w", err)
 		}
+
 		files++
 	}
-	if err := errors.Join(add(indexFile, h.format()), tw.Close(), gz.Close()); err != nil {
+
+	// The index comes last, so that an archive that was cut short has none.
+	if err := errors.Join(archive(tw, indexFile, h.format()), tw.Close(), gz.Close()); err != nil {
 		return files, fmt.Errorf("export: %w", err)
 	}
+
 	return files, nil
 }
 
-// Import adds what Export wrote to the cache, file by file; nothing that is no
-// definitions gets in. Of a repository that both indexes know, the longer history
-// stays. Errors wrap ErrBadArchive or are the disk's; what came before the
-// damage is in the cache then.
+// archive writes one file with a fixed time, so that archives are reproducible.
+func archive(tw *tar.Writer, name string, text []byte) error {
+	hdr := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(text)), ModTime: time.Unix(0, 0), Format: tar.FormatPAX}
+	if err := tw.WriteHeader(hdr); err != nil {
+		return err
+	}
+	_, err := tw.Write(text)
+	return err
+}
+
+// Import adds the files of an archive that Export wrote to the cache. Every file is
+// checked before it is written. Of a repository that both indexes know, the longer
+// history stays. Errors wrap ErrBadArchive or are the disk's; the files before the
+// damage are in the cache then.
 func (c *Cache) Import(r io.Reader) (files int, err error) {
 	if c.root == nil {
 		return 0, errors.New("import: there is no cache folder")
 	}
-	bad := func(err error) (int, error) { return files, fmt.Errorf("import: %w: %w", ErrBadArchive, err) }
+
 	gz, err := gzip.NewReader(r)
 	if err != nil {
-		return bad(err)
+		return 0, badArchive(err)
 	}
+
+	// Files come one by one; each is checked whole before it is written.
 	tr := tar.NewReader(gz)
 	complete := false
 	for {
@@ -109,59 +122,83 @@ func (c *Cache) Import(r io.Reader) (files int, err error) {
 			break
 		}
 		if err != nil {
-			return bad(err)
+			return files, badArchive(err)
 		}
-		limit := int64(maxDefinitions)
-		ref, isRef := refOfFile(hdr.Name)
-		switch {
-		case hdr.Typeflag != tar.TypeReg || !isRef && hdr.Name != indexFile:
-			return bad(fmt.Errorf("unexpected file %q", hdr.Name))
-		case !isRef:
-			limit = maxIndex
-		}
-		if hdr.Size > limit {
-			return bad(fmt.Errorf("%s is longer than %d bytes", hdr.Name, limit))
-		}
-		text, err := io.ReadAll(tr)
+
+		ref, text, err := readMember(tr, hdr)
 		if err != nil {
-			return bad(err)
+			return files, badArchive(err)
 		}
-		if !isRef {
-			if err := c.mergeHistory(text); errors.Is(err, ErrBadHistory) {
-				return bad(err)
-			} else if err != nil {
+
+		// The index comes last: with it the archive is complete.
+		if ref == (Ref{}) {
+			if err := c.mergeHistory(text); err != nil {
 				return files, err
 			}
 			complete = true
 			continue
 		}
 		if _, err := c.parse(text); err != nil {
-			return bad(fmt.Errorf("%s: %w", hdr.Name, err))
+			return files, badArchive(fmt.Errorf("%s: %w", hdr.Name, err))
 		}
+
 		files++
-		if old, err := c.root.ReadFile(ref.file()); err == nil && bytes.Equal(old, text) {
-			continue
-		}
-		if err := writeFile(c.root, ref.file(), text); err != nil {
-			return files, fmt.Errorf("import: %w", err)
+		if err := c.importDefinitions(ref, text); err != nil {
+			return files, err
 		}
 	}
+
 	// The gzip sum comes last, behind what tar reads.
 	if _, err := io.Copy(io.Discard, gz); err != nil {
-		return bad(err)
+		return files, badArchive(err)
 	}
 	if !complete {
-		return bad(errors.New("there is no index"))
+		return files, badArchive(errors.New("there is no index"))
 	}
+
 	return files, nil
 }
 
-// mergeHistory adds an index to the local one.
+func badArchive(err error) error { return fmt.Errorf("import: %w: %w", ErrBadArchive, err) }
+
+// readMember reads one file of an archive, definitions or (with a zero Ref) the
+// index. No other file is allowed.
+func readMember(tr *tar.Reader, hdr *tar.Header) (ref Ref, text []byte, err error) {
+	ref, isRef := refOfFile(hdr.Name)
+	limit := int64(maxDefinitionsBytes)
+	switch {
+	case hdr.Typeflag != tar.TypeReg || !isRef && hdr.Name != indexFile:
+		return ref, nil, fmt.Errorf("unexpected file %q", hdr.Name)
+	case !isRef:
+		ref, limit = Ref{}, maxIndexBytes
+	}
+	if hdr.Size > limit {
+		return ref, nil, fmt.Errorf("%s is longer than %d bytes", hdr.Name, limit)
+	}
+
+	text, err = io.ReadAll(tr)
+	return ref, text, err
+}
+
+// importDefinitions writes ref's definitions to disk, unless they are there.
+func (c *Cache) importDefinitions(ref Ref, text []byte) error {
+	if old, err := c.root.ReadFile(ref.file()); err == nil && bytes.Equal(old, text) {
+		return nil
+	}
+	if err := writeFile(c.root, ref.file(), text); err != nil {
+		return fmt.Errorf("import: %w", err)
+	}
+	return nil
+}
+
+// mergeHistory adds an archive's index to the local one. Errors wrap ErrBadArchive
+// or are the disk's.
 func (c *Cache) mergeHistory(text []byte) error {
 	other, err := parseHistory(text)
 	if err != nil {
-		return err
+		return badArchive(err)
 	}
+
 	h, err := c.History()
 	if errors.Is(err, ErrBadHistory) {
 		h, err = &History{}, nil
@@ -169,10 +206,13 @@ func (c *Cache) mergeHistory(text []byte) error {
 	if err != nil {
 		return err
 	}
+
+	// The longer history of a repository has what the shorter one has, and more.
 	for repo, r := range other.Repos() {
 		if len(r.Definitions) >= len(h.Repo(repo).Definitions) {
 			h = h.with(repo, r)
 		}
 	}
+
 	return c.saveHistory(h)
 }

@@ -37,6 +37,7 @@ func definitionTexts(t *testing.T) (texts [4]string) {
 		}
 		texts[i] = string(b)
 	}
+
 	return texts
 }
 
@@ -62,6 +63,7 @@ func browsers(t *testing.T) (s *hgtest.Server, nodes map[string]string) {
 	} {
 		nodes[c.name] = s.Commit(c.repo, c.date, c.file, c.text)
 	}
+
 	return s, nodes
 }
 
@@ -79,12 +81,15 @@ func TestSyncWithMercurial(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+
 		h, err := c.History()
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		return h
 	}
+
 	h := sync(c)
 	for _, tt := range []struct{ channel, build, version, want, by string }{
 		{"nightly", "20131111030204", "28.0a1", "central first", ByBuildID},
@@ -110,6 +115,7 @@ func TestSyncWithMercurial(t *testing.T) {
 			t.Errorf("Find(%s, %s, %s) = %v, %s, %v; want %s by %s", tt.channel, tt.build, tt.version, ref, by, ok, tt.want, tt.by)
 		}
 	}
+
 	// The definitions can be had, and the same text is one Spec.
 	var specs [2]*Spec
 	for i, channel := range []string{"aurora", "beta"} {
@@ -129,13 +135,16 @@ func TestSyncWithMercurial(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+
 		return string(b)
 	}
+
 	first := index(o.Dir)
 	sync(c)
 	if got := index(o.Dir); got != first {
 		t.Errorf("synced again:\n%s\nwant\n%s", got, first)
 	}
+
 	o2 := o
 	o2.Dir = t.TempDir()
 	sync(newCache(t, o2))
@@ -158,14 +167,17 @@ func TestSyncWithMercurial(t *testing.T) {
 	if ref, _, _ := c.FindRevision("nightly", "20140302", ""); ref.Revision != newest[:12] {
 		t.Errorf("found %v, want %s", ref, newest)
 	}
+
 	// All are fetched once; then the server is not needed.
 	if fetched, missing, err := c.Fetch(t.Context(), "mozilla-central", time.Time{}); fetched != 5 || missing != 0 || err != nil {
 		t.Errorf("Fetch = %d, %d, %v", fetched, missing, err)
 	}
+
 	server.Stop()
 	if fetched, missing, err := c.Fetch(t.Context(), "mozilla-central", time.Time{}); fetched != 0 || missing != 0 || err != nil {
 		t.Errorf("Fetch again = %d, %d, %v", fetched, missing, err)
 	}
+
 	before := index(o.Dir)
 	if _, err := c.Sync(t.Context(), "mozilla-central"); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("Sync without a server: %v", err)
@@ -173,10 +185,12 @@ func TestSyncWithMercurial(t *testing.T) {
 	if index(o.Dir) != before {
 		t.Error("a failed Sync changed the index")
 	}
+
 	server.Start()
 	if _, err := c.Sync(t.Context(), "no/such/repo"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("Sync of nothing: %v", err)
 	}
+
 	// A repository that was made anew replaces what was known.
 	server.Run("mozilla-central", "--config", "extensions.strip=", "strip", "--no-backup", "-q", "-r", newest)
 	other := server.Commit("mozilla-central", "2014-03-03 00:00", hgtest.Definitions, `{"OTHER": {"kind": "flag"}}`)
@@ -204,6 +218,7 @@ func TestCacheAgainstFaults(t *testing.T) {
 			(*f)(w, r)
 			return
 		}
+
 		proxy.ServeHTTP(w, r)
 	}))
 	defer front.Close()
@@ -213,15 +228,18 @@ func TestCacheAgainstFaults(t *testing.T) {
 			t.Error(err)
 			return
 		}
+
 		defer res.Body.Close()
 		b, _ := io.ReadAll(res.Body)
 		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 		w.Write(b[:len(b)/2])
 	}
+
 	ref, err := NewRef("mozilla-central", node[:12])
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, tt := range []struct {
 		name  string
 		fault http.HandlerFunc
@@ -276,6 +294,7 @@ func TestCacheAgainstFaults(t *testing.T) {
 			}
 		})
 	}
+
 	// The working copy is not a revision, whatever the server answers.
 	o := DefaultOptions()
 	o.Server = server.URL
@@ -285,6 +304,7 @@ func TestCacheAgainstFaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		res.Body.Close()
 		t.Logf("%d times f: the server answers %s", digits, res.Status)
 		if _, err := ParseURL(server.URL + "/mozilla-central/rev/" + strings.Repeat("f", digits)); !errors.Is(err, ErrInvalidURL) {

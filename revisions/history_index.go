@@ -17,7 +17,7 @@ import (
 //	telemetry revision history 1
 //	<repo> \t definitions|version \t <40 digits> \t <from> \t <until or -> \t <version or ->
 //	…
-//	sha256 <hexadecimal digits of the hash of all that goes before>
+//	sha256 <hexadecimal digits of the hash of all bytes before>
 //
 // ordered by repository, definitions before versions, then oldest first. Times
 // are RFC 3339, in UTC.
@@ -27,8 +27,8 @@ const (
 	indexFooter = "sha256 "
 )
 
-// maxIndex bounds an index in bytes; ten thousand changes have 1 MB.
-const maxIndex = 64 << 20
+// maxIndexBytes bounds an index; ten thousand changes have 1 MB.
+const maxIndexBytes = 64 << 20
 
 // ErrBadHistory is returned (wrapped) for an index that is damaged or of an
 // unknown format.
@@ -36,92 +36,123 @@ var ErrBadHistory = errors.New("bad revision history")
 
 // format returns the index file of h.
 func (h *History) format() []byte {
-	var b bytes.Buffer
-	b.WriteString(indexHeader)
+	var out bytes.Buffer
+	out.WriteString(indexHeader)
 	for repo, r := range h.Repos() {
-		for i, kind := range [...][]Period{r.Definitions, r.Versions} {
-			for _, p := range kind {
-				until, version := "-", "-"
-				if !p.Until.IsZero() {
-					until = p.Until.Format(time.RFC3339)
-				}
-				if i == 1 {
-					version = p.Version
-				}
-				fmt.Fprintf(&b, "%s\t%s\t%s\t%s\t%s\t%s\n", repo, indexKinds[i], p.Revision, p.From.Format(time.RFC3339), until, version)
-			}
+		for _, p := range r.Definitions {
+			writePeriod(&out, repo, kindDefinitions, p, absent)
+		}
+		for _, p := range r.Versions {
+			writePeriod(&out, repo, kindVersion, p, p.Version)
 		}
 	}
-	fmt.Fprintf(&b, "%s%x\n", indexFooter, sha256.Sum256(b.Bytes()))
-	return b.Bytes()
+
+	fmt.Fprintf(&out, "%s%x\n", indexFooter, sha256.Sum256(out.Bytes()))
+	return out.Bytes()
 }
 
-var indexKinds = [...]string{"definitions", "version"}
+// The kinds of lines, and the text of a field without a value.
+const (
+	kindDefinitions = "definitions"
+	kindVersion     = "version"
+	absent          = "-"
+)
+
+// writePeriod writes one line.
+func writePeriod(out *bytes.Buffer, repo, kind string, p Period, version string) {
+	until := absent
+	if !p.Until.IsZero() {
+		until = p.Until.Format(time.RFC3339)
+	}
+	fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", repo, kind, p.Revision, p.From.Format(time.RFC3339), until, version)
+}
 
 // parseHistory reads an index file. Errors wrap ErrBadHistory.
 func parseHistory(text []byte) (*History, error) {
-	bad := func(line int, what string) error { return fmt.Errorf("%w: line %d: %s", ErrBadHistory, line, what) }
+	badLine := func(line int, what string) error { return fmt.Errorf("%w: line %d: %s", ErrBadHistory, line, what) }
+
 	body, ok := bytes.CutPrefix(text, []byte(indexHeader))
 	if !ok {
-		return nil, bad(1, "unknown format")
+		return nil, badLine(1, "unknown format")
 	}
+
+	// The last line is the hash of all bytes before it, so any damage shows here.
 	end := bytes.LastIndex(body, []byte(indexFooter))
 	if end < 0 || string(body[end:]) != fmt.Sprintf("%s%x\n", indexFooter, sha256.Sum256(text[:len(indexHeader)+end])) {
 		return nil, fmt.Errorf("%w: cut short, or changed", ErrBadHistory)
 	}
+
 	h := &History{repos: map[string]RepoHistory{}}
 	n := 1
 	for line := range strings.Lines(string(body[:end])) {
 		n++
-		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(f) != 6 {
-			return nil, bad(n, "not six fields")
+		// A line is one period of one repository.
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(fields) != 6 {
+			return nil, badLine(n, "not six fields")
 		}
-		p, err := parsePeriod(f)
+
+		p, err := parsePeriod(fields)
 		if err != nil {
-			return nil, bad(n, err.Error())
+			return nil, badLine(n, err.Error())
 		}
-		r := h.repos[f[0]]
+
+		repo, kind := fields[0], fields[1]
+		r := h.repos[repo]
 		list := &r.Definitions
-		if f[1] == indexKinds[1] {
+		if kind == kindVersion {
 			list = &r.Versions
 		}
+		// Periods have no gaps: what begins one ends the one before.
 		if k := len(*list); k > 0 && !(*list)[k-1].Until.Equal(p.From) {
-			return nil, bad(n, "does not follow the one before")
+			return nil, badLine(n, "does not follow the one before")
 		}
+
 		*list = append(*list, p)
-		h.repos[f[0]] = r
+		h.repos[repo] = r
 	}
+
 	return h, nil
 }
 
-func parsePeriod(f []string) (p Period, err error) {
-	if _, err := NewRef(f[0], f[2]); err != nil {
+// parsePeriod reads the fields of one line: repository, kind, revision, from,
+// until, version.
+func parsePeriod(fields []string) (p Period, err error) {
+	if _, err := NewRef(fields[0], fields[2]); err != nil {
 		return p, err
 	}
-	p.Revision = f[2]
-	if len(p.Revision) != 40 {
+
+	p.Revision = fields[2]
+	if len(p.Revision) != maxDigits {
 		return p, errors.New("not 40 digits")
 	}
-	switch f[1] {
-	case indexKinds[0]:
-	case indexKinds[1]:
-		if p.Version = f[5]; !isVersion(p.Version) {
+
+	switch fields[1] {
+	case kindDefinitions:
+	case kindVersion:
+		p.Version = fields[5]
+		if !isVersion(p.Version) {
 			return p, errors.New("not a version")
 		}
 	default:
-		return p, fmt.Errorf("unknown kind %q", f[1])
+		return p, fmt.Errorf("unknown kind %q", fields[1])
 	}
-	if p.From, err = parseTime(f[3]); err == nil && f[4] != "-" {
-		p.Until, err = parseTime(f[4])
-		if err == nil && p.Until.Before(p.From) {
-			err = errors.New("ends before it begins")
-		}
+
+	// The period that is still in effect has no end.
+	p.From, err = parseTime(fields[3])
+	if err != nil || fields[4] == absent {
+		return p, err
 	}
+
+	p.Until, err = parseTime(fields[4])
+	if err == nil && p.Until.Before(p.From) {
+		err = errors.New("ends before it begins")
+	}
+
 	return p, err
 }
 
-// parseTime reads what format writes, and only that.
+// parseTime reads a time in exactly the spelling that format writes.
 func parseTime(s string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339, s)
 	if err == nil && t.UTC().Format(time.RFC3339) != s {
@@ -134,20 +165,22 @@ func parseTime(s string) (time.Time, error) {
 type historyFile struct {
 	mu      sync.Mutex // protects what follows
 	history *History
-	info    os.FileInfo // nil: none was there
+	info    os.FileInfo // nil: there was no file
 	err     error
 }
 
-// History returns the local index, which Sync and Import make; without one, a
+// History returns the local index, which Sync and Import write; without one, a
 // History that knows nothing. It is read again when the file has changed. Errors
 // wrap ErrBadHistory or are the disk's.
 func (c *Cache) History() (*History, error) {
 	f := &c.history
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	if c.root == nil {
 		return &History{}, nil
 	}
+
 	info, err := c.root.Stat(indexFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -156,21 +189,38 @@ func (c *Cache) History() (*History, error) {
 	case err != nil:
 		return nil, fmt.Errorf("revision history: %w", err)
 	}
+
+	// Writers replace the file, so a file that has changed is another one.
 	if f.info != nil && os.SameFile(info, f.info) && info.ModTime().Equal(f.info.ModTime()) && info.Size() == f.info.Size() {
 		return f.history, f.err
 	}
-	var text []byte
-	if info.Size() > maxIndex {
-		err = fmt.Errorf("%w: longer than %d bytes", ErrBadHistory, maxIndex)
-	} else if text, err = c.root.ReadFile(indexFile); err == nil {
-		f.history, err = parseHistory(text)
+
+	f.info = info
+	f.history, f.err = c.readHistory(info.Size())
+	if f.err != nil {
+		c.o.Log.Warn("revision history is unreadable", "err", f.err)
 	}
-	f.info, f.err = info, nil
-	if err != nil {
-		f.history, f.err = nil, fmt.Errorf("%s: %w", indexFile, err)
-		c.o.Log.Warn("revision history is unreadable", "err", err)
-	}
+
 	return f.history, f.err
+}
+
+// readHistory reads the index file of that size.
+func (c *Cache) readHistory(size int64) (*History, error) {
+	if size > maxIndexBytes {
+		return nil, fmt.Errorf("%s: %w: longer than %d bytes", indexFile, ErrBadHistory, maxIndexBytes)
+	}
+
+	text, err := c.root.ReadFile(indexFile)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", indexFile, err)
+	}
+
+	h, err := parseHistory(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", indexFile, err)
+	}
+
+	return h, nil
 }
 
 // FindRevision is Find of the local index; it finds nothing while that cannot
@@ -183,8 +233,8 @@ func (c *Cache) FindRevision(channel, buildID, version string) (ref Ref, by stri
 	return h.Find(channel, buildID, version)
 }
 
-// saveHistory replaces the local index. The caller holds no lock: of two who
-// save, the last one wins, and neither leaves half a file.
+// saveHistory replaces the local index. It needs no lock: of two calls at the same
+// time the last one wins, and neither leaves half a file.
 func (c *Cache) saveHistory(h *History) error {
 	if c.root == nil {
 		return errors.New("revision history: there is no cache folder")

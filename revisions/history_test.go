@@ -43,6 +43,7 @@ func someHistory(t *rapid.T) *History {
 		}
 		h = h.with(repo, r)
 	}
+
 	return h
 }
 
@@ -81,9 +82,9 @@ func TestAt(t *testing.T) {
 				t.Fatalf("ends before it begins: %v", p)
 			}
 		}
-		ref, ok := h.At("mozilla-central", at)
+		ref, ok := h.at("mozilla-central", at)
 		if ok != (want != "") || ref.Revision != want {
-			t.Fatalf("At(%v) = %v, %v; want %q", at, ref, ok, want)
+			t.Fatalf("at(%v) = %v, %v; want %q", at, ref, ok, want)
 		}
 	})
 }
@@ -94,6 +95,7 @@ func FuzzParseHistory(f *testing.F) {
 		Definitions: []Period{{someNode(1), "", day("20140101"), day("20140201")}, {someNode(2), "", day("20140201"), time.Time{}}},
 		Versions:    []Period{{someNode(1), "29.0a1", day("20140101"), time.Time{}}},
 	})
+
 	f.Add(h.format())
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if i := bytes.LastIndex(text, []byte(indexFooter)); i >= 0 {
@@ -122,9 +124,9 @@ func TestBuildTime(t *testing.T) {
 		"UNKNOWN":          "",
 		"":                 "",
 	} {
-		got, ok := BuildTime(id)
+		got, ok := buildTime(id)
 		if ok != (want != "") || ok && got.Format(time.RFC3339) != want {
-			t.Errorf("BuildTime(%q) = %v, %v; want %q", id, got, ok, want)
+			t.Errorf("buildTime(%q) = %v, %v; want %q", id, got, ok, want)
 		}
 	}
 }
@@ -135,10 +137,12 @@ func TestAppendPeriod(t *testing.T) {
 	for i, d := range []string{"20140101", "20131201", "20150101", "20140201"} {
 		all = appendPeriod(all, Period{Revision: someNode(i), From: day(d)}, now)
 	}
+
 	var got []string
 	for _, p := range all {
 		got = append(got, p.From.Format("0102"))
 	}
+
 	// The second was written earlier; the third's clock was ahead.
 	if want := "0101 0101 0101 0201"; strings.Join(got, " ") != want {
 		t.Errorf("in effect from %v, want %s", got, want)
@@ -153,20 +157,24 @@ func TestPushDates(t *testing.T) {
 			http.NotFound(w, r)
 			return
 		}
+
 		// The last was merged on the day after the one before it; no push is known of the first.
 		fmt.Fprintf(w, `{"entries": [
 {"node": "%s", "date": [1390000000.0, 0], "branch": "default", "pushid": 12, "pushdate": [1391472000, 0]},
 {"node": "%s", "date": [1391299200.0, 28800], "branch": "default", "pushid": 11, "pushdate": [1391385600, 0]},
 {"node": "%s", "date": [1380000000.0, 0], "branch": "default", "pushid": "", "pushdate": ""}]}`, someNode(2), someNode(1), someNode(0))
 	})
+
 	c := newCache(t, o)
 	if _, err := c.Sync(t.Context(), "releases/mozilla-aurora"); err != nil {
 		t.Fatal(err)
 	}
+
 	h, err := c.History()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	var got []string
 	for _, p := range h.Repo("releases/mozilla-aurora").Definitions {
 		got = append(got, p.Revision[39:]+" "+p.From.Format("20060102"))
@@ -183,6 +191,7 @@ func TestHistoryIsReadAgain(t *testing.T) {
 	if _, _, ok := reader.FindRevision("nightly", "20140301", ""); ok {
 		t.Error("found something in nothing")
 	}
+
 	for i := range 3 {
 		h := (&History{}).with("mozilla-central", RepoHistory{Definitions: []Period{{Revision: someNode(i), From: day("20140101")}}})
 		if err := writer.saveHistory(h); err != nil {
@@ -219,28 +228,34 @@ func TestExportImport(t *testing.T) {
 	for _, ref := range refs {
 		from.save(ref, []byte(someDefinitions))
 	}
+
 	os.MkdirAll(filepath.Join(o.Dir, "mozilla-central", "00000000000c"), 0o755)
 	os.WriteFile(filepath.Join(o.Dir, "mozilla-central", "00000000000c", definitionsFile), []byte("damaged"), 0o644)
 	os.WriteFile(filepath.Join(o.Dir, "mozilla-central", "notes.txt"), []byte("foreign"), 0o644)
 	if err := from.saveHistory((&History{}).with("mozilla-central", short).with("releases/mozilla-beta", long)); err != nil {
 		t.Fatal(err)
 	}
+
 	export := func(c *Cache) []byte {
 		var b bytes.Buffer
 		if n, err := c.Export(&b); n != len(refs) || err != nil {
 			t.Fatalf("Export = %d, %v", n, err)
 		}
+
 		return b.Bytes()
 	}
+
 	archive := export(from)
 	if !bytes.Equal(archive, export(from)) {
 		t.Error("exported again, other bytes")
 	}
+
 	o.Dir = t.TempDir()
 	to := newCache(t, o)
 	if err := to.saveHistory((&History{}).with("mozilla-central", long).with("releases/mozilla-beta", short)); err != nil {
 		t.Fatal(err)
 	}
+
 	for range 2 {
 		if n, err := to.Import(bytes.NewReader(archive)); n != len(refs) || err != nil {
 			t.Fatalf("Import = %d, %v", n, err)
@@ -252,15 +267,18 @@ func TestExportImport(t *testing.T) {
 	if _, err := to.Spec(t.Context(), refs[1]); err != nil {
 		t.Error(err)
 	}
+
 	h, err := to.History()
 	if err != nil || len(h.Repo("mozilla-central").Definitions) != 2 || len(h.Repo("releases/mozilla-beta").Definitions) != 2 {
 		t.Errorf("history: %v, %v", h, err)
 	}
+
 	for i := range archive { // any cut is noticed
 		if _, err := to.Import(bytes.NewReader(archive[:i])); !errors.Is(err, ErrBadArchive) {
 			t.Fatalf("cut at %d: %v", i, err)
 		}
 	}
+
 	for _, name := range []string{"../x/00000000000a/Histograms.json", "/mozilla-central/00000000000a/Histograms.json", "mozilla-central/ffffffffffff/Histograms.json",
 		"mozilla-central/00000000000a/x", "history.tsv/x", "mozilla-central/../00000000000a/Histograms.json"} {
 		var b bytes.Buffer

@@ -51,6 +51,7 @@ func ParseURL(url string, hosts ...string) (Ref, error) {
 		return Ref{}, &URLError{url}
 	}
 
+	// Host names have no case.
 	host, path, ok := strings.Cut(rest, "/")
 	isHost := func(h string) bool { return strings.EqualFold(h, host) }
 	if !ok || host == "" || len(hosts) > 0 && !slices.ContainsFunc(hosts, isHost) {
@@ -63,10 +64,12 @@ func ParseURL(url string, hosts ...string) (Ref, error) {
 	if i < 0 {
 		return Ref{}, &URLError{url}
 	}
+
 	ref, err := NewRef(path[:i], path[i+len("/rev/"):])
 	if err != nil {
 		return Ref{}, &URLError{url}
 	}
+
 	return ref, nil
 }
 
@@ -92,17 +95,21 @@ func NewRef(repo, revision string) (Ref, error) {
 	if len(revision) < minDigits || len(revision) > maxDigits || strings.Trim(revision, "0123456789abcdef") != "" {
 		return invalid("revision")
 	}
+	// These are Mercurial's names for its working copy and for no revision at all.
 	if strings.Trim(revision, "f") == "" || strings.Trim(revision, "0") == "" {
 		return invalid("reserved revision")
 	}
 	if repo == "" || len(repo) > maxRepoBytes {
 		return invalid("revision")
 	}
+
+	// The path becomes part of a URL and of a file's name.
 	for part := range strings.SplitSeq(repo, "/") {
 		if !isPathPart(part) {
 			return invalid("revision")
 		}
 	}
+
 	return Ref{Repo: repo, Revision: revision}, nil
 }
 
@@ -112,6 +119,7 @@ func isPathPart(part string) bool {
 	if part == "" || part[0] == '.' || part[0] == '-' {
 		return false
 	}
+
 	for i := range len(part) {
 		c := part[i]
 		if !(c|0x20 >= 'a' && c|0x20 <= 'z' || c-'0' <= 9 || c == '.' || c == '_' || c == '-') {

@@ -18,6 +18,7 @@ func TestParseURL(t *testing.T) {
 			t.Errorf("ParseURL(%s) = %v, %v, want %v", url, got, err, want)
 		}
 	}
+
 	for _, url := range []string{
 		"", "/rev/", "/rev/a55c55edf302", "a55c55edf302", "ftp://hg.mozilla.org/x/rev/a55c55edf302",
 		"http://hg.mozilla.org/rev/a55c55edf302", "http://hg.mozilla.org//rev/a55c55edf302", "http:///x/rev/a55c55edf302",

@@ -30,6 +30,7 @@ func Parse(text []byte) (*Spec, error) {
 		return nil, fmt.Errorf("%w: not a JSON object", ErrBadDefinitions)
 	}
 
+	// Decode member by member, because a map would lose the order and repeated names.
 	s := &Spec{byName: make(map[string]*Definition)}
 	shared := make(map[bucketing]*Definition)
 	for dec.More() {
@@ -37,10 +38,12 @@ func Parse(text []byte) (*Spec, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrBadDefinitions, err)
 		}
+
 		var raw json.RawMessage
 		if err := dec.Decode(&raw); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrBadDefinitions, err)
 		}
+
 		s.add(parseDefinition(name.(string), raw, shared))
 	}
 
@@ -51,6 +54,7 @@ func Parse(text []byte) (*Spec, error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, fmt.Errorf("%w: text after the object", ErrBadDefinitions)
 	}
+
 	return s, nil
 }
 
@@ -107,10 +111,12 @@ var early = [...]string{"SQLITE", "HTTP", "SPDY", "CACHE", "DNS"}
 func (s *Spec) BucketTables() []byte {
 	var out bytes.Buffer
 	out.WriteString(`{"histograms":{`)
+	// The document keeps the file's order, which a map would lose.
 	table := func(name string, d *Definition) {
 		if out.Bytes()[out.Len()-1] != '{' {
 			out.WriteByte(',')
 		}
+
 		key, _ := json.Marshal(name)
 		buckets, _ := json.Marshal(d.bounds)
 		fmt.Fprintf(&out, `%s:{"kind":"%d","min":%d,"buckets":%s,"max":%d,"bucket_count":%d}`,
@@ -121,11 +127,14 @@ func (s *Spec) BucketTables() []byte {
 		if d.Err != nil {
 			continue
 		}
+
+		// The copy comes right behind the original, unless it is defined itself.
 		table(d.Name, d)
 		if copied := startup + d.Name; hasStartupCopy(d.Name) && s.byName[copied] == nil {
 			table(copied, d)
 		}
 	}
+
 	out.WriteString("}}")
 	return out.Bytes()
 }

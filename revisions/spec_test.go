@@ -25,59 +25,91 @@ func shared(t testing.TB, name string) []byte {
 	return b
 }
 
+// bucketTables is the predecessor's document of bounds; see Spec.BucketTables.
+type bucketTables struct {
+	Histograms map[string]struct {
+		Kind        string
+		Min, Max    int
+		Buckets     []int
+		BucketCount int `json:"bucket_count"`
+	}
+}
+
+// checkBounds compares the bounds of definitions with the predecessor's, and
+// returns how many there are.
+func checkBounds(t *testing.T, definitions, tables []byte) int {
+	t.Helper()
+	spec, err := Parse(definitions)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var want, got bucketTables
+	if err := errors.Join(json.Unmarshal(tables, &want), json.Unmarshal(spec.BucketTables(), &got)); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Histograms) != len(want.Histograms) {
+		t.Errorf("%d tables, want %d", len(got.Histograms), len(want.Histograms))
+	}
+
+	for name, w := range want.Histograms {
+		g := got.Histograms[name]
+		if g.Kind != w.Kind || g.Min != w.Min || g.Max != w.Max || g.BucketCount != w.BucketCount || !slices.Equal(g.Buckets, w.Buckets) {
+			t.Errorf("%s: got %+v, want %+v", name, g, w)
+		}
+
+		d := spec.Lookup([]byte(name))
+		if d == nil || !slices.Equal(d.Bounds(), w.Buckets) {
+			t.Errorf("%s: bounds differ", name)
+		}
+	}
+
+	// Only the two whose size is a C++ constant cannot be used as they are.
+	for d := range spec.Definitions() {
+		constant := d.Name == "GC_REASON_2" || d.Name == "STARTUP_MEASUREMENT_ERRORS"
+		if d.Unsized != constant || (d.Err != nil) != constant {
+			t.Errorf("%s: unsized %v, %v", d.Name, d.Unsized, d.Err)
+		}
+	}
+
+	// With the constants replaced, all can be used.
+	spec, err = Parse(replaceConstants(definitions))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for d := range spec.Definitions() {
+		if d.Err != nil {
+			t.Error(d.Err)
+		}
+	}
+
+	return len(want.Histograms)
+}
+
+// TestBoundsEqualThePredecessors compares some definitions of each kind and
+// notation from a real Histograms.json, and all of two where they are at hand.
 func TestBoundsEqualThePredecessors(t *testing.T) {
+	t.Run("some", func(t *testing.T) {
+		definitions, errD := os.ReadFile("testdata/Histograms.json")
+		tables, errT := os.ReadFile("testdata/bucket_tables.json")
+		if err := errors.Join(errD, errT); err != nil {
+			t.Fatal(err)
+		}
+
+		checkBounds(t, definitions, tables)
+	})
+
 	for _, f := range []struct{ table, definitions string }{
 		{"a55c55edf302", "releases/mozilla-release/a55c55edf302"},
 		{"ad0ae007aa9e", "mozilla-central/ad0ae007aa9e"},
 	} {
 		t.Run(f.table, func(t *testing.T) {
-			type tables struct {
-				Histograms map[string]struct {
-					Kind        string
-					Min, Max    int
-					Buckets     []int
-					BucketCount int `json:"bucket_count"`
-				}
+			n := checkBounds(t, shared(t, "histogram_cache/"+f.definitions+"/Histograms.json"), shared(t, "bucket_tables/"+f.table+".json"))
+			if n < 700 {
+				t.Errorf("%d tables, want 700 or more", n)
 			}
-			var want, got tables
-			if err := json.Unmarshal(shared(t, "bucket_tables/"+f.table+".json"), &want); err != nil {
-				t.Fatal(err)
-			}
-			spec, err := Parse(shared(t, "histogram_cache/"+f.definitions+"/Histograms.json"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := json.Unmarshal(spec.BucketTables(), &got); err != nil {
-				t.Fatal(err)
-			}
-			for name, w := range want.Histograms {
-				g := got.Histograms[name]
-				if g.Kind != w.Kind || g.Min != w.Min || g.Max != w.Max || g.BucketCount != w.BucketCount || !slices.Equal(g.Buckets, w.Buckets) {
-					t.Errorf("%s: got %+v, want %+v", name, g, w)
-				}
-				d := spec.Lookup([]byte(name))
-				if d == nil || !slices.Equal(d.Bounds(), w.Buckets) {
-					t.Errorf("%s: bounds differ", name)
-				}
-			}
-			if len(want.Histograms) < 700 || len(got.Histograms) != len(want.Histograms) {
-				t.Errorf("%d tables, want %d", len(got.Histograms), len(want.Histograms))
-			}
-			t.Logf("%d tables equal", len(want.Histograms))
-			for d := range spec.Definitions() {
-				if constant := d.Name == "GC_REASON_2" || d.Name == "STARTUP_MEASUREMENT_ERRORS"; d.Unsized != constant || (d.Err != nil) != constant {
-					t.Errorf("%s: unsized %v, %v", d.Name, d.Unsized, d.Err)
-				}
-			}
-			spec, err = Parse(replaceConstants(shared(t, "histogram_cache/"+f.definitions+"/Histograms.json")))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for d := range spec.Definitions() {
-				if d.Err != nil {
-					t.Error(d.Err)
-				}
-			}
+			t.Logf("%d tables equal", n)
 		})
 	}
 }
@@ -97,6 +129,7 @@ func TestParseKinds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	tests := []struct {
 		name string
 		kind Kind
@@ -108,6 +141,7 @@ func TestParseKinds(t *testing.T) {
 		{"STARTUP_EXP", Exponential, []int{0, 1, 25, 640, 16384}},
 		{"NAMED", 0, nil}, {"SIZED", 0, nil}, {"ODD", 0, nil}, {"HASH#", 0, nil}, {"NO_HIGH", 0, nil}, {"FLOAT", 0, nil}, {"HUGE", 0, nil}, {"LIST", 0, nil},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			d := spec.Lookup([]byte(tt.name))
@@ -131,9 +165,31 @@ func TestParseKinds(t *testing.T) {
 	if spec.Lookup([]byte("STARTUP_")) != nil || spec.Lookup([]byte("X")) != nil {
 		t.Error("found a definition that is not there")
 	}
+
 	name := []byte("STARTUP_EXP")
 	if n := testing.AllocsPerRun(100, func() { spec.Lookup(name) }); n != 0 {
 		t.Errorf("Lookup allocates %v times", n)
+	}
+}
+
+// TestEveryKindIsReadAndSent goes through the kinds: each has a name under which
+// definitions have it, bounds, and a type code that browsers know.
+func TestEveryKindIsReadAndSent(t *testing.T) {
+	for kind := range numKinds {
+		name := kind.String()
+		text := `{"A": {"kind": "` + name + `", "high": 10, "n_buckets": 4, "n_values": 4}}`
+		spec, err := Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		d := spec.Lookup([]byte("A"))
+		if d.Err != nil || d.Kind != kind || len(d.Bounds()) != d.BucketCount || d.Bounds()[d.BucketCount-1] != d.High {
+			t.Errorf("%s: read as %+v", name, d)
+		}
+		if code := kind.TypeCode(); code < 0 || code > int(Count) {
+			t.Errorf("%s: type code %d, which browsers do not know", name, code)
+		}
 	}
 }
 
@@ -153,6 +209,7 @@ func TestEvaluate(t *testing.T) {
 			t.Errorf("evaluate(%q) = %d, %v, want %d", text, got, err, want)
 		}
 	}
+
 	for _, text := range []string{
 		"", "(", "1 +", "1 2", "1/0", "9223372036854775807 + 1", "9999999999 * 9999999999", "__import__('os')", "2**3", "1.5", "kCount", "(((1)", "-9223372036854775807 - 9",
 		"5 // 2", "5 /* 2 */", "()", "1(2)", "010 * 08", "0x10", "1 << 2",
@@ -172,6 +229,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
+
 		for d := range spec.Definitions() {
 			b := d.Bounds()
 			if d.Err != nil {

@@ -43,11 +43,14 @@ func New(t testing.TB) *Server {
 		}
 		t.Skip(err)
 	}
+
+	// Every repository below repos/ is served under its path.
 	s := &Server{t: t, dir: t.TempDir(), port: "0"}
 	conf := "[paths]\n/ = " + filepath.Join(s.dir, "repos") + "/**\n"
 	if err := os.WriteFile(filepath.Join(s.dir, "hgweb.conf"), []byte(conf), 0o644); err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(s.Stop)
 	return s
 }
@@ -83,19 +86,24 @@ var committed = regexp.MustCompile(`committed changeset \d+:([0-9a-f]{40})`)
 // digits.
 func (s *Server) Commit(repo, date, file, text string) (node string) {
 	s.t.Helper()
+	// The first commit makes the repository.
 	dir := filepath.Join(s.dir, "repos", filepath.FromSlash(repo))
 	if _, err := os.Stat(dir); err != nil {
 		s.output(s.dir, "init", dir)
 	}
+
 	name := filepath.Join(dir, filepath.FromSlash(file))
 	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(text), 0o644)); err != nil {
 		s.t.Fatal(err)
 	}
+
+	// With --debug hg prints the new change's 40 digits.
 	out := s.output(dir, "commit", "--debug", "-A", "-m", "change "+file, "-d", date+" +0000")
 	m := committed.FindStringSubmatch(out)
 	if m == nil {
 		s.t.Fatalf("hg commit says no node:\n%s", out)
 	}
+
 	return m[1]
 }
 
@@ -125,15 +133,19 @@ func (s *Server) start() error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
+
 	s.cmd = cmd
+	// hg prints its URL once it listens.
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		return fmt.Errorf("hg serve: %q: %w", line, err)
 	}
+
 	u, err := url.Parse(strings.TrimSpace(line))
 	if err != nil || u.Port() == "" {
 		return fmt.Errorf("hg serve: %q: %v", line, err)
 	}
+
 	s.port = u.Port()
 	s.URL = "http://127.0.0.1:" + s.port
 	return nil
