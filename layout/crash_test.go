@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
-	"github.com/aitgithub/telemetry-server/layout/store"
 )
 
 // TestKilledAtEveryChange dies before, and in the middle of, every change of the
@@ -43,8 +43,8 @@ func TestKilledAtEveryChange(t *testing.T) {
 		if err := os.WriteFile(raw, []byte("x"), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		k := &layouttest.Killer{Left: n, Torn: func(o store.Op, name string) {
-			if o == store.OpAppend { // half of the bytes reach the disk
+		k := &layouttest.Killer{Left: n, Torn: func(o backend.Op, name string) {
+			if o == backend.OpAppend { // half of the bytes reach the disk
 				f, err := os.OpenFile(filepath.Join(dir, name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
 				if err == nil {
 					f.WriteString("torn")
@@ -112,7 +112,7 @@ func TestDurabilityOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	staging := path.Join(layout.StagingDir, layouttest.RawLog)
-	commitAt := slices.Index(k.Done, "rename "+staging+"/"+store.CommitFile)
+	commitAt := slices.Index(k.Done, "rename "+staging+"/"+backend.CommitFile)
 	rawAt := slices.Index(k.Done, "remove "+layout.RawDir+"/"+layouttest.RawLog)
 	if commitAt < 0 || rawAt < commitAt {
 		t.Fatalf("commit is change %d, removing the raw log %d of:\n%s", commitAt, rawAt, strings.Join(k.Done, "\n"))
@@ -132,7 +132,7 @@ func TestDurabilityOrder(t *testing.T) {
 	for name, i := range last {
 		between(i, commitAt, "sync "+name)
 	}
-	between(last[staging+"/"+store.CommitFile+".tmp"], commitAt, "syncdir "+staging)
+	between(last[staging+"/"+backend.CommitFile+".tmp"], commitAt, "syncdir "+staging)
 	between(0, commitAt, "syncdir "+layout.StagingDir)
 	visible := 0
 	for i, c := range k.Done {

@@ -9,15 +9,15 @@ import (
 	"os"
 	"path"
 
+	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/schema"
-	"github.com/aitgithub/telemetry-server/layout/store"
 )
 
 // Data is a server's data folder, open for writing. It is safe for concurrent
 // use, by several processes too.
 type Data struct {
 	dir    string
-	folder store.Folder
+	folder backend.Folder
 	schema *schema.Schema
 	seen   *seen // nil: not wanted
 }
@@ -33,7 +33,7 @@ func OpenData(dir string) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Data{dir: dir, folder: store.Folder{Disk: store.NewDisk(root)}}
+	d := &Data{dir: dir, folder: backend.Folder{Disk: backend.NewDisk(root)}}
 	if err := d.prepare(); err != nil {
 		root.Close()
 		return nil, fmt.Errorf("open data folder %s: %w", dir, err)
@@ -99,10 +99,10 @@ func (d *Data) Close() error {
 // PublishTo makes Commit and Recover send segments to an object store instead of
 // published/; quarantine stays here. Call it right after OpenData.
 func (d *Data) PublishTo(name string) error {
-	if !store.IsURL(name) {
+	if !backend.IsURL(name) {
 		return fmt.Errorf("publish to %s: want a URL", name)
 	}
-	s, err := store.OpenBlob(name)
+	s, err := backend.OpenBlob(name)
 	if err != nil {
 		return fmt.Errorf("publish to %s: %w", name, err)
 	}
@@ -111,7 +111,7 @@ func (d *Data) PublishTo(name string) error {
 }
 
 // Folder is where the files of the data folder change, for who looks after them.
-func (d *Data) Folder() *store.Folder { return &d.folder }
+func (d *Data) Folder() *backend.Folder { return &d.folder }
 
 // Lock keeps out compaction, retention, repair and other holders of the lock, and
 // finishes what a former one committed: it is for who replaces segments. An error

@@ -15,7 +15,7 @@
 //
 // # Publishing (Writer, one per raw log)
 //
-//  1. NewWriter stages: see store.Folder. What a former try committed is finished,
+//  1. NewWriter stages: see backend.Folder. What a former try committed is finished,
 //     anything else in the raw log's staging folder is removed.
 //  2. Add appends the line to the frame that its partition is filling. A full
 //     frame (1 MiB) is compressed and appended to the partition's staging file;

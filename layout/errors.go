@@ -3,14 +3,14 @@ package layout
 import (
 	"errors"
 
+	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/segment"
-	"github.com/aitgithub/telemetry-server/layout/store"
 )
 
 var (
 	// ErrBusy is returned (wrapped) when another process or goroutine holds the
 	// staging folder of the same raw log, or the lock of compaction.
-	ErrBusy = store.ErrBusy
+	ErrBusy = backend.ErrBusy
 	// ErrRecordTooLarge is returned (wrapped) by Writer.Add for a line above
 	// segment.MaxRecordBytes.
 	ErrRecordTooLarge = errors.New("record too large")

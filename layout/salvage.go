@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/segment"
-	"github.com/aitgithub/telemetry-server/layout/store"
 	"github.com/cespare/xxhash/v2"
 )
 
@@ -107,7 +107,7 @@ func checkLines(b []byte, ids segment.IDs, offset int64, indexed bool) (segment.
 }
 
 // SalvageText reads an old file up to its damage.
-func salvageText(f store.File, ext string, emit func([]byte, segment.IDs) error) error {
+func salvageText(f backend.File, ext string, emit func([]byte, segment.IDs) error) error {
 	l, err := segment.OpenText(f, f.Size(), ext)
 	if err != nil {
 		return err

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
-	"github.com/aitgithub/telemetry-server/layout/store"
 )
 
 // receive converts a raw log of these bodies, all under one ID, and returns how
@@ -66,8 +66,8 @@ func TestRepeated(t *testing.T) {
 		}
 	}
 	// A commit that fails takes back what it remembered: perhaps nobody tries again.
-	d.Folder().Hook = func(_ *os.Root, o store.Op, name string) error {
-		if o == store.OpRename {
+	d.Folder().Hook = func(_ *os.Root, o backend.Op, name string) error {
+		if o == backend.OpRename {
 			return layouttest.ErrKilled
 		}
 		return nil

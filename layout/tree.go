@@ -8,8 +8,8 @@ import (
 	"os"
 	"slices"
 
+	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/segment"
-	"github.com/aitgithub/telemetry-server/layout/store"
 )
 
 // Tree is a partition tree open for reading: a data folder's, or one of the
@@ -17,20 +17,20 @@ import (
 // it is open.
 type Tree struct {
 	name  string
-	files store.Store
+	files backend.Backend
 	data  bool // a data folder: the trees are its published/ and invalid/
 	log   *slog.Logger
 	close func() error // of what belongs to the Tree; may be nil
 }
 
-// IsURL says whether a tree's name is the URL of an object store, see store.IsURL.
-func IsURL(name string) bool { return store.IsURL(name) }
+// IsURL says whether a tree's name is the URL of an object store, see backend.IsURL.
+func IsURL(name string) bool { return backend.IsURL(name) }
 
 // OpenTree opens a data folder, recognised by its published/, or else a
 // partition tree; in a folder or in an object store (see IsURL). The caller
 // closes the Tree.
 func OpenTree(dir string) (*Tree, error) {
-	if store.IsURL(dir) {
+	if backend.IsURL(dir) {
 		return openRemoteTree(dir)
 	}
 	root, err := os.OpenRoot(dir)
@@ -45,7 +45,7 @@ func OpenTree(dir string) (*Tree, error) {
 }
 
 func openRemoteTree(name string) (*Tree, error) {
-	s, err := store.OpenBlob(name)
+	s, err := backend.OpenBlob(name)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
@@ -54,7 +54,7 @@ func openRemoteTree(name string) (*Tree, error) {
 		s.Close()
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
-	data := slices.ContainsFunc(es, func(e store.Entry) bool {
+	data := slices.ContainsFunc(es, func(e backend.Entry) bool {
 		return e.Dir && (e.Name == PublishedDir || e.Name == StateDir) // stores have no empty folders
 	})
 	t := newTree(name, s, data)
@@ -64,19 +64,19 @@ func openRemoteTree(name string) (*Tree, error) {
 
 // BlobTree is the published records of a data folder in an object store. It
 // needs no Close.
-func BlobTree(b *store.Blob) *Tree { return newTree(b.URL(), b, true) }
+func BlobTree(b *backend.Blob) *Tree { return newTree(b.URL(), b, true) }
 
-func newTree(name string, s store.Store, data bool) *Tree {
+func newTree(name string, s backend.Backend, data bool) *Tree {
 	return &Tree{name: name, files: s, data: data, log: slog.New(slog.DiscardHandler)}
 }
 
 // localStore is a folder of this machine; in a data folder, compaction keeps for
 // a while what it replaced.
-func localStore(root *os.Root, data bool) store.Store {
+func localStore(root *os.Root, data bool) backend.Backend {
 	if data {
-		return store.Local{Root: root, Replaced: ReplacedDir}
+		return backend.Local{Root: root, Replaced: ReplacedDir}
 	}
-	return store.Local{Root: root}
+	return backend.Local{Root: root}
 }
 
 // IsData says whether the Tree is a data folder's.
@@ -115,10 +115,10 @@ func (t *Tree) Info(s Segment) (Info, error) {
 
 // OpenFile opens the file of a segment as it is. The error wraps fs.ErrNotExist
 // when the segment is gone. The caller closes the file.
-func (t *Tree) OpenFile(s Segment) (store.File, error) { return t.files.Open(s.Path) }
+func (t *Tree) OpenFile(s Segment) (backend.File, error) { return t.files.Open(s.Path) }
 
 // Index opens a seekable segment and reads its index. The caller closes the file.
-func (t *Tree) Index(s Segment) (store.File, *segment.Index, error) {
+func (t *Tree) Index(s Segment) (backend.File, *segment.Index, error) {
 	f, err := t.files.Open(s.Path)
 	if err != nil {
 		return nil, nil, err

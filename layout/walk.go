@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/schema"
-	"github.com/aitgithub/telemetry-server/layout/store"
 )
 
 // Segments lists the segments that the filter selects, sorted by Path. Folders
@@ -121,7 +121,7 @@ func (w *walk) dir(ctx context.Context, dir string, level int, s Segment) error 
 func (w *walk) leaf(ctx context.Context, dir string, s Segment) error {
 	es, err := w.t.files.List(ctx, dir)
 	for err == nil {
-		var again []store.Entry
+		var again []backend.Entry
 		if again, err = w.t.files.List(ctx, dir); slices.Equal(es, again) {
 			break
 		}

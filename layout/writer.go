@@ -15,9 +15,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
-	"github.com/aitgithub/telemetry-server/layout/store"
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sync/errgroup"
 )
@@ -262,7 +262,7 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 		parts = append(parts, s)
 	}
 	slices.SortFunc(parts, func(a, b *part) int { return strings.Compare(a.final, b.final) })
-	c := store.Commit{Source: w.source, Remove: []string{path.Join(RawDir, w.source)}}
+	c := backend.Commit{Source: w.source, Remove: []string{path.Join(RawDir, w.source)}}
 	for _, s := range parts { // the encoder belongs to this goroutine
 		if err := s.Release(); err != nil {
 			return nil, err

@@ -20,8 +20,8 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout"
+	files "github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/schema"
-	files "github.com/aitgithub/telemetry-server/layout/store"
 	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
 

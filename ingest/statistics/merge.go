@@ -9,7 +9,7 @@ import (
 	"path"
 
 	"github.com/aitgithub/telemetry-server/layout"
-	"github.com/aitgithub/telemetry-server/layout/store"
+	"github.com/aitgithub/telemetry-server/layout/backend"
 )
 
 // maxMerged bounds the raw logs whose statistics one transaction stores.
@@ -51,7 +51,7 @@ func Merge(ctx context.Context, data *layout.Data) (merged int, err error) {
 // merge is a Merge at work.
 type merge struct {
 	root   *os.Root
-	disk   *store.Disk
+	disk   *backend.Disk
 	db     *database // nil until something is stored
 	merged int
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/aitgithub/telemetry-server/layout"
-	"github.com/aitgithub/telemetry-server/layout/store"
+	"github.com/aitgithub/telemetry-server/layout/backend"
 )
 
 // folder is a data folder whose statistics a test writes.
@@ -198,7 +198,7 @@ func TestMergeCrash(t *testing.T) {
 		f.commit("old1", 7)
 
 		changes := 0
-		f.Folder().Hook = func(*os.Root, store.Op, string) error {
+		f.Folder().Hook = func(*os.Root, backend.Op, string) error {
 			changes++
 			if changes > at {
 				return crash

@@ -16,8 +16,8 @@ import (
 	"testing"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/schema"
-	"github.com/aitgithub/telemetry-server/layout/store"
 )
 
 // Partition is one that the default schema allows.
@@ -150,15 +150,15 @@ var ErrKilled = errors.New("killed")
 // Killer has a hook for a disk that lets some changes pass and then fails every
 // one, as if the process had died there.
 type Killer struct {
-	Left int                           // changes that pass
-	Torn func(o store.Op, name string) // called once, for the change that is cut short
-	Done []string                      // "<op> <path>"
+	Left int                             // changes that pass
+	Torn func(o backend.Op, name string) // called once, for the change that is cut short
+	Done []string                        // "<op> <path>"
 
 	mu sync.Mutex // guards all of it
 }
 
-// Hook is for store.Disk.
-func (k *Killer) Hook(_ *os.Root, o store.Op, name string) error {
+// Hook is for backend.Disk.
+func (k *Killer) Hook(_ *os.Root, o backend.Op, name string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.Left == 0 && k.Torn != nil {

@@ -15,16 +15,16 @@ import (
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/layout"
-	"github.com/aitgithub/telemetry-server/layout/store"
+	"github.com/aitgithub/telemetry-server/layout/backend"
 )
 
 // bucket is the site of a data folder in an object store. Segments are made in a
 // folder of this machine. Nothing needs a commit file: an object appears whole,
 // and what it replaces is ignored from then on.
 type bucket struct {
-	b     *store.Blob
-	local *store.Folder
-	held  *store.Lock // while locked
+	b     *backend.Blob
+	local *backend.Folder
+	held  *backend.Lock // while locked
 }
 
 func (s *bucket) lock(ctx context.Context) (func() error, error) {
@@ -40,7 +40,7 @@ func (s *bucket) lock(ctx context.Context) (func() error, error) {
 	return func() error { return errors.Join(held.Unlock(), lock.Close()) }, nil
 }
 
-func (s *bucket) scratch() *store.Disk { return &s.local.Disk }
+func (s *bucket) scratch() *backend.Disk { return &s.local.Disk }
 
 // replace leaves what is gone where it is until the grace period is over; the
 // names are kept in state/replaced.
@@ -104,7 +104,7 @@ func (s *bucket) keep(ctx context.Context, name, second string) error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(es, func(e store.Entry) bool { return e.Name == path.Base(second) }) {
+	if slices.ContainsFunc(es, func(e backend.Entry) bool { return e.Name == path.Base(second) }) {
 		return fmt.Errorf("%s: %w", second, fs.ErrExist)
 	}
 	return s.b.Copy(ctx, second, name)

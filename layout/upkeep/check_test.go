@@ -10,10 +10,10 @@ import (
 	"testing"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
-	"github.com/aitgithub/telemetry-server/layout/store"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -148,7 +148,7 @@ func TestRepairKeepsEachDamagedFile(t *testing.T) {
 				t.Fatalf("Check = %v, %v", found, err)
 			}
 		}
-		b, err := store.OpenBlob(url)
+		b, err := backend.OpenBlob(url)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,9 +4,9 @@
 //
 // In comes a Place; out go the same records in fewer, smaller and sound files.
 //
-//	                      ┌─ folder: store.Folder, all or none
+//	                      ┌─ folder: backend.Folder, all or none
 //	Compact Expire Check ─┤                                      one at a time: the lock
-//	                      └─ bucket: store.Blob, object by object
+//	                      └─ bucket: backend.Blob, object by object
 //
 // # Compact
 //

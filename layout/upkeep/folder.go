@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/layout"
-	"github.com/aitgithub/telemetry-server/layout/store"
+	"github.com/aitgithub/telemetry-server/layout/backend"
 )
 
 // folder is the site of a data folder of this machine.
@@ -22,17 +22,17 @@ func (s folder) lock(context.Context) (func() error, error) {
 	return lock.Close, nil
 }
 
-func (s folder) scratch() *store.Disk { return &s.d.Folder().Disk }
+func (s folder) scratch() *backend.Disk { return &s.d.Folder().Disk }
 
 // replace moves what is gone to state/replaced, where jobs that listed it before
 // still find it.
 func (s folder) replace(_ context.Context, put [][2]string, gone []string, o CompactOptions) error {
-	c := store.Commit{Source: "upkeep", Rename: put}
+	c := backend.Commit{Source: "upkeep", Rename: put}
 	if o.Grace == 0 {
 		c.Remove = gone
 	} else {
 		for _, name := range gone {
-			to := fmt.Sprintf("%s/%d%s", layout.ReplacedDir, o.Now.Unix(), store.ReplacedSuffix(name))
+			to := fmt.Sprintf("%s/%d%s", layout.ReplacedDir, o.Now.Unix(), backend.ReplacedSuffix(name))
 			c.Retire = append(c.Retire, [2]string{name, to})
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/schema"
-	"github.com/aitgithub/telemetry-server/layout/store"
 )
 
 // Place is a data folder, on this machine or in an object store, to look after.
@@ -26,7 +26,7 @@ type site interface {
 	// lock keeps others out, and finishes what a former holder committed.
 	lock(ctx context.Context) (unlock func() error, err error)
 	// scratch has an empty layout.CompactDir for segments in the making, while locked.
-	scratch() *store.Disk
+	scratch() *backend.Disk
 	// replace puts files staged in layout.CompactDir in place, and then takes those
 	// away that are gone: at once, or after the grace period.
 	replace(ctx context.Context, put [][2]string, gone []string, o CompactOptions) error
@@ -51,9 +51,9 @@ func In(d *layout.Data) *Place {
 }
 
 // Open opens a data folder, or one in an object store if name is a URL (see
-// store.IsURL). The caller closes it.
+// backend.IsURL). The caller closes it.
 func Open(name string) (*Place, error) {
-	if !store.IsURL(name) {
+	if !backend.IsURL(name) {
 		d, err := layout.OpenData(name)
 		if err != nil {
 			return nil, err
@@ -62,7 +62,7 @@ func Open(name string) (*Place, error) {
 		p.close = d.Close
 		return p, nil
 	}
-	b, err := store.OpenBlob(name)
+	b, err := backend.OpenBlob(name)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
@@ -76,7 +76,7 @@ func Open(name string) (*Place, error) {
 	}
 	return &Place{
 		tree: layout.BlobTree(b),
-		site: &bucket{b: b, local: &store.Folder{Disk: store.NewDisk(root)}},
+		site: &bucket{b: b, local: &backend.Folder{Disk: backend.NewDisk(root)}},
 		close: func() error {
 			return errors.Join(root.Close(), os.RemoveAll(dir), b.Close())
 		},

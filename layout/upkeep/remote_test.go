@@ -17,22 +17,22 @@ import (
 
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/backend"
+	"github.com/aitgithub/telemetry-server/layout/backend/backendtest"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
 	"github.com/aitgithub/telemetry-server/layout/schema"
-	"github.com/aitgithub/telemetry-server/layout/store"
-	"github.com/aitgithub/telemetry-server/layout/store/storetest"
 )
 
 // TestObjectStores runs the same suite on every kind of store.
 func TestObjectStores(t *testing.T) {
 	t.Run("memory", func(t *testing.T) { testStore(t, "mem://"+t.Name()[len("TestObjectStores/"):]) })
 	t.Run("file", func(t *testing.T) { testStore(t, "file://"+filepath.Join(t.TempDir(), "store")) })
-	t.Run("fake S3", func(t *testing.T) { testStore(t, storetest.S3(t, &storetest.Faults{})) })
+	t.Run("fake S3", func(t *testing.T) { testStore(t, backendtest.S3(t, &backendtest.Faults{})) })
 	t.Run("fake S3 that fails", func(t *testing.T) {
 		if testing.Short() {
 			t.Skip("the AWS library waits before it tries again")
 		}
-		testStore(t, storetest.S3(t, &storetest.Faults{FailEach: 29, Slow: time.Millisecond / 10}))
+		testStore(t, backendtest.S3(t, &backendtest.Faults{FailEach: 29, Slow: time.Millisecond / 10}))
 	})
 }
 
@@ -71,7 +71,7 @@ func versityGateway(t testing.TB) string {
 		}
 		return err == nil
 	})
-	return storetest.URL(t, "http://"+addr)
+	return backendtest.URL(t, "http://"+addr)
 }
 
 func testStore(t *testing.T, url string) {
@@ -175,7 +175,7 @@ func testStore(t *testing.T, url string) {
 
 // cutSegment takes the last byte of a segment away: damage that loses no record.
 func cutSegment(t *testing.T, url string, tree *layout.Tree) {
-	b, err := store.OpenBlob(url)
+	b, err := backend.OpenBlob(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,8 +245,8 @@ func TestRemotePublicationKilledAtEveryChange(t *testing.T) {
 	if err := d.PublishTo("mem://elsewhere"); err != nil {
 		t.Fatal(err)
 	}
-	d.Folder().Hook = func(_ *os.Root, o store.Op, name string) error {
-		if o == store.OpRename && filepath.Base(name) != store.CommitFile {
+	d.Folder().Hook = func(_ *os.Root, o backend.Op, name string) error {
+		if o == backend.OpRename && filepath.Base(name) != backend.CommitFile {
 			return layouttest.ErrKilled
 		}
 		return nil
@@ -262,9 +262,9 @@ func TestRemotePublicationKilledAtEveryChange(t *testing.T) {
 
 // TestListingPrunesByPrefix: what a filter excludes is not asked for.
 func TestListingPrunesByPrefix(t *testing.T) {
-	faults := &storetest.Faults{}
+	faults := &backendtest.Faults{}
 	d := layouttest.Open(t)
-	if err := d.PublishTo(storetest.S3(t, faults)); err != nil {
+	if err := d.PublishTo(backendtest.S3(t, faults)); err != nil {
 		t.Fatal(err)
 	}
 	layouttest.Publish(t, d, "log.1", 1, layouttest.Channel("a"), layouttest.Channel("b"))

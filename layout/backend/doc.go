@@ -1,4 +1,4 @@
-// Package store is where files lie, and how they change: a folder of this machine
+// Package backend is where files lie, and how they change: a folder of this machine
 // or an object store. It knows nothing of what is in the files.
 //
 // In come names and bytes; what is named is durable, whole, and there all at once
@@ -35,4 +35,4 @@
 //
 // Import its gocloud.dev driver in blob.go, and run TestObjectStores of package
 // layout on it.
-package store
+package backend

@@ -1,4 +1,4 @@
-package store_test
+package backend_test
 
 import (
 	"bytes"
@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aitgithub/telemetry-server/layout/store"
-	"github.com/aitgithub/telemetry-server/layout/store/storetest"
+	"github.com/aitgithub/telemetry-server/layout/backend"
+	"github.com/aitgithub/telemetry-server/layout/backend/backendtest"
 	"go.uber.org/goleak"
 )
 
@@ -21,8 +21,8 @@ func TestMain(m *testing.M) {
 }
 
 // put stores an object of random bytes and returns an open store and the bytes.
-func put(t *testing.T, f *storetest.Faults, size int) (*store.Blob, []byte) {
-	b, err := store.OpenBlob(storetest.S3(t, f))
+func put(t *testing.T, f *backendtest.Faults, size int) (*backend.Blob, []byte) {
+	b, err := backend.OpenBlob(backendtest.S3(t, f))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,13 +41,13 @@ func put(t *testing.T, f *storetest.Faults, size int) (*store.Blob, []byte) {
 func TestReadAhead(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		faults *storetest.Faults
+		faults *backendtest.Faults
 	}{
-		{"sound", &storetest.Faults{}},
-		{"cut bodies", &storetest.Faults{CutAfter: 700_000}},
-		{"failing", &storetest.Faults{FailEach: 7}},
-		{"slow", &storetest.Faults{Slow: time.Millisecond}},
-		{"cut, failing", &storetest.Faults{CutAfter: 1_100_000, FailEach: 6}},
+		{"sound", &backendtest.Faults{}},
+		{"cut bodies", &backendtest.Faults{CutAfter: 700_000}},
+		{"failing", &backendtest.Faults{FailEach: 7}},
+		{"slow", &backendtest.Faults{Slow: time.Millisecond}},
+		{"cut, failing", &backendtest.Faults{CutAfter: 1_100_000, FailEach: 6}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if testing.Short() && tt.faults.FailEach > 0 {
@@ -85,7 +85,7 @@ func TestReadAhead(t *testing.T) {
 // TestReadAheadGoesOnWhereItBroke: what was fetched is not fetched again.
 func TestReadAheadGoesOnWhereItBroke(t *testing.T) {
 	var log []string
-	faults := &storetest.Faults{CutAfter: 2_000_000}
+	faults := &backendtest.Faults{CutAfter: 2_000_000}
 	b, _ := put(t, faults, 5_000_000)
 	f, err := b.Open("object")
 	if err != nil {
@@ -110,7 +110,7 @@ func TestReadGivesUp(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the AWS library waits before it tries again")
 	}
-	faults := &storetest.Faults{}
+	faults := &backendtest.Faults{}
 	b, _ := put(t, faults, 1000)
 	f, err := b.Open("object")
 	if err != nil {
@@ -125,13 +125,13 @@ func TestReadGivesUp(t *testing.T) {
 }
 
 func TestLockThatWasTakenOver(t *testing.T) {
-	b, _ := put(t, &storetest.Faults{}, 1)
+	b, _ := put(t, &backendtest.Faults{}, 1)
 	ctx := context.Background()
 	l, err := b.Lock(ctx, "lock")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Lock(ctx, "lock"); !errors.Is(err, store.ErrBusy) {
+	if _, err := b.Lock(ctx, "lock"); !errors.Is(err, backend.ErrBusy) {
 		t.Errorf("a second lock: %v, want ErrBusy", err)
 	}
 	if err := l.Held(ctx); err != nil {
@@ -142,7 +142,7 @@ func TestLockThatWasTakenOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Held(ctx); !errors.Is(err, store.ErrBusy) {
+	if err := l.Held(ctx); !errors.Is(err, backend.ErrBusy) {
 		t.Errorf("a lock that was taken over: %v, want ErrBusy", err)
 	}
 	if err := l.Unlock(); err != nil {

@@ -1,5 +1,5 @@
-// Package storetest has an S3 server for tests, and faults for it.
-package storetest
+// Package backendtest has an S3 server for tests, and faults for it.
+package backendtest
 
 import (
 	"net/http"

@@ -1,4 +1,4 @@
-package store
+package backend
 
 import (
 	"context"
@@ -101,7 +101,7 @@ func retry(ctx context.Context, f func() error) error {
 	}
 }
 
-// List implements Store.
+// List implements Backend.
 func (s *Blob) List(ctx context.Context, dir string) (es []Entry, err error) {
 	prefix := dir + "/"
 	if dir == "." {
@@ -127,7 +127,7 @@ func (s *Blob) List(ctx context.Context, dir string) (es []Entry, err error) {
 	return es, err
 }
 
-// Open implements Store.
+// Open implements Backend.
 func (s *Blob) Open(name string) (File, error) {
 	var bytes int64
 	err := retry(context.Background(), func() error {

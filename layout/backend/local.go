@@ -1,4 +1,4 @@
-package store
+package backend
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// Store is where a tree of files lies, for reading. Names use "/" and are relative to
+// Backend is where a tree of files lies, for reading. Names use "/" and are relative to
 // it. It is safe for concurrent use.
-type Store interface {
+type Backend interface {
 	// List returns what is in a folder, by name; nothing when there is no such folder.
 	List(ctx context.Context, dir string) ([]Entry, error)
 	// Open opens a file; the error wraps fs.ErrNotExist when it is gone.
@@ -21,8 +21,8 @@ type Store interface {
 }
 
 var (
-	_ Store = Local{}
-	_ Store = (*Blob)(nil)
+	_ Backend = Local{}
+	_ Backend = (*Blob)(nil)
 )
 
 // Entry is one name in a folder.
@@ -52,7 +52,7 @@ type Local struct {
 	Replaced string
 }
 
-// List implements Store.
+// List implements Backend.
 func (s Local) List(_ context.Context, dir string) ([]Entry, error) {
 	es, err := fs.ReadDir(s.Root.FS(), dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -79,7 +79,7 @@ func (s Local) List(_ context.Context, dir string) ([]Entry, error) {
 	return list, nil
 }
 
-// Open implements Store. A file that was replaced after it was listed is found where
+// Open implements Backend. A file that was replaced after it was listed is found where
 // it is kept for a while, so that a running job goes on reading the records that
 // it planned for.
 func (s Local) Open(name string) (File, error) {
