@@ -8,6 +8,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
 	"github.com/aitgithub/telemetry-server/engine/enginetest"
+	"github.com/aitgithub/telemetry-server/engine/format"
 	"github.com/aitgithub/telemetry-server/engine/memory"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
@@ -73,7 +74,7 @@ func TestCombining(t *testing.T) {
 		3: "n\t2\n", // one value is not combined further
 	} {
 		var out bytes.Buffer
-		sink := engine.NewTSV(&out)
+		sink := format.NewTSV(&out)
 		_, err := engine.Run(t.Context(), src, plan, engine.Combining(halving{}, times), sink, engine.DefaultOptions())
 		if err != nil {
 			t.Fatal(err)

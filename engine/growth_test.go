@@ -16,6 +16,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
+	"github.com/aitgithub/telemetry-server/engine/format"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
@@ -174,7 +175,7 @@ func tallyInto(ctx context.Context, src engine.Source, w io.Writer) (engine.Stat
 	}
 	o := engine.DefaultOptions()
 	o.Memory = 16 << 20
-	sink := engine.NewTSV(w)
+	sink := format.NewTSV(w)
 	stats, err := engine.Run(ctx, src, plan, tally{}, sink, o)
 	if err == nil {
 		err = sink.Close()

@@ -17,6 +17,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
 	"github.com/aitgithub/telemetry-server/engine/enginetest"
+	"github.com/aitgithub/telemetry-server/engine/format"
 	"github.com/aitgithub/telemetry-server/engine/memory"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
@@ -108,7 +109,7 @@ func runJob(ctx context.Context, src engine.Source, job engine.Job, o engine.Opt
 		return "", engine.Stats{}, err
 	}
 	var out bytes.Buffer
-	sink := engine.NewTSV(&out)
+	sink := format.NewTSV(&out)
 	st, err := engine.Run(ctx, src, plan, job, sink, o)
 	sink.Close()
 	return out.String(), st, err

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/format"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
@@ -150,7 +151,7 @@ func run(t *testing.T, s *script.Script, records []record, specs definitions, sp
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	sink := engine.NewTSV(&out)
+	sink := format.NewTSV(&out)
 	opts := engine.DefaultOptions()
 	opts.Mappers, opts.Reducers = workers, workers
 	limits := script.DefaultLimits()

@@ -5,6 +5,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/format"
 )
 
 // reduceCmd runs one reduce task over standard input and output.
@@ -30,7 +31,7 @@ func (c *reduceCmd) run(ctx context.Context, st *cli.State) error {
 	if err != nil {
 		return err
 	}
-	sink := engine.NewTSV(st.Stdout)
+	sink := format.NewTSV(st.Stdout)
 	if _, err := engine.ReduceStream(ctx, job, c.Shard, st.Stdin, sink, o); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/format"
 	"github.com/aitgithub/telemetry-server/engine/memory"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/layout"
@@ -107,7 +108,7 @@ func (c *reproCmd) replay(ctx context.Context, st *cli.State, call *script.Call)
 		return cli.Fail(cli.ExitUsage, fmt.Errorf("%s: %w", c.File, err))
 	}
 	src := memory.Source{{Path: call.Segment, Dims: call.Dims, Frames: []string{record + "\n"}}}
-	return runInto(ctx, replay, src, 1, 1, engine.NewTSV(st.Stdout))
+	return runInto(ctx, replay, src, 1, 1, format.NewTSV(st.Stdout))
 }
 
 // finished maps the records of a task again, then calls mapFinished.
@@ -133,7 +134,7 @@ func (c *reproCmd) finished(ctx context.Context, st *cli.State, call *script.Cal
 	if call.Sample > 0 && call.Sample < 1 {
 		replay = engine.Sample(replay, call.Sample)
 	}
-	sink := engine.NewTSV(st.Stdout)
+	sink := format.NewTSV(st.Stdout)
 	_, err = engine.Run(ctx, src, plan, replay, sink, engine.DefaultOptions())
 	return errors.Join(err, sink.Close())
 }

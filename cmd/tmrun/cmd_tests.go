@@ -12,6 +12,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/format"
 	"github.com/aitgithub/telemetry-server/engine/script"
 )
 
@@ -124,7 +125,7 @@ func wanted(tc script.TestCase) []any {
 // golden compares the output as text with the case's file, or writes it.
 func (c *testCmd) golden(ctx context.Context, job engine.Job, tc script.TestCase) []string {
 	var buf bytes.Buffer
-	if err := runInto(ctx, job, segments(tc.Records, func(int) bool { return false }), 1, 1, engine.NewTSV(&buf)); err != nil {
+	if err := runInto(ctx, job, segments(tc.Records, func(int) bool { return false }), 1, 1, format.NewTSV(&buf)); err != nil {
 		return []string{errorText(err)}
 	}
 	if c.Update {

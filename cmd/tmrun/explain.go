@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/format"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
@@ -119,7 +120,7 @@ func (c *runCmd) estimate(ctx context.Context, src engine.Source, plan *engine.P
 	trialCtx, cancel := context.WithTimeout(ctx, trialLimit)
 	defer cancel()
 	start := time.Now()
-	_, err := engine.Run(trialCtx, src, trial, mapped, engine.NewTSV(io.Discard), o)
+	_, err := engine.Run(trialCtx, src, trial, mapped, format.NewTSV(io.Discard), o)
 	took := time.Since(start).Seconds()
 	atLeast := ""
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {

@@ -49,7 +49,7 @@ func program() cli.Program {
 		Name:        "tmrun",
 		Description: "Run a JavaScript map/combine/reduce job over stored telemetry: tmrun --data-dir DIR SCRIPT",
 		Grammar:     &grammar{},
-		Vars:        map[string]string{"formats": strings.Join(format.Names, ",")},
+		Vars:        map[string]string{"formats": strings.Join(format.Names(), ",")},
 		Shipped: map[string][]string{
 			"script": shippedNames(scripts.FS, ".js"),
 			"filter": shippedNames(filters.FS, ".js", ".json"),

@@ -23,6 +23,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/format"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/ingest/gen"
 	"github.com/aitgithub/telemetry-server/layout"
@@ -208,7 +209,7 @@ func runShipped(ctx context.Context, dir, name string, out io.Writer) error {
 	limits := script.DefaultLimits()
 	limits.Definitions = definitions
 	var result bytes.Buffer
-	sink := engine.NewTSV(&result)
+	sink := format.NewTSV(&result)
 	_, err = engine.Run(ctx, src, plan, &script.Job{Script: compiled, Limits: limits}, sink, engine.DefaultOptions())
 	if err := errors.Join(err, sink.Close()); err != nil {
 		return err

@@ -19,13 +19,14 @@ type csv struct {
 
 var _ engine.Sink = (*csv)(nil)
 
-func newCSV(w io.Writer, columns []string) (*csv, error) {
-	c := &csv{w: bufio.NewWriterSize(w, 64<<10), columns: columns}
-	for i, name := range columns {
-		c.cells = append(c.cells, cell{named, i, datum.AppendString(nil, name)})
-	}
+func openCSV(w io.Writer, columns []string, _ string) (engine.Sink, error) {
+	c := &csv{w: bufio.NewWriterSize(w, writeBytes), columns: columns}
 	if columns == nil {
 		return c, nil
+	}
+
+	for i, name := range columns {
+		c.cells = append(c.cells, cell{named, i, datum.AppendString(nil, name)})
 	}
 	return c, c.write()
 }
@@ -48,24 +49,31 @@ func (c *csv) write() error {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		if len(cell.datum) == 0 || datum.Kind(cell.datum[0]) == datum.Null {
-			continue
-		}
-		start := len(b)
-		b = datum.AppendText(b, cell.datum)
-		if bytes.ContainsAny(b[start:], ",\"\r\n") {
-			quoted := bytes.ReplaceAll(b[start:], []byte(`"`), []byte(`""`))
-			b = append(append(append(b[:start], '"'), quoted...), '"')
+		if !isNull(cell.datum) {
+			b = appendQuoted(b, cell.datum)
 		}
 	}
+
 	c.buf = append(b, '\n')
 	_, err := c.w.Write(c.buf)
 	return err
 }
 
+// appendQuoted appends the text of d, in quotes where CSV needs them.
+func appendQuoted(b, d []byte) []byte {
+	start := len(b)
+	b = datum.AppendText(b, d)
+	if !bytes.ContainsAny(b[start:], ",\"\r\n") {
+		return b
+	}
+
+	doubled := bytes.ReplaceAll(b[start:], []byte(`"`), []byte(`""`))
+	return append(append(append(b[:start], '"'), doubled...), '"')
+}
+
 // Line implements engine.Sink: the script formats it.
 func (c *csv) Line(text []byte) error {
-	c.w.Write(text)
+	c.w.Write(text) // a bufio.Writer returns its first error again
 	return c.w.WriteByte('\n')
 }
 

@@ -13,38 +13,67 @@
 // A Parquet column is BOOLEAN, INT64, DOUBLE or a string; JSON if arrays or
 // objects occur in it, and a string if scalars of several kinds do.
 //
-// To add a format: write a Sink, add it to New and to Names.
+// To add a format:
+//
+//  1. Write a Sink in a file of its own, with a function that opens it.
+//  2. Add its entry to the table below. --format, its help text, the guess by the
+//     ending of --output and the error for an unknown name come from there.
+//  3. Add its row to the table of formats in docs/scripts.md: TestDocumented fails
+//     without it.
+//  4. Add its reader to readers in format_test.go: TestEveryFormatKeepsRows fails
+//     without it.
 package format
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/engine"
-	"github.com/aitgithub/telemetry-server/engine/datum"
 )
 
-// Names are the formats that New knows.
-var Names = []string{"tsv", "csv", "jsonl", "parquet"}
+// Format is one way to write rows.
+type Format struct {
+	Name        string
+	Endings     []string // of file names that mean this format, without the dot, in lower case
+	Description string   // for docs/scripts.md
 
-// extensions map a file's ending to its format, where it differs.
-var extensions = map[string]string{"ndjson": "jsonl", "pq": "parquet"}
+	// open returns the sink; see New.
+	open func(w io.Writer, columns []string, dir string) (engine.Sink, error)
+}
 
-// Of returns the format that a file's ending asks for, "tsv" if none does.
+// formats is the table of formats; the first is the default.
+var formats = []Format{
+	{"tsv", []string{"tsv"}, "cells separated by tabs; tabs and ends of lines inside a cell are `\\t`, `\\n`, `\\r`", openTSV},
+	{"csv", []string{"csv"}, "RFC 4180 with plain newlines; null is an empty cell", openCSV},
+	{"jsonl", []string{"jsonl", "ndjson"}, "a JSON object for each row", openJSONL},
+	{"parquet", []string{"parquet", "pq"}, "a column for each name, with a type; compressed with zstd", openParquet},
+}
+
+// All returns the formats; the first is the default.
+func All() []Format { return slices.Clone(formats) }
+
+// Names returns the names of the formats; the first is the default.
+func Names() []string {
+	var names []string
+	for _, f := range formats {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// Of returns the name of the format that a file's ending means: the default if it
+// means none.
 func Of(path string) string {
-	ext := strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")
-	if f, ok := extensions[ext]; ok {
-		return f
+	ending := strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")
+	for _, f := range formats {
+		if slices.Contains(f.Endings, ending) {
+			return f.Name
+		}
 	}
-	if slices.Contains(Names, ext) {
-		return ext
-	}
-	return "tsv"
+	return formats[0].Name
 }
 
 // New returns the sink of a format. columns may be nil; dir is for temporary
@@ -55,91 +84,11 @@ func New(name string, w io.Writer, columns []string, dir string) (engine.Sink, e
 			return nil, fmt.Errorf("columns: %q occurs twice", c)
 		}
 	}
-	switch name {
-	case "tsv":
-		t := engine.NewTSV(w)
-		if columns != nil {
-			if err := t.Line([]byte(strings.Join(columns, "\t"))); err != nil {
-				return nil, err
-			}
-		}
-		return t, nil
-	case "csv":
-		return newCSV(w, columns)
-	case "jsonl":
-		return newJSONL(w, columns), nil
-	case "parquet":
-		return newParquet(w, columns, dir), nil
-	}
-	return nil, fmt.Errorf("no format %q: there are %s", name, strings.Join(Names, ", "))
-}
 
-// class says where a cell comes from; it is also the order of Parquet columns.
-type class uint8
-
-const (
-	named  class = iota // by the script
-	key                 // of a row
-	value               // of a row
-	column              // of ctx.writeCSV, or beyond the names
-	line                // ctx.writeLine
-)
-
-// cell is one field of a row.
-type cell struct {
-	class class
-	index int // within its class; -1 for the only one
-	datum []byte
-}
-
-func (c cell) name(columns []string) string {
-	base := [...]string{"", "key", "value", "column", "line"}[c.class]
-	switch {
-	case c.class == named:
-		return columns[c.index]
-	case c.index < 0:
-		return base
-	}
-	return base + strconv.Itoa(c.index+1)
-}
-
-// appendRow appends the cells of a key and a value.
-func appendRow(cells []cell, k, v []byte, columns []string) []cell {
-	if len(k) > 0 && datum.Kind(k[0]) == datum.Array {
-		n := 0
-		for d := range datum.Elements(k) {
-			cells = append(cells, cell{key, n, d})
-			n++
-		}
-	} else {
-		cells = append(cells, cell{key, -1, k})
-	}
-	return rename(append(cells, cell{value, -1, v}), columns)
-}
-
-// appendRecord appends the cells of an array.
-func appendRecord(cells []cell, array []byte, columns []string) []cell {
-	n := 0
-	for d := range datum.Elements(array) {
-		cells = append(cells, cell{column, n, d})
-		n++
-	}
-	return rename(cells, columns)
-}
-
-// rename gives cells the names that the script has, if it has any.
-func rename(cells []cell, columns []string) []cell {
-	for i := range cells {
-		if i < len(columns) {
-			cells[i].class, cells[i].index = named, i
-		} else if columns != nil {
-			cells[i].class, cells[i].index = column, i
+	for _, f := range formats {
+		if f.Name == name {
+			return f.open(w, columns, dir)
 		}
 	}
-	return cells
-}
-
-func quote(name string) []byte {
-	b, _ := json.Marshal(name) // a string always can be
-	return b
+	return nil, fmt.Errorf("no format %q: there are %s", name, strings.Join(Names(), ", "))
 }

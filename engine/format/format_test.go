@@ -2,8 +2,11 @@ package format_test
 
 import (
 	"bytes"
+	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -184,6 +187,103 @@ func TestParquetOfManyRowGroups(t *testing.T) {
 	}
 	if f.NumRows() != n || len(f.RowGroups()) != 3 {
 		t.Errorf("%d rows in %d groups, want %d in 3", f.NumRows(), len(f.RowGroups()), n)
+	}
+}
+
+// readers return the rows of a file, by format: a line for each, its cells
+// separated by commas.
+var readers = map[string]func(t *testing.T, file []byte) string{
+	"tsv": func(_ *testing.T, file []byte) string { return strings.ReplaceAll(string(file), "\t", ",") },
+	"csv": func(t *testing.T, file []byte) string {
+		all, err := csv.NewReader(bytes.NewReader(file)).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		for _, cells := range all {
+			b.WriteString(strings.Join(cells, ",") + "\n")
+		}
+		return b.String()
+	},
+	"jsonl": func(t *testing.T, file []byte) string {
+		var b strings.Builder
+		for dec := json.NewDecoder(bytes.NewReader(file)); dec.More(); {
+			var row struct {
+				Key, Value any
+			}
+			if err := dec.Decode(&row); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&b, "%v,%v\n", row.Key, row.Value)
+		}
+		return b.String()
+	},
+	"parquet": func(t *testing.T, file []byte) string {
+		_, lines, _ := strings.Cut(readParquet(t, file), "\n")
+		return strings.ReplaceAll(strings.ReplaceAll(lines, " \n", "\n"), " ", ",")
+	},
+}
+
+// TestEveryFormatKeepsRows: what a format of the table writes, its reader reads.
+func TestEveryFormatKeepsRows(t *testing.T) {
+	const want = "WINNT,3\nDarwin,0.5\n"
+	for _, f := range format.All() {
+		t.Run(f.Name, func(t *testing.T) {
+			read := readers[f.Name]
+			if read == nil {
+				t.Fatal("the test has no reader of this format")
+			}
+
+			var file bytes.Buffer
+			s, err := format.New(f.Name, &file, nil, t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, err := range []error{s.Row(str("WINNT"), num(3)), s.Row(str("Darwin"), num(0.5)), s.Close()} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			if got := read(t, file.Bytes()); got != want {
+				t.Errorf("read %q, want %q", got, want)
+			}
+			for _, ending := range f.Endings {
+				if got := format.Of("x." + ending); got != f.Name {
+					t.Errorf("the ending %s means %s", ending, got)
+				}
+			}
+		})
+	}
+}
+
+// TestDocumented: docs/scripts.md has the row of every format.
+func TestDocumented(t *testing.T) {
+	docs, err := os.ReadFile("../../docs/scripts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range format.All() {
+		row := fmt.Sprintf("| `%s` | `.%s` | %s |\n", f.Name, strings.Join(f.Endings, "`, `."), f.Description)
+		if !strings.Contains(string(docs), row) {
+			t.Errorf("docs/scripts.md lacks the row %q", row)
+		}
+	}
+}
+
+// TestRecordOfEmptyCells: an empty cell is a cell, also as the first.
+func TestRecordOfEmptyCells(t *testing.T) {
+	for name, want := range map[string]string{"tsv": ",,x\r\n", "csv": ",,x\n"} {
+		var text bytes.Buffer
+		s, err := format.New(name, &text, nil, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Record(array(str(""), str(""), str("x")))
+		s.Close()
+		if text.String() != want {
+			t.Errorf("%s: %q, want %q", name, text.String(), want)
+		}
 	}
 }
 

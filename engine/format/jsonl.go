@@ -21,8 +21,8 @@ type jsonl struct {
 
 var _ engine.Sink = (*jsonl)(nil)
 
-func newJSONL(w io.Writer, columns []string) *jsonl {
-	return &jsonl{w: bufio.NewWriterSize(w, 64<<10), columns: columns, names: map[class]map[int][]byte{}}
+func openJSONL(w io.Writer, columns []string, _ string) (engine.Sink, error) {
+	return &jsonl{w: bufio.NewWriterSize(w, writeBytes), columns: columns, names: map[class]map[int][]byte{}}, nil
 }
 
 // Row implements engine.Sink.
@@ -46,24 +46,27 @@ func (j *jsonl) write() error {
 		b = append(b, j.name(c)...)
 		b = datum.AppendJSON(b, c.datum)
 	}
+
 	j.buf = append(b, "}\n"...)
 	_, err := j.w.Write(j.buf)
 	return err
 }
 
+// name returns the name of a cell as JSON, with its colon.
 func (j *jsonl) name(c cell) []byte {
 	byIndex := j.names[c.class]
 	if byIndex == nil {
 		byIndex = map[int][]byte{}
 		j.names[c.class] = byIndex
 	}
+
 	if byIndex[c.index] == nil {
 		byIndex[c.index] = append(quote(c.name(j.columns)), ':')
 	}
 	return byIndex[c.index]
 }
 
-// Line implements engine.Sink.
+// Line implements engine.Sink: the text as it is if it is JSON, else an object.
 func (j *jsonl) Line(text []byte) error {
 	var compact bytes.Buffer
 	if len(bytes.TrimSpace(text)) > 0 && json.Compact(&compact, text) == nil {
@@ -71,6 +74,7 @@ func (j *jsonl) Line(text []byte) error {
 		_, err := j.w.Write(compact.Bytes())
 		return err
 	}
+
 	j.cells = append(j.cells[:0], cell{line, -1, datum.AppendString(nil, text)})
 	return j.write()
 }

@@ -45,46 +45,50 @@ type pqColumn struct {
 
 var _ engine.Sink = (*parquet)(nil)
 
-func newParquet(w io.Writer, columns []string, dir string) *parquet {
-	return &parquet{w: w, columns: columns, dir: dir}
+func openParquet(w io.Writer, columns []string, dir string) (engine.Sink, error) {
+	return &parquet{w: w, columns: columns, dir: dir}, nil
 }
 
 // Row implements engine.Sink.
 func (p *parquet) Row(k, v []byte) error {
 	p.cells = appendRow(p.cells[:0], k, v, p.columns)
-	return p.put()
+	return p.spoolRow()
 }
 
 // Record implements engine.Sink.
 func (p *parquet) Record(array []byte) error {
 	p.cells = appendRecord(p.cells[:0], array, p.columns)
-	return p.put()
+	return p.spoolRow()
 }
 
 // Line implements engine.Sink.
 func (p *parquet) Line(text []byte) error {
 	p.cells = append(p.cells[:0], cell{line, -1, datum.AppendString(nil, text)})
-	return p.put()
+	return p.spoolRow()
 }
 
 // Separators implements engine.Sink: Parquet has none.
 func (p *parquet) Separators(string, string) error { return nil }
 
-func (p *parquet) put() error {
+// spoolRow writes the cells to the spool, and notes what their columns hold.
+func (p *parquet) spoolRow() error {
 	if p.spool == nil {
 		f, err := os.CreateTemp(p.dir, "tmrun-parquet-*")
 		if err != nil {
 			return fmt.Errorf("create spool: %w", err)
 		}
-		os.Remove(f.Name())
-		p.spool, p.buf = f, bufio.NewWriterSize(f, 64<<10)
+		os.Remove(f.Name()) // the open file stays readable; nothing is left behind
+		p.spool = f
+		p.buf = bufio.NewWriterSize(f, writeBytes)
 	}
+
 	p.rows++
 	b := binary.AppendUvarint(p.buf.AvailableBuffer(), uint64(len(p.cells)))
 	for _, c := range p.cells {
 		b = binary.AppendUvarint(b, uint64(p.column(c)))
 		b = append(binary.AppendUvarint(b, uint64(len(c.datum))), c.datum...)
 	}
+
 	if _, err := p.buf.Write(b); err != nil {
 		return fmt.Errorf("spool rows to %s: %w", p.dir, err)
 	}
@@ -98,11 +102,15 @@ func (p *parquet) column(c cell) int {
 		i = len(p.cols)
 		p.cols = append(p.cols, &pqColumn{cell: cell{class: c.class, index: c.index}})
 	}
-	col, kind := p.cols[i], datum.Null
+
+	col := p.cols[i]
+	kind := datum.Null
 	if len(c.datum) > 0 {
 		kind = datum.Kind(c.datum[0])
 	}
 	col.seen[kind] = true
+
+	// Integers that a double holds exactly fit an INT64 column; others make it DOUBLE.
 	if kind == datum.Number {
 		f := datum.Float(c.datum)
 		col.float = col.float || f != math.Trunc(f) || math.Abs(f) > 1<<53
@@ -119,6 +127,7 @@ func (c *pqColumn) node() pq.Node {
 			kinds++
 		}
 	}
+
 	switch {
 	case c.seen[datum.Array] || c.seen[datum.Object]:
 		c.json = true
@@ -136,9 +145,10 @@ func (c *pqColumn) node() pq.Node {
 
 // value returns d as the column's type has it, or null.
 func (c *pqColumn) value(d []byte) pq.Value {
-	if len(d) == 0 || datum.Kind(d[0]) == datum.Null {
+	if isNull(d) {
 		return pq.NullValue()
 	}
+
 	switch {
 	case c.json:
 		return pq.ByteArrayValue(datum.AppendJSON(nil, d))
@@ -177,16 +187,33 @@ func (p *parquet) Close() error {
 			return fmt.Errorf("read spooled rows: %w", err)
 		}
 	}
-	for i := range p.columns { // also those that no row has
+
+	root := p.schema()
+	w := pq.NewGenericWriter[any](p.w, pq.NewSchema("rows", root), pq.Compression(&pq.Zstd), pq.MaxRowsPerRowGroup(rowGroupRows))
+	if err := p.copyRows(w, len(root.order)); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("write Parquet: %w", err)
+	}
+	return nil
+}
+
+// schema decides names, types and places of the columns.
+func (p *parquet) schema() group {
+	// Named columns are in the file even if no row has them, and a file must have columns.
+	for i := range p.columns {
 		p.column(cell{class: named, index: i})
 	}
-	if len(p.cols) == 0 { // a file must have columns
+	if len(p.cols) == 0 {
 		p.column(cell{class: key, index: -1})
 		p.column(cell{class: value, index: -1})
 	}
+
 	order := slices.SortedStableFunc(slices.Values(p.cols), func(a, b *pqColumn) int {
 		return cmp.Or(cmp.Compare(a.cell.class, b.cell.class), cmp.Compare(a.cell.index, b.cell.index))
 	})
+
 	root := group{Group: pq.Group{}}
 	for i, c := range order {
 		c.place = i
@@ -197,49 +224,54 @@ func (p *parquet) Close() error {
 		root.Group[name] = c.node()
 		root.order = append(root.order, name)
 	}
-	w := pq.NewGenericWriter[any](p.w, pq.NewSchema("rows", root), pq.Compression(&pq.Zstd), pq.MaxRowsPerRowGroup(rowGroupRows))
-	if err := p.copyRows(w, len(order)); err != nil {
-		return err
-	}
-	if err := w.Close(); err != nil {
-		return fmt.Errorf("write Parquet: %w", err)
-	}
-	return nil
+	return root
 }
 
 // copyRows moves the rows from the spool to w.
 func (p *parquet) copyRows(w *pq.GenericWriter[any], columns int) error {
-	br := bufio.NewReaderSize(p.spool, 256<<10)
+	spool := bufio.NewReaderSize(p.spool, 256<<10)
 	row := make(pq.Row, columns)
-	var d []byte
+	var cellData []byte
+
 	for range p.rows {
 		for i := range row {
 			row[i] = pq.NullValue().Level(0, 0, i)
 		}
-		n, err := binary.ReadUvarint(br)
-		for range n {
-			var at, size uint64
-			if at, err = binary.ReadUvarint(br); err != nil {
+
+		cells, err := binary.ReadUvarint(spool)
+		for ; cells > 0 && err == nil; cells-- {
+			var at uint64
+			at, cellData, err = readCell(spool, cellData)
+			if err != nil {
 				break
 			}
-			if size, err = binary.ReadUvarint(br); err != nil {
-				break
-			}
-			d = slices.Grow(d[:0], int(size))[:size]
-			if _, err = io.ReadFull(br, d); err != nil {
-				break
-			}
-			c := p.cols[at]
-			if v := c.value(d); !v.IsNull() {
-				row[c.place] = v.Level(0, 1, c.place)
+			col := p.cols[at]
+			if v := col.value(cellData); !v.IsNull() {
+				row[col.place] = v.Level(0, 1, col.place)
 			}
 		}
 		if err != nil {
 			return fmt.Errorf("read spooled rows: %w", err)
 		}
+
 		if _, err := w.WriteRows([]pq.Row{row}); err != nil {
 			return fmt.Errorf("write Parquet: %w", err)
 		}
 	}
 	return nil
+}
+
+// readCell reads the index of a column, and a datum into buf, which it may replace.
+func readCell(spool *bufio.Reader, buf []byte) (column uint64, d []byte, err error) {
+	if column, err = binary.ReadUvarint(spool); err != nil {
+		return 0, buf, err
+	}
+	size, err := binary.ReadUvarint(spool)
+	if err != nil {
+		return 0, buf, err
+	}
+
+	d = slices.Grow(buf[:0], int(size))[:size]
+	_, err = io.ReadFull(spool, d)
+	return column, d, err
 }

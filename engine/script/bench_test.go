@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/format"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/gen"
@@ -208,7 +209,7 @@ func BenchmarkJob(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					sink := engine.NewTSV(io.Discard)
+					sink := format.NewTSV(io.Discard)
 					if _, err := engine.Run(b.Context(), src, plan, job, sink, o); err != nil {
 						b.Fatal(err)
 					}

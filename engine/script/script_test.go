@@ -14,6 +14,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/enginetest"
+	"github.com/aitgithub/telemetry-server/engine/format"
 	"github.com/aitgithub/telemetry-server/engine/memory"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/layout/schema"
@@ -88,7 +89,7 @@ func (j job) run(ctx context.Context) (out, console string, err error) {
 		return "", "", err
 	}
 	var buf bytes.Buffer
-	sink := engine.NewTSV(&buf)
+	sink := format.NewTSV(&buf)
 	_, err = engine.Run(ctx, j.src, plan, sj, sink, j.opts)
 	sink.Close()
 	return buf.String(), log.String(), err

@@ -1,0 +1,112 @@
+package format
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"strings"
+
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/datum"
+)
+
+// writeBytes is how much text a format collects before it writes.
+const writeBytes = 64 << 10
+
+// tsv writes key, field separator, value, record separator. The elements of an array
+// key are columns. A tab, newline or carriage return inside a field is written as \t,
+// \n, \r, so that a row stays a row.
+type tsv struct {
+	w             *bufio.Writer
+	field, record string
+	buf           []byte
+}
+
+var _ engine.Sink = (*tsv)(nil)
+
+// NewTSV returns a Sink that writes TSV without a line of names to w.
+func NewTSV(w io.Writer) engine.Sink { return newTSV(w) }
+
+func newTSV(w io.Writer) *tsv {
+	return &tsv{w: bufio.NewWriterSize(w, writeBytes), field: "\t", record: "\n"}
+}
+
+func openTSV(w io.Writer, columns []string, _ string) (engine.Sink, error) {
+	t := newTSV(w)
+	if columns == nil {
+		return t, nil
+	}
+	return t, t.Line([]byte(strings.Join(columns, "\t")))
+}
+
+// Row implements engine.Sink.
+func (t *tsv) Row(key, value []byte) error {
+	t.buf = t.buf[:0]
+	if isArray(key) {
+		for element := range datum.Elements(key) {
+			t.buf = append(appendEscaped(t.buf, element), t.field...)
+		}
+	} else {
+		t.buf = append(appendEscaped(t.buf, key), t.field...)
+	}
+
+	t.buf = append(appendEscaped(t.buf, value), t.record...)
+	_, err := t.w.Write(t.buf)
+	return err
+}
+
+// appendEscaped appends the text of d without tabs and ends of lines.
+func appendEscaped(b, d []byte) []byte {
+	start := len(b)
+	b = datum.AppendText(b, d)
+	if !bytes.ContainsAny(b[start:], "\t\n\r") {
+		return b
+	}
+
+	text := bytes.Clone(b[start:])
+	b = b[:start]
+	for _, c := range text {
+		switch c {
+		case '\t':
+			b = append(b, `\t`...)
+		case '\n':
+			b = append(b, `\n`...)
+		case '\r':
+			b = append(b, `\r`...)
+		default:
+			b = append(b, c)
+		}
+	}
+	return b
+}
+
+// Line implements engine.Sink.
+func (t *tsv) Line(text []byte) error {
+	t.w.Write(text) // a bufio.Writer returns its first error again
+	_, err := t.w.WriteString(t.record)
+	return err
+}
+
+// Record implements engine.Sink: a line of CSV with CRLF, as RFC 4180 ends it,
+// whatever the separators are.
+func (t *tsv) Record(columns []byte) error {
+	t.buf = t.buf[:0]
+	separator := ""
+	for element := range datum.Elements(columns) {
+		t.buf = appendQuoted(append(t.buf, separator...), element)
+		separator = ","
+	}
+
+	t.buf = append(t.buf, "\r\n"...)
+	_, err := t.w.Write(t.buf)
+	return err
+}
+
+// Separators implements engine.Sink.
+func (t *tsv) Separators(field, record string) error {
+	t.field, t.record = field, record
+	return nil
+}
+
+// Close implements engine.Sink.
+func (t *tsv) Close() error { return t.w.Flush() }
