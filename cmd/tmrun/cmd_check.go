@@ -10,17 +10,23 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/script/lint"
 )
 
-// checkCmd says what is wrong with scripts before they run.
+// checkCmd finds mistakes in scripts before they run.
 type checkCmd struct {
 	Scripts []string `arg:"" predictor:"script" help:"Scripts: paths, or names of shipped ones."`
-	Strict  bool     `help:"Take warnings for errors."`
+	Strict  bool     `help:"Count warnings as errors."`
 }
 
-// Run implements the command: a line per finding, on stdout.
-//
-// EXIT STATUS: 0 nothing is wrong, but there may be warnings; 5 there are errors.
+// Help is the long help.
+func (c *checkCmd) Help() string {
+	return `Prints the mistakes in jobs, filters and ingest filters on standard output, each
+with its place and an excerpt.
+
+EXIT STATUS: 0 no errors, but there may be warnings; 2 usage; 5 there are errors.`
+}
+
+// Run implements the command.
 func (c *checkCmd) Run(ctx context.Context, st *cli.State) error {
-	bad := 0
+	errorCount := 0
 	for _, name := range c.Scripts {
 		path, text, err := readScript(name)
 		if err != nil {
@@ -30,22 +36,17 @@ func (c *checkCmd) Run(ctx context.Context, st *cli.State) error {
 		if err != nil {
 			return err
 		}
-		for _, f := range findings {
-			fmt.Fprintf(st.Stdout, "%v\n%s", f.Err, f.Err.Detail())
-			if f.Severe || c.Strict {
-				bad++
+
+		for _, finding := range findings {
+			fmt.Fprintf(st.Stdout, "%v\n%s", finding.Err, finding.Err.Detail())
+			if finding.Severe || c.Strict {
+				errorCount++
 			}
 		}
 	}
-	if bad > 0 {
-		return cli.Fail(cli.ExitScript, errors.New(counted(bad, "error")))
+
+	if errorCount > 0 {
+		return cli.Fail(cli.ExitScript, errors.New(counted(errorCount, "error")))
 	}
 	return nil
-}
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

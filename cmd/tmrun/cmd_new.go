@@ -5,10 +5,8 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
@@ -21,7 +19,7 @@ import (
 //go:embed templates/*.js
 var templates embed.FS
 
-// filterTemplate is the one that is no job, and so has no test.
+// filterTemplate is the template that is a filter and no job, and so has no test.
 const filterTemplate = "filter"
 
 // newCmd starts a script.
@@ -31,72 +29,113 @@ type newCmd struct {
 	Histograms string `predictor:"file" placeholder:"FILE" help:"A Histograms.json whose names editors complete."`
 }
 
-// Run implements the command: it writes the script, its test (a filter has none),
-// and types.d.ts beside them. It overwrites no script and no test.
-//
-// EXIT STATUS: 0 made; 2 one of the files is there, or the name is no script's.
+// Help is the long help.
+func (c *newCmd) Help() string {
+	return `Writes a script from a template, its test (a filter has none), and types.d.ts
+for editors beside them. It overwrites neither scripts nor tests.
+
+EXIT STATUS: 0 made; 1 failed; 2 usage, or one of the files exists.`
+}
+
+// Run implements the command.
 func (c *newCmd) Run(_ context.Context, st *cli.State) error {
 	ext := filepath.Ext(c.File)
 	if ext != ".js" && ext != ".ts" {
 		return cli.Usage("%s: a script's name ends in .js or .ts", c.File)
 	}
-	var histograms []string
-	if c.Histograms != "" {
-		text, err := os.ReadFile(c.Histograms)
-		if err != nil {
-			return cli.Fail(cli.ExitUsage, err)
-		}
-		spec, err := revisions.Parse(text)
-		if err != nil {
-			return cli.Fail(cli.ExitUsage, fmt.Errorf("%s: %w", c.Histograms, err))
-		}
-		for d := range spec.Definitions() {
-			histograms = append(histograms, d.Name)
-		}
-	}
-	files := map[string]string{c.File: c.Template + ".js"} // the templates by what is made of them
-	test := strings.TrimSuffix(c.File, ext) + ".test" + ext
-	if c.Template != filterTemplate {
-		files[test] = c.Template + ".test.js"
-	}
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if _, err := os.Lstat(name); err == nil {
-			return cli.Usage("%s is there already", name)
-		}
-	}
-	if err := os.MkdirAll(filepath.Dir(c.File), 0o777); err != nil {
+	histograms, err := c.histogramNames()
+	if err != nil {
 		return err
 	}
-	for name, template := range files {
-		text, err := templates.ReadFile("templates/" + template)
+
+	text, err := c.template(".js")
+	if err != nil {
+		return err
+	}
+	files := []newFile{{c.File, declare.Annotate(text, ext)}}
+	if c.Template != filterTemplate {
+		text, err := c.template(".test.js")
 		if err != nil {
-			return err // a bug
-		}
-		if name == c.File {
-			text = []byte(declare.Annotate(string(text), ext))
-		}
-		if err := create(name, text); err != nil {
 			return err
 		}
+		files = append(files, newFile{strings.TrimSuffix(c.File, ext) + ".test" + ext, text})
 	}
+	if err := writeNew(files); err != nil {
+		return err
+	}
+
+	// The types are generated, so an old file is only an older version of them.
 	types := filepath.Join(filepath.Dir(c.File), "types.d.ts")
 	if err := os.WriteFile(types, []byte(declare.Types(histograms)), 0o666); err != nil {
 		return err
 	}
+
 	if c.Template == filterTemplate {
 		fmt.Fprintf(st.Stderr, "made %s and %s\n\ntmrun check %[1]s\ntmrun --data-dir DIR --input-filter %[1]s JOB\n", c.File, types)
 		return nil
 	}
-	fmt.Fprintf(st.Stderr, "made %s, %s and %s\n\ntmrun test %[1]s\ntmrun --data-dir DIR %[1]s\n", c.File, test, types)
+	fmt.Fprintf(st.Stderr, "made %s, %s and %s\n\ntmrun test %[1]s\ntmrun --data-dir DIR %[1]s\n", c.File, files[1].name, types)
 	return nil
 }
 
-// create writes a file that must not be there yet.
-func create(name string, text []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+// histogramNames returns the names in the Histograms.json of --histograms; none
+// without the flag.
+func (c *newCmd) histogramNames() (names []string, err error) {
+	if c.Histograms == "" {
+		return nil, nil
+	}
+
+	text, err := os.ReadFile(c.Histograms)
+	if err != nil {
+		return nil, cli.Fail(cli.ExitUsage, err)
+	}
+	spec, err := revisions.Parse(text)
+	if err != nil {
+		return nil, cli.Fail(cli.ExitUsage, fmt.Errorf("%s: %w", c.Histograms, err))
+	}
+
+	for definition := range spec.Definitions() {
+		names = append(names, definition.Name)
+	}
+	return names, nil
+}
+
+// template returns the text of the chosen template; suffix says whether that of
+// the script or of its test.
+func (c *newCmd) template(suffix string) (string, error) {
+	text, err := templates.ReadFile("templates/" + c.Template + suffix)
+	return string(text), err
+}
+
+// newFile is a file to write.
+type newFile struct{ name, text string }
+
+// writeNew writes files into a folder that it makes if missing. It writes none if
+// one of them exists.
+func writeNew(files []newFile) error {
+	for _, f := range files {
+		if _, err := os.Lstat(f.name); err == nil {
+			return cli.Usage("%s is there already", f.name)
+		}
+	}
+
+	if err := os.MkdirAll(filepath.Dir(files[0].name), 0o777); err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := create(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// create writes a file; it is an error if that exists.
+func create(f newFile) error {
+	file, err := os.OpenFile(f.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(text)
-	return errors.Join(err, f.Close())
+	_, err = file.WriteString(f.text)
+	return errors.Join(err, file.Close())
 }

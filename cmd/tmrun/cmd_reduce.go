@@ -16,23 +16,28 @@ type reduceCmd struct {
 
 // Help is the long help.
 func (c *reduceCmd) Help() string {
-	return `Reads what tmrun map has written, sorted as text, and writes the result as tsv.
+	return `Reads what tmrun map has written, sorted as text, and writes the result as TSV.
 
-EXIT STATUS: 0 done; 1 failed; 2 usage; 5 script error; 6 limit hit.`
+EXIT STATUS: 0 done; 1 failed; 2 usage; 5 the script failed; 6 a limit was hit.`
 }
 
 // Run implements the command.
 func (c *reduceCmd) Run(ctx context.Context, st *cli.State) error {
-	return (&runCmd{}).explain(st, c.run(ctx, st))
+	s := newSession(st)
+	defer s.close()
+	if err := c.run(ctx, s); err != nil {
+		return explainError(st, err, "")
+	}
+	return nil
 }
 
-func (c *reduceCmd) run(ctx context.Context, st *cli.State) error {
-	job, o, err := c.begin(st)
-	if err != nil {
+func (c *reduceCmd) run(ctx context.Context, s *session) error {
+	if err := c.begin(s); err != nil {
 		return err
 	}
-	sink := format.NewTSV(st.Stdout)
-	if _, err := engine.ReduceStream(ctx, job, c.Shard, st.Stdin, sink, o); err != nil {
+
+	sink := format.NewTSV(s.st.Stdout)
+	if _, err := engine.ReduceStream(ctx, s.job, c.Shard, s.st.Stdin, sink, s.engine); err != nil {
 		return err
 	}
 	return sink.Close()

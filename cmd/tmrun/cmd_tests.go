@@ -16,54 +16,68 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/script"
 )
 
-// testCmd runs the tests that lie beside scripts.
+// testCmd runs the tests beside scripts.
 type testCmd struct {
 	Scripts     []string      `arg:"" predictor:"file" help:"Scripts; the cases of job.js are in job.test.js."`
 	Update      bool          `help:"Write the files that cases name as their wanted output; review the difference."`
 	CallTimeout time.Duration `name:"call-timeout" default:"30s" help:"What one call of a script's function may take; 0 is no limit."`
 }
 
-// Run implements the command. Each case is run once for its output, which must
-// be the wanted one, then under every law (see laws).
-//
-// EXIT STATUS: 0 all cases pass; 1 one fails; 5 a script or test file has an
-// error; 2 there are no tests.
+// Help is the long help.
+func (c *testCmd) Help() string {
+	return `Runs each case once and compares the output with the wanted one. Then it runs the
+case in many ways that must not change the output: other segments, numbers of
+workers, applications of combine, and another order of the records.
+
+EXIT STATUS: 0 all cases pass; 1 a case fails; 2 usage, or there are no tests; 5 a
+script or test file has an error.`
+}
+
+// Run implements the command.
 func (c *testCmd) Run(ctx context.Context, st *cli.State) error {
 	failed, total := 0, 0
 	for _, name := range c.Scripts {
-		f, n, err := c.file(ctx, st, name)
+		failedHere, totalHere, err := c.testScript(ctx, st, name)
 		if err != nil {
-			return (&runCmd{}).explain(st, err)
+			return explainError(st, err, "")
 		}
-		failed, total = failed+f, total+n
+		failed += failedHere
+		total += totalHere
 	}
+
 	if failed > 0 {
 		return cli.Fail(cli.ExitFailed, fmt.Errorf("%d of %d tests failed", failed, total))
 	}
 	return nil
 }
 
-func (c *testCmd) file(ctx context.Context, st *cli.State, name string) (failed, total int, err error) {
-	s, err := script.CompileFile(name)
+// testScript runs the cases of one script and prints their results.
+func (c *testCmd) testScript(ctx context.Context, st *cli.State, name string) (failed, total int, err error) {
+	s := newSession(st)
+	defer s.close()
+	s.job.Limits.Call = c.CallTimeout
+	s.job.Console = consoleTo(st, name)
+	s.job.Script, err = script.CompileFile(name) // shipped scripts have no test file
 	if err != nil {
 		return 0, 0, err
 	}
-	limits := script.DefaultLimits()
-	limits.Call = c.CallTimeout
-	path := strings.TrimSuffix(name, filepath.Ext(name)) + ".test" + filepath.Ext(name)
+
+	ext := filepath.Ext(name)
+	path := strings.TrimSuffix(name, ext) + ".test" + ext
 	if _, err := os.Stat(path); err != nil {
 		return 0, 0, cli.WithHint(cli.Usage("%s has no tests: %v", name, err), "tmrun new makes a script with a test")
 	}
-	cases, err := script.LoadTests(ctx, path, limits, consoleTo(st, path))
+	cases, err := script.LoadTests(ctx, path, s.job.Limits, consoleTo(st, path))
 	if err != nil {
 		return 0, 0, err
 	}
-	job := &script.Job{Script: s, Limits: limits, Console: consoleTo(st, name)}
+
 	for _, tc := range cases {
-		runs, problems := c.check(ctx, job, tc)
+		runs, problems := c.check(ctx, s.job, tc)
 		if ctx.Err() != nil {
 			return failed, total, context.Cause(ctx)
 		}
+
 		total++
 		if len(problems) == 0 {
 			fmt.Fprintf(st.Stdout, "ok    %s: %s (%d runs)\n", name, tc.Name, runs)
@@ -71,8 +85,8 @@ func (c *testCmd) file(ctx context.Context, st *cli.State, name string) (failed,
 		}
 		failed++
 		fmt.Fprintf(st.Stdout, "FAIL  %s: %s\n", name, tc.Name)
-		for _, p := range problems {
-			fmt.Fprintf(st.Stdout, "      %s\n", strings.ReplaceAll(strings.TrimRight(p, "\n"), "\n", "\n      "))
+		for _, problem := range problems {
+			fmt.Fprintf(st.Stdout, "      %s\n", strings.ReplaceAll(problem, "\n", "\n      "))
 		}
 	}
 	return failed, total, nil
@@ -81,8 +95,7 @@ func (c *testCmd) file(ctx context.Context, st *cli.State, name string) (failed,
 // check runs a case and returns what is wrong, one problem per law.
 func (c *testCmd) check(ctx context.Context, job *script.Job, tc script.TestCase) (runs int, problems []string) {
 	runs = 1
-	whole := segments(tc.Records, func(int) bool { return false })
-	base, err := runCase(ctx, job, whole, 1, 1)
+	base, err := runCase(ctx, job, oneSegment(tc.Records), 1, 1)
 	switch {
 	case tc.Throws != "" && err == nil:
 		return runs, []string{fmt.Sprintf("it throws nothing, want an error with %q", tc.Throws)}
@@ -91,73 +104,91 @@ func (c *testCmd) check(ctx context.Context, job *script.Job, tc script.TestCase
 	case err != nil:
 		return runs, []string{errorText(err)}
 	}
+
+	// The wanted output is a file or rows.
 	if tc.Golden != "" {
-		problems = append(problems, c.golden(ctx, job, tc)...)
-	} else if d := differ(base, wanted(tc), false); d != "" {
-		problems = append(problems, d)
+		problems = append(problems, c.compareGolden(ctx, job, tc)...)
+	} else if difference := differ(base, wantedRows(tc), false); difference != "" {
+		problems = append(problems, difference)
 	}
-	seen := map[string]bool{}
-	for _, l := range laws(job, tc) {
+
+	// Several runs try the same law; it is reported once.
+	reported := map[string]bool{}
+	for _, law := range laws(job, tc) {
 		runs++
-		rows, err := l.run(ctx)
-		d := ""
+		rows, err := law.run(ctx)
+		problem := ""
 		if err != nil {
-			d = errorText(err)
+			problem = errorText(err)
 		} else {
-			d = differ(rows, base, l.shuffled)
+			problem = differ(rows, base, law.shuffled)
 		}
-		if d != "" && !seen[l.name] {
-			seen[l.name] = true
-			problems = append(problems, "other output with "+l.name+": "+d)
+		if problem != "" && !reported[law.name] {
+			reported[law.name] = true
+			problems = append(problems, "other output with "+law.name+": "+problem)
 		}
 	}
 	return runs, problems
 }
 
-func wanted(tc script.TestCase) []any {
+// wantedRows returns the rows that a case wants, as JSON values.
+func wantedRows(tc script.TestCase) []any {
 	rows := make([]any, len(tc.Want))
-	for i, w := range tc.Want {
-		rows[i] = parseJSON(w)
+	for i, row := range tc.Want {
+		rows[i] = parseJSON(row)
 	}
 	return rows
 }
 
-// golden compares the output as text with the case's file, or writes it.
-func (c *testCmd) golden(ctx context.Context, job engine.Job, tc script.TestCase) []string {
-	var buf bytes.Buffer
-	if err := runInto(ctx, job, segments(tc.Records, func(int) bool { return false }), 1, 1, format.NewTSV(&buf)); err != nil {
+// compareGolden compares the output as text with the case's file, or writes that
+// file.
+func (c *testCmd) compareGolden(ctx context.Context, job engine.Job, tc script.TestCase) []string {
+	var output bytes.Buffer
+	err := runInto(ctx, job, oneSegment(tc.Records), 1, 1, format.NewTSV(&output))
+	if err != nil {
 		return []string{errorText(err)}
 	}
+
 	if c.Update {
-		if err := os.WriteFile(tc.Golden, buf.Bytes(), 0o666); err != nil {
+		if err := os.WriteFile(tc.Golden, output.Bytes(), 0o666); err != nil {
 			return []string{err.Error()}
 		}
 		return nil
 	}
-	want, err := os.ReadFile(tc.Golden)
+
+	wanted, err := os.ReadFile(tc.Golden)
 	if err != nil {
 		return []string{err.Error() + " (--update writes it)"}
 	}
-	got, lines := strings.SplitAfter(buf.String(), "\n"), strings.SplitAfter(string(want), "\n")
-	for i := range max(len(got), len(lines)) {
-		g, w := "", ""
-		if i < len(got) {
-			g = got[i]
-		}
+	return differentLine(tc.Golden, output.String(), string(wanted))
+}
+
+// differentLine describes the first line in which two texts differ; nil if they
+// do not. A line that one of them lacks is "".
+func differentLine(name, got, want string) []string {
+	gotLines := strings.SplitAfter(got, "\n")
+	wantLines := strings.SplitAfter(want, "\n")
+	lineAt := func(lines []string, i int) string {
 		if i < len(lines) {
-			w = lines[i]
+			return lines[i]
 		}
+		return ""
+	}
+
+	for i := range max(len(gotLines), len(wantLines)) {
+		g, w := lineAt(gotLines, i), lineAt(wantLines, i)
 		if g != w {
-			return []string{fmt.Sprintf("%s:%d: got %q, want %q", tc.Golden, i+1, g, w)}
+			return []string{fmt.Sprintf("%s:%d: got %q, want %q", name, i+1, g, w)}
 		}
 	}
 	return nil
 }
 
-// errorText is an error with its excerpt and stack.
+// errorText is an error with its excerpt and stack, without a newline at its end.
 func errorText(err error) string {
-	if e, ok := errors.AsType[*script.Error](err); ok {
-		return err.Error() + "\n" + e.Detail()
+	e, ok := errors.AsType[*script.Error](err)
+	if !ok {
+		return err.Error()
 	}
-	return err.Error()
+	return strings.TrimRight(err.Error()+"\n"+e.Detail(), "\n")
 }

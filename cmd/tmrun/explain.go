@@ -10,7 +10,6 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/format"
-	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
@@ -21,68 +20,37 @@ const (
 	trialLimit = 5 * time.Second
 )
 
-// extent is what some segments hold.
+// extent is how much data some segments hold.
 type extent struct {
 	segments, partitions int
-	compressed           int64
-	records, raw         int64 // of the segments that say so
-	silent               int   // segments that do not: old formats
+	compressedBytes      int64
+
+	// Old formats do not say how much they hold.
+	records, rawBytes int64 // of the segments that say it
+	silent            int   // segments that do not
 }
 
 func extentOf(tree *layout.Tree, segments []layout.Segment) (extent, error) {
 	var e extent
-	seen := map[schema.Dims]bool{}
-	for _, s := range segments {
-		info, err := tree.Info(s)
+	partitions := map[schema.Dims]bool{}
+	for _, segment := range segments {
+		info, err := tree.Info(segment)
 		if err != nil {
 			return e, err
 		}
+
 		e.segments++
-		e.compressed += s.Size
-		seen[s.Dims] = true
+		e.compressedBytes += segment.Size
+		partitions[segment.Dims] = true
 		if info.Records < 0 {
 			e.silent++
 			continue
 		}
 		e.records += info.Records
-		e.raw += info.RawBytes
+		e.rawBytes += info.RawBytes
 	}
-	e.partitions = len(seen)
+	e.partitions = len(partitions)
 	return e, nil
-}
-
-// explainPlan says what the job would read, compared with the whole store, and
-// runs some tasks to judge how long it would take.
-func (c *runCmd) explainPlan(ctx context.Context, w io.Writer, src engine.TreeSource, plan *engine.Plan, job *script.Job, o engine.Options) error {
-	all, err := src.Tree.Segments(ctx, schema.All())
-	if err != nil {
-		return err
-	}
-	whole, err := extentOf(src.Tree, all)
-	if err != nil {
-		return err
-	}
-	used, err := extentOf(src.Tree, plan.Inputs())
-	if err != nil {
-		return err
-	}
-	estimate, err := c.estimate(ctx, src, plan, job, o)
-	if err != nil {
-		return err
-	}
-	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	of := func(what string, used, whole any) { fmt.Fprintf(t, "%s\t%v of %v\n", what, used, whole) }
-	of("partitions", used.partitions, whole.partitions)
-	of("segments", used.segments, whole.segments)
-	of("records", used.recordsText(), whole.recordsText())
-	of("compressed", bytesText(used.compressed), bytesText(whole.compressed))
-	of("unpacked", used.rawText(), whole.rawText())
-	if whole.compressed > 0 {
-		fmt.Fprintf(t, "pruned\t%.1f%% of the bytes\n", 100-100*float64(used.compressed)/float64(whole.compressed))
-	}
-	fmt.Fprintf(t, "tasks\t%d, %d at a time\n", len(plan.Tasks), min(o.Mappers, max(1, len(plan.Tasks))))
-	fmt.Fprintf(t, "estimate\t%s\n", estimate)
-	return t.Flush()
 }
 
 func (e extent) recordsText() string {
@@ -99,29 +67,73 @@ func (e extent) rawText() string {
 	if e.silent > 0 {
 		return "?"
 	}
-	return bytesText(e.raw)
+	return bytesText(e.rawBytes)
 }
 
-// estimate runs some tasks, spread over the plan, and draws their time up to it.
-func (c *runCmd) estimate(ctx context.Context, src engine.Source, plan *engine.Plan, job *script.Job, o engine.Options) (string, error) {
-	if len(plan.Tasks) == 0 {
+// explainPlan prints what the job would read, compared with the whole tree, and
+// how long it may take, for which it runs some tasks.
+func (c *runCmd) explainPlan(ctx context.Context, s *session) error {
+	all, err := s.tree.Segments(ctx, schema.All())
+	if err != nil {
+		return err
+	}
+	whole, err := extentOf(s.tree, all)
+	if err != nil {
+		return err
+	}
+	used, err := extentOf(s.tree, s.plan.Inputs())
+	if err != nil {
+		return err
+	}
+	estimate, err := c.estimate(ctx, s)
+	if err != nil {
+		return err
+	}
+
+	table := tabwriter.NewWriter(s.st.Stdout, 0, 8, 2, ' ', 0)
+	row := func(what string, used, whole any) { fmt.Fprintf(table, "%s\t%v of %v\n", what, used, whole) }
+	row("partitions", used.partitions, whole.partitions)
+	row("segments", used.segments, whole.segments)
+	row("records", used.recordsText(), whole.recordsText())
+	row("compressed", bytesText(used.compressedBytes), bytesText(whole.compressedBytes))
+	row("unpacked", used.rawText(), whole.rawText())
+	if whole.compressedBytes > 0 {
+		fmt.Fprintf(table, "pruned\t%.1f%% of the bytes\n", 100-100*float64(used.compressedBytes)/float64(whole.compressedBytes))
+	}
+
+	tasks := len(s.plan.Tasks)
+	fmt.Fprintf(table, "tasks\t%d, %d at a time\n", tasks, min(s.engine.Mappers, max(1, tasks)))
+	fmt.Fprintf(table, "estimate\t%s\n", estimate)
+	return table.Flush()
+}
+
+// estimate runs some tasks, spread over the plan, and scales their time up to the
+// whole plan.
+func (c *runCmd) estimate(ctx context.Context, s *session) (string, error) {
+	if len(s.plan.Tasks) == 0 {
 		return "nothing to do", nil
 	}
 	trial := &engine.Plan{}
-	for i := 0; i < len(plan.Tasks); i += max(1, len(plan.Tasks)/trialTasks) {
-		trial.Tasks = append(trial.Tasks, plan.Tasks[i])
-		trial.Bytes += plan.Tasks[i].Bytes
+	for i := 0; i < len(s.plan.Tasks); i += max(1, len(s.plan.Tasks)/trialTasks) {
+		trial.Tasks = append(trial.Tasks, s.plan.Tasks[i])
+		trial.Bytes += s.plan.Tasks[i].Bytes
 	}
-	o.MaxErrors, o.Log = -1, engine.DefaultOptions().Log
-	var mapped engine.Job = job
+
+	// A trial tolerates all failures, and neither logs nor saves them: the run will.
+	options := s.engine
+	options.MaxErrors = -1
+	options.Rejected = nil
+	options.Log = engine.DefaultOptions().Log
 	if c.Sample < 100 {
-		mapped = engine.Sample(job, float64(c.Sample)/100)
+		s.takeSample(c.Sample.share())
 	}
+
 	trialCtx, cancel := context.WithTimeout(ctx, trialLimit)
 	defer cancel()
 	start := time.Now()
-	_, err := engine.Run(trialCtx, src, trial, mapped, format.NewTSV(io.Discard), o)
-	took := time.Since(start).Seconds()
+	_, err := engine.Run(trialCtx, s.source, trial, s.work, format.NewTSV(io.Discard), options)
+	seconds := time.Since(start).Seconds()
+
 	atLeast := ""
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		atLeast, err = "at least ", nil
@@ -129,6 +141,7 @@ func (c *runCmd) estimate(ctx context.Context, src engine.Source, plan *engine.P
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s%.2g s: %d tasks of %s together took %.2g s", atLeast,
-		took*float64(plan.Bytes)/float64(max(trial.Bytes, 1)), len(trial.Tasks), bytesText(trial.Bytes), took), nil
+	total := seconds * float64(s.plan.Bytes) / float64(max(trial.Bytes, 1))
+	return fmt.Sprintf("%s%.2g s: %d tasks of %s together took %.2g s",
+		atLeast, total, len(trial.Tasks), bytesText(trial.Bytes), seconds), nil
 }

@@ -11,41 +11,46 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/script"
 )
 
-// maxFailed bounds how many failed calls of a job are kept.
+// maxFailed bounds how many failed calls of a job are saved.
 const maxFailed = 100
 
-// failedCalls are those of a job that can be replayed. Safe for concurrent use.
+// failedCalls are the calls of a job that failed and can be replayed, the first
+// maxFailed of them. Safe for concurrent use.
 type failedCalls struct {
 	mu    sync.Mutex // protects calls
 	calls []*script.Call
 }
 
-// add keeps the call that failed with err, if there is room.
+// add adds the call that failed with err, if there is room.
 func (f *failedCalls) add(err error) {
 	if call := script.CallOf(err); call != nil {
-		f.keep([]*script.Call{call})
+		f.addCalls([]*script.Call{call})
 	}
 }
 
-// keep keeps calls, if there is room.
-func (f *failedCalls) keep(calls []*script.Call) {
+// addCalls adds calls while there is room.
+func (f *failedCalls) addCalls(calls []*script.Call) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.calls = append(f.calls, calls[:min(len(calls), maxFailed-len(f.calls))]...)
+
+	room := maxFailed - len(f.calls)
+	f.calls = append(f.calls, calls[:min(len(calls), room)]...)
 }
 
-// save writes the calls to a file of their own in dir, a line each, which only
-// its owner may read, and returns its name; "" if there are none.
+// save writes the calls to a new file in dir, a line each, and returns its name;
+// "" if there are none. Only its owner may read the file, since it has records.
 func (f *failedCalls) save(dir string) (name string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.calls) == 0 {
 		return "", nil
 	}
+
 	file, err := os.CreateTemp(dir, "tmrun-failed-*.jsonl")
 	if err != nil {
-		return "", fmt.Errorf("keep failed calls: %w", err)
+		return "", fmt.Errorf("save failed calls: %w", err)
 	}
+
 	enc := json.NewEncoder(file)
 	enc.SetEscapeHTML(false)
 	for _, call := range f.calls {
@@ -54,27 +59,34 @@ func (f *failedCalls) save(dir string) (name string, err error) {
 		}
 	}
 	if err = errors.Join(err, file.Close()); err != nil {
-		return "", fmt.Errorf("keep failed calls: %w", err)
+		return "", fmt.Errorf("save failed calls: %w", err)
 	}
 	return file.Name(), nil
 }
 
-// keepFailed saves the calls that failed, the last of which may have ended the
-// job with err, and adds how to replay them as a hint.
-func (c *runCmd) keepFailed(err error) error {
-	c.failed.add(err)
-	for _, call := range c.failed.calls {
-		if call.Phase == "mapFinished" { // it takes records that are not in the call
-			call.DataDir, call.Filter, call.Sample = c.DataDir, c.InputFilter, float64(c.Sample)/100
+// saveFailed saves the calls that failed, the last of which may have ended the job
+// with err, and returns err with a hint how to replay them.
+func (c *runCmd) saveFailed(s *session, err error) error {
+	s.failed.add(err)
+
+	// mapFinished depends on all records of its task, which are not in the call:
+	// the call says where they are.
+	for _, call := range s.failed.calls {
+		if call.Phase == "mapFinished" {
+			call.DataDir = c.DataDir
+			call.Filter = c.InputFilter
+			call.Sample = c.Sample.share()
 		}
 	}
-	name, saveErr := c.failed.save(c.WorkDir)
+
+	name, saveErr := s.failed.save(c.WorkDir)
 	if saveErr != nil {
 		return errors.Join(err, saveErr)
 	}
 	if name == "" {
 		return err
 	}
+
 	out := &cli.Error{Err: err, Code: cli.ExitScript}
 	if e, ok := errors.AsType[*cli.Error](err); ok {
 		*out = *e

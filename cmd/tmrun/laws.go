@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -27,55 +28,75 @@ const tolerance = 1e-9
 // law is one way to run a job that must not change its output.
 type law struct {
 	name     string
-	shuffled bool // the order of the input is another
+	shuffled bool // the records come in another order
 	run      func(ctx context.Context) ([]any, error)
 }
 
 // laws returns the ways to run a case: other splits into segments, numbers of
-// workers and applications of combine, and another order of the records.
-func laws(job engine.Job, c script.TestCase) []law {
+// workers and applications of combine, and another order of the records. Their
+// random choices are the same in every run of tmrun.
+func laws(job engine.Job, tc script.TestCase) []law {
 	all := []law{
 		{"each record a segment of its own", false, func(ctx context.Context) ([]any, error) {
-			return runCase(ctx, job, segments(c.Records, func(int) bool { return true }), 1, 1)
+			return runCase(ctx, job, segments(tc.Records, func() bool { return true }), 1, 1)
 		}},
 	}
+
 	for i := range lawRounds {
 		rng := rand.New(rand.NewPCG(1, uint64(i)))
 		workers := i + 1
-		all = append(all, law{fmt.Sprintf("split at random, with %d mappers and reducers", workers), false, func(ctx context.Context) ([]any, error) {
-			return runCase(ctx, job, segments(c.Records, func(int) bool { return rng.IntN(2) == 0 }), workers, workers)
-		}})
-	}
-	for _, times := range []int{0, 2, 3} {
-		name := []string{"combine never applied", "", "combine applied twice", "combine applied many times"}[times]
+		name := fmt.Sprintf("split at random, with %d mappers and reducers", workers)
 		all = append(all, law{name, false, func(ctx context.Context) ([]any, error) {
-			return runCase(ctx, engine.Combining(job, times), segments(c.Records, func(int) bool { return false }), 1, 1)
+			split := segments(tc.Records, func() bool { return rng.IntN(2) == 0 })
+			return runCase(ctx, job, split, workers, workers)
 		}})
 	}
-	if !c.Ordered {
-		for i := range lawRounds {
-			rng := rand.New(rand.NewPCG(2, uint64(i)))
-			all = append(all, law{"records in another order", true, func(ctx context.Context) ([]any, error) {
-				shuffled := slices.Clone(c.Records)
-				rng.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-				return runCase(ctx, job, segments(shuffled, func(int) bool { return rng.IntN(3) == 0 }), 2, 2)
-			}})
-		}
+
+	for _, combines := range []struct {
+		times int
+		name  string
+	}{
+		{0, "combine never applied"},
+		{2, "combine applied twice"},
+		{3, "combine applied many times"},
+	} {
+		all = append(all, law{combines.name, false, func(ctx context.Context) ([]any, error) {
+			return runCase(ctx, engine.Combining(job, combines.times), oneSegment(tc.Records), 1, 1)
+		}})
+	}
+
+	if tc.Ordered {
+		return all
+	}
+	for i := range lawRounds {
+		rng := rand.New(rand.NewPCG(2, uint64(i)))
+		all = append(all, law{"records in another order", true, func(ctx context.Context) ([]any, error) {
+			shuffled := slices.Clone(tc.Records)
+			rng.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+			split := segments(shuffled, func() bool { return rng.IntN(3) == 0 })
+			return runCase(ctx, job, split, 2, 2)
+		}})
 	}
 	return all
 }
 
 // segments puts the records into segments, a new one wherever the dimensions
-// change or cut says so. Their order is that of the records.
-func segments(records []script.TestRecord, cut func(int) bool) memory.Source {
+// change or cut says so, which is called for each record but the first with the
+// same dimensions. The order of the records stays.
+func segments(records []script.TestRecord, cut func() bool) memory.Source {
 	var src memory.Source
 	for i, r := range records {
-		if i == 0 || r.Dims != records[i-1].Dims || cut(i) {
+		if i == 0 || r.Dims != records[i-1].Dims || cut() {
 			src = append(src, memory.Segment{Path: fmt.Sprintf("segment%06d", len(src)), Dims: r.Dims, Frames: []string{""}})
 		}
 		src[len(src)-1].Frames[0] += r.ID + "\t" + string(r.JSON) + "\n"
 	}
 	return src
+}
+
+// oneSegment puts the records into as few segments as possible.
+func oneSegment(records []script.TestRecord) memory.Source {
+	return segments(records, func() bool { return false })
 }
 
 // runCase returns the rows that the job writes, as JSON values.
@@ -91,13 +112,15 @@ func runInto(ctx context.Context, job engine.Job, src memory.Source, mappers, re
 	if err != nil {
 		return err
 	}
+
 	o := engine.DefaultOptions()
-	o.Mappers, o.Reducers = mappers, reducers
+	o.Mappers = mappers
+	o.Reducers = reducers
 	_, err = engine.Run(ctx, src, plan, job, sink, o)
 	return errors.Join(err, sink.Close())
 }
 
-// rowSink keeps rows: arrays of cells, and the strings of lines.
+// rowSink collects rows as JSON values: arrays of cells, and strings of lines.
 type rowSink struct{ rows []any }
 
 var _ engine.Sink = (*rowSink)(nil)
@@ -112,6 +135,7 @@ func (s *rowSink) Row(key, value []byte) error {
 	} else {
 		cells = append(cells, jsonOf(key))
 	}
+
 	s.rows = append(s.rows, append(cells, jsonOf(value)))
 	return nil
 }
@@ -134,6 +158,7 @@ func (s *rowSink) Separators(string, string) error { return nil }
 // Close implements engine.Sink.
 func (s *rowSink) Close() error { return nil }
 
+// jsonOf returns a datum as a JSON value.
 func jsonOf(d []byte) any { return parseJSON(datum.AppendJSON(nil, d)) }
 
 // parseJSON returns the value of a text that is known to be JSON.
@@ -142,11 +167,13 @@ func parseJSON(b []byte) (v any) {
 	return v
 }
 
-// differ says where two outputs differ, "" if they do not.
+// differ describes the first row in which two outputs differ, "" if they do not.
 func differ(got, want []any, anyOrder bool) string {
 	if anyOrder {
-		got, want = sortedRows(got), sortedRows(want)
+		got = sortedRows(got)
+		want = sortedRows(want)
 	}
+
 	for i := range max(len(got), len(want)) {
 		switch {
 		case i >= len(got):
@@ -160,13 +187,14 @@ func differ(got, want []any, anyOrder bool) string {
 	return ""
 }
 
+// sortedRows returns the rows in the order of their texts.
 func sortedRows(rows []any) []any {
 	rows = slices.Clone(rows)
 	slices.SortStableFunc(rows, func(a, b any) int { return cmp.Compare(text(a), text(b)) })
 	return rows
 }
 
-// same compares JSON values: numbers with tolerance, objects without order.
+// same compares JSON values: numbers with tolerance, objects in any order.
 func same(a, b any) bool {
 	switch a := a.(type) {
 	case float64:
@@ -177,19 +205,12 @@ func same(a, b any) bool {
 		return ok && slices.EqualFunc(a, b, same)
 	case map[string]any:
 		b, ok := b.(map[string]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for k, v := range a {
-			if w, ok := b[k]; !ok || !same(v, w) {
-				return false
-			}
-		}
-		return true
+		return ok && maps.EqualFunc(a, b, same)
 	}
 	return a == b
 }
 
+// text is a JSON value as text.
 func text(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -36,7 +36,7 @@ func TestShippedScriptsKeepTheLaws(t *testing.T) {
 			}
 			tc := script.TestCase{Name: name, Records: fixture(t, name), Ordered: slices.Contains(firstCounts, name)}
 			job := &script.Job{Script: compiled, Limits: script.DefaultLimits()}
-			base, err := runCase(t.Context(), job, segments(tc.Records, func(int) bool { return false }), 1, 1)
+			base, err := runCase(t.Context(), job, oneSegment(tc.Records), 1, 1)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,20 +10,26 @@ import (
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/format"
-	"github.com/aitgithub/telemetry-server/engine/script"
 )
 
-// sink returns what writes the output in the format asked for.
-func (c *runCmd) sink(ctx context.Context, s *script.Script, limits script.Limits, w io.Writer) (engine.Sink, error) {
-	columns, err := s.Columns(ctx, limits)
+// formatName returns the output's format: the flag's, or the one that the output
+// file's ending names.
+func (c *runCmd) formatName() string {
+	if c.Format != "" {
+		return c.Format
+	}
+	return format.Of(c.Output)
+}
+
+// newSink returns the sink that writes the named format to w, with the columns
+// that the script exports. The caller closes it.
+func (s *session) newSink(ctx context.Context, name string, w io.Writer) (engine.Sink, error) {
+	columns, err := s.job.Script.Columns(ctx, s.job.Limits)
 	if err != nil {
 		return nil, err
 	}
-	name := c.Format
-	if name == "" {
-		name = format.Of(c.Output)
-	}
-	sink, err := format.New(name, w, columns, c.WorkDir)
+
+	sink, err := format.New(name, w, columns, s.engine.WorkDir)
 	if err != nil {
 		return nil, cli.Fail(cli.ExitScript, err)
 	}
@@ -33,14 +39,17 @@ func (c *runCmd) sink(ctx context.Context, s *script.Script, limits script.Limit
 // output is stdout, or a file that appears under its name when it is complete.
 type output struct {
 	io.Writer
-	file *os.File
+	file *os.File // nil for stdout
 	name string
 }
 
+// openOutput opens a temporary file for the named one; "" and "-" are stdout. The
+// caller calls commit, or discard, or both in this order.
 func openOutput(name string, stdout io.Writer) (*output, error) {
 	if name == "" || name == "-" {
 		return &output{Writer: stdout}, nil
 	}
+
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.tmp")
 	if err != nil {
 		return nil, fmt.Errorf("create output: %w", err)
@@ -53,12 +62,16 @@ func (o *output) commit() error {
 	if o.file == nil {
 		return nil
 	}
+
 	err := o.file.Chmod(0o644)
 	if err == nil {
 		err = o.file.Sync()
 	}
-	if cerr := o.file.Close(); err == nil {
-		err = cerr
+
+	// Close the file after an error too; the first error counts.
+	closeErr := o.file.Close()
+	if err == nil {
+		err = closeErr
 	}
 	if err == nil {
 		err = os.Rename(o.file.Name(), o.name)
@@ -70,7 +83,7 @@ func (o *output) commit() error {
 	return nil
 }
 
-// discard removes what was not committed.
+// discard removes the file unless it was committed.
 func (o *output) discard() {
 	if o.file != nil {
 		o.file.Close()

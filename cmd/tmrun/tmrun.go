@@ -1,8 +1,30 @@
-// Command tmrun is the analyst's command: it runs a JavaScript job over a
-// partition tree.
+// Command tmrun is the analyst's command: it runs a JavaScript job over the
+// segments of a data folder.
+//
+// Every subcommand has a file of its own, cmd_<name>.go, with a struct of its
+// options, its long help, and Run. They share a session (session.go), which is
+// opened in a few steps:
+//
+//	script, limits, filter ─► tree, plan ─► sink ─► where tasks run ─► engine.Run ─► report
+//	loadScript                openTree      newSink  isolateTasks                     startReport
+//	allowCalls                makePlan               takeSample                       summary
+//	loadFilter                                       openCache
+//
+// Command run takes all steps. With --explain it stops after the plan and runs a
+// few tasks for an estimate (explain.go). Commands map, reduce and child have no
+// tree, because their records come on standard input. Command repro makes failed
+// calls again, which failed.go saved. Command test runs cases in all the ways that
+// must not change their output (laws.go).
+//
+// An error gets its exit code and its hint about flags in errors.go, and nowhere
+// else: libraries know no flags.
+//
+// To add a subcommand: write cmd_<name>.go and name it in grammar. A test fails
+// if its long help does not end with EXIT STATUS.
 package main
 
 import (
+	"os"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -21,25 +43,28 @@ type grammar struct {
 
 	Run    runCmd    `cmd:"" default:"withargs" help:"Run a job (the default)."`
 	New    newCmd    `cmd:"" help:"Start a script from a template, with a test and the types for editors."`
-	Check  checkCmd  `cmd:"" help:"Say what is wrong with scripts before they run."`
-	Test   testCmd   `cmd:"" help:"Run the tests beside scripts, each in many ways that must not matter."`
+	Check  checkCmd  `cmd:"" help:"Find mistakes in scripts before they run."`
+	Test   testCmd   `cmd:"" help:"Run the tests beside scripts, in many ways that must not change the output."`
 	Repro  reproCmd  `cmd:"" help:"Make a failed call again."`
 	Map    mapCmd    `cmd:"" help:"Run one map task from standard input to standard output."`
 	Reduce reduceCmd `cmd:"" help:"Run one reduce task from standard input to standard output."`
 
-	Child childCmd `cmd:"" hidden:"" help:"Do tasks for --isolate."`
+	Child childCmd `cmd:"" hidden:"" help:"Run tasks for --isolate."`
 
 	cli.Completions
 }
 
-// gcPercent lets garbage grow: a job keeps little and makes much.
+// gcPercent lets garbage grow: a job holds little data and makes much garbage.
 const gcPercent = 300
+
+func main() { os.Exit(run(cli.OS())) }
 
 func run(st *cli.State) int {
 	time.Local = time.UTC // dates in scripts must not depend on the machine
 	if st.Env("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+
 	return cli.Main(st, program())
 }
 

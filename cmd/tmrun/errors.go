@@ -1,0 +1,67 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/isolate"
+	"github.com/aitgithub/telemetry-server/engine/script"
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// debugVariable is the environment variable that makes tmrun print Go's stacks.
+const debugVariable = "TMRUN_DEBUG"
+
+// causes are the sentinel errors that have an exit code of their own, with the
+// hint which flag helps; "" where none does.
+var causes = []struct {
+	err  error
+	code int
+	hint string
+}{
+	{script.ErrTimeout, cli.ExitLimit, ""},
+	{errTimeout, cli.ExitLimit, ""},
+	{engine.ErrOutputLimit, cli.ExitLimit, "--max-output allows more"},
+	{isolate.ErrMemory, cli.ExitLimit, "--task-memory gives a task more"},
+	{isolate.ErrKilled, cli.ExitLimit, ""},
+}
+
+// explainError gives an error of a job its exit code, detail and hint. dataDir is
+// the data folder, or "".
+func explainError(st *cli.State, err error, dataDir string) error {
+	out := &cli.Error{Err: err, Code: -1}
+	if e, ok := errors.AsType[*script.Error](err); ok {
+		out.Code = cli.ExitScript
+		out.Detail = e.Detail()
+	}
+	if _, ok := errors.AsType[*layout.CorruptError](err); ok {
+		out.Code = cli.ExitCorrupt
+		if dataDir != "" {
+			out.Hint = "tmserver check --data-dir " + dataDir + " says what else is damaged"
+		}
+	}
+
+	// A limit is more exact than the script's error in which it came.
+	for _, cause := range causes {
+		if errors.Is(err, cause.err) {
+			out.Code = cause.code
+			out.Hint = cause.hint
+			break
+		}
+	}
+
+	if e, ok := errors.AsType[*engine.PanicError](err); ok {
+		out.Code = cli.ExitFailed
+		out.Hint = "please report it; " + debugVariable + "=1 prints the stack"
+		if st.Env(debugVariable) != "" {
+			out.Detail = string(e.Stack)
+			out.Hint = "please report it with this stack"
+		}
+	}
+
+	if out.Code < 0 {
+		return err
+	}
+	return out
+}

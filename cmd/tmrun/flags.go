@@ -1,0 +1,168 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/revisions"
+)
+
+// callFlags say what a call of a script's function may take, and where
+// ping.histogram finds definitions. tmrun sends no requests to a revision server
+// unless the flag names one.
+type callFlags struct {
+	CallTimeout    time.Duration `name:"call-timeout" default:"30s" help:"What one call of a script's function may take; 0 is no limit."`
+	RevisionCache  string        `name:"revision-cache" predictor:"folder" env:"TMSERVER_REVISION_CACHE" placeholder:"DIR" help:"Histogram definitions for ping.histogram (default: histogram_cache in the data folder)."`
+	RevisionServer string        `name:"revision-server" placeholder:"URL" help:"Mercurial server with the definitions that are not cached (default: none)."`
+}
+
+// cacheFolder returns the folder of cached definitions, "" if there is none.
+func (f *callFlags) cacheFolder(dataDir string) string {
+	if f.RevisionCache != "" || dataDir == "" {
+		return f.RevisionCache
+	}
+
+	dir := filepath.Join(dataDir, layout.RevisionCacheDir)
+	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
+		return ""
+	}
+	return dir
+}
+
+// openDefinitions returns the definitions, nil if there are none. The caller
+// closes them.
+func (f *callFlags) openDefinitions(dataDir string) (*revisions.Cache, error) {
+	o := revisions.DefaultOptions()
+	o.Dir = f.cacheFolder(dataDir)
+	o.Server = f.RevisionServer
+	o.Offline = f.RevisionServer == ""
+	if o.Dir == "" && o.Offline {
+		return nil, nil
+	}
+
+	c, err := revisions.NewCache(o)
+	if err != nil {
+		return nil, cli.Fail(cli.ExitUsage, err)
+	}
+	return c, nil
+}
+
+// args returns the flags for a task's process, which has no data folder.
+func (f *callFlags) args(dataDir string) []string {
+	args := []string{"--call-timeout", f.CallTimeout.String()}
+	if dir := f.cacheFolder(dataDir); dir != "" {
+		args = append(args, "--revision-cache", dir)
+	}
+	if f.RevisionServer != "" {
+		args = append(args, "--revision-server", f.RevisionServer)
+	}
+	return args
+}
+
+// taskFlags are common to map, reduce and the children of --isolate.
+type taskFlags struct {
+	Script     string   `arg:"" predictor:"script" help:"The job: a path, or the name of a shipped script."`
+	MaxErrors  failures `name:"max-errors" default:"0" placeholder:"N" help:"Records and keys that may fail without stopping the task; -1 is any number."`
+	callFlags  `embed:""`
+	TaskMemory size `name:"task-memory" default:"0" placeholder:"SIZE" help:"Memory that this process may use; 0 is no limit."`
+}
+
+// begin limits the process and loads the script into s.
+func (f *taskFlags) begin(s *session) error {
+	s.engine.MaxErrors = int64(f.MaxErrors)
+
+	// The kernel's limit ends the process, so the garbage collector aims below it,
+	// and sorted runs spill long before.
+	if f.TaskMemory > 0 {
+		debug.SetMemoryLimit(int64(f.TaskMemory) * 3 / 4)
+		if err := limitMemory(uint64(f.TaskMemory)); err != nil {
+			return fmt.Errorf("limit memory: %w", err)
+		}
+		s.engine.Memory = int64(f.TaskMemory) / 8
+	}
+
+	if err := s.loadScript(f.Script); err != nil {
+		return err
+	}
+	s.exitWhenStuck("", func() {})
+	return s.allowCalls(&f.callFlags, "")
+}
+
+// workers is a flag value: how many at a time. 0 is what an absent flag leaves.
+type workers int
+
+// Decode implements kong.MapperValue: it sees numbers that begin with a hyphen.
+func (w *workers) Decode(ctx *kong.DecodeContext) error {
+	text := ctx.Scan.Pop().String()
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return fmt.Errorf("%q: want a number greater than zero (without the flag: all processors)", text)
+	}
+	*w = workers(n)
+	return nil
+}
+
+// or returns w, or n if the flag was absent.
+func (w workers) or(n int) int {
+	if w > 0 {
+		return int(w)
+	}
+	return n
+}
+
+// failures is a flag value: how many calls may fail; -1 is any number.
+type failures int64
+
+// Decode implements kong.MapperValue: it sees numbers that begin with a hyphen.
+func (f *failures) Decode(ctx *kong.DecodeContext) error {
+	text := ctx.Scan.Pop().String()
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < -1 {
+		return fmt.Errorf("%q: want a number, or -1 for any number", text)
+	}
+	*f = failures(n)
+	return nil
+}
+
+// size is a flag value in bytes: 64MiB, 1GB, 512K or plain bytes.
+type size int64
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *size) UnmarshalText(text []byte) error {
+	trimmed := strings.TrimSpace(string(text))
+	digits := strings.TrimRight(trimmed, "KMGTiBkb")
+	unit := strings.ToUpper(strings.TrimSuffix(strings.TrimSuffix(trimmed[len(digits):], "B"), "i"))
+
+	shift, ok := map[string]uint{"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[unit]
+	n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+	if err != nil || !ok || n < 0 {
+		return fmt.Errorf("size %q: want a number with KiB, MiB or GiB", trimmed)
+	}
+	*s = size(n * float64(uint64(1)<<shift))
+	return nil
+}
+
+// percent is a flag value: 1% or 1 is a hundredth.
+type percent float64
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (p *percent) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseFloat(strings.TrimSuffix(string(text), "%"), 64)
+	if err != nil || !(n > 0 && n <= 100) { // NaN is neither
+		return fmt.Errorf("share %q: want a percentage above 0 and up to 100", text)
+	}
+	*p = percent(n)
+	return nil
+}
+
+// share returns p as a number up to 1.
+func (p percent) share() float64 { return float64(p) / 100 }

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/isolate"
+	"github.com/aitgithub/telemetry-server/engine/script"
+)
+
+// isolateTasks makes the session's work run in processes of their own, a childCmd
+// each.
+func (c *runCmd) isolateTasks(s *session) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find tmrun for --isolate: %w", err)
+	}
+
+	tasks := &isolate.Job{
+		TaskTime: c.TaskTimeout,
+		Stderr:   s.st.Stderr,
+		Decode:   decodeError,
+		Report: func(text json.RawMessage) {
+			var report taskReport
+			if json.Unmarshal(text, &report) == nil {
+				s.job.Counters.Add(report.Counters)
+				s.failed.addCalls(report.Failed)
+			}
+		},
+		Command: func() *exec.Cmd {
+			cmd := exec.Command(self, c.childArgs()...)
+			cmd.Env = []string{"TMPDIR=" + os.TempDir()} // a script's process sees no secrets
+			return cmd
+		},
+	}
+	s.closers = append(s.closers, func() { tasks.Close() })
+	s.work = tasks
+	return nil
+}
+
+// childArgs is the command line of a child.
+func (c *runCmd) childArgs() []string {
+	args := []string{"child",
+		"--max-errors", strconv.FormatInt(int64(c.MaxErrors), 10),
+		"--task-memory", strconv.FormatInt(int64(c.TaskMemory), 10)}
+	args = append(args, c.callFlags.args(c.DataDir)...)
+	if c.InputFilter != "" {
+		args = append(args, "--input-filter", c.InputFilter)
+	}
+	return append(args, "--", c.Script)
+}
+
+// taskReport is what a child reports of a task besides how it ended: what its
+// script counted, and calls that can be replayed.
+type taskReport struct {
+	Counters map[string]int64 `json:"counters,omitempty"`
+	Failed   []*script.Call   `json:"failed,omitempty"`
+}
+
+// taskError is an error on its way from a child to its parent.
+type taskError struct {
+	Script *script.Error `json:"script,omitempty"`
+	Text   string        `json:"text,omitempty"`
+	Kind   string        `json:"kind,omitempty"` // a key of sentinels
+}
+
+// sentinels are the errors that the parent tests for, by their names on the wire.
+var sentinels = map[string]error{
+	"timeout": script.ErrTimeout, "stack": script.ErrStack, "bad line": engine.ErrBadLine, "stream": engine.ErrStream,
+}
+
+// encodeError returns err as JSON. It keeps the script's error and the sentinel.
+func encodeError(err error) json.RawMessage {
+	t := taskError{Text: err.Error()}
+	for kind, sentinel := range sentinels {
+		if errors.Is(err, sentinel) {
+			t.Kind = kind
+		}
+	}
+	t.Script, _ = errors.AsType[*script.Error](err)
+
+	text, _ := json.Marshal(t) // strings and numbers: it cannot fail
+	return text
+}
+
+// decodeError returns the error that encodeError encoded.
+func decodeError(text json.RawMessage) error {
+	var t taskError
+	if err := json.Unmarshal(text, &t); err != nil {
+		return fmt.Errorf("status of a task: %w", err)
+	}
+
+	if t.Script != nil {
+		t.Script.Cause = sentinels[t.Kind]
+		return t.Script
+	}
+	if sentinel := sentinels[t.Kind]; sentinel != nil {
+		return fmt.Errorf("%w (%s)", sentinel, t.Text)
+	}
+	return errors.New(t.Text)
+}

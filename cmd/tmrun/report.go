@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"runtime"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/script"
+)
+
+// report is what people see of a running job: its progress, its summary, and the
+// profile of its script.
+type report struct {
+	s     *session
+	how   string // as --progress: auto, plain or none
+	start time.Time
+	stop  func() // ends progress and profile; idempotent
+}
+
+// startReport starts progress and profile. The caller calls stop.
+func (c *runCmd) startReport(s *session) (*report, error) {
+	r := &report{s: s, how: c.Progress, start: s.st.Now()}
+	stopProfile, err := startProfile(c.Profile, s.job.Script)
+	if err != nil {
+		return nil, err
+	}
+
+	s.engine.Progress = &engine.Progress{}
+	stopProgress := r.showProgress(s.engine.Progress)
+	r.stop = sync.OnceFunc(func() {
+		stopProgress()
+		if err := stopProfile(); err != nil {
+			s.st.Log.Error("write profile", "err", err)
+		}
+	})
+	return r, nil
+}
+
+// startProfile starts a profile of the script, which stop writes to the file; ""
+// is no file and no profile.
+func startProfile(name string, compiled *script.Script) (stop func() error, err error) {
+	if name == "" {
+		return func() error { return nil }, nil
+	}
+
+	out, err := openOutput(name, io.Discard)
+	if err != nil {
+		return nil, err
+	}
+	stopScript, err := compiled.StartProfile(out)
+	if err != nil {
+		out.discard()
+		return nil, err
+	}
+
+	return func() error {
+		defer out.discard()
+		if err := stopScript(); err != nil {
+			return err
+		}
+		return out.commit()
+	}, nil
+}
+
+// summary ends the progress and prints what the job did.
+func (r *report) summary(stats engine.Stats) {
+	r.stop()
+	if r.how == "none" {
+		return
+	}
+	stderr := r.s.st.Stderr
+
+	seconds := r.s.st.Now().Sub(r.start).Seconds()
+	bytesPerSecond := int64(float64(stats.RawBytes) / max(seconds, 1e-3))
+	sample := ""
+	if r.s.sampled != nil {
+		sample = fmt.Sprintf(" (%d in the sample)", r.s.sampled.Mapped())
+	}
+	failed := ""
+	if stats.Failed > 0 {
+		failed = counted(int(stats.Failed), "other call") + " failed, "
+	}
+
+	fmt.Fprintf(stderr, "tmrun: %d records%s of %d segments, %s (%s compressed) in %.2f s, %s/s; "+
+		"%d rows written, %d records rejected, %s%s spilled, peak memory %s\n",
+		stats.Records, sample, r.s.plan.Segments, bytesText(stats.RawBytes), bytesText(r.s.plan.Bytes), seconds, bytesText(bytesPerSecond),
+		stats.Rows, stats.Rejected, failed, bytesText(stats.Spilled), bytesText(peakMemory()))
+	if stats.Recalled > 0 {
+		fmt.Fprintf(stderr, "tmrun: the results of %d of %d map tasks were in the cache (--no-cache maps again)\n", stats.Recalled, stats.Tasks)
+	}
+
+	counts := r.s.job.Counters.All()
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(stderr, "tmrun: counter %s: %d\n", name, counts[name])
+	}
+}
+
+// bytesText is a number of bytes for people, in decimal units as in MB/s.
+func bytesText(n int64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+
+	value := float64(n)
+	units := []string{"B", "kB", "MB", "GB", "TB"}
+	for value >= 999.5 && len(units) > 1 {
+		value /= 1000
+		units = units[1:]
+	}
+	return fmt.Sprintf("%.3g %s", value, units[0])
+}
+
+// peakMemory returns the largest resident size of the process so far, in bytes.
+func peakMemory() int64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	if runtime.GOOS == "darwin" { // macOS counts bytes, other systems KiB
+		return int64(usage.Maxrss)
+	}
+	return int64(usage.Maxrss) << 10
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/cache"
+	"github.com/aitgithub/telemetry-server/engine/script"
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// session is what one command works with. Its steps, the methods below, open one
+// part each in the order in which they stand here; a later step needs the parts
+// of the earlier ones. Not every command takes every step. close closes all parts.
+type session struct {
+	st     *cli.State
+	job    *script.Job    // its script, limits and filter come with the steps
+	engine engine.Options // how the engine runs it
+
+	tree   *layout.Tree
+	source engine.TreeSource
+	plan   *engine.Plan
+
+	work    engine.Job      // what the engine runs: job, or what wraps it
+	sampled *engine.Sampled // the wrapper for --sample; nil without
+
+	failed  failedCalls // of run and child
+	closers []func()    // in the order of opening
+}
+
+// newSession returns a session without any parts. The caller closes it.
+func newSession(st *cli.State) *session {
+	s := &session{
+		st:     st,
+		job:    &script.Job{Limits: script.DefaultLimits(), Counters: &script.Counters{}},
+		engine: engine.DefaultOptions(),
+	}
+	s.engine.Log = st.Log
+	s.work = s.job
+	return s
+}
+
+// close closes the parts, the last one first.
+func (s *session) close() {
+	for _, closePart := range slices.Backward(s.closers) {
+		closePart()
+	}
+	s.closers = nil
+}
+
+// loadScript compiles the script at a path, or the shipped one of that name.
+func (s *session) loadScript(name string) (err error) {
+	s.job.Script, err = loadScript(name)
+	if err != nil {
+		return err
+	}
+
+	s.job.Console = consoleTo(s.st, s.job.Script.Name)
+	return nil
+}
+
+// allowCalls sets what a call of the script may take, and opens the histogram
+// definitions that it may look up. dataDir may be "".
+func (s *session) allowCalls(flags *callFlags, dataDir string) error {
+	s.job.Limits.Call = flags.CallTimeout
+
+	definitions, err := flags.openDefinitions(dataDir)
+	if err != nil || definitions == nil {
+		return err
+	}
+	s.closers = append(s.closers, func() { definitions.Close() })
+	s.job.Limits.Definitions = definitions
+	return nil
+}
+
+// loadFilter compiles the filter at a path, or the shipped one of that name; ""
+// is the filter that selects everything valid.
+func (s *session) loadFilter(ctx context.Context, name string) (err error) {
+	s.job.Filter, err = loadFilter(ctx, name, s.job.Limits, s.job.Console)
+	return err
+}
+
+// openTree opens a data folder or a partition tree.
+func (s *session) openTree(dir string) error {
+	tree, err := layout.OpenTree(dir)
+	if err != nil {
+		return cli.Fail(cli.ExitUsage, err)
+	}
+	s.closers = append(s.closers, func() { tree.Close() })
+
+	tree.SetLog(s.st.Log)
+	s.tree = tree
+	s.source = engine.TreeSource{Tree: tree}
+	return nil
+}
+
+// makePlan decides which segments of the tree the job reads, and parts them into
+// tasks.
+func (s *session) makePlan(ctx context.Context) error {
+	accept, free, err := s.job.Filter.Accept(ctx)
+	if err != nil {
+		return err
+	}
+	defer free()
+
+	s.plan, err = engine.NewPlan(ctx, s.source, s.job.Filter.Selection, accept)
+	return err
+}
+
+// dropDuplicates leaves only the latest submission of each document in the source.
+func (s *session) dropDuplicates(ctx context.Context) (err error) {
+	s.source.Duplicates, err = s.tree.Latest(ctx, s.plan.Inputs(), layout.LatestOptions{WorkDir: s.engine.WorkDir})
+	return err
+}
+
+// exitWhenStuck ends the process when a call neither ends nor can be interrupted,
+// as a regular expression that backtracks: nothing else ends such a call. cleanUp
+// is called before.
+func (s *session) exitWhenStuck(hint string, cleanUp func()) {
+	s.job.Limits.Stuck = func(err error) {
+		cleanUp()
+		os.Exit(cli.Report(s.st, "tmrun", cli.WithHint(cli.Fail(cli.ExitLimit, err), hint)))
+	}
+}
+
+// openCache opens the cached map results of the data folder dataDir, and makes it
+// if the folder has a state folder. It opens nothing for a tree that is not a data
+// folder or that tmrun may not write: the job then runs without.
+func (s *session) openCache(dataDir string, limitBytes int64) {
+	if !s.tree.IsData() {
+		return
+	}
+	dir := filepath.Join(dataDir, layout.MapResultsDir)
+	if _, err := os.Stat(filepath.Dir(dir)); err != nil {
+		return
+	}
+
+	results, err := cache.Open(dir, limitBytes)
+	if err != nil {
+		s.st.Log.Debug("open cached map results", "err", err)
+		return
+	}
+	s.closers = append(s.closers, func() { results.Close() })
+
+	// The version belongs to the key: another tmrun may map in another way.
+	s.engine.Cache = results
+	s.engine.CacheKey = append(s.job.CacheKey(), cli.Version()...)
+}
+
+// takeSample maps only a share of the records, from 0 to 1.
+func (s *session) takeSample(share float64) {
+	s.sampled = engine.Sample(s.work, share)
+	s.work = s.sampled
+}
+
+// consoleTo returns the function that prints what a script logs on stderr, with
+// the script's name. It is safe for concurrent use.
+func consoleTo(st *cli.State, name string) func(level, text string) {
+	var mu sync.Mutex // one line at a time
+	return func(level, text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(st.Stderr, "%s: %s: %s\n", name, level, text)
+	}
+}
