@@ -18,7 +18,8 @@ func run(t *testing.T, script string) string {
 	if err != nil {
 		return "parse: " + err.Error()
 	}
-	if err := ecma.Prepare(program); err != nil {
+	features, err := ecma.Prepare(program, script)
+	if err != nil {
 		return err.Error()
 	}
 	compiled, err := goja.CompileAST(program, true)
@@ -28,7 +29,7 @@ func run(t *testing.T, script string) string {
 
 	rt := goja.New()
 	rt.SetMaxCallStackSize(2048)
-	e := ecma.Install(rt)
+	e := ecma.Install(rt, features)
 	defer e.Close()
 	v, err := rt.RunProgram(compiled)
 	if err != nil {
@@ -92,13 +93,22 @@ func TestLiteralErrors(t *testing.T) {
 }
 
 func TestInterrupt(t *testing.T) {
+	const script = `try { new RegExp("^(a|aa)+$").test("a".repeat(80) + "b") } catch (e) {}; while (true) {}`
+	program, err := goja.Parse("", script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	features, err := ecma.Prepare(program, script)
+	if err != nil {
+		t.Fatal(err)
+	}
+
 	rt := goja.New()
-	e := ecma.Install(rt)
+	e := ecma.Install(rt, features)
 	defer e.Close()
 	time.AfterFunc(50*time.Millisecond, func() { rt.Interrupt("late"); e.Interrupt() })
 
-	_, err := rt.RunString(`try { new RegExp("^(a|aa)+$").test("a".repeat(80) + "b") } catch (e) {}; while (true) {}`)
-	if err == nil || !strings.Contains(err.Error(), "late") {
+	if _, err = rt.RunString(script); err == nil || !strings.Contains(err.Error(), "late") {
 		t.Errorf("got %v, want the interrupt", err)
 	}
 }
@@ -107,15 +117,18 @@ func TestSourceIsBounded(t *testing.T) {
 	for _, unit := range []string{"(", "[", "{", "-", "!", "a?", "x=>", "a,", "new ", "a=", "a**", "`${", "if(a)", "async x=>", "function f(){", "class A extends ", "[a,", "a.b(", "typeof "} {
 		text := strings.Repeat(unit, 1_000_000/len(unit))
 		for _, how := range []string{"eval(t)", "(function*(){}).constructor(t)"} {
-			rt := goja.New()
-			e := ecma.Install(rt)
-			program, err := goja.Parse("", "try { "+how+"; 'none' } catch (e) { e.name }")
+			script := "try { " + how + "; 'none' } catch (e) { e.name }"
+			program, err := goja.Parse("", script)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := ecma.Prepare(program); err != nil {
+			features, err := ecma.Prepare(program, script)
+			if err != nil {
 				t.Fatal(err)
 			}
+
+			rt := goja.New()
+			e := ecma.Install(rt, features)
 			rt.Set("t", text[:1<<16])
 			compiled, _ := goja.CompileAST(program, true)
 			if v, err := rt.RunProgram(compiled); err != nil || !strings.HasSuffix(v.String(), "Error") && v.String() != "none" {

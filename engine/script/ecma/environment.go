@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/dop251/goja"
+	"golang.org/x/text/collate"
 
 	"github.com/aitgithub/telemetry-server/engine/script/ecma/pattern"
 )
@@ -14,7 +15,8 @@ type Environment struct {
 	rt          *goja.Runtime
 	matcher     *pattern.Matcher // nil until the first match
 	interrupted atomic.Bool
-	nesting     int // calls of join and the like inside each other
+	nesting     int                          // calls of join and the like inside each other
+	collators   map[string]*collate.Collator // of localeCompare, by language and options
 
 	slot        *goja.Symbol // under which an object has its *regExp
 	proto       *goja.Object // RegExp.prototype
@@ -22,14 +24,28 @@ type Environment struct {
 	execMethod  *goja.Object // RegExp.prototype.exec, as we made it
 }
 
-// Install puts ECMAScript's RegExp, and what else goja lacks or has different,
-// into a new runtime. The caller closes the Environment when the runtime's work is
-// done.
-func Install(rt *goja.Runtime) *Environment {
+// Install puts ECMAScript's RegExp, and what else a script needs that goja lacks or
+// has different, into a new runtime. The caller closes the Environment when the
+// runtime's work is done.
+func Install(rt *goja.Runtime, features Features) *Environment {
 	e := &Environment{rt: rt}
-	e.installRegExp()
-	e.installSource()
-	e.installNesting()
+	e.installNesting(features.json)
+	if features.regExp {
+		e.installRegExp()
+	}
+	if features.number {
+		e.installNumber()
+	}
+	if features.date {
+		e.installDate()
+	}
+	if features.locale {
+		e.installLocale()
+	}
+	if features.source {
+		e.installSource()
+	}
+	e.installPolyfills(features.polyfills)
 
 	return e
 }

@@ -16,14 +16,17 @@ const maxNesting = 10_000
 // tooDeep is the message for what nests deeper.
 var tooDeep = fmt.Sprintf("more than %d arrays or objects inside each other", maxNesting)
 
-// installNesting guards the functions that go into arrays and objects.
-func (e *Environment) installNesting() {
+// installNesting guards the functions that go into arrays and objects; JSON only
+// where the script has it.
+func (e *Environment) installNesting(hasJSON bool) {
 	global := e.rt.GlobalObject()
-	json := global.Get("JSON").(*goja.Object)
 	arrayProto := global.Get("Array").(*goja.Object).Get("prototype").(*goja.Object)
 
-	e.guardParse(json)
-	e.guardStringify(json)
+	if hasJSON {
+		json := global.Get("JSON").(*goja.Object)
+		e.guardParse(json)
+		e.guardStringify(json)
+	}
 	e.guardFlat(arrayProto)
 	for _, name := range []string{"join", "toString", "toLocaleString"} {
 		e.guardMethod(arrayProto, name)

@@ -19,6 +19,8 @@ const (
 	hiddenSource = "%source%"
 	// hiddenDirect is called just before a script calls eval by its name.
 	hiddenDirect = "%direct%"
+	// hiddenDate is what Date is when it is called without new.
+	hiddenDate = "%Date%"
 )
 
 // PatternError is returned by Prepare for a literal that is no regular expression.
@@ -33,21 +35,35 @@ func (e *PatternError) Unwrap() error { return e.Err }
 // Prepare changes a parsed script such that its regular expressions are those of
 // this package: every literal becomes a call that makes the object, and eval gets
 // its text through the same change. It must be called before goja compiles the
-// script, and the script must run in a runtime where Install was called. The error
-// is a *PatternError.
-func Prepare(program *ast.Program) error {
-	var firstErr error
+// script, and the script must run in a runtime where Install was called with what
+// Prepare returns. text is what was parsed. The error is a *PatternError.
+func Prepare(program *ast.Program, text string) (Features, error) {
+	features := featuresOf(text)
+	hasLiterals, err := rewriteCalls(program)
+	features.regExp = features.regExp || hasLiterals
+
+	return features, err
+}
+
+// rewriteCalls changes the syntax tree as Prepare says, and returns whether there
+// are regular expressions in it.
+func rewriteCalls(program *ast.Program) (hasLiterals bool, firstErr error) {
 	rewrite(reflect.ValueOf(program), func(node ast.Expression) ast.Expression {
 		switch node := node.(type) {
 		case *ast.RegExpLiteral:
 			if _, err := compile(stringValue(node.Pattern), node.Flags); err != nil && firstErr == nil {
 				firstErr = &PatternError{Idx: node.Idx, Err: err}
 			}
+			hasLiterals = true
 
 			return hiddenCall(hiddenRegExp, node.Idx, node.Idx1(), literal(node.Idx, node.Pattern), literal(node.Idx, node.Flags))
 
 		case *ast.CallExpression:
-			if callee, ok := node.Callee.(*ast.Identifier); ok && callee.Name == "eval" && len(node.ArgumentList) > 0 {
+			callee, ok := node.Callee.(*ast.Identifier)
+			if ok && callee.Name == "Date" {
+				return hiddenCall(hiddenDate, node.Idx0(), node.Idx1())
+			}
+			if ok && callee.Name == "eval" && len(node.ArgumentList) > 0 {
 				first := node.ArgumentList[0]
 				node.ArgumentList[0] = hiddenCall(hiddenSource, first.Idx0(), first.Idx1(), first)
 
@@ -58,7 +74,7 @@ func Prepare(program *ast.Program) error {
 		return node
 	})
 
-	return firstErr
+	return hasLiterals, firstErr
 }
 
 // stringValue returns a text that goja's parser has read as goja's string.
