@@ -15,6 +15,10 @@ import (
 
 var nan = math.NaN()
 
+// firstGregorian is the first year in which people count as Date does. For the years
+// before it a language has another calendar.
+const firstGregorian = 1583
+
 // installLocale replaces the methods that depend on a language. There is one
 // language for numbers and dates, American English, as in a V8 without another
 // setting; asking for others, and for options that are not here, throws.
@@ -40,7 +44,7 @@ func (e *Environment) installLocale() {
 			if !valid {
 				return e.rt.ToValue("Invalid Date")
 			}
-			if at.Year() < 1 || at.Year() > 9999 {
+			if at.Year() < firstGregorian || at.Year() > 9999 {
 				e.throw("RangeError", name+" is not supported for the year "+strconv.Itoa(at.Year()))
 			}
 

@@ -242,7 +242,7 @@ func TestDatesAgainstNode(t *testing.T) {
 		return times.map(time => {
 			const d = new Date(time), year = d.getUTCFullYear()
 			return [d.getTime(), name(() => d.toISOString()), String(d), d.toUTCString(), d.toDateString(), d.toTimeString(), d.toJSON(), d.getDay(), d.getMonth(),
-				year > 0 && year < 10000 && [d.toLocaleString(), d.toLocaleDateString(), d.toLocaleTimeString("en-US")], d instanceof Date, Object.prototype.toString.call(d)]
+				year > 1582 && year < 10000 && [d.toLocaleString(), d.toLocaleDateString(), d.toLocaleTimeString("en-US")], d instanceof Date, Object.prototype.toString.call(d)]
 		})
 	}`, times)
 }
