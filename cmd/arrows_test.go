@@ -40,7 +40,8 @@ var arrows = []struct {
 	{"ingest/kafka", []string{"ingest/rawlog"}, "a source gets no further than the raw log"},
 	{"engine", []string{"layout", "engine"}, "any engine.Job runs: the engine knows no JavaScript and no HTTP"},
 	{"engine/script", []string{"engine", "layout", "revisions"}, "the only place where JavaScript meets Go"},
-	{"engine/script/bundle", []string{"engine/script/declare", "engine/script/suggest"}, "compiling a script takes no data and no runtime"},
+	{"engine/script/bundle", []string{"engine/script/declare", "engine/script/ecma", "engine/script/suggest"}, "compiling a script takes no data and no runtime"},
+	{"engine/script/ecma", nil, "what JavaScript means does not depend on what scripts are for"},
 	{"engine/script/value", []string{"engine", "layout", "revisions"}, "values cross in the same way whatever the script is and runs for"},
 	{"engine/script/declare", []string{"layout/schema"}, "what scripts see is said once, for everybody"},
 	{"engine/script/suggest", nil, "a function on names"},
@@ -53,6 +54,7 @@ var arrows = []struct {
 // owners says which folder alone may import a library, so that it can be swapped.
 var owners = map[string]struct{ folder, why string }{
 	"github.com/dop251/goja":           {"engine/script", "goja's values must not leak into Go code"},
+	"modernc.org/libquickjs":           {"engine/script/ecma/pattern", "translated C is called in one place"},
 	"github.com/evanw/esbuild":         {"engine/script/bundle", "bundling is part of compiling a script"},
 	"github.com/go-chi/chi/v5":         {"ingest", "the rest of the program sees an http.Handler"},
 	"github.com/alecthomas/kong":       {"cmd", "libraries take options structs, not flags"},

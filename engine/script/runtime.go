@@ -13,6 +13,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/script/bundle"
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
+	"github.com/aitgithub/telemetry-server/engine/script/ecma"
 	"github.com/aitgithub/telemetry-server/engine/script/value"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
@@ -61,6 +62,7 @@ type host struct {
 	*value.Runtime
 	rt      *goja.Runtime
 	script  *Script
+	ecma    *ecma.Environment
 	exports *goja.Object
 
 	calls    atomic.Uint64 // odd while a call runs; the watchdog compares it
@@ -80,9 +82,10 @@ func newHost(ctx context.Context, s *Script, limits Limits, console func(level, 
 	h.rt.SetRandSource(sequence())
 	h.rt.SetTimeSource(func() time.Time { return time.Unix(0, 0).UTC() })
 	h.rt.SetPromiseRejectionTracker(h.trackRejection)
+	h.ecma = ecma.Install(h.rt, s.Features)
 	unwatch := h.watch(limits)
-	unhook := context.AfterFunc(ctx, func() { h.rt.Interrupt(context.Cause(ctx)) })
-	h.stop = func() { unhook(); unwatch() }
+	unhook := context.AfterFunc(ctx, func() { h.interrupt(context.Cause(ctx)) })
+	h.stop = func() { unhook(); unwatch(); h.ecma.Close() }
 	h.Runtime = value.New(h.rt, limits.definitions(ctx))
 	h.installConsole(console)
 	if s.setup != nil {
@@ -124,6 +127,12 @@ func sequence() func() float64 {
 
 func (h *host) close() { h.stop() }
 
+// interrupt ends what runs in the runtime. It may be called from any goroutine.
+func (h *host) interrupt(cause error) {
+	h.rt.Interrupt(cause)
+	h.ecma.Interrupt()
+}
+
 // watch interrupts a call that is older than its limit.
 func (h *host) watch(limits Limits) (stop func()) {
 	if limits.Call <= 0 {
@@ -150,7 +159,7 @@ func (h *host) watch(limits Limits) (stop func()) {
 				case n%2 == 0 || n != seen:
 					seen, age, interrupted = n, 0, false
 				case age > limits.Call && !interrupted:
-					h.rt.Interrupt(err)
+					h.interrupt(err)
 					interrupted = true
 				case age > limits.Call+stuckTime && limits.Stuck != nil:
 					limits.Stuck(err)
@@ -167,6 +176,7 @@ func (h *host) watch(limits Limits) (stop func()) {
 func (h *host) guard(do func() error) (err error) {
 	nested := h.calls.Load()%2 == 1
 	if !nested {
+		h.ecma.Resume()
 		h.calls.Add(1)
 		defer h.calls.Add(1)
 	}

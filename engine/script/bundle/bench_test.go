@@ -21,13 +21,13 @@ func BenchmarkStart(b *testing.B) {
 
 	for _, bb := range []struct{ name, code string }{{"lightened", lighten(code)}, {"as esbuild writes it", code}} {
 		b.Run(bb.name, func(b *testing.B) {
-			program, err := compileProgram(bb.code, sourceMap)
-			if err != nil {
+			bundle := Bundle{code: bb.code}
+			if err := bundle.compile(sourceMap); err != nil {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := goja.New().RunProgram(program); err != nil {
+				if _, err := goja.New().RunProgram(bundle.Program); err != nil {
 					b.Fatal(err)
 				}
 			}

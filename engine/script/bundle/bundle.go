@@ -10,8 +10,11 @@ import (
 	"strings"
 
 	"github.com/dop251/goja"
+	"github.com/dop251/goja/ast"
 	"github.com/dop251/goja/parser"
 	"github.com/evanw/esbuild/pkg/api"
+
+	"github.com/aitgithub/telemetry-server/engine/script/ecma"
 )
 
 // ResultName is the global variable that holds a bundle's exports.
@@ -24,10 +27,12 @@ const bundleName = "out.js"
 type Bundle struct {
 	Name    string // as in messages: the path as given
 	Program *goja.Program
-	Sources map[string]string // text of each source file by its name, for excerpts
-	Imports []string          // absolute paths of the files that it was bundled with, sorted
-	names   map[string]string // of source files, by what goja calls them
-	code    string
+	// Features is what a runtime needs for the Program: see ecma.Install.
+	Features ecma.Features
+	Sources  map[string]string // text of each source file by its name, for excerpts
+	Imports  []string          // absolute paths of the files that it was bundled with, sorted
+	names    map[string]string // of source files, by what goja calls them
+	code     string
 }
 
 // Compile bundles and compiles a script: TypeScript if the name ends in .ts, else
@@ -61,9 +66,14 @@ func Compile(name, text string) (*Bundle, error) {
 		return nil, fmt.Errorf("imports of %s: %w", name, err)
 	}
 
-	if b.Program, err = compileProgram(b.code, sourceMap); err != nil {
+	if err := b.compile(sourceMap); err != nil {
+		if _, ok := errors.AsType[*Error](err); ok {
+			return nil, err
+		}
+
 		return nil, &Error{File: name, Phase: "compile", Message: err.Error()}
 	}
+
 	return b, nil
 }
 
@@ -110,15 +120,35 @@ func outputs(res api.BuildResult) (code string, sourceMap []byte) {
 	return code, sourceMap
 }
 
-// compileProgram compiles a bundle for goja, which reports places by the source
-// map.
-func compileProgram(code string, sourceMap []byte) (*goja.Program, error) {
+// compile compiles the bundle's code for goja, which reports places by the source
+// map. The error is an *Error for a regular expression, else goja's.
+func (b *Bundle) compile(sourceMap []byte) error {
 	loader := func(string) ([]byte, error) { return sourceMap, nil }
-	tree, err := goja.Parse(bundleName, code+"\n//# sourceMappingURL="+bundleName+".map", parser.WithSourceMapLoader(loader))
+	tree, err := goja.Parse(bundleName, b.code+"\n//# sourceMappingURL="+bundleName+".map", parser.WithSourceMapLoader(loader))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return goja.CompileAST(tree, true)
+
+	if b.Features, err = ecma.Prepare(tree, b.code); err != nil {
+		if pattern, ok := errors.AsType[*ecma.PatternError](err); ok {
+			return b.patternError(tree, pattern)
+		}
+
+		return err
+	}
+	b.Program, err = goja.CompileAST(tree, true)
+
+	return err
+}
+
+// patternError returns the *Error for a regular expression of the script.
+func (b *Bundle) patternError(tree *ast.Program, e *ecma.PatternError) error {
+	at := tree.File.Position(int(e.Idx) - tree.File.Base())
+	name := b.Source(at.Filename)
+
+	return &Error{
+		File: name, Line: at.Line, Column: at.Column, Phase: "compile", Message: "SyntaxError: " + e.Error(), Excerpt: b.Line(name, at.Line),
+	}
 }
 
 // importsOf reads from esbuild's metafile which files it has read beside the

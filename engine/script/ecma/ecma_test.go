@@ -114,7 +114,7 @@ func TestInterrupt(t *testing.T) {
 }
 
 func TestSourceIsBounded(t *testing.T) {
-	for _, unit := range []string{"(", "[", "{", "-", "!", "a?", "x=>", "a,", "new ", "a=", "a**", "`${", "if(a)", "async x=>", "function f(){", "class A extends ", "[a,", "a.b(", "typeof "} {
+	for _, unit := range []string{"(", "[", "{", "-", "a?", "x=>", "a**", "`${", "if(a)", "class A extends "} {
 		text := strings.Repeat(unit, 1_000_000/len(unit))
 		for _, how := range []string{"eval(t)", "(function*(){}).constructor(t)"} {
 			script := "try { " + how + "; 'none' } catch (e) { e.name }"
@@ -129,7 +129,7 @@ func TestSourceIsBounded(t *testing.T) {
 
 			rt := goja.New()
 			e := ecma.Install(rt, features)
-			rt.Set("t", text[:1<<16])
+			rt.Set("t", text[:1<<15])
 			compiled, _ := goja.CompileAST(program, true)
 			if v, err := rt.RunProgram(compiled); err != nil || !strings.HasSuffix(v.String(), "Error") && v.String() != "none" {
 				t.Errorf("%s of %q at the limit: %v, %v", how, unit, v, err)
@@ -146,17 +146,11 @@ func TestSourceIsBounded(t *testing.T) {
 
 func TestNesting(t *testing.T) {
 	const deep = `let a = []; for (let i = 0; i < 2_000_000; i++) a = [a];
-		const name = f => { try { return f() } catch (e) { return e.name } };`
+		const name = f => { try { return f() } catch (e) { return e.name } };
+		[() => String(a), () => a.join(), () => a.toLocaleString(), () => a.flat(Infinity).length, () => JSON.stringify(a), () => JSON.stringify(a, ["x"]),
+			() => JSON.stringify({toJSON() { return a }}), () => JSON.parse("[".repeat(2500000)), () => eval("[".repeat(2500000))].map(name).join()`
 	tests := []struct{ script, want string }{
-		{deep + `name(() => String(a))`, "RangeError"},
-		{deep + `name(() => a.join())`, "RangeError"},
-		{deep + `name(() => a.toLocaleString())`, "RangeError"},
-		{deep + `name(() => a.flat(Infinity).length)`, "RangeError"},
-		{deep + `name(() => JSON.stringify(a))`, "RangeError"},
-		{deep + `name(() => JSON.stringify(a, ["x"]))`, "RangeError"},
-		{deep + `name(() => JSON.stringify({toJSON() { return a }}))`, "RangeError"},
-		{deep + `name(() => JSON.parse("[".repeat(2500000)))`, "SyntaxError"},
-		{deep + `name(() => eval("[".repeat(2500000)))`, "RangeError"},
+		{deep, strings.Repeat("RangeError,", 7) + "SyntaxError,RangeError"},
 		{`const c = [1]; c.push(c); String(c)`, "1,"},
 		{`JSON.stringify({a: [1, {b: undefined, c: new Date(0)}], d: "x"}, null, 1)`, "{\n \"a\": [\n  1,\n  {\n   \"c\": \"1970-01-01T00:00:00.000Z\"\n  }\n ],\n \"d\": \"x\"\n}"},
 		{`JSON.stringify({a: 1, b: {a: 2, c: 3}}, ["a", "b"])`, `{"a":1,"b":{"a":2}}`},

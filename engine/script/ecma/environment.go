@@ -55,6 +55,9 @@ func Install(rt *goja.Runtime, features Features) *Environment {
 // script. It may be called from any goroutine.
 func (e *Environment) Interrupt() { e.interrupted.Store(true) }
 
+// Resume takes an Interrupt back, for a runtime that goes on with another call.
+func (e *Environment) Resume() { e.interrupted.Store(false) }
+
 // Close releases memory that is not Go's. It may be called again.
 func (e *Environment) Close() {
 	if e.matcher != nil {

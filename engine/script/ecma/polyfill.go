@@ -27,7 +27,7 @@ var polyfills = []polyfill{
 	newPolyfill("promise.js", `\b(fromAsync|withResolvers|Promise)\b`),
 	newPolyfill("text.js", `\b(isWellFormed|toWellFormed)\b`),
 	newPolyfill("sum.js", `\bsumPrecise\b`),
-	newPolyfill("iterator.js", `\b(Iterator|iterator|values|entries|keys|matchAll|yield|next)\b`),
+	newPolyfill("iterator.js", `\b(Iterator|iterator|matchAll|yield)\b|\.(values|entries|keys|next)\(`),
 	newPolyfill("clone.js", `\bstructuredClone\b`),
 }
 
@@ -71,6 +71,7 @@ var (
 	numberWords = regexp.MustCompile(`\b(toString|toPrecision|toExponential)\b`)
 	dateWord    = regexp.MustCompile(`\bDate\b`)
 	localeWords = regexp.MustCompile(`\b(toLocale\w*|localeCompare)\b`)
+	objectLists = regexp.MustCompile(`\bObject\.(keys|values|entries)\(`)
 	jsonWord    = regexp.MustCompile(`\b(JSON|parse|stringify)\b`)
 )
 
@@ -85,6 +86,9 @@ func featuresOf(text string) Features {
 		number: numberWords.MatchString(text),
 		locale: localeWords.MatchString(text),
 	}
+
+	// The functions of Object return arrays and not iterators.
+	text = objectLists.ReplaceAllString(text, "")
 	for i, p := range polyfills {
 		// Text that is compiled at run time may have any word.
 		if f.source || p.words.MatchString(text) {

@@ -142,7 +142,7 @@ func rewrite(v reflect.Value, change func(ast.Expression) ast.Expression) {
 // maxSource bounds what eval and Function compile, in bytes. goja's parser calls
 // itself for everything that nests, and Go ends the process when its stack is full:
 // the bound is far below what nests deep enough for that.
-const maxSource = 64 << 10
+const maxSource = 32 << 10
 
 // prepareText does for source text at run time what Prepare does for a script. Text
 // that does not parse is returned as it is: compiling it will throw.
