@@ -13,45 +13,54 @@ import (
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest/intake"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
-// convertCmd converts raw logs, or lines.
+// convertCmd converts raw logs, or lines from stdin.
 type convertCmd struct {
 	DataDir         string `short:"d" placeholder:"DIR" xor:"input" required:"" help:"Convert every raw log of this data folder that no live server holds."`
 	Stdin           bool   `xor:"input" required:"" help:"Convert lines from stdin to stdout."`
 	Date            string `placeholder:"YYYYMMDD" help:"With --stdin: submission date of the lines. Default: today, UTC."`
+	EchoRejected    bool   `help:"With --stdin: also print the ping of each rejected line to stderr."`
 	Workers         int    `default:"1" help:"With --data-dir: raw logs converted at the same time."`
 	dataFolderFlags `embed:""`
 }
 
 func (*convertCmd) Help() string {
-	return `With --stdin, lines "id<TAB>json" become "id<TAB>reason/app/channel/version/build/date<TAB>json":
-the dimensions as the ping has them, before the schema is applied. Bad lines, and
-histograms that were left out, are reported to stderr as the predecessor did; one that
-the filter of --filters drops as "line N: <id>: filtered: <reason>".
+	return `With --stdin, lines "id<TAB>json" become "id<TAB>reason/app/channel/version/build/date<TAB>json".
+The dimensions are as the ping has them, before the schema is applied. Stderr gets
 
-With --data-dir, bad submissions go to invalid/ with their reason; raw logs whose
-definitions cannot be had now (the server is down, or --offline) are left for later.
+  line N: <id>: <class>: <message>      for each line that is rejected
+  line N: <id>: filtered: <reason>      for each that the filter of --filters drops
 
-EXIT STATUS: 0 done; 1 failed, or raw logs remain; 2 usage; 3 done, but some
-submissions were invalid; 5 the filter does not load; 130 interrupted.`
+then the histograms that were left out of records, and the time it took.
+
+With --data-dir, rejected submissions go to the quarantine, invalid/, with class and
+message. A raw log whose definitions are not available now (the server is down, or
+--offline) stays for later.
+
+EXIT STATUS: 0 done; 1 failed, or raw logs remain; 2 usage; 3 done, but something
+was rejected; 4 the index of definitions is damaged; 5 the filter does not load;
+130 interrupted.`
 }
 
 func (c *convertCmd) Run(ctx context.Context, st *cli.State) error {
-	if _, err := time.Parse("20060102", c.Date); c.Date != "" && err != nil {
-		return cli.Usage("--date %q: want YYYYMMDD", c.Date)
-	}
 	if c.Workers < 1 {
 		return cli.Usage("--workers %d: want at least 1", c.Workers)
 	}
-	if c.Stdin {
-		return c.lines(ctx, st)
+	if _, err := schema.ParseDate(c.Date); c.Date != "" && err != nil {
+		return cli.Usage("--date %q: want YYYYMMDD", c.Date)
 	}
-	return c.rawLogs(ctx, st)
+
+	if c.Stdin {
+		return c.convertLines(ctx, st)
+	}
+	return c.convertRawLogs(ctx, st)
 }
 
-func (c *convertCmd) rawLogs(ctx context.Context, st *cli.State) (err error) {
-	if _, err := os.Stat(c.DataDir); err != nil { // a mistyped name must not make a folder
+func (c *convertCmd) convertRawLogs(ctx context.Context, st *cli.State) (err error) {
+	// Opening makes the folder, which a mistyped name must not do.
+	if _, err := os.Stat(c.DataDir); err != nil {
 		return cli.Fail(cli.ExitUsage, err)
 	}
 	folder, err := c.openDataFolder(ctx, st, c.DataDir)
@@ -59,6 +68,8 @@ func (c *convertCmd) rawLogs(ctx context.Context, st *cli.State) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, folder.Close()) }()
+
+	// A filter that does not load ends the command before any raw log is tried.
 	if _, err := folder.filters.IngestFilter(); err != nil {
 		return err
 	}
@@ -71,20 +82,7 @@ func (c *convertCmd) rawLogs(ctx context.Context, st *cli.State) (err error) {
 	if err := raw.Drain(ctx); err != nil {
 		return err
 	}
-	total := counts.total
-	bad := total.AllQuarantined()
-	fmt.Fprintf(st.Stderr, "converted %d raw logs: %d submissions, %d records, %d invalid, %d waiting\n", counts.logs, total.Submissions, total.Records, bad, total.Waiting)
-	reportRest(st, total)
-	if total.BytesLost > 0 {
-		fmt.Fprintf(st.Stderr, "  bytes lost to damage %d\n", total.BytesLost)
-	}
-	switch {
-	case total.Waiting > 0:
-		return stillWaiting(total.Waiting)
-	case bad > 0:
-		return rejected(bad, "submissions")
-	}
-	return nil
+	return counts.report(st)
 }
 
 // convertCounts adds up what became of raw logs, as worker.Reporter.
@@ -94,6 +92,7 @@ type convertCounts struct {
 	total worker.Stats
 }
 
+// Converted implements worker.Reporter.
 func (c *convertCounts) Converted(_ string, s worker.Stats, _ time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,27 +100,47 @@ func (c *convertCounts) Converted(_ string, s worker.Stats, _ time.Duration) {
 	c.total.Add(s)
 }
 
-// reportRest says what became of the submissions that are not among the records.
-func reportRest(st *cli.State, s worker.Stats) {
+// report prints the sums. The error says that submissions wait or were rejected.
+func (c *convertCounts) report(st *cli.State) error {
+	total := c.total
+	rejected := total.AllQuarantined()
+	fmt.Fprintf(st.Stderr, "converted %d raw logs: %d submissions, %d records, %d invalid, %d waiting\n",
+		c.logs, total.Submissions, total.Records, rejected, total.Waiting)
+	reportNotPublished(st, total)
+	if total.BytesLost > 0 {
+		fmt.Fprintf(st.Stderr, "  bytes lost to damage %d\n", total.BytesLost)
+	}
+
+	if total.Waiting > 0 {
+		return waitingError(total.Waiting)
+	}
+	if rejected > 0 {
+		return rejectedError(rejected, "submissions")
+	}
+	return nil
+}
+
+// reportNotPublished prints how many submissions became no record, by cause.
+func reportNotPublished(st *cli.State, s worker.Stats) {
 	for _, class := range slices.Sorted(maps.Keys(s.Quarantined)) {
 		fmt.Fprintf(st.Stderr, "  %s %d\n", class, s.Quarantined[class])
 	}
 	for _, reason := range slices.Sorted(maps.Keys(s.Filtered)) {
-		fmt.Fprintf(st.Stderr, "  filtered %s %d\n", reason, s.Filtered[reason])
+		fmt.Fprintf(st.Stderr, "  filtered %s %d\n", cli.Printable(reason), s.Filtered[reason])
 	}
 	if s.Repeated > 0 {
 		fmt.Fprintf(st.Stderr, "  repeated %d\n", s.Repeated)
 	}
 }
 
-// stillWaiting is the error of a command that is done but for n submissions,
-// which went to a raw log of the data folder.
-func stillWaiting(n int64) error {
+// waitingError is the error of a command that is done but for n submissions,
+// which are in a raw log of the data folder now.
+func waitingError(n int64) error {
 	return cli.WithHint(fmt.Errorf("%d submissions wait for their histogram definitions", n),
 		"run tmserver convert when the revision server is back")
 }
 
-// rejected is the error of a command that is done but for bad input.
-func rejected(n int64, of string) error {
+// rejectedError is the error of a command that is done but for rejected input.
+func rejectedError(n int64, of string) error {
 	return cli.Fail(cli.ExitRejected, fmt.Errorf("%d %s were rejected", n, of))
 }

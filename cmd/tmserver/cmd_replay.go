@@ -81,7 +81,7 @@ func (c *replayCmd) Run(ctx context.Context, st *cli.State) error {
 			total += info.Size()
 		}
 	}
-	bar := progressBar(st, total, "replay")
+	bar := newByteBar(st, total, "replay")
 	start := time.Now()
 	subs := make(chan rawlog.Submission)
 	var lost, read int64

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/ingest/quarantine"
+)
+
+// invalidReplayCmd converts the quarantine again.
+type invalidReplayCmd struct {
+	quarantineFlags `embed:""`
+	DryRun          bool `help:"Only print what would become of them."`
+	// PublishTo is an error if it is set. It is a flag only to be noticed: a server
+	// may have it in the environment.
+	PublishTo string `hidden:"" env:"TMSERVER_PUBLISH_TO" placeholder:"URL"`
+
+	revisionFlags `embed:""`
+	filterFlags   `embed:""`
+}
+
+func (*invalidReplayCmd) Help() string {
+	return `Publishes the submissions that can be converted now, with the date of their
+receipt, and removes them from the quarantine; the others stay. They are published
+in the data folder: with --publish-to or TMSERVER_PUBLISH_TO the command fails.
+
+With --filters, the filter decides about all of them, as it is now. Without it, what
+a filter has quarantined stays, unless --class ingest_filter or ingest_filter_error
+selects it; then it is published.
+
+EXIT STATUS: 0 done; 1 failed; 2 usage; 3 done, but some were rejected again; 4 a
+file of the quarantine, or the index of definitions, is damaged; 5 the filter does
+not load; 130 interrupted.`
+}
+
+func (c *invalidReplayCmd) Run(ctx context.Context, st *cli.State) (err error) {
+	if c.PublishTo != "" {
+		return cli.Usage("--publish-to %s (or TMSERVER_PUBLISH_TO): the quarantine is published in the data folder, and nowhere else", c.PublishTo)
+	}
+	flags := dataFolderFlags{revisionFlags: c.revisionFlags, filterFlags: c.filterFlags}
+	folder, err := flags.openDataFolder(ctx, st, c.DataDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
+	conversion, err := folder.newWorker(nil, nil).Conversion()
+	if err != nil {
+		return err
+	}
+
+	replayed, err := quarantine.Replay(ctx, folder.Data, conversion, c.Class, c.DryRun)
+	if err != nil {
+		return withCorruptCode(err)
+	}
+	return c.report(st.Stdout, replayed)
+}
+
+// report prints what became of the submissions. The error says that some were
+// rejected again.
+func (c *invalidReplayCmd) report(w io.Writer, r quarantine.Replayed) error {
+	verb := "converted"
+	if c.DryRun {
+		verb = "would convert"
+	}
+	fmt.Fprintf(w, "%s %d of %d submissions\n", verb, r.Records, r.Tried)
+
+	rejected := int64(0)
+	for _, class := range slices.Sorted(maps.Keys(r.Quarantined)) {
+		fmt.Fprintf(w, "still %s: %d\n", class, r.Quarantined[class])
+		rejected += r.Quarantined[class]
+	}
+	for _, reason := range slices.Sorted(maps.Keys(r.Dropped)) {
+		fmt.Fprintf(w, "filtered %s: %d\n", cli.Printable(reason), r.Dropped[reason])
+	}
+	if r.Waiting > 0 {
+		fmt.Fprintf(w, "of these, without definitions for now: %d\n", r.Waiting)
+	}
+
+	if rejected > 0 {
+		return rejectedError(rejected, "submissions")
+	}
+	return nil
+}

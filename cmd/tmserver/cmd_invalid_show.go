@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/layout"
+)
+
+// invalidShowCmd prints a quarantined submission.
+type invalidShowCmd struct {
+	quarantineFlags `embed:""`
+	Body            bool   `help:"Print the body alone, byte for byte as it was received."`
+	ID              string `arg:"" name:"id" help:"Document ID, as \"tmserver invalid ls\" prints it."`
+}
+
+func (*invalidShowCmd) Help() string {
+	return `Prints class, message, time, origin and path, an empty line, and the body. A body
+of gzip is unpacked if that is possible. If several submissions have the ID, the
+first one is printed.
+
+EXIT STATUS: 0 done; 1 failed, or no such submission; 2 usage; 4 a file of the
+quarantine is damaged; 130 interrupted.`
+}
+
+func (c *invalidShowCmd) Run(ctx context.Context, st *cli.State) error {
+	found := false
+	err := c.each(ctx, func(s layout.Invalid) (bool, error) {
+		if s.ID() != c.ID && cli.Printable(s.ID()) != c.ID {
+			return true, nil
+		}
+		found = true
+		return false, c.print(st.Stdout, s)
+	})
+	if err != nil {
+		return err
+	}
+
+	if !found {
+		return fmt.Errorf("no quarantined submission with the ID %q", c.ID)
+	}
+	return nil
+}
+
+func (c *invalidShowCmd) print(w io.Writer, s layout.Invalid) error {
+	if c.Body {
+		_, err := w.Write(s.Body)
+		return err
+	}
+
+	_, err := fmt.Fprintf(w, "class:   %s\nmessage: %s\ntime:    %s\norigin:  %s:%d\npath:    %s\n\n",
+		s.Class, cli.Printable(s.Message), s.Time.UTC().Format(time.RFC3339Nano), s.Origin, s.Offset, cli.Printable(s.Path))
+	if err != nil {
+		return err
+	}
+	body := unpacked(s.Body)
+	if !bytes.HasSuffix(body, []byte{'\n'}) {
+		body = append(bytes.Clone(body), '\n')
+	}
+	_, err = w.Write(body)
+	return err
+}
+
+// unpacked returns a body as text, or as it is if it cannot be unpacked.
+func unpacked(body []byte) []byte {
+	text, err := convert.Unpack(body, convert.DefaultOptions().MaxUnpacked)
+	if err != nil {
+		return body
+	}
+	return text
+}

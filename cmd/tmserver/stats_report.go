@@ -1,0 +1,174 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/quarantine"
+	"github.com/aitgithub/telemetry-server/ingest/statistics"
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
+)
+
+// statsReport is what the stats command prints. Its JSON is public, hence the name
+// Invalid for the quarantine.
+type statsReport struct {
+	Records    []dayCount       `json:"records"`
+	Invalid    []dayCount       `json:"invalid"`
+	Mismatched map[string]int64 `json:"mismatched"`         // by dimension
+	Filtered   map[string]int64 `json:"filtered,omitempty"` // by reason
+	BytesLost  int64            `json:"bytes_lost"`
+	Histograms []worstHistogram `json:"histograms"` // the most frequent first
+}
+
+// worstHistogram counts how often a histogram was left out of a record, or sent
+// its ping to the quarantine, for one reason.
+type worstHistogram struct {
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+	Count  int64  `json:"count"`
+}
+
+// readStats counts what a data folder holds.
+func readStats(ctx context.Context, dir string) (*statsReport, error) {
+	counts := &statsCounts{
+		report:     &statsReport{Mismatched: map[string]int64{}, Filtered: map[string]int64{}},
+		days:       map[dayCount]int64{},
+		histograms: map[worstHistogram]int64{},
+	}
+	if err := counts.addSegments(ctx, dir); err != nil {
+		return nil, err
+	}
+	if err := counts.addConversions(dir); err != nil {
+		return nil, err
+	}
+	return counts.sorted(), nil
+}
+
+// statsCounts is a statsReport in the making. The keys of its maps have no Count.
+type statsCounts struct {
+	report     *statsReport
+	days       map[dayCount]int64
+	histograms map[worstHistogram]int64
+}
+
+// addSegments counts what the segments hold.
+func (c *statsCounts) addSegments(ctx context.Context, dir string) error {
+	tree, err := layout.OpenTree(dir)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	everything := schema.All()
+	everything.IncludeInvalid = true
+	segments, err := tree.Segments(ctx, everything)
+	if err != nil {
+		return err
+	}
+
+	for _, segment := range segments {
+		info, err := tree.Info(segment)
+		if err != nil {
+			return err
+		}
+		c.days[dayOf(segment)] += max(info.Records, 0)
+		if segment.Class != convert.ClassBadPayload {
+			continue
+		}
+		if err := c.addBadPayloads(tree, segment); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addBadPayloads counts the histograms that sent their pings to the quarantine.
+func (c *statsCounts) addBadPayloads(tree *layout.Tree, segment layout.Segment) error {
+	for submission, err := range quarantine.Read(tree, segment) {
+		if err != nil {
+			return err
+		}
+		if name := histogramIn(submission.Message); name != "" {
+			c.histograms[worstHistogram{Name: name, Reason: convert.ClassBadPayload}]++
+		}
+	}
+	return nil
+}
+
+// histogramIn returns the name of the histogram that the message of a bad payload
+// is about, such as "Found invalid bucket NAME.values[7]"; "" if it is about none.
+// The quarantine stores the message only, and older releases' submissions are in it.
+func histogramIn(message string) string {
+	for word := range strings.FieldsSeq(message) {
+		name, _, ok := strings.Cut(word, ".values[")
+		if ok {
+			return name
+		}
+
+		for _, sum := range []string{".sum", ".log_sum"} {
+			if i := strings.Index(word, sum); i > 0 {
+				return word[:i]
+			}
+		}
+	}
+	return ""
+}
+
+// addConversions adds the statistics of the conversions into a data folder.
+func (c *statsCounts) addConversions(dir string) error {
+	if layout.IsURL(dir) {
+		return nil // an object store has segments only
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+
+	for log, err := range statistics.All(root) {
+		if err != nil {
+			return err
+		}
+		c.report.BytesLost += log.BytesLost
+		for dimension, n := range log.Mismatched {
+			c.report.Mismatched[dimension] += n
+		}
+		for reason, n := range log.Filtered {
+			c.report.Filtered[reason] += n
+		}
+		for reason, names := range log.Dropped {
+			for name, n := range names {
+				c.histograms[worstHistogram{Name: name, Reason: reason}] += n
+			}
+		}
+	}
+	return nil
+}
+
+// sorted returns the report with its lists.
+func (c *statsCounts) sorted() *statsReport {
+	r := c.report
+	for day, n := range c.days {
+		day.Count = n
+		if day.Class == "" {
+			r.Records = append(r.Records, day)
+		} else {
+			r.Invalid = append(r.Invalid, day)
+		}
+	}
+	slices.SortFunc(r.Records, dayCount.compare)
+	slices.SortFunc(r.Invalid, dayCount.compare)
+
+	for histogram, n := range c.histograms {
+		histogram.Count = n
+		r.Histograms = append(r.Histograms, histogram)
+	}
+	slices.SortFunc(r.Histograms, func(a, b worstHistogram) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Reason, b.Reason))
+	})
+	return r
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/upkeep"
+)
+
+// openPlace opens a data folder, which must exist, or an object store, for compact
+// and check. The caller closes it.
+func openPlace(name string) (*upkeep.Place, error) {
+	if !layout.IsURL(name) {
+		if err := requireDataFolder(name); err != nil {
+			return nil, err
+		}
+	}
+	return upkeep.Open(name)
+}
+
+// requireDataFolder returns an error for what is no data folder: a mistyped name
+// must not become an empty one.
+func requireDataFolder(dir string) error {
+	tree, err := layout.OpenTree(dir)
+	if err != nil {
+		return cli.Fail(cli.ExitUsage, err)
+	}
+	defer tree.Close()
+
+	if !tree.IsData() {
+		return cli.WithHint(cli.Usage("%s: not a data folder", dir), "it has no published/ inside; tmserver import --tree reads other trees")
+	}
+	return nil
+}
+
+// withBusyHint adds a hint to layout.ErrBusy, and changes no other error.
+func withBusyHint(err error) error {
+	if errors.Is(err, layout.ErrBusy) {
+		return cli.WithHint(err, "another compaction or repair is at work; try again when it has ended")
+	}
+	return err
+}
+
+// withCorruptCode gives damage its exit code, and changes no other error.
+func withCorruptCode(err error) error {
+	if _, ok := errors.AsType[*layout.CorruptError](err); ok {
+		return cli.Fail(cli.ExitCorrupt, err)
+	}
+	return err
+}
+
+// parseDays reads a value of --keep, "180d" or "180"; "" is 0, for ever.
+func parseDays(text string) (int, error) {
+	if text == "" {
+		return 0, nil
+	}
+	days, err := strconv.Atoi(strings.TrimSuffix(text, "d"))
+	if err != nil || days < 1 {
+		return 0, cli.Usage("--keep %s: want a number of days, such as 180d", text)
+	}
+	return days, nil
+}
+
+// megabytes writes a number of bytes for people.
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
