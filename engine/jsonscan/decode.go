@@ -121,3 +121,24 @@ func Float(num []byte) (f float64, ok bool) {
 	f, err := strconv.ParseFloat(string(num), 64)
 	return f, err == nil
 }
+
+// Interner returns the same string for the same bytes, so that values which come
+// again and again are not copied each time. It holds at most maxInterned strings.
+type Interner map[string]string
+
+const (
+	maxInterned      = 4096
+	maxInternedBytes = 100 // of one string; longer ones hardly come again
+)
+
+// String returns b as a string.
+func (in Interner) String(b []byte) string {
+	if s, ok := in[string(b)]; ok {
+		return s
+	}
+	s := string(b)
+	if len(in) < maxInterned && len(s) <= maxInternedBytes {
+		in[s] = s
+	}
+	return s
+}

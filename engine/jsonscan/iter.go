@@ -16,15 +16,16 @@ type Iter struct {
 	// Start is the offset of the value's first byte, which is in the text.
 	Start int
 
-	b       []byte
-	end     int // behind the value, or 0 while nobody has looked
-	at      int // where the next member is looked for
-	close   byte
-	trusted bool
-	plain   bool // Key is known to have no escapes
-	first   bool
-	done    bool
-	err     error
+	b        []byte
+	keyStart int // the offset of Key
+	end      int // behind the value, or 0 as long as it is unknown
+	at       int // where the next member is searched
+	close    byte
+	trusted  bool
+	plain    bool // Key is known to have no escapes
+	first    bool
+	done     bool
+	err      error
 }
 
 // Members returns the strict Iter of the object whose '{' is at or, after
@@ -43,9 +44,11 @@ func ElementsTrusted(b []byte, i int) Iter { return newIter(b, i, '[', true) }
 func newIter(b []byte, i int, open byte, trusted bool) Iter {
 	it := Iter{b: b, close: open + 2, trusted: trusted, first: true, at: Space(b, i)}
 	if it.at >= len(b) || b[it.at] != open {
-		it.err, it.done = syntax(b, it.at, "'"+string(open)+"'"), true
+		it.err = syntax(b, it.at, "'"+string(open)+"'")
+		it.done = true
 		return it
 	}
+
 	it.at++
 	return it
 }
@@ -55,13 +58,18 @@ func (it *Iter) Next() bool {
 	if it.done {
 		return false
 	}
+
+	// Pass over the value before, if the caller has not.
 	b, i := it.b, it.at
 	if !it.first {
-		if i = it.End(); it.err != nil {
+		i = it.End()
+		if it.err != nil {
 			it.done = true
 			return false
 		}
 	}
+
+	// Then comes the closing bracket or, but for the first value, a comma.
 	i = Space(b, i)
 	switch {
 	case i < len(b) && b[i] == it.close:
@@ -74,8 +82,10 @@ func (it *Iter) Next() bool {
 	default:
 		i = Space(b, i+1)
 	}
+
+	// A member has a name.
 	if it.close == '}' {
-		begin := i + 1
+		it.keyStart = i + 1
 		switch {
 		case it.trusted && i < len(b) && b[i] == '"':
 			i, it.plain = stringShort(b, i), false
@@ -87,12 +97,15 @@ func (it *Iter) Next() bool {
 			}
 			i, it.plain = end, !escaped
 		}
-		it.Key = b[begin:max(begin, i-1)]
-		if i = Space(b, i); i >= len(b) || b[i] != ':' {
+		it.Key = b[it.keyStart:max(it.keyStart, i-1)]
+
+		i = Space(b, i)
+		if i >= len(b) || b[i] != ':' {
 			return it.fail(i, "':'")
 		}
 		i = Space(b, i+1)
 	}
+
 	if i >= len(b) {
 		return it.fail(i, "")
 	}
