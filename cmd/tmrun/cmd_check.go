@@ -27,6 +27,7 @@ EXIT STATUS: 0 no errors, but there may be warnings; 2 usage; 5 there are errors
 // Run implements the command.
 func (c *checkCmd) Run(ctx context.Context, st *cli.State) error {
 	errorCount := 0
+
 	for _, name := range c.Scripts {
 		path, text, err := readScript(name)
 		if err != nil {
@@ -37,6 +38,7 @@ func (c *checkCmd) Run(ctx context.Context, st *cli.State) error {
 			return err
 		}
 
+		// A finding begins with its place, so that editors jump to it.
 		for _, finding := range findings {
 			fmt.Fprintf(st.Stdout, "%v\n%s", finding.Err, finding.Err.Detail())
 			if finding.Severe || c.Strict {

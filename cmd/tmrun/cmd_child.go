@@ -37,6 +37,7 @@ func (c *childCmd) Run(ctx context.Context, st *cli.State) error {
 	s := newSession(st)
 	defer s.close()
 
+	// Without its job a child can run nothing: its only status is the error.
 	err := c.begin(s)
 	if err == nil {
 		err = s.loadFilter(ctx, c.InputFilter)
@@ -66,6 +67,7 @@ func (c *childCmd) Run(ctx context.Context, st *cli.State) error {
 
 // runTask runs one map or reduce task from in to out.
 func runTask(ctx context.Context, job engine.Job, t isolate.Task, in io.Reader, out io.Writer, o engine.Options) (engine.TaskStats, error) {
+	// The parent sends the records of the task, whatever part of a segment it is.
 	if t.Kind == "map" {
 		segment := engine.Segment{Segment: layout.Segment{Path: t.Segment, Dims: t.Dims}}
 		return engine.MapStream(ctx, job, engine.Task{Segment: segment, Hi: -1}, in, out, o)
@@ -78,11 +80,13 @@ func runTask(ctx context.Context, job engine.Job, t isolate.Task, in io.Reader, 
 
 // taskStatus is how a task ended, as the parent reads it.
 func taskStatus(stats engine.TaskStats, err error, counters *script.Counters, failed *failedCalls) isolate.Status {
+	// The call that ended the task was not tolerated, so it is not in failed yet.
 	status := isolate.Status{TaskStats: stats}
 	if err != nil {
 		failed.add(err)
 		status.Error = encodeError(err)
 	}
+
 	status.Report, _ = json.Marshal(taskReport{counters.All(), failed.calls}) // strings and numbers: it cannot fail
 	return status
 }

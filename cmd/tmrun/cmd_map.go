@@ -40,10 +40,12 @@ func (c *mapCmd) Run(ctx context.Context, st *cli.State) error {
 }
 
 func (c *mapCmd) run(ctx context.Context, s *session) error {
+	// The flag exists for its error: people pass tmrun's flags on to tasks.
 	if c.Dedup != "none" {
 		return cli.WithHint(cli.Usage("--dedup %s: a task sees one segment, and the later submission of a document may be in any other", c.Dedup),
 			"tmrun --dedup latest looks at all of them first")
 	}
+
 	dims, err := schema.ParseDims(c.Dims)
 	if err != nil {
 		return cli.Fail(cli.ExitUsage, fmt.Errorf("--dims: %w", err))
@@ -56,6 +58,7 @@ func (c *mapCmd) run(ctx context.Context, s *session) error {
 		return err
 	}
 
+	// The stream is the whole segment: Hi is open.
 	segment := engine.Segment{Segment: layout.Segment{Path: c.Segment, Dims: dims}}
 	_, err = engine.MapStream(ctx, s.job, engine.Task{Segment: segment, Hi: -1}, s.st.Stdin, s.st.Stdout, s.engine)
 	return err

@@ -39,6 +39,7 @@ EXIT STATUS: 0 made; 1 failed; 2 usage, or one of the files exists.`
 
 // Run implements the command.
 func (c *newCmd) Run(_ context.Context, st *cli.State) error {
+	// Check the arguments before anything is written.
 	ext := filepath.Ext(c.File)
 	if ext != ".js" && ext != ".ts" {
 		return cli.Usage("%s: a script's name ends in .js or .ts", c.File)
@@ -48,10 +49,12 @@ func (c *newCmd) Run(_ context.Context, st *cli.State) error {
 		return err
 	}
 
+	// The script, with type annotations in the way of its language, and its test.
 	text, err := c.template(".js")
 	if err != nil {
 		return err
 	}
+
 	files := []newFile{{c.File, declare.Annotate(text, ext)}}
 	if c.Template != filterTemplate {
 		text, err := c.template(".test.js")
@@ -60,6 +63,7 @@ func (c *newCmd) Run(_ context.Context, st *cli.State) error {
 		}
 		files = append(files, newFile{strings.TrimSuffix(c.File, ext) + ".test" + ext, text})
 	}
+
 	if err := writeNew(files); err != nil {
 		return err
 	}
@@ -70,6 +74,7 @@ func (c *newCmd) Run(_ context.Context, st *cli.State) error {
 		return err
 	}
 
+	// Print what to type next.
 	if c.Template == filterTemplate {
 		fmt.Fprintf(st.Stderr, "made %s and %s\n\ntmrun check %[1]s\ntmrun --data-dir DIR --input-filter %[1]s JOB\n", c.File, types)
 		return nil
@@ -89,6 +94,7 @@ func (c *newCmd) histogramNames() (names []string, err error) {
 	if err != nil {
 		return nil, cli.Fail(cli.ExitUsage, err)
 	}
+
 	spec, err := revisions.Parse(text)
 	if err != nil {
 		return nil, cli.Fail(cli.ExitUsage, fmt.Errorf("%s: %w", c.Histograms, err))
@@ -113,6 +119,7 @@ type newFile struct{ name, text string }
 // writeNew writes files into a folder that it makes if missing. It writes none if
 // one of them exists.
 func writeNew(files []newFile) error {
+	// Look at all names first, so that nothing is half made.
 	for _, f := range files {
 		if _, err := os.Lstat(f.name); err == nil {
 			return cli.Usage("%s is there already", f.name)
@@ -122,6 +129,7 @@ func writeNew(files []newFile) error {
 	if err := os.MkdirAll(filepath.Dir(files[0].name), 0o777); err != nil {
 		return err
 	}
+
 	for _, f := range files {
 		if err := create(f); err != nil {
 			return err

@@ -36,6 +36,7 @@ func (c *reduceCmd) run(ctx context.Context, s *session) error {
 		return err
 	}
 
+	// Rows are TSV here; a format with a head or a schema needs all shards.
 	sink := format.NewTSV(s.st.Stdout)
 	if _, err := engine.ReduceStream(ctx, s.job, c.Shard, s.st.Stdin, sink, s.engine); err != nil {
 		return err

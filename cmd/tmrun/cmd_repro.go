@@ -44,6 +44,7 @@ func (c *reproCmd) Run(ctx context.Context, st *cli.State) error {
 	// Every error but the last is printed here, the last one by main.
 	var last error
 	calls := 0
+
 	dec := json.NewDecoder(bufio.NewReader(f))
 	for {
 		var call script.Call
@@ -51,7 +52,7 @@ func (c *reproCmd) Run(ctx context.Context, st *cli.State) error {
 		if err == io.EOF {
 			break
 		}
-		if err != nil {
+		if err != nil { // a file of something else
 			return cli.Fail(cli.ExitUsage, fmt.Errorf("%s: call %d: %w", c.File, calls+1, err))
 		}
 		calls++
@@ -60,6 +61,8 @@ func (c *reproCmd) Run(ctx context.Context, st *cli.State) error {
 		if err == nil {
 			continue
 		}
+
+		// Only errors of the script are what the user came for; others end the command.
 		if _, ok := errors.AsType[*script.Error](err); !ok {
 			return err
 		}
@@ -86,9 +89,11 @@ func (c *reproCmd) replay(ctx context.Context, st *cli.State, call *script.Call)
 	if name == "" {
 		name = call.Script
 	}
+
 	if err := s.allowCalls(&c.callFlags, call.DataDir); err != nil {
 		return err
 	}
+
 	s.job.Console = consoleTo(st, name)
 	load := s.loadScript
 	if call.OfFilter() {
@@ -98,6 +103,7 @@ func (c *reproCmd) replay(ctx context.Context, st *cli.State, call *script.Call)
 		return err
 	}
 
+	// The engine runs the call as a job, so that errors and output look as they did.
 	var err error
 	s.work, err = s.job.Replay(call)
 	if err != nil {
@@ -121,9 +127,11 @@ func (c *reproCmd) replay(ctx context.Context, st *cli.State, call *script.Call)
 
 // replayTask maps the records of a task again, then calls mapFinished.
 func (c *reproCmd) replayTask(ctx context.Context, s *session, call *script.Call) error {
+	// The call says which records the failed job read.
 	if err := s.loadFilter(ctx, call.Filter); err != nil {
 		return err
 	}
+
 	if err := s.openTree(call.DataDir); err != nil {
 		return err
 	}
@@ -136,7 +144,9 @@ func (c *reproCmd) replayTask(ctx context.Context, s *session, call *script.Call
 	if at < 0 {
 		return cli.Usage("%s has no segment %s any more", call.DataDir, call.Segment)
 	}
+
 	s.plan.Tasks = s.plan.Tasks[at : at+1]
+
 	if call.Sample > 0 && call.Sample < 1 {
 		s.takeSample(call.Sample)
 	}

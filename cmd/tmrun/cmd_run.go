@@ -67,9 +67,11 @@ func (c *runCmd) Run(ctx context.Context, st *cli.State) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%w: %s", errTimeout, c.Timeout))
 		defer cancel()
 	}
+
 	s := newSession(st)
 	defer s.close()
 
+	// Whatever a deadline interrupts returns DeadlineExceeded, without saying which.
 	stats, err := c.run(ctx, s)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = context.Cause(ctx) // the cause names the limit
@@ -80,6 +82,7 @@ func (c *runCmd) Run(ctx context.Context, st *cli.State) error {
 		return cli.Fail(cli.ExitInterrupted, context.Cause(ctx))
 	}
 
+	// Calls that failed are saved whether they ended the job or were tolerated.
 	if err != nil {
 		return c.saveFailed(s, explainError(st, err, c.DataDir))
 	}
@@ -106,11 +109,14 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 		return stats, c.explainPlan(ctx, s)
 	}
 
+	// The output is opened before the work, so that a wrong name or wrong columns
+	// cost no hours.
 	out, err := openOutput(c.Output, s.st.Stdout)
 	if err != nil {
 		return stats, err
 	}
 	defer out.discard()
+
 	sink, err := s.newSink(ctx, c.formatName(), out)
 	if err != nil {
 		return stats, err
@@ -120,12 +126,14 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	if err := c.placeTasks(s); err != nil {
 		return stats, err
 	}
+
 	report, err := c.startReport(s)
 	if err != nil {
 		return stats, err
 	}
 	defer report.stop()
 
+	// All work is done here: map, combine, shuffle, reduce.
 	stats, err = engine.Run(ctx, s.source, s.plan, s.work, sink, s.engine)
 	if err != nil {
 		return stats, err
@@ -135,6 +143,7 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	if err := sink.Close(); err != nil {
 		return stats, fmt.Errorf("write output: %w", err)
 	}
+
 	if err := out.commit(); err != nil {
 		return stats, err
 	}
@@ -149,6 +158,8 @@ func (c *runCmd) setLimits(s *session) error {
 			return cli.Usage("--work-dir %s is not a folder", c.WorkDir)
 		}
 	}
+
+	// Without a limit, garbage could grow to several times what the job holds.
 	if s.st.Env("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(int64(c.Memory) + heapBytes)
 	}
@@ -169,6 +180,8 @@ func (c *runCmd) loadJob(ctx context.Context, s *session) error {
 	if err := s.loadScript(c.Script); err != nil {
 		return err
 	}
+
+	// A filter's calls have the limits of the script's, so these come first.
 	if err := s.allowCalls(&c.callFlags, c.DataDir); err != nil {
 		return err
 	}
@@ -176,6 +189,7 @@ func (c *runCmd) loadJob(ctx context.Context, s *session) error {
 		return err
 	}
 
+	// Conditions only narrow what the filter selects.
 	filter := s.job.Filter
 	for _, condition := range c.Where {
 		dim, values, err := schema.ParseWhere(condition)
@@ -195,12 +209,15 @@ func (c *runCmd) openData(ctx context.Context, s *session) error {
 	if err := s.makePlan(ctx); err != nil {
 		return err
 	}
+
+	// Which submission of a document is the latest shows only in all of them.
 	if c.Dedup == "latest" {
 		if err := s.dropDuplicates(ctx); err != nil {
 			return err
 		}
 	}
 
+	// A job without input still writes what setupReduce writes.
 	if len(s.plan.Tasks) == 0 {
 		fmt.Fprintln(s.st.Stderr, "tmrun: the filter matches no segments; there is nothing to do")
 	}
@@ -216,15 +233,17 @@ func (c *runCmd) placeTasks(s *session) error {
 		}
 	}
 
+	// The results of a sample are not those of whole segments, so they bypass the
+	// cache.
 	if c.Sample < 100 {
-		s.takeSample(c.Sample.share()) // its results are not those of whole segments
+		s.takeSample(c.Sample.share())
 	} else if !c.NoCache {
 		s.openCache(c.DataDir, int64(c.CacheSize))
 	}
 	return nil
 }
 
-// rejectedText describes the input that was rejected; "" if there is none.
+// rejectedText describes the input that was rejected, "" if nothing was.
 func rejectedText(stats engine.Stats) string {
 	var parts []string
 	if stats.Rejected > 0 {

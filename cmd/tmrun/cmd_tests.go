@@ -55,18 +55,22 @@ func (c *testCmd) Run(ctx context.Context, st *cli.State) error {
 func (c *testCmd) testScript(ctx context.Context, st *cli.State, name string) (failed, total int, err error) {
 	s := newSession(st)
 	defer s.close()
+
+	// The script by its path: shipped scripts have no test file beside them.
 	s.job.Limits.Call = c.CallTimeout
 	s.job.Console = consoleTo(st, name)
-	s.job.Script, err = script.CompileFile(name) // shipped scripts have no test file
+	s.job.Script, err = script.CompileFile(name)
 	if err != nil {
 		return 0, 0, err
 	}
 
+	// Its cases.
 	ext := filepath.Ext(name)
 	path := strings.TrimSuffix(name, ext) + ".test" + ext
 	if _, err := os.Stat(path); err != nil {
 		return 0, 0, cli.WithHint(cli.Usage("%s has no tests: %v", name, err), "tmrun new makes a script with a test")
 	}
+
 	cases, err := script.LoadTests(ctx, path, s.job.Limits, consoleTo(st, path))
 	if err != nil {
 		return 0, 0, err
@@ -74,7 +78,7 @@ func (c *testCmd) testScript(ctx context.Context, st *cli.State, name string) (f
 
 	for _, tc := range cases {
 		runs, problems := c.check(ctx, s.job, tc)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil { // interrupted: what check returned is no verdict
 			return failed, total, context.Cause(ctx)
 		}
 
@@ -83,6 +87,7 @@ func (c *testCmd) testScript(ctx context.Context, st *cli.State, name string) (f
 			fmt.Fprintf(st.Stdout, "ok    %s: %s (%d runs)\n", name, tc.Name, runs)
 			continue
 		}
+
 		failed++
 		fmt.Fprintf(st.Stdout, "FAIL  %s: %s\n", name, tc.Name)
 		for _, problem := range problems {
@@ -94,6 +99,7 @@ func (c *testCmd) testScript(ctx context.Context, st *cli.State, name string) (f
 
 // check runs a case and returns what is wrong, one problem per law.
 func (c *testCmd) check(ctx context.Context, job *script.Job, tc script.TestCase) (runs int, problems []string) {
+	// The first run is what all others must equal, in the simplest setting.
 	runs = 1
 	base, err := runCase(ctx, job, oneSegment(tc.Records), 1, 1)
 	switch {
@@ -116,6 +122,7 @@ func (c *testCmd) check(ctx context.Context, job *script.Job, tc script.TestCase
 	reported := map[string]bool{}
 	for _, law := range laws(job, tc) {
 		runs++
+
 		rows, err := law.run(ctx)
 		problem := ""
 		if err != nil {
@@ -123,6 +130,7 @@ func (c *testCmd) check(ctx context.Context, job *script.Job, tc script.TestCase
 		} else {
 			problem = differ(rows, base, law.shuffled)
 		}
+
 		if problem != "" && !reported[law.name] {
 			reported[law.name] = true
 			problems = append(problems, "other output with "+law.name+": "+problem)
@@ -166,8 +174,10 @@ func (c *testCmd) compareGolden(ctx context.Context, job engine.Job, tc script.T
 // differentLine describes the first line in which two texts differ; nil if they
 // do not. A line that one of them lacks is "".
 func differentLine(name, got, want string) []string {
+	// A missing newline at the end is a difference too, so lines keep theirs.
 	gotLines := strings.SplitAfter(got, "\n")
 	wantLines := strings.SplitAfter(want, "\n")
+
 	lineAt := func(lines []string, i int) string {
 		if i < len(lines) {
 			return lines[i]

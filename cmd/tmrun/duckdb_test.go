@@ -26,14 +26,16 @@ const duckdbQuery = `(async () => {
 func TestFormatsInDuckDB(t *testing.T) {
 	modules := nodeModules(t)
 	dir := t.TempDir()
-	tree := filepath.Join(dir, "saved_session/Firefox/nightly/26.0a1")
-	if err := os.MkdirAll(tree, 0o777); err != nil {
-		t.Fatal(err)
-	}
 	write := func(path, text string) {
 		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
+	}
+
+	// One record, and a job whose cells have all types and need quoting.
+	tree := filepath.Join(dir, "saved_session/Firefox/nightly/26.0a1")
+	if err := os.MkdirAll(tree, 0o777); err != nil {
+		t.Fatal(err)
 	}
 	write(filepath.Join(tree, "1.20130910.v2.log"), "a\t{}\n")
 	job := filepath.Join(dir, "job.js")
@@ -43,6 +45,8 @@ export function map(id, dims, ping, ctx) {
   ctx.write(["a \"quote\", comma", -7, 1e21, false], [])
   ctx.write(["ünï 😀", 9007199254740991, -0.25, true], ["x"])
 }`)
+
+	// JSON lines need their types spelled out, so that the rows compare equal.
 	columns := "{'name': 'VARCHAR', 'n': 'BIGINT', 'share': 'DOUBLE', 'ok': 'BOOLEAN', 'list': 'VARCHAR'}"
 	var want string
 	for _, f := range []struct{ name, table string }{
@@ -51,6 +55,7 @@ export function map(id, dims, ping, ctx) {
 		{"tsv", "read_csv('%s', delim='\t', quote='')"},
 		{"jsonl", "read_json('%s', columns=" + columns + ")"},
 	} {
+		// Run the job.
 		out := filepath.Join(dir, "out."+f.name)
 		var stderr bytes.Buffer
 		st := &cli.State{
@@ -60,12 +65,16 @@ export function map(id, dims, ping, ctx) {
 		if code := run(st); code != 0 {
 			t.Fatalf("%s: exit %d: %s", f.name, code, &stderr)
 		}
+
+		// Read its output with DuckDB, which runs in node.
 		query := exec.CommandContext(t.Context(), "node", "-e", duckdbQuery, "SELECT * FROM "+fmt.Sprintf(f.table, out))
 		query.Env = append(os.Environ(), "NODE_PATH="+modules)
 		got, err := query.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", f.name, err, got)
 		}
+
+		// The first format's rows are what the others must have.
 		if want == "" {
 			want = string(got)
 		}

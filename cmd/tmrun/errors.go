@@ -31,10 +31,13 @@ var causes = []struct {
 // the data folder, or "".
 func explainError(st *cli.State, err error, dataDir string) error {
 	out := &cli.Error{Err: err, Code: -1}
+
+	// What failed: the script, or the data.
 	if e, ok := errors.AsType[*script.Error](err); ok {
 		out.Code = cli.ExitScript
 		out.Detail = e.Detail()
 	}
+
 	if _, ok := errors.AsType[*layout.CorruptError](err); ok {
 		out.Code = cli.ExitCorrupt
 		if dataDir != "" {
@@ -51,6 +54,7 @@ func explainError(st *cli.State, err error, dataDir string) error {
 		}
 	}
 
+	// A panic in Go is our bug, even where a script's function called the Go code.
 	if e, ok := errors.AsType[*engine.PanicError](err); ok {
 		out.Code = cli.ExitFailed
 		out.Hint = "please report it; " + debugVariable + "=1 prints the stack"
@@ -60,6 +64,7 @@ func explainError(st *cli.State, err error, dataDir string) error {
 		}
 	}
 
+	// Any other error has its code already, or is a plain failure.
 	if out.Code < 0 {
 		return err
 	}

@@ -30,9 +30,11 @@ type extent struct {
 	silent            int   // segments that do not
 }
 
+// extentOf reads how much the segments hold, from their trailers.
 func extentOf(tree *layout.Tree, segments []layout.Segment) (extent, error) {
 	var e extent
 	partitions := map[schema.Dims]bool{}
+
 	for _, segment := range segments {
 		info, err := tree.Info(segment)
 		if err != nil {
@@ -42,6 +44,7 @@ func extentOf(tree *layout.Tree, segments []layout.Segment) (extent, error) {
 		e.segments++
 		e.compressedBytes += segment.Size
 		partitions[segment.Dims] = true
+
 		if info.Records < 0 {
 			e.silent++
 			continue
@@ -49,6 +52,7 @@ func extentOf(tree *layout.Tree, segments []layout.Segment) (extent, error) {
 		e.records += info.Records
 		e.rawBytes += info.RawBytes
 	}
+
 	e.partitions = len(partitions)
 	return e, nil
 }
@@ -73,23 +77,28 @@ func (e extent) rawText() string {
 // explainPlan prints what the job would read, compared with the whole tree, and
 // how long it may take, for which it runs some tasks.
 func (c *runCmd) explainPlan(ctx context.Context, s *session) error {
+	// What there is, and what the job reads of it.
 	all, err := s.tree.Segments(ctx, schema.All())
 	if err != nil {
 		return err
 	}
+
 	whole, err := extentOf(s.tree, all)
 	if err != nil {
 		return err
 	}
+
 	used, err := extentOf(s.tree, s.plan.Inputs())
 	if err != nil {
 		return err
 	}
+
 	estimate, err := c.estimate(ctx, s)
 	if err != nil {
 		return err
 	}
 
+	// A row for each measure: used of whole.
 	table := tabwriter.NewWriter(s.st.Stdout, 0, 8, 2, ' ', 0)
 	row := func(what string, used, whole any) { fmt.Fprintf(table, "%s\t%v of %v\n", what, used, whole) }
 	row("partitions", used.partitions, whole.partitions)
@@ -113,6 +122,8 @@ func (c *runCmd) estimate(ctx context.Context, s *session) (string, error) {
 	if len(s.plan.Tasks) == 0 {
 		return "nothing to do", nil
 	}
+
+	// Tasks that are spread over the plan: neighbours read one partition, and are alike.
 	trial := &engine.Plan{}
 	for i := 0; i < len(s.plan.Tasks); i += max(1, len(s.plan.Tasks)/trialTasks) {
 		trial.Tasks = append(trial.Tasks, s.plan.Tasks[i])
@@ -134,6 +145,7 @@ func (c *runCmd) estimate(ctx context.Context, s *session) (string, error) {
 	_, err := engine.Run(trialCtx, s.source, trial, s.work, format.NewTSV(io.Discard), options)
 	seconds := time.Since(start).Seconds()
 
+	// A trial that ran into its own limit gives a lower bound.
 	atLeast := ""
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		atLeast, err = "at least ", nil
@@ -141,6 +153,8 @@ func (c *runCmd) estimate(ctx context.Context, s *session) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
+	// Time goes with compressed bytes.
 	total := seconds * float64(s.plan.Bytes) / float64(max(trial.Bytes, 1))
 	return fmt.Sprintf("%s%.2g s: %d tasks of %s together took %.2g s",
 		atLeast, total, len(trial.Tasks), bytesText(trial.Bytes), seconds), nil

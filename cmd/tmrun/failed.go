@@ -38,7 +38,7 @@ func (f *failedCalls) addCalls(calls []*script.Call) {
 }
 
 // save writes the calls to a new file in dir, a line each, and returns its name;
-// "" if there are none. Only its owner may read the file, since it has records.
+// "" if there are none. Only its owner may read the file, because records are in it.
 func (f *failedCalls) save(dir string) (name string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -51,6 +51,7 @@ func (f *failedCalls) save(dir string) (name string, err error) {
 		return "", fmt.Errorf("save failed calls: %w", err)
 	}
 
+	// A line each, with <, > and & readable.
 	enc := json.NewEncoder(file)
 	enc.SetEscapeHTML(false)
 	for _, call := range f.calls {
@@ -58,6 +59,7 @@ func (f *failedCalls) save(dir string) (name string, err error) {
 			break
 		}
 	}
+
 	if err = errors.Join(err, file.Close()); err != nil {
 		return "", fmt.Errorf("save failed calls: %w", err)
 	}
@@ -87,6 +89,7 @@ func (c *runCmd) saveFailed(s *session, err error) error {
 		return err
 	}
 
+	// The hint replaces any other: making the call again helps most.
 	out := &cli.Error{Err: err, Code: cli.ExitScript}
 	if e, ok := errors.AsType[*cli.Error](err); ok {
 		*out = *e

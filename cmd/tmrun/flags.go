@@ -25,12 +25,13 @@ type callFlags struct {
 	RevisionServer string        `name:"revision-server" placeholder:"URL" help:"Mercurial server with the definitions that are not cached (default: none)."`
 }
 
-// cacheFolder returns the folder of cached definitions, "" if there is none.
+// cacheFolder returns the folder of cached definitions, or "".
 func (f *callFlags) cacheFolder(dataDir string) string {
 	if f.RevisionCache != "" || dataDir == "" {
 		return f.RevisionCache
 	}
 
+	// A data folder has one if its server converted pings.
 	dir := filepath.Join(dataDir, layout.RevisionCacheDir)
 	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
 		return ""
@@ -38,9 +39,10 @@ func (f *callFlags) cacheFolder(dataDir string) string {
 	return dir
 }
 
-// openDefinitions returns the definitions, nil if there are none. The caller
+// openDefinitions returns the definitions, nil without any. The caller
 // closes them.
 func (f *callFlags) openDefinitions(dataDir string) (*revisions.Cache, error) {
+	// Without a server the cache answers from its folder only.
 	o := revisions.DefaultOptions()
 	o.Dir = f.cacheFolder(dataDir)
 	o.Server = f.RevisionServer
@@ -49,6 +51,7 @@ func (f *callFlags) openDefinitions(dataDir string) (*revisions.Cache, error) {
 		return nil, nil
 	}
 
+	// Its errors are those of its options: a folder or an address.
 	c, err := revisions.NewCache(o)
 	if err != nil {
 		return nil, cli.Fail(cli.ExitUsage, err)
@@ -58,6 +61,7 @@ func (f *callFlags) openDefinitions(dataDir string) (*revisions.Cache, error) {
 
 // args returns the flags for a task's process, which has no data folder.
 func (f *callFlags) args(dataDir string) []string {
+	// The folder is resolved here, where the data folder is known.
 	args := []string{"--call-timeout", f.CallTimeout.String()}
 	if dir := f.cacheFolder(dataDir); dir != "" {
 		args = append(args, "--revision-cache", dir)
@@ -138,6 +142,7 @@ type size int64
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (s *size) UnmarshalText(text []byte) error {
+	// Parts the text into digits and a unit, whose letter says how far to shift.
 	trimmed := strings.TrimSpace(string(text))
 	digits := strings.TrimRight(trimmed, "KMGTiBkb")
 	unit := strings.ToUpper(strings.TrimSuffix(strings.TrimSuffix(trimmed[len(digits):], "B"), "i"))

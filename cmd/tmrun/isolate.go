@@ -21,6 +21,7 @@ func (c *runCmd) isolateTasks(s *session) error {
 		return fmt.Errorf("find tmrun for --isolate: %w", err)
 	}
 
+	// Tasks report what a job in this process would have counted and saved.
 	tasks := &isolate.Job{
 		TaskTime: c.TaskTimeout,
 		Stderr:   s.st.Stderr,
@@ -38,6 +39,7 @@ func (c *runCmd) isolateTasks(s *session) error {
 			return cmd
 		},
 	}
+
 	s.closers = append(s.closers, func() { tasks.Close() })
 	s.work = tasks
 	return nil
@@ -48,10 +50,13 @@ func (c *runCmd) childArgs() []string {
 	args := []string{"child",
 		"--max-errors", strconv.FormatInt(int64(c.MaxErrors), 10),
 		"--task-memory", strconv.FormatInt(int64(c.TaskMemory), 10)}
+
 	args = append(args, c.callFlags.args(c.DataDir)...)
 	if c.InputFilter != "" {
 		args = append(args, "--input-filter", c.InputFilter)
 	}
+
+	// A script's name may begin with a hyphen.
 	return append(args, "--", c.Script)
 }
 
@@ -76,6 +81,7 @@ var sentinels = map[string]error{
 
 // encodeError returns err as JSON. It keeps the script's error and the sentinel.
 func encodeError(err error) json.RawMessage {
+	// An error matches one sentinel at most.
 	t := taskError{Text: err.Error()}
 	for kind, sentinel := range sentinels {
 		if errors.Is(err, sentinel) {
@@ -95,6 +101,7 @@ func decodeError(text json.RawMessage) error {
 		return fmt.Errorf("status of a task: %w", err)
 	}
 
+	// A script's error keeps its place and stack; the sentinel decides the exit code.
 	if t.Script != nil {
 		t.Script.Cause = sentinels[t.Kind]
 		return t.Script

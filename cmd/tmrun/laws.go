@@ -36,6 +36,7 @@ type law struct {
 // workers and applications of combine, and another order of the records. Their
 // random choices are the same in every run of tmrun.
 func laws(job engine.Job, tc script.TestCase) []law {
+	// Where segments begin must not matter: each record alone, then at random.
 	all := []law{
 		{"each record a segment of its own", false, func(ctx context.Context) ([]any, error) {
 			return runCase(ctx, job, segments(tc.Records, func() bool { return true }), 1, 1)
@@ -52,6 +53,7 @@ func laws(job engine.Job, tc script.TestCase) []law {
 		}})
 	}
 
+	// The engine may combine as often as it likes.
 	for _, combines := range []struct {
 		times int
 		name  string
@@ -65,6 +67,7 @@ func laws(job engine.Job, tc script.TestCase) []law {
 		}})
 	}
 
+	// The order of the input may matter to a case that says so.
 	if tc.Ordered {
 		return all
 	}
@@ -108,6 +111,7 @@ func runCase(ctx context.Context, job engine.Job, src memory.Source, mappers, re
 
 // runInto runs the job over src and closes sink.
 func runInto(ctx context.Context, job engine.Job, src memory.Source, mappers, reducers int, sink engine.Sink) error {
+	// The plan has every segment: a case has no filter.
 	plan, err := engine.NewPlan(ctx, src, schema.All(), nil)
 	if err != nil {
 		return err
@@ -127,6 +131,7 @@ var _ engine.Sink = (*rowSink)(nil)
 
 // Row implements engine.Sink.
 func (s *rowSink) Row(key, value []byte) error {
+	// The elements of an array key are columns of their own, as in every format.
 	var cells []any
 	if len(key) > 0 && datum.Kind(key[0]) == datum.Array {
 		for e := range datum.Elements(key) {

@@ -26,6 +26,7 @@ func TestShippedScriptsKeepTheLaws(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, e := range entries {
 		name := strings.TrimSuffix(e.Name(), ".js")
 		t.Run(name, func(t *testing.T) {
@@ -34,6 +35,8 @@ func TestShippedScriptsKeepTheLaws(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
+			// The output that every law is compared with.
 			tc := script.TestCase{Name: name, Records: fixture(t, name), Ordered: slices.Contains(firstCounts, name)}
 			job := &script.Job{Script: compiled, Limits: script.DefaultLimits()}
 			base, err := runCase(t.Context(), job, oneSegment(tc.Records), 1, 1)
@@ -43,6 +46,7 @@ func TestShippedScriptsKeepTheLaws(t *testing.T) {
 			if len(base) == 0 {
 				t.Error("no output")
 			}
+
 			for _, l := range laws(job, tc) {
 				rows, err := l.run(t.Context())
 				if err != nil {
@@ -63,11 +67,13 @@ func fixture(t *testing.T, name string) (records []script.TestRecord) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, f := range ar.Files {
 		at := strings.LastIndexByte(f.Name, '/')
 		if at < 0 || strings.HasPrefix(f.Name, "definitions/") {
-			continue // the wanted output, which the script's own test looks at
+			continue // the wanted output, which the script's own test compares
 		}
+
 		dims, err := schema.ParseDims(f.Name[:at])
 		if err != nil {
 			t.Fatal(err)
@@ -76,6 +82,7 @@ func fixture(t *testing.T, name string) (records []script.TestRecord) {
 		if err := json.Compact(&line, f.Data); err != nil {
 			t.Fatal(err)
 		}
+
 		records = append(records, script.TestRecord{ID: f.Name[at+1:], Dims: dims, JSON: line.Bytes()})
 	}
 	return records

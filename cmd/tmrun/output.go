@@ -29,6 +29,7 @@ func (s *session) newSink(ctx context.Context, name string, w io.Writer) (engine
 		return nil, err
 	}
 
+	// What can be wrong is the columns, so the script is at fault.
 	sink, err := format.New(name, w, columns, s.engine.WorkDir)
 	if err != nil {
 		return nil, cli.Fail(cli.ExitScript, err)
@@ -50,6 +51,7 @@ func openOutput(name string, stdout io.Writer) (*output, error) {
 		return &output{Writer: stdout}, nil
 	}
 
+	// In the same folder, so that it can be renamed.
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.tmp")
 	if err != nil {
 		return nil, fmt.Errorf("create output: %w", err)
@@ -63,6 +65,7 @@ func (o *output) commit() error {
 		return nil
 	}
 
+	// CreateTemp makes files that only their owner reads; a result is for others too.
 	err := o.file.Chmod(0o644)
 	if err == nil {
 		err = o.file.Sync()

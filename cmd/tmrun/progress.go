@@ -29,10 +29,12 @@ func (r *report) showProgress(p *engine.Progress) (stop func()) {
 		return func() {}
 	}
 
+	// A bar on a terminal, else a line now and then.
 	if how == "auto" {
 		show, finish := r.bar(p)
 		return every(barTick, show, finish)
 	}
+
 	show := func() { fmt.Fprintf(r.s.st.Stderr, "tmrun: %s\n", r.line(p, r.s.st.Now().Sub(r.start))) }
 	return every(plainTick, show, func() {})
 }
@@ -59,6 +61,7 @@ func (r *report) bar(p *engine.Progress) (show, finish func()) {
 // for that of finish.
 func every(tick time.Duration, do, finish func()) (stop func()) {
 	done := make(chan struct{})
+
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		ticker := time.NewTicker(tick)
@@ -91,8 +94,10 @@ func phaseText(p *engine.Progress) string {
 // line is the progress as text. Its time left assumes that the remaining
 // compressed bytes take as long as those that are done.
 func (r *report) line(p *engine.Progress, took time.Duration) string {
+	// Compressed bytes are known of every segment; records are not.
 	done := p.BytesDone.Load()
 	total := r.s.plan.Bytes
+
 	text := fmt.Sprintf("%s: %.0f%% of %s, %d records, %.0f s", phaseText(p),
 		100*float64(done)/float64(max(total, 1)), bytesText(total), p.Records.Load(), took.Seconds())
 

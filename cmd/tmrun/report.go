@@ -26,11 +26,13 @@ type report struct {
 // startReport starts progress and profile. The caller calls stop.
 func (c *runCmd) startReport(s *session) (*report, error) {
 	r := &report{s: s, how: c.Progress, start: s.st.Now()}
+
 	stopProfile, err := startProfile(c.Profile, s.job.Script)
 	if err != nil {
 		return nil, err
 	}
 
+	// The progress stops before the summary, and after a failure.
 	s.engine.Progress = &engine.Progress{}
 	stopProgress := r.showProgress(s.engine.Progress)
 	r.stop = sync.OnceFunc(func() {
@@ -49,10 +51,12 @@ func startProfile(name string, compiled *script.Script) (stop func() error, err 
 		return func() error { return nil }, nil
 	}
 
+	// A profile that is cut short appears under no name.
 	out, err := openOutput(name, io.Discard)
 	if err != nil {
 		return nil, err
 	}
+
 	stopScript, err := compiled.StartProfile(out)
 	if err != nil {
 		out.discard()
@@ -76,6 +80,7 @@ func (r *report) summary(stats engine.Stats) {
 	}
 	stderr := r.s.st.Stderr
 
+	// The parts of the line that are not always there are "" otherwise.
 	seconds := r.s.st.Now().Sub(r.start).Seconds()
 	bytesPerSecond := int64(float64(stats.RawBytes) / max(seconds, 1e-3))
 	sample := ""
@@ -91,10 +96,12 @@ func (r *report) summary(stats engine.Stats) {
 		"%d rows written, %d records rejected, %s%s spilled, peak memory %s\n",
 		stats.Records, sample, r.s.plan.Segments, bytesText(stats.RawBytes), bytesText(r.s.plan.Bytes), seconds, bytesText(bytesPerSecond),
 		stats.Rows, stats.Rejected, failed, bytesText(stats.Spilled), bytesText(peakMemory()))
+
 	if stats.Recalled > 0 {
 		fmt.Fprintf(stderr, "tmrun: the results of %d of %d map tasks were in the cache (--no-cache maps again)\n", stats.Recalled, stats.Tasks)
 	}
 
+	// What the script counted, by name.
 	counts := r.s.job.Counters.All()
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		fmt.Fprintf(stderr, "tmrun: counter %s: %d\n", name, counts[name])

@@ -36,6 +36,7 @@ type session struct {
 
 // newSession returns a session without any parts. The caller closes it.
 func newSession(st *cli.State) *session {
+	// The work is the job itself unless a step wraps it.
 	s := &session{
 		st:     st,
 		job:    &script.Job{Limits: script.DefaultLimits(), Counters: &script.Counters{}},
@@ -74,6 +75,7 @@ func (s *session) allowCalls(flags *callFlags, dataDir string) error {
 	if err != nil || definitions == nil {
 		return err
 	}
+
 	s.closers = append(s.closers, func() { definitions.Close() })
 	s.job.Limits.Definitions = definitions
 	return nil
@@ -92,6 +94,7 @@ func (s *session) openTree(dir string) error {
 	if err != nil {
 		return cli.Fail(cli.ExitUsage, err)
 	}
+
 	s.closers = append(s.closers, func() { tree.Close() })
 
 	tree.SetLog(s.st.Log)
@@ -103,6 +106,8 @@ func (s *session) openTree(dir string) error {
 // makePlan decides which segments of the tree the job reads, and parts them into
 // tasks.
 func (s *session) makePlan(ctx context.Context) error {
+	// A filter script decides partitions in a runtime that lives as long as the plan
+	// is made.
 	accept, free, err := s.job.Filter.Accept(ctx)
 	if err != nil {
 		return err
@@ -136,6 +141,8 @@ func (s *session) openCache(dataDir string, limitBytes int64) {
 	if !s.tree.IsData() {
 		return
 	}
+
+	// Only a server makes a state folder; tmrun adds nothing to other folders.
 	dir := filepath.Join(dataDir, layout.MapResultsDir)
 	if _, err := os.Stat(filepath.Dir(dir)); err != nil {
 		return
@@ -146,6 +153,7 @@ func (s *session) openCache(dataDir string, limitBytes int64) {
 		s.st.Log.Debug("open cached map results", "err", err)
 		return
 	}
+
 	s.closers = append(s.closers, func() { results.Close() })
 
 	// The version belongs to the key: another tmrun may map in another way.

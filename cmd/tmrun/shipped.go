@@ -37,11 +37,13 @@ func loadFilter(ctx context.Context, name string, limits script.Limits, console 
 	if name == "" {
 		return script.NewDocumentFilter(schema.All()), nil
 	}
+
 	path, text, err := readNamed(name, filters.FS, ".json", ".js")
 	if err != nil {
 		return nil, err
 	}
 
+	// The ending says which kind of filter it is.
 	if ext := filepath.Ext(path); ext == ".js" || ext == ".ts" {
 		compiled, err := script.Compile(path, text)
 		if err != nil {
@@ -60,10 +62,12 @@ func loadFilter(ctx context.Context, name string, limits script.Limits, console 
 // readNamed reads a file, or the shipped one of that name, with or without its
 // ending. path is the name with the ending.
 func readNamed(name string, shipped embed.FS, exts ...string) (path, text string, err error) {
+	// A file in the working folder comes before a shipped one of the same name.
 	b, err := os.ReadFile(name)
 	if err == nil {
 		return name, string(b), nil
 	}
+
 	// A name with a folder is a path, and can be no shipped file.
 	if !errors.Is(err, os.ErrNotExist) || strings.ContainsRune(name, filepath.Separator) {
 		return "", "", cli.Fail(cli.ExitUsage, err)

@@ -23,13 +23,17 @@ func nodeModules(t *testing.T) string {
 		}
 		t.Skip(what)
 	}
+
 	if _, err := exec.LookPath("node"); err != nil {
 		missing("node is not installed")
 	}
+
 	cache := os.Getenv("XDG_CACHE_HOME")
 	if cache == "" {
 		cache = filepath.Join(os.Getenv("HOME"), ".cache")
 	}
+
+	// The script writes the file "complete" last.
 	dir := filepath.Join(cache, "telemetry-server", "node")
 	if _, err := os.Stat(filepath.Join(dir, "complete")); err != nil {
 		missing("DuckDB and TypeScript are not there; .ci/node fetches them")
@@ -37,11 +41,13 @@ func nodeModules(t *testing.T) string {
 	return filepath.Join(dir, "node_modules")
 }
 
-// TestTypes: TypeScript's own compiler takes what `tmrun new` makes, as strict as it
-// can be, and finds in types.d.ts what is wrong with a script.
+// TestTypes: TypeScript's compiler, in its strictest mode, accepts what `tmrun new`
+// makes, and finds a script's mistakes with types.d.ts.
 func TestTypes(t *testing.T) {
 	tsc := filepath.Join(nodeModules(t), "typescript", "bin", "tsc")
 	dir := t.TempDir()
+
+	// Every template, in JavaScript or TypeScript.
 	for _, args := range [][]string{
 		{"--template", "count", "count.js"}, {"--template", "count", "typed.ts"}, {"--template", "histogram", "histogram.js"},
 		{"--template", "list", "list.ts"}, {"--template", "median", "median.ts"}, {"--template", "filter", "filter.js"},
@@ -56,6 +62,7 @@ func TestTypes(t *testing.T) {
 			t.Fatalf("%v: exit %d: %s", args, code, &stderr)
 		}
 	}
+
 	compile := func() (string, error) {
 		cmd := exec.CommandContext(t.Context(), "node", tsc, "-p", ".")
 		cmd.Dir = dir
@@ -67,11 +74,14 @@ func TestTypes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	write("tsconfig.json", `{"compilerOptions": {"strict": true, "noEmit": true, "allowJs": true, "target": "es2020", "lib": ["es2020"],
 		"module": "es2022", "moduleResolution": "bundler", "types": []}}`)
 	if out, err := compile(); err != nil {
 		t.Fatalf("what tmrun new makes: %v\n%s", err, out)
 	}
+
+	// Three mistakes that only the types show.
 	write("wrong.ts", `/// <reference path="./types.d.ts" />
 export function map(id: string, dims: tm.Dims, ping: tm.Ping, ctx: tm.Context) {
   ctx.wirte(dims.appName, 1)
