@@ -103,7 +103,7 @@ func (m *Metrics) Committed(submissions int, took time.Duration, err error) {
 func (m *Metrics) Converted(s worker.Stats) {
 	for _, p := range s.Published {
 		channel := m.channels.keep(p.Dims[schema.Channel])
-		if !p.Invalid {
+		if !p.Quarantined {
 			m.records.WithLabelValues(channel).Add(float64(p.Records))
 			continue
 		}

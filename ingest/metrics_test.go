@@ -17,7 +17,7 @@ func TestMetricsOfInvalid(t *testing.T) {
 	m := NewMetrics(reg)
 	invalid := func(day string, n int64) {
 		d := schema.Dims{schema.Channel: "beta", schema.SubmissionDate: day}
-		m.Converted(worker.Stats{Published: []layout.Published{{Path: "invalid/bad_payload/x", Dims: d, Invalid: true, Records: n}}})
+		m.Converted(worker.Stats{Published: []layout.Published{{Path: "invalid/bad_payload/x", Dims: d, Quarantined: true, Records: n}}})
 	}
 	for day := range maxDays + 2 {
 		invalid(fmt.Sprintf("201309%02d", 10+day), int64(day))

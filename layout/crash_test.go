@@ -143,7 +143,7 @@ func TestDurabilityOrder(t *testing.T) {
 		visible++
 		between(commitAt, i, "syncdir "+staging)
 		for dir := path.Dir(final); dir != "."; dir = path.Dir(dir) {
-			if dir != layout.PublishedDir && dir != layout.InvalidDir { // made by layout.OpenData
+			if dir != layout.PublishedDir && dir != layout.QuarantineDir { // made by layout.OpenData
 				between(i, rawAt, "syncdir "+dir)
 			}
 		}

@@ -43,7 +43,7 @@ func OpenData(dir string) (*Data, error) {
 
 func (d *Data) prepare() error {
 	touched := map[string]bool{}
-	for _, name := range []string{RawDir, PublishedDir, InvalidDir, StagingDir} {
+	for _, name := range []string{RawDir, PublishedDir, QuarantineDir, StagingDir} {
 		if err := d.folder.MkdirAll(name, touched); err != nil {
 			return err
 		}

@@ -57,7 +57,7 @@ func (t *Tree) Latest(ctx context.Context, segs []Segment, o LatestOptions) (*Du
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if s.Invalid {
+		if s.Quarantined {
 			continue
 		}
 		if err := l.addSegment(t, i, s); err != nil {

@@ -9,8 +9,10 @@ const (
 	// PublishedDir holds the partition tree:
 	// <reason>/<app>/<channel>/<version>/<buildID>.<YYYYMMDD>.v2.log.<unique>.zst.
 	PublishedDir = "published"
-	// InvalidDir holds quarantined submissions, one folder per reason class.
-	InvalidDir = "invalid"
+	// QuarantineDir holds quarantined submissions, one folder per class of rejection.
+	// Its name on disk is older than the word quarantine and public, as are the
+	// command `tmserver invalid` and the filter key include_invalid: they stay.
+	QuarantineDir = "invalid"
 	// StateDir holds what can be rebuilt: staging areas, locks, dedup index, job
 	// history, cached map results.
 	StateDir = "state"

@@ -47,8 +47,8 @@ func TestNothingLeavesTheFolder(t *testing.T) {
 			} else if err == nil {
 				records++
 			}
-			q := layout.Invalid{Class: v, Message: v, Path: "id/" + strings.Join(p[:schema.NumDims-1], "/"), Body: []byte(v)}
-			if err := w.AddInvalid(q); err != nil {
+			q := layout.Rejected{Class: v, Message: v, Path: "id/" + strings.Join(p[:schema.NumDims-1], "/"), Body: []byte(v)}
+			if err := w.AddRejected(q); err != nil {
 				t.Errorf("quarantine of %.40q: %v", v, err)
 			}
 			records++
@@ -65,7 +65,7 @@ func TestNothingLeavesTheFolder(t *testing.T) {
 			return err
 		}
 		rel, _ := filepath.Rel(filepath.Join(outside, "deep", "data"), name)
-		if !e.IsDir() && !strings.HasPrefix(rel, layout.PublishedDir) && !strings.HasPrefix(rel, layout.InvalidDir) {
+		if !e.IsDir() && !strings.HasPrefix(rel, layout.PublishedDir) && !strings.HasPrefix(rel, layout.QuarantineDir) {
 			t.Errorf("file outside the trees: %s", name)
 		}
 		if strings.HasPrefix(e.Name(), ".") {
@@ -172,7 +172,7 @@ func TestWalkPrunesAndSkips(t *testing.T) {
 		}
 	}
 	f := schema.All()
-	f.IncludeInvalid = true
+	f.IncludeQuarantined = true
 	if segs, err := tree.Segments(t.Context(), f.Where(schema.Reason, schema.OneOf("a"))); err != nil || len(segs) != 0 {
 		t.Errorf("Segments = %v, %v", segs, err)
 	}

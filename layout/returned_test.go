@@ -34,7 +34,7 @@ func TestRawLogThatReturns(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := w.AddInvalid(layout.Invalid{Class: "bad", Path: source}); err != nil {
+			if err := w.AddRejected(layout.Rejected{Class: "bad", Path: source}); err != nil {
 				t.Fatal(err)
 			}
 			pub, err := w.Commit(t.Context())

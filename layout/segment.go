@@ -13,14 +13,14 @@ import (
 
 // Segment is one file of a partition tree. Dims are as its path has them.
 type Segment struct {
-	Path    string // relative to the tree's folder, with "/"
-	Dims    schema.Dims
-	Size    int64  // bytes on disk
-	Version int    // storage version in the name; 0 for names of before there was one
-	Class   string // of quarantined records: the folder below invalid/
-	Invalid bool   // quarantined records: lines are id \t an Invalid as JSON
-	Unique  string // what tells segments of one partition apart; "" in some old names
-	ext     string // "zst", "xz", "lzma", "gz" or "" for plain text
+	Path        string // relative to the tree's folder, with "/"
+	Dims        schema.Dims
+	Size        int64  // bytes on disk
+	Version     int    // storage version in the name; 0 for names of before there was one
+	Class       string // of quarantined records: the folder below invalid/
+	Quarantined bool   // quarantined records: lines are id \t a Rejected as JSON
+	Unique      string // what tells segments of one partition apart; "" in some old names
+	ext         string // "zst", "xz", "lzma", "gz" or "" for plain text
 }
 
 // Seekable says whether the segment is one of ours, whose index tells what is in

@@ -60,22 +60,22 @@ func (w *walk) all(ctx context.Context) error {
 		return err
 	}
 	switch {
-	case w.f.IncludeInvalid && w.t.data:
-		classes, err := w.t.files.List(ctx, InvalidDir)
+	case w.f.IncludeQuarantined && w.t.data:
+		classes, err := w.t.files.List(ctx, QuarantineDir)
 		if err != nil {
 			return err
 		}
 		for _, e := range classes {
-			name := path.Join(InvalidDir, e.Name)
+			name := path.Join(QuarantineDir, e.Name)
 			if !e.Dir {
 				w.Strays = append(w.Strays, name)
-			} else if err := w.dir(ctx, name, 0, Segment{Invalid: true, Class: e.Name}); err != nil {
+			} else if err := w.dir(ctx, name, 0, Segment{Quarantined: true, Class: e.Name}); err != nil {
 				return err
 			}
 		}
-	case w.f.IncludeInvalid:
+	case w.f.IncludeQuarantined:
 		// The predecessor kept invalid/ beside the reasons, without classes.
-		if err := w.dir(ctx, InvalidDir, 0, Segment{Invalid: true}); err != nil {
+		if err := w.dir(ctx, QuarantineDir, 0, Segment{Quarantined: true}); err != nil {
 			return err
 		}
 	}
@@ -98,7 +98,7 @@ func (w *walk) dir(ctx context.Context, dir string, level int, s Segment) error 
 		switch {
 		case !e.Dir || e.Name[0] == '.':
 			w.Strays = append(w.Strays, path.Join(dir, e.Name))
-		case level == 0 && !w.t.data && e.Name == InvalidDir:
+		case level == 0 && !w.t.data && e.Name == QuarantineDir:
 		case w.f.Matches(level, e.Name):
 			s.Dims[level] = e.Name
 			if err := w.dir(ctx, path.Join(dir, e.Name), level+1, s); err != nil {

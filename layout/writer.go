@@ -35,12 +35,12 @@ const defaultMemoryBytes = 96 << 20
 
 // Published is one segment that a Commit made visible.
 type Published struct {
-	Path     string // relative to the data folder
-	Dims     schema.Dims
-	Invalid  bool
-	Records  int64
-	RawBytes int64 // uncompressed
-	Bytes    int64 // on disk
+	Path        string // relative to the data folder
+	Dims        schema.Dims
+	Quarantined bool
+	Records     int64
+	RawBytes    int64 // uncompressed
+	Bytes       int64 // on disk
 }
 
 // Writer publishes the records of one raw log, all or none: readers see nothing
@@ -67,10 +67,10 @@ type Writer struct {
 // part is the segment of one partition, and where it goes.
 type part struct {
 	*segment.Builder
-	staged  string
-	final   string // relative to the data folder
-	dims    schema.Dims
-	invalid bool
+	staged      string
+	final       string // relative to the data folder
+	dims        schema.Dims
+	quarantined bool
 }
 
 // NewWriter starts to publish the raw log with this base name. What an earlier,
@@ -124,8 +124,8 @@ func (w *Writer) Add(p schema.Dims, id, json []byte) error {
 	return w.add(p, PublishedDir, id, json)
 }
 
-// AddInvalid appends a quarantined submission, published by the same Commit.
-func (w *Writer) AddInvalid(q Invalid) error {
+// AddRejected appends a quarantined submission, published by the same Commit.
+func (w *Writer) AddRejected(q Rejected) error {
 	if !utf8.ValidString(q.Path) {
 		q.PathBytes = []byte(q.Path)
 	}
@@ -142,7 +142,7 @@ func (w *Writer) AddInvalid(q Invalid) error {
 	if id == "" {
 		id = schema.Unknown
 	}
-	return w.add(w.d.schema.Partition(q.dims()), invalidClassDir(q.Class), []byte(id), doc)
+	return w.add(w.d.schema.Partition(q.dims()), classDir(q.Class), []byte(id), doc)
 }
 
 func (w *Writer) add(p schema.Dims, tree string, id, json []byte) error {
@@ -197,11 +197,11 @@ func (w *Writer) part(tree string, p schema.Dims) (*part, error) {
 		return nil, err
 	}
 	s := &part{
-		Builder: b,
-		staged:  staged,
-		final:   path.Join(tree, segmentName(p, version, uniqueOf(w.source, nil))),
-		dims:    p,
-		invalid: tree != PublishedDir,
+		Builder:     b,
+		staged:      staged,
+		final:       path.Join(tree, segmentName(p, version, uniqueOf(w.source, nil))),
+		dims:        p,
+		quarantined: tree != PublishedDir,
 	}
 	w.parts[key] = s
 	return s, nil
@@ -290,7 +290,7 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 	}
 	pub := make([]Published, len(parts))
 	for i, s := range parts {
-		pub[i] = Published{s.final, s.dims, s.invalid, s.Records, s.RawBytes, s.Size()}
+		pub[i] = Published{s.final, s.dims, s.quarantined, s.Records, s.RawBytes, s.Size()}
 		c.Rename = append(c.Rename, [2]string{path.Base(s.staged), s.final})
 	}
 	for _, name := range w.remove {

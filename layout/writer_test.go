@@ -118,11 +118,11 @@ func TestQuarantine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := layout.Invalid{Class: "../bad", Message: "no", Country: "DE", Path: "id\n/saved-session/Firefox/../nightly/\xff", Body: []byte{0, 1, '\n', 0xff}}
-	if err := w.AddInvalid(q); err != nil {
+	q := layout.Rejected{Class: "../bad", Message: "no", Country: "DE", Path: "id\n/saved-session/Firefox/../nightly/\xff", Body: []byte{0, 1, '\n', 0xff}}
+	if err := w.AddRejected(q); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.AddInvalid(layout.Invalid{Class: "empty", Path: ""}); err != nil {
+	if err := w.AddRejected(layout.Rejected{Class: "empty", Path: ""}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Commit(t.Context()); err != nil {
@@ -132,16 +132,16 @@ func TestQuarantine(t *testing.T) {
 		t.Errorf("All sees quarantined records: %q", got)
 	}
 	f := schema.All()
-	f.IncludeInvalid = true
+	f.IncludeQuarantined = true
 	segs, err := d.Tree().Segments(t.Context(), f)
-	if err != nil || len(segs) != 2 || !segs[0].Invalid || segs[0].Class != "_._bad" {
+	if err != nil || len(segs) != 2 || !segs[0].Quarantined || segs[0].Class != "_._bad" {
 		t.Fatalf("Segments = %+v, %v", segs, err)
 	}
 	got := layouttest.ReadAll(t, d.Tree(), f)
 	_, doc, _ := strings.Cut(got[1], "\t")
-	back, err := layout.ParseInvalid([]byte(doc))
+	back, err := layout.ParseRejected([]byte(doc))
 	if err != nil || back.Path != q.Path || back.Country != q.Country || !bytes.Equal(back.Body, q.Body) {
-		t.Errorf("ParseInvalid(%s) = %+v, %v", doc, back, err)
+		t.Errorf("ParseRejected(%s) = %+v, %v", doc, back, err)
 	}
 }
 

@@ -71,7 +71,7 @@ func (c *compactCmd) validate() (keepDays int, filter schema.Filter, err error) 
 	}
 
 	filter = schema.All()
-	filter.IncludeInvalid = true
+	filter.IncludeQuarantined = true
 	for _, cond := range c.Where {
 		dim, values, err := schema.ParseWhere(cond)
 		if err != nil {

@@ -23,7 +23,7 @@ type quarantineFlags struct {
 
 // each calls visit for every selected submission, until it returns false or an
 // error.
-func (f *quarantineFlags) each(ctx context.Context, visit func(layout.Invalid) (bool, error)) error {
+func (f *quarantineFlags) each(ctx context.Context, visit func(layout.Rejected) (bool, error)) error {
 	tree, err := layout.OpenTree(f.DataDir)
 	if err != nil {
 		return err

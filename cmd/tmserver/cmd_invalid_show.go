@@ -30,7 +30,7 @@ quarantine is damaged; 130 interrupted.`
 
 func (c *invalidShowCmd) Run(ctx context.Context, st *cli.State) error {
 	found := false
-	err := c.each(ctx, func(s layout.Invalid) (bool, error) {
+	err := c.each(ctx, func(s layout.Rejected) (bool, error) {
 		if s.ID() != c.ID && cli.Printable(s.ID()) != c.ID {
 			return true, nil
 		}
@@ -47,7 +47,7 @@ func (c *invalidShowCmd) Run(ctx context.Context, st *cli.State) error {
 	return nil
 }
 
-func (c *invalidShowCmd) print(w io.Writer, s layout.Invalid) error {
+func (c *invalidShowCmd) print(w io.Writer, s layout.Rejected) error {
 	if c.Body {
 		_, err := w.Write(s.Body)
 		return err

@@ -87,7 +87,7 @@ func (c *idleCompaction) compact(ctx context.Context) error {
 	// Today's partitions still grow.
 	yesterday := string(schema.DateOf(now).AddDays(-1))
 	past := schema.All().Where(schema.SubmissionDate, schema.Between(nil, &yesterday))
-	past.IncludeInvalid = true
+	past.IncludeQuarantined = true
 	compacted, err := place.Compact(ctx, upkeep.CompactOptions{Filter: past, Grace: 24 * time.Hour, Now: now})
 	if compacted.Partitions > 0 {
 		c.log.Info("compacted", "partitions", compacted.Partitions, "segments", compacted.Segments,

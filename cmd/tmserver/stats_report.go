@@ -64,7 +64,7 @@ func (c *statsCounts) addSegments(ctx context.Context, dir string) error {
 	}
 	defer tree.Close()
 	everything := schema.All()
-	everything.IncludeInvalid = true
+	everything.IncludeQuarantined = true
 	segments, err := tree.Segments(ctx, everything)
 	if err != nil {
 		return err

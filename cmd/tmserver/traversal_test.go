@@ -80,7 +80,7 @@ func TestNothingLeavesTheDataFolder(t *testing.T) {
 	if stored < 100 {
 		t.Errorf("only %d submissions were taken", stored)
 	}
-	depth := map[string]int{layout.PublishedDir: 5, layout.InvalidDir: 6, layout.StateDir: 2} // state/stats/<raw log>.json
+	depth := map[string]int{layout.PublishedDir: 5, layout.QuarantineDir: 6, layout.StateDir: 2} // state/stats/<raw log>.json
 	err = filepath.WalkDir(around, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

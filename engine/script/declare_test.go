@@ -176,7 +176,7 @@ func TestDeclaredConstantsAreRead(t *testing.T) {
 		},
 		declare.IncludeInvalid: func(t *testing.T, name string) {
 			f := filter(t, "const dimensions = [], "+name+" = true")
-			if !f.Selection.IncludeInvalid {
+			if !f.Selection.IncludeQuarantined {
 				t.Error("it leaves quarantined records out")
 			}
 		},

@@ -15,7 +15,7 @@ import (
 
 // Add quarantines a submission by w's commit. It keeps nothing of the submission.
 func Add(w *layout.Writer, s *rawlog.Submission, why *convert.Reject) error {
-	return w.AddInvalid(layout.Invalid{
+	return w.AddRejected(layout.Rejected{
 		Class:   why.Class,
 		Message: why.Message,
 		Time:    s.Time,
@@ -31,12 +31,12 @@ func Add(w *layout.Writer, s *rawlog.Submission, why *convert.Reject) error {
 // all.
 func Segments(ctx context.Context, tree *layout.Tree, class string) ([]layout.Segment, error) {
 	everything := schema.All()
-	everything.IncludeInvalid = true
+	everything.IncludeQuarantined = true
 	all, err := tree.Segments(ctx, everything)
 
 	var quarantined []layout.Segment
 	for _, segment := range all {
-		if segment.Invalid && (class == "" || segment.Class == class) {
+		if segment.Quarantined && (class == "" || segment.Class == class) {
 			quarantined = append(quarantined, segment)
 		}
 	}
@@ -45,11 +45,11 @@ func Segments(ctx context.Context, tree *layout.Tree, class string) ([]layout.Se
 
 // Read walks the submissions of a quarantined segment. It ends after an error, which
 // wraps *layout.CorruptError if the segment is damaged.
-func Read(tree *layout.Tree, segment layout.Segment) iter.Seq2[layout.Invalid, error] {
-	return func(yield func(layout.Invalid, error) bool) {
+func Read(tree *layout.Tree, segment layout.Segment) iter.Seq2[layout.Rejected, error] {
+	return func(yield func(layout.Rejected, error) bool) {
 		reader, err := tree.Open(segment, 0, -1)
 		if err != nil {
-			yield(layout.Invalid{}, err)
+			yield(layout.Rejected{}, err)
 			return
 		}
 		defer reader.Close()
@@ -63,7 +63,7 @@ func Read(tree *layout.Tree, segment layout.Segment) iter.Seq2[layout.Invalid, e
 			// A damaged segment yields what can be read before the error.
 			for line := range bytes.Lines(lines) {
 				_, doc, _ := bytes.Cut(line, []byte{'\t'})
-				rejected, err := layout.ParseInvalid(doc)
+				rejected, err := layout.ParseRejected(doc)
 				if err != nil {
 					err = fmt.Errorf("%s: %w", segment.Path, err)
 				}
@@ -73,7 +73,7 @@ func Read(tree *layout.Tree, segment layout.Segment) iter.Seq2[layout.Invalid, e
 			}
 
 			if err != nil {
-				yield(layout.Invalid{}, err)
+				yield(layout.Rejected{}, err)
 				return
 			}
 		}

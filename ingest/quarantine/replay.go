@@ -108,7 +108,7 @@ func (r *replay) segment(ctx context.Context, segment layout.Segment) (err error
 }
 
 // submission replays one submission of the quarantine.
-func (r *replay) submission(ctx context.Context, rejected layout.Invalid) error {
+func (r *replay) submission(ctx context.Context, rejected layout.Rejected) error {
 	r.counts.Tried++
 	outcome, err := r.converter.Convert(ctx, &rawlog.Submission{
 		Country: rejected.Country, Path: rejected.Path, Body: rejected.Body, Time: rejected.Time,
@@ -142,5 +142,5 @@ func (r *replay) submission(ctx context.Context, rejected layout.Invalid) error 
 		}
 	}
 	r.counts.Quarantined[rejected.Class]++
-	return r.writer.AddInvalid(rejected)
+	return r.writer.AddRejected(rejected)
 }

@@ -118,13 +118,13 @@ func TestConvertLog(t *testing.T) {
 func requireQuarantined(t *testing.T, data *layout.Data, ping string) {
 	t.Helper()
 	everything := schema.All()
-	everything.IncludeInvalid = true
+	everything.IncludeQuarantined = true
 	for _, line := range ingesttest.Lines(t, data, everything) {
 		parts := strings.SplitN(line, "\t", 3)
 		if parts[1] != "id4" {
 			continue
 		}
-		got, err := layout.ParseInvalid([]byte(parts[2]))
+		got, err := layout.ParseRejected([]byte(parts[2]))
 		if err != nil {
 			t.Fatal(err)
 		}

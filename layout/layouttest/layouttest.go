@@ -42,7 +42,7 @@ func Channel(name string) schema.Dims {
 // Everything selects quarantined records too.
 func Everything() schema.Filter {
 	f := schema.All()
-	f.IncludeInvalid = true
+	f.IncludeQuarantined = true
 	return f
 }
 
@@ -136,7 +136,7 @@ func Convert(t testing.TB, d *layout.Data) error {
 			return err
 		}
 	}
-	if err := w.AddInvalid(layout.Invalid{Class: "bad", Path: "id-bad", Body: []byte("x")}); err != nil {
+	if err := w.AddRejected(layout.Rejected{Class: "bad", Path: "id-bad", Body: []byte("x")}); err != nil {
 		w.Abort()
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 // everything valid. It is immutable and safe for concurrent use.
 type Filter struct {
 	allowed [NumDims][]Values // a value must be in each set; no set allows nothing
-	// IncludeInvalid also selects quarantined records.
-	IncludeInvalid bool
+	// IncludeQuarantined also selects quarantined records.
+	IncludeQuarantined bool
 }
 
 // All returns the filter that selects every valid partition.
@@ -27,7 +27,7 @@ func All() Filter {
 // Filter returns the schema document as a filter. Every form of allowed value
 // is compared in its sanitised form, as paths have it.
 func (s *Schema) Filter() Filter {
-	f := Filter{IncludeInvalid: s.IncludeInvalid}
+	f := Filter{IncludeQuarantined: s.IncludeQuarantined}
 	for i, v := range s.Allowed {
 		f.allowed[i] = []Values{v.sanitised(i)}
 	}
@@ -78,15 +78,6 @@ func bound(s string) *string {
 // must be sanitised, as ParseWhere returns it.
 func (f Filter) Where(dim int, v Values) Filter {
 	f.allowed[dim] = append(slices.Clip(f.allowed[dim]), v)
-	return f
-}
-
-// And returns the filter of the partitions that both f and g select.
-func (f Filter) And(g Filter) Filter {
-	for i := range f.allowed {
-		f.allowed[i] = append(slices.Clip(f.allowed[i]), g.allowed[i]...)
-	}
-	f.IncludeInvalid = f.IncludeInvalid || g.IncludeInvalid
 	return f
 }
 

@@ -50,9 +50,6 @@ func (a Values) Allows(v string) bool {
 	return (a.lo == nil || v >= *a.lo) && (a.hi == nil || v <= *a.hi)
 }
 
-// Any says whether every value is allowed.
-func (a Values) Any() bool { return a.any }
-
 // UnmarshalJSON reads every form of allowed_values: "*" (anything), a string
 // (exactly it), a list of strings, {"min": …, "max": …} (inclusive, either may
 // be absent), or {"regex": …} (RE2, matching the whole value).
@@ -131,9 +128,10 @@ func (a Values) sanitised(dim int) Values {
 type Schema struct {
 	Version int
 	Allowed [NumDims]Values
-	// IncludeInvalid is a filter's wish to see quarantined records too.
-	IncludeInvalid bool
-	text           []byte
+	// IncludeQuarantined is "include_invalid": as a filter, the document also selects
+	// quarantined records.
+	IncludeQuarantined bool
+	text               []byte
 }
 
 // ParseSchema reads the predecessor's document: {"version": 1, "dimensions":
@@ -155,7 +153,7 @@ func ParseSchema(doc []byte) (*Schema, error) {
 	if len(d.Dimensions) > NumDims {
 		return nil, fmt.Errorf("%w: %d dimensions, want at most %d", ErrSchema, len(d.Dimensions), NumDims)
 	}
-	s := &Schema{Version: d.Version, IncludeInvalid: d.IncludeInvalid, text: bytes.Clone(doc)}
+	s := &Schema{Version: d.Version, IncludeQuarantined: d.IncludeInvalid, text: bytes.Clone(doc)}
 	for i := range s.Allowed {
 		s.Allowed[i] = Anything()
 	}

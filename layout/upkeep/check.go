@@ -46,7 +46,7 @@ type CheckStats struct {
 func Check(ctx context.Context, t *layout.Tree) (CheckStats, []Finding, error) {
 	var st CheckStats
 	f := schema.All()
-	f.IncludeInvalid = true
+	f.IncludeQuarantined = true
 	all, err := t.List(ctx, f)
 	if err != nil {
 		return st, nil, fmt.Errorf("check: %w", err)

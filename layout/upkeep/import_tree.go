@@ -30,7 +30,7 @@ type TreeStats struct {
 // wraps a *CorruptError for each. done, if not nil, is called after each file.
 func ImportTree(ctx context.Context, d *layout.Data, t *layout.Tree, f schema.Filter, done func(layout.Segment)) (TreeStats, error) {
 	var st TreeStats
-	f.IncludeInvalid = false
+	f.IncludeQuarantined = false
 	segs, err := t.Segments(ctx, f)
 	if err != nil {
 		return st, err
@@ -112,7 +112,7 @@ func importFile(ctx context.Context, d *layout.Data, t *layout.Tree, s layout.Se
 			if errors.Is(err, layout.ErrBadRecord) || errors.Is(err, layout.ErrRecordTooLarge) {
 				st.Records--
 				st.BadLines++
-				err = w.AddInvalid(layout.Invalid{Class: "bad_line", Message: err.Error(), Origin: s.Path, Offset: int64(n), Body: l})
+				err = w.AddRejected(layout.Rejected{Class: "bad_line", Message: err.Error(), Origin: s.Path, Offset: int64(n), Body: l})
 			}
 			if err != nil {
 				return st, err

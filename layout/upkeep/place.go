@@ -102,7 +102,7 @@ func (p *Place) locked(ctx context.Context, f func() error) (err error) {
 func (p *Place) Expire(ctx context.Context, before time.Time, dryRun bool) (gone []layout.Segment, err error) {
 	first, last := "00000101", before.UTC().AddDate(0, 0, -1).Format("20060102") // 00000000 stands for a torn clock
 	f := schema.All().Where(schema.SubmissionDate, schema.Between(&first, &last))
-	f.IncludeInvalid = true
+	f.IncludeQuarantined = true
 	err = p.locked(ctx, func() error {
 		l, err := p.tree.List(ctx, f)
 		if err != nil || dryRun {

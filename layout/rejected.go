@@ -10,10 +10,10 @@ import (
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
-// Invalid is a quarantined submission: why it was refused, and what is needed
+// Rejected is a quarantined submission: why it was refused, and what is needed
 // to convert it again, byte for byte. It is stored as one line, id \t JSON, in
 // invalid/<class>/<partition>.
-type Invalid struct {
+type Rejected struct {
 	Class   string    `json:"class"`             // of the reason, such as "bad_payload"
 	Message string    `json:"message"`           // the reason as a sentence
 	Time    time.Time `json:"time"`              // of receipt
@@ -22,19 +22,19 @@ type Invalid struct {
 	Country string    `json:"country,omitempty"` // of the client, if it was looked up
 	Path    string    `json:"path"`              // as received
 	// PathBytes is Path if that is not UTF-8, of which JSON cannot keep every byte.
-	// AddInvalid and ParseInvalid see to it.
+	// AddRejected and ParseRejected convert between the two.
 	PathBytes []byte `json:"path_bytes,omitempty"`
 	Body      []byte `json:"body"` // as received; base64 in JSON
 }
 
 // ID returns the document ID: the first part of the path.
-func (q Invalid) ID() string {
+func (q Rejected) ID() string {
 	id, _, _ := strings.Cut(q.Path, "/")
 	return id
 }
 
 // dims returns the dimensions that the submission's path claims.
-func (q Invalid) dims() schema.Dims {
+func (q Rejected) dims() schema.Dims {
 	_, d, _ := schema.SplitSubmissionPath(q.Path)
 	if d[schema.SubmissionDate] = string(schema.DateOf(q.Time)); !schema.Date(d[schema.SubmissionDate]).WellFormed() {
 		d[schema.SubmissionDate] = "00000000" // a torn clock
@@ -42,9 +42,9 @@ func (q Invalid) dims() schema.Dims {
 	return d
 }
 
-// ParseInvalid reads the JSON of a quarantined record's line.
-func ParseInvalid(doc []byte) (Invalid, error) {
-	var q Invalid
+// ParseRejected reads the JSON of a quarantined record's line.
+func ParseRejected(doc []byte) (Rejected, error) {
+	var q Rejected
 	if err := json.Unmarshal(doc, &q); err != nil {
 		return q, fmt.Errorf("quarantined record: %w", err)
 	}
@@ -54,7 +54,7 @@ func ParseInvalid(doc []byte) (Invalid, error) {
 	return q, nil
 }
 
-// invalidClassDir is the folder of a reason class.
-func invalidClassDir(class string) string {
-	return path.Join(InvalidDir, schema.Sanitise(schema.Reason, class))
+// classDir is the folder of a reason class.
+func classDir(class string) string {
+	return path.Join(QuarantineDir, schema.Sanitise(schema.Reason, class))
 }
