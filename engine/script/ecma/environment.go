@@ -163,7 +163,15 @@ func toString(v goja.Value) goja.String {
 		return s
 	}
 
-	return v.ToString().(goja.String)
+	// For a number goja's ToString returns the number.
+	v = v.ToString()
+	if s, ok := v.(goja.String); ok {
+		return s
+	}
+	var b goja.StringBuilder
+	b.WriteUTF8String(v.String())
+
+	return b.String()
 }
 
 // orUndefined returns undefined for the nil that goja has for missing members.

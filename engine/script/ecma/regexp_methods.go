@@ -62,21 +62,30 @@ func (e *Environment) installRegExp() {
 	global := rt.GlobalObject()
 	e.replaceInPrototype(global)
 	global.DefineDataProperty("RegExp", constructor, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	e.hide(hiddenCallRegExp, e.callWithoutNew)
 	e.hide(hiddenRegExp, func(call goja.FunctionCall) goja.Value {
 		return e.newRegExp(toString(call.Argument(0)), call.Argument(1).String(), e.proto)
 	})
 }
 
-// construct is RegExp(pattern, flags), with new or without.
-func (e *Environment) construct(call goja.ConstructorCall) *goja.Object {
-	first, second := call.Argument(0), call.Argument(1)
-	isRegExp := e.isRegExp(first)
-	if call.NewTarget == nil && isRegExp && goja.IsUndefined(second) {
+// callWithoutNew is RegExp(pattern, flags), which returns a RegExp as it is. goja
+// does not tell a constructor whether it was called with new, so Prepare sends calls
+// without to this function.
+func (e *Environment) callWithoutNew(call goja.FunctionCall) goja.Value {
+	first := call.Argument(0)
+	if goja.IsUndefined(call.Argument(1)) && e.isRegExp(first) {
 		if object := first.(*goja.Object); object.Get("constructor") == e.constructor {
 			return object
 		}
 	}
 
+	return e.make(e.constructor, call.Arguments...)
+}
+
+// construct is new RegExp(pattern, flags).
+func (e *Environment) construct(call goja.ConstructorCall) *goja.Object {
+	first, second := call.Argument(0), call.Argument(1)
+	isRegExp := e.isRegExp(first)
 	var source, flags goja.Value = first, second
 	if re := e.regExpOf(first); re != nil {
 		source = re.source

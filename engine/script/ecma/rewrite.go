@@ -19,8 +19,10 @@ const (
 	hiddenSource = "%source%"
 	// hiddenDirect is called just before a script calls eval by its name.
 	hiddenDirect = "%direct%"
-	// hiddenDate is what Date is when it is called without new.
-	hiddenDate = "%Date%"
+	// hiddenDate and hiddenCallRegExp are what Date and RegExp are when they are
+	// called without new.
+	hiddenDate       = "%Date%"
+	hiddenCallRegExp = "%callRegExp%"
 )
 
 // PatternError is returned by Prepare for a literal that is no regular expression.
@@ -62,6 +64,9 @@ func rewriteCalls(program *ast.Program) (hasLiterals bool, firstErr error) {
 			callee, ok := node.Callee.(*ast.Identifier)
 			if ok && callee.Name == "Date" {
 				return hiddenCall(hiddenDate, node.Idx0(), node.Idx1())
+			}
+			if ok && callee.Name == "RegExp" {
+				node.Callee = &ast.Identifier{Name: hiddenCallRegExp, Idx: callee.Idx}
 			}
 			if ok && callee.Name == "eval" && len(node.ArgumentList) > 0 {
 				first := node.ArgumentList[0]
