@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"os"
 	"runtime"
@@ -17,6 +18,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
+// genCmd makes up pings.
 type genCmd struct {
 	Count       int    `default:"100" help:"How many pings."`
 	First       int    `default:"0" help:"Number of the first one; ping N of a seed is always the same."`
@@ -35,42 +37,43 @@ and number give the same ping, on any machine.
   tmserver gen --count 100 --definitions cache |
     tmserver convert --stdin --revision-cache cache --offline --date 20140203
 
-EXIT STATUS: 0 done, 1 cannot write, 2 bad flags, 130 interrupted.`
+EXIT STATUS: 0 done; 1 cannot write; 2 usage; 130 interrupted.`
 }
 
-func (c *genCmd) Run(ctx context.Context, st *cli.State) (err error) {
+func (c *genCmd) Run(ctx context.Context, st *cli.State) error {
 	if c.Count < 0 || c.First < 0 {
 		return cli.Usage("--count %d, --first %d: neither can be negative", c.Count, c.First)
 	}
 	if c.Gzip && c.Format != "rawlog" {
 		return cli.WithHint(cli.Usage("--gzip is for raw logs"), "add --format rawlog, or pipe the lines through gzip")
 	}
+
 	if c.Definitions != "" {
 		if err := gen.WriteCache(c.Definitions); err != nil {
 			return err
 		}
 	}
-	out := st.Stdout
-	if c.Output != "" {
-		f, err := os.Create(c.Output)
-		if err != nil {
-			return err
-		}
-		defer func() {
-			if cerr := f.Close(); err == nil {
-				err = cerr
-			}
-			if err != nil {
-				os.Remove(c.Output) // half of it is of no use
-			}
-		}()
-		out = f
+	if c.Output == "" {
+		return c.write(ctx, st.Stdout)
 	}
-	return c.write(ctx, out)
+	return c.writeFile(ctx)
 }
 
-// genBatch is how many pings a worker makes at a time, about 2 MB.
-const genBatch = 64
+// writeFile writes --output; after an error there is no file.
+func (c *genCmd) writeFile(ctx context.Context) error {
+	file, err := os.Create(c.Output)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(c.write(ctx, file), file.Close())
+	if err != nil {
+		os.Remove(c.Output)
+	}
+	return err
+}
+
+// genBatchPings is how many pings a goroutine makes at a time, about 2 MB.
+const genBatchPings = 64
 
 // write makes batches in parallel and writes them in order.
 func (c *genCmd) write(ctx context.Context, out io.Writer) error {
@@ -80,32 +83,23 @@ func (c *genCmd) write(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
+
+	// Worker k makes the batches k, k+workers, k+2*workers …, one ahead of the writer.
 	workers := runtime.GOMAXPROCS(0)
-	eg, ctx := errgroup.WithContext(ctx)
-	turns := make([]chan []byte, workers) // batch i comes from worker i % workers
-	for k := range turns {
-		turns[k] = make(chan []byte, 1)
-		eg.Go(func() error {
-			defer close(turns[k])
-			g := gen.New(c.Seed)
-			for from := k * genBatch; from < c.Count; from += workers * genBatch {
-				var batch []byte
-				for i := from; i < min(from+genBatch, c.Count); i++ {
-					p := g.Ping(c.First + i)
-					batch = c.append(batch, &p)
-				}
-				select {
-				case turns[k] <- batch:
-				case <-ctx.Done():
-					return context.Cause(ctx)
-				}
-			}
-			return nil
+	batches := make([]chan []byte, workers)
+	group, ctx := errgroup.WithContext(ctx)
+	for k := range batches {
+		batches[k] = make(chan []byte, 1)
+		group.Go(func() error {
+			defer close(batches[k])
+			return c.makeBatches(ctx, k*genBatchPings, workers*genBatchPings, batches[k])
 		})
 	}
-	eg.Go(func() error {
+
+	// The first worker without a batch has none because there is no more.
+	group.Go(func() error {
 		for i := 0; ; i++ {
-			batch, ok := <-turns[i%workers]
+			batch, ok := <-batches[i%workers]
 			if !ok {
 				return w.Flush()
 			}
@@ -114,7 +108,26 @@ func (c *genCmd) write(ctx context.Context, out io.Writer) error {
 			}
 		}
 	})
-	return eg.Wait()
+	return group.Wait()
+}
+
+// makeBatches makes the batches that begin with the pings from, from+step, from+2*step ….
+func (c *genCmd) makeBatches(ctx context.Context, from, step int, batches chan<- []byte) error {
+	generator := gen.New(c.Seed)
+	for ; from < c.Count; from += step {
+		var batch []byte
+		for i := from; i < min(from+genBatchPings, c.Count); i++ {
+			ping := generator.Ping(c.First + i)
+			batch = c.append(batch, &ping)
+		}
+
+		select {
+		case batches <- batch:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // salt is that of the raw log: fixed, so that the same flags give the same bytes.
@@ -128,6 +141,7 @@ func (c *genCmd) append(dst []byte, p *gen.Ping) []byte {
 		dst = append(dst, p.JSON...)
 		return append(dst, '\n')
 	}
+
 	s := rawlog.Submission{Path: p.Path(), Body: p.JSON, Time: p.Time}
 	if c.Gzip {
 		s.Body = gzipped(p.JSON)
@@ -135,11 +149,16 @@ func (c *genCmd) append(dst []byte, p *gen.Ping) []byte {
 	if c.RawVersion == rawlog.Version {
 		return rawlog.AppendEntry(dst, &s, c.salt())
 	}
-	le := binary.LittleEndian
+	return appendEntryV1(dst, &s)
+}
+
+// appendEntryV1 appends s as the predecessor's raw logs have it; FORMAT.md of
+// package rawlog describes the fields. The product writes version 3 only.
+func appendEntryV1(dst []byte, s *rawlog.Submission) []byte {
 	dst = append(dst, 0x1e)
-	dst = le.AppendUint16(dst, uint16(len(s.Path)))
-	dst = le.AppendUint32(dst, uint32(len(s.Body)))
-	dst = le.AppendUint64(dst, uint64(s.Time.UnixMilli()))
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(s.Path)))
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(s.Body)))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.Time.UnixMilli()))
 	dst = append(dst, s.Path...)
 	return append(dst, s.Body...)
 }
@@ -148,7 +167,7 @@ func (c *genCmd) append(dst []byte, p *gen.Ping) []byte {
 func gzipped(body []byte) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	w.Write(body) // a Buffer takes everything
+	w.Write(body) // a Buffer accepts everything
 	w.Close()
 	return b.Bytes()
 }
