@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
+// revisionsDiffCmd compares a definition in two revisions.
 type revisionsDiffCmd struct {
 	Name string `arg:"" help:"Histogram, such as GC_MS."`
 	A    string `arg:"" help:"Revision."`
@@ -25,8 +27,8 @@ CHANNEL@BUILDID or CHANNEL@VERSION, which are looked up in the index
 (nightly@20140203030204, beta@28.0).
 
 Prints the attributes of the definition and the lower bounds of its buckets: with
-"-" as they are in A, with "+" as they are in B, with " " if both have the same;
-nothing if nothing differs.
+"-" as they are in A, with "+" as they are in B, with " " if both are the same.
+Prints nothing if nothing differs.
 
 EXIT STATUS: 0 done, whether they differ or not; 1 failed, or neither revision
 defines the histogram; 2 usage; 130 interrupted.`
@@ -38,62 +40,47 @@ func (c *revisionsDiffCmd) Run(ctx context.Context, st *cli.State, parent *revis
 		return err
 	}
 	defer cache.Close()
-	var refs [2]revisions.Ref
-	var attrs [2]map[string]string
-	for i, name := range [...]string{c.A, c.B} {
-		if refs[i], err = findRef(cache, name); err != nil {
-			return err
-		}
-		if attrs[i], err = definition(ctx, cache, refs[i], c.Name); err != nil {
-			return err
-		}
+	a, err := readDefinition(ctx, cache, c.A, c.Name)
+	if err != nil {
+		return err
 	}
-	if attrs[0] == nil && attrs[1] == nil {
-		return fmt.Errorf("neither %v nor %v defines %s", refs[0], refs[1], c.Name)
+	b, err := readDefinition(ctx, cache, c.B, c.Name)
+	if err != nil {
+		return err
 	}
-	if maps.Equal(attrs[0], attrs[1]) {
+
+	if a.attributes == nil && b.attributes == nil {
+		return fmt.Errorf("neither %v nor %v defines %s", a.ref, b.ref, c.Name)
+	}
+	if maps.Equal(a.attributes, b.attributes) {
 		return nil
 	}
-	out := bufio.NewWriter(st.Stdout)
-	fmt.Fprintf(out, "--- %v\n+++ %v\n", refs[0], refs[1])
-	all := maps.Clone(attrs[0])
-	if all == nil {
-		all = map[string]string{}
-	}
-	maps.Copy(all, attrs[1])
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		a, inA := attrs[0][name]
-		b, inB := attrs[1][name]
-		if inA && inB && a == b {
-			fmt.Fprintf(out, " %s: %s\n", name, a)
-			continue
-		}
-		if inA {
-			fmt.Fprintf(out, "-%s: %s\n", name, a)
-		}
-		if inB {
-			fmt.Fprintf(out, "+%s: %s\n", name, b)
-		}
-	}
-	return out.Flush()
+	return printDiff(st.Stdout, a, b)
 }
 
-// findRef returns the revision that a person means.
-func findRef(cache *revisions.Cache, name string) (revisions.Ref, error) {
-	if channel, build, ok := strings.Cut(name, "@"); ok {
-		if revisions.RepoOfChannel(channel) == "" {
-			return revisions.Ref{}, cli.Usage("%s: unknown channel %q", name, channel)
-		}
-		h, err := cache.History()
-		if err != nil {
-			return revisions.Ref{}, err
-		}
-		ref, _, ok := h.Find(channel, build, build)
-		if !ok {
-			return ref, cli.WithHint(fmt.Errorf("%s: not in the index", name), "tmserver revisions sync")
-		}
-		return ref, nil
+// definitionIn is a histogram's definition in a revision.
+type definitionIn struct {
+	ref        revisions.Ref
+	attributes map[string]string // values as JSON, one line each; nil if it is not defined
+}
+
+// readDefinition reads the definition of a histogram in the named revision.
+func readDefinition(ctx context.Context, cache *revisions.Cache, revision, histogram string) (definitionIn, error) {
+	ref, err := findRef(cache, revision)
+	if err != nil {
+		return definitionIn{}, err
 	}
+	attributes, err := readAttributes(ctx, cache, ref, histogram)
+	return definitionIn{ref, attributes}, err
+}
+
+// findRef returns the revision that the user names.
+func findRef(cache *revisions.Cache, name string) (revisions.Ref, error) {
+	channel, build, ok := strings.Cut(name, "@")
+	if ok {
+		return findInIndex(cache, channel, build)
+	}
+
 	if !strings.Contains(name, "://") {
 		name = "https://" + revisions.DefaultHost + "/" + name
 	}
@@ -104,17 +91,37 @@ func findRef(cache *revisions.Cache, name string) (revisions.Ref, error) {
 	return ref, nil
 }
 
-// definition returns the attributes of a histogram, as JSON; nil if it is not
-// defined.
-func definition(ctx context.Context, cache *revisions.Cache, ref revisions.Ref, name string) (map[string]string, error) {
+// findInIndex returns the revision of a build ID or version of a channel.
+func findInIndex(cache *revisions.Cache, channel, build string) (revisions.Ref, error) {
+	if revisions.RepoOfChannel(channel) == "" {
+		return revisions.Ref{}, cli.Usage("%s@%s: unknown channel %q", channel, build, channel)
+	}
+	history, err := cache.History()
+	if err != nil {
+		return revisions.Ref{}, err
+	}
+
+	ref, _, ok := history.Find(channel, build, build)
+	if !ok {
+		return ref, cli.WithHint(fmt.Errorf("%s@%s: not in the index", channel, build), "tmserver revisions sync")
+	}
+	return ref, nil
+}
+
+// readAttributes returns the attributes of a histogram and the bounds of its
+// buckets; nil if the revision does not define it.
+func readAttributes(ctx context.Context, cache *revisions.Cache, ref revisions.Ref, histogram string) (map[string]string, error) {
 	spec, err := cache.Spec(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	d := spec.Lookup([]byte(name))
-	if d == nil {
+	definition := spec.Lookup([]byte(histogram))
+	if definition == nil {
 		return nil, nil
 	}
+
+	// The attributes as they are in Histograms.json: a Definition has only the bounds
+	// that follow from them.
 	text, err := cache.Raw(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -123,18 +130,44 @@ func definition(ctx context.Context, cache *revisions.Cache, ref revisions.Ref, 
 	if err := json.Unmarshal(text, &all); err != nil {
 		return nil, fmt.Errorf("%v: %w", ref, err)
 	}
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(all[d.Name], &raw); err != nil {
-		return nil, fmt.Errorf("%v: definition of %s: %w", ref, d.Name, err)
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal(all[definition.Name], &values); err != nil {
+		return nil, fmt.Errorf("%v: definition of %s: %w", ref, definition.Name, err)
 	}
-	attrs := map[string]string{}
-	for k, v := range raw {
-		attrs[k] = strings.Join(strings.Fields(string(v)), " ") // on one line
+
+	attributes := map[string]string{}
+	for name, value := range values {
+		attributes[name] = strings.Join(strings.Fields(string(value)), " ") // on one line
 	}
-	if d.Err != nil {
-		attrs["(error)"] = d.Err.Error()
+	if definition.Err != nil {
+		attributes["(error)"] = definition.Err.Error()
 	} else {
-		attrs["(bounds)"] = strings.Trim(fmt.Sprint(d.Bounds()), "[]")
+		attributes["(bounds)"] = strings.Trim(fmt.Sprint(definition.Bounds()), "[]")
 	}
-	return attrs, nil
+	return attributes, nil
+}
+
+// printDiff prints the attributes of both definitions, by name.
+func printDiff(w io.Writer, a, b definitionIn) error {
+	out := bufio.NewWriter(w)
+	fmt.Fprintf(out, "--- %v\n+++ %v\n", a.ref, b.ref)
+
+	all := map[string]string{}
+	maps.Copy(all, a.attributes)
+	maps.Copy(all, b.attributes)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		inA, hasA := a.attributes[name]
+		inB, hasB := b.attributes[name]
+		if hasA && hasB && inA == inB {
+			fmt.Fprintf(out, " %s: %s\n", name, inA)
+			continue
+		}
+		if hasA {
+			fmt.Fprintf(out, "-%s: %s\n", name, inA)
+		}
+		if hasB {
+			fmt.Fprintf(out, "+%s: %s\n", name, inB)
+		}
+	}
+	return out.Flush()
 }
