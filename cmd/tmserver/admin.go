@@ -11,16 +11,37 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// newAdmin returns what operators see: metrics and profiles. With a token, only
-// who sends it sees anything.
-func newAdmin(reg *prometheus.Registry, token string) http.Handler {
+// adminEndpoints are the endpoints of the admin address, which requireToken guards.
+// docs/operating.md has a row for each.
+var adminEndpoints = []struct {
+	pattern string // of http.ServeMux
+	handler func(*prometheus.Registry) http.Handler
+}{
+	{"GET /metrics", metricsHandler},
+	{"GET /debug/pprof/", handlerFunc(pprof.Index)},
+	{"GET /debug/pprof/cmdline", handlerFunc(pprof.Cmdline)},
+	{"GET /debug/pprof/profile", handlerFunc(pprof.Profile)},
+	{"GET /debug/pprof/symbol", handlerFunc(pprof.Symbol)},
+	{"GET /debug/pprof/trace", handlerFunc(pprof.Trace)},
+}
+
+// metricsHandler answers with the metrics in a registry, for Prometheus.
+func metricsHandler(registry *prometheus.Registry) http.Handler {
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry})
+}
+
+// handlerFunc returns f for any registry.
+func handlerFunc(f http.HandlerFunc) func(*prometheus.Registry) http.Handler {
+	return func(*prometheus.Registry) http.Handler { return f }
+}
+
+// newAdmin returns the handler of the admin address. With a token, only requests that
+// carry it are answered.
+func newAdmin(registry *prometheus.Registry, token string) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg}))
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	for _, endpoint := range adminEndpoints {
+		mux.Handle(endpoint.pattern, endpoint.handler(registry))
+	}
 	if token == "" {
 		return mux
 	}
@@ -30,8 +51,8 @@ func newAdmin(reg *prometheus.Registry, token string) http.Handler {
 // requireToken lets requests through that carry "Authorization: Bearer <token>".
 func requireToken(token string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !ok || subtle.ConstantTimeCompare([]byte(got), []byte(token)) != 1 {
+		sent, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok || subtle.ConstantTimeCompare([]byte(sent), []byte(token)) != 1 {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "a bearer token is needed", http.StatusUnauthorized)
 			return
@@ -40,7 +61,7 @@ func requireToken(token string, next http.Handler) http.Handler {
 	})
 }
 
-// isLoopback says whether only this machine can reach a listen address.
+// isLoopback reports whether only this machine can reach a listen address.
 func isLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

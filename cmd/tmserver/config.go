@@ -17,10 +17,9 @@ import (
 )
 
 // configFile is the name of a JSON object with values for flags: {"max_body":
-// 100000, "listen": ":80"}. A key is a flag's name with "_" for "-"; one of the
-// predecessor's stands for the flag that took its place; one that begins with
-// "_" is switched off. Any other key is an error. The command line and the
-// environment come first.
+// 100000, "listen": ":80"}. A key is a flag's name with "_" for "-"; a key of the
+// predecessor stands for the flag that took its place; a key that begins with "_" is
+// ignored. Any other key is an error. The command line and the environment come first.
 type configFile string
 
 // BeforeResolve is called by kong when the flag is given.
@@ -34,6 +33,7 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path, st *cli.Sta
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+
 	for _, f := range ctx.Selected().Flags {
 		delete(values.unknown, f.Name)
 	}
@@ -45,8 +45,8 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path, st *cli.Sta
 	return nil
 }
 
-// predecessorKeys are the keys of the predecessor's configuration that still
-// mean something: the flag, and how the value reads as one.
+// predecessorKeys are the keys of the predecessor's configuration that stand for a flag,
+// with the form of the flag's value.
 var predecessorKeys = map[string]struct{ flag, format string }{
 	"port":            {"listen", ":%s"},
 	"max_data_length": {"max-body", "%s"},
@@ -64,15 +64,16 @@ type configValues struct {
 
 func parseConfig(text []byte, env func(string) string) (configValues, error) {
 	v := configValues{byFlag: map[string]string{}, unknown: map[string]string{}, env: env}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber() // a number becomes a flag's text as it is spelled
 	var doc map[string]any
-	if err := dec.Decode(&doc); err != nil {
+	if err := decoder.Decode(&doc); err != nil {
 		return v, err
 	}
-	if _, err := dec.Token(); err != io.EOF {
+	if _, err := decoder.Token(); err != io.EOF {
 		return v, errors.New("text after the document")
 	}
+
 	for key, value := range doc {
 		if strings.HasPrefix(key, "_") {
 			continue
@@ -81,14 +82,17 @@ func parseConfig(text []byte, env func(string) string) (configValues, error) {
 		if err != nil {
 			return v, fmt.Errorf("key %q: %w", key, err)
 		}
+
 		flag := strings.ReplaceAll(key, "_", "-")
 		if old, ok := predecessorKeys[key]; ok {
-			flag, text = old.flag, fmt.Sprintf(old.format, text)
+			flag = old.flag
+			text = fmt.Sprintf(old.format, text)
 		}
 		if other, ok := v.unknown[flag]; ok {
 			return v, fmt.Errorf("keys %q and %q mean the same", other, key)
 		}
-		v.byFlag[flag], v.unknown[flag] = text, key
+		v.byFlag[flag] = text
+		v.unknown[flag] = key
 	}
 	return v, nil
 }
@@ -105,18 +109,18 @@ func flagText(value any) (string, error) {
 	case []any:
 		parts := make([]string, len(value))
 		for i, v := range value {
-			s, ok := v.(string)
+			text, ok := v.(string)
 			if !ok {
 				return "", fmt.Errorf("%v in a list is no string", v)
 			}
-			parts[i] = s
+			parts[i] = text
 		}
 		return strings.Join(parts, ","), nil
 	}
 	return "", fmt.Errorf("%v is no string, number, boolean or list of strings", value)
 }
 
-// Validate is there for kong; BeforeResolve has done it.
+// Validate implements kong.Resolver; BeforeResolve has validated the values.
 func (configValues) Validate(*kong.Application) error { return nil }
 
 // Resolve gives kong the value of a flag that the command line does not have.

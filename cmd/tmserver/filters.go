@@ -22,8 +22,8 @@ type filterFlags struct {
 	Filters string `env:"TMSERVER_FILTERS" placeholder:"DIR" help:"Folder of filters. Its ingest.js (or ingest.ts, ingest.json) decides which records are published, dropped or quarantined."`
 }
 
-// ingestNames are the names of the filter that decides what is published; the
-// first that is there does.
+// ingestNames are the file names of the ingest filter. The first one that is in the
+// folder decides what is published.
 var ingestNames = []string{"ingest.js", "ingest.ts", "ingest.json"}
 
 // filterFolder is the operator's folder of filters. A nil one has none.
@@ -32,32 +32,27 @@ type filterFolder struct {
 	folder *reload.Folder[*script.FilterScript]
 }
 
-// openFilters loads the folder's filters; nil if none is named. defs are what
-// ping.histogram is bound to in them.
-func (f *filterFlags) openFilters(ctx context.Context, log *slog.Logger, defs script.Definitions) (*filterFolder, error) {
+// openFilters loads the folder's filters; nil if no folder is named. ping.histogram uses
+// the definitions.
+func (f *filterFlags) openFilters(ctx context.Context, log *slog.Logger, definitions script.Definitions) (*filterFolder, error) {
 	if f.Filters == "" {
 		return nil, nil
 	}
 	limits := script.IngestLimits()
-	limits.Definitions = defs
-	limits.Stuck = func(err error) { log.Error("a filter cannot be interrupted; its raw log waits for it", "err", err) }
+	limits.Definitions = definitions
+	limits.Stuck = func(err error) {
+		log.Error("a filter cannot be interrupted; its raw log waits for it", "err", err)
+	}
+
 	folder, err := reload.Open(ctx, f.Filters, reload.Options[*script.FilterScript]{
-		Wants: isFilter, Logger: log,
+		Wants:  isFilter,
+		Logger: log,
 		Compile: func(ctx context.Context, path string, text []byte) (*script.FilterScript, []string, error) {
 			if filepath.Ext(path) == ".json" {
-				selection, err := schema.ParseFilter(text)
-				if err != nil {
-					return nil, nil, fmt.Errorf("%s: %w", path, err)
-				}
-				return script.NewDocumentFilter(selection), nil, nil
+				filter, err := compileDocument(path, text)
+				return filter, nil, err
 			}
-			s, err := script.Compile(path, string(text))
-			if err != nil {
-				return nil, nil, err
-			}
-			console := func(level, text string) { log.Debug("console", "script", path, "level", level, "text", text) }
-			filter, err := script.NewFilterScript(ctx, s, limits, console)
-			return filter, s.Imports, err
+			return compileScript(ctx, path, text, limits, log)
 		},
 	})
 	if err != nil {
@@ -66,8 +61,30 @@ func (f *filterFlags) openFilters(ctx context.Context, log *slog.Logger, defs sc
 	return &filterFolder{dir: filepath.Clean(f.Filters), folder: folder}, nil
 }
 
-// isFilter says whether a file in the folder is a filter by its name. What
-// filters import begins with "_" or lies in a folder of its own.
+// compileDocument returns the filter that a JSON document describes.
+func compileDocument(path string, text []byte) (*script.FilterScript, error) {
+	selection, err := schema.ParseFilter(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return script.NewDocumentFilter(selection), nil
+}
+
+// compileScript returns the filter that a script is, and the files that it imports.
+func compileScript(ctx context.Context, path string, text []byte, limits script.Limits, log *slog.Logger) (*script.FilterScript, []string, error) {
+	compiled, err := script.Compile(path, string(text))
+	if err != nil {
+		return nil, nil, err
+	}
+	console := func(level, text string) {
+		log.Debug("console", "script", path, "level", level, "text", text)
+	}
+	filter, err := script.NewFilterScript(ctx, compiled, limits, console)
+	return filter, compiled.Imports, err
+}
+
+// isFilter reports whether a file in the folder is a filter by its name. What filters
+// import begins with "_" or lies in a folder of its own.
 func isFilter(name string) bool {
 	ext := filepath.Ext(name)
 	base := strings.TrimSuffix(name, ext)
@@ -75,7 +92,7 @@ func isFilter(name string) bool {
 		!strings.HasSuffix(base, ".test") && !strings.HasSuffix(base, ".d")
 }
 
-// run takes changes over until ctx ends.
+// run loads filters again when they change, until ctx ends.
 func (f *filterFolder) run(ctx context.Context) {
 	if f != nil {
 		f.folder.Run(ctx)
@@ -84,52 +101,65 @@ func (f *filterFolder) run(ctx context.Context) {
 
 // IngestFilter implements worker.Filters. An error carries an exit code and the
 // script's stack.
-func (f *filterFolder) IngestFilter() (decide.IngestFilter, error) {
+func (f *filterFolder) IngestFilter() (decide.DeciderSource, error) {
 	if f == nil {
 		return nil, nil
 	}
 	for _, name := range ingestNames {
-		v, ok := f.folder.Get(name)
+		version, ok := f.folder.Get(name)
 		if !ok {
 			continue
 		}
-		if v.Loaded.IsZero() {
-			out := &cli.Error{Err: v.Err, Code: cli.ExitScript}
-			if e, ok := errors.AsType[*script.Error](v.Err); ok {
-				out.Detail = e.Detail()
-			}
-			return nil, out
+		if version.Loaded.IsZero() {
+			return nil, filterError(version.Err)
 		}
-		return ingestFilter{v.Value}, nil
+		return deciderSource{version.Value}, nil
 	}
 	return nil, nil
 }
 
-// ingestFilter is a filter of a script, or of a JSON document, as decide.IngestFilter.
-type ingestFilter struct{ filter *script.FilterScript }
-
-// NewDecider implements decide.IngestFilter.
-func (f ingestFilter) NewDecider(ctx context.Context) decide.Decider {
-	return ingestDecider{f.filter.NewIngestFilter(ctx)}
+// filterError is the error of a command whose filter does not load.
+func filterError(err error) error {
+	out := &cli.Error{Err: err, Code: cli.ExitScript}
+	if e, ok := errors.AsType[*script.Error](err); ok {
+		out.Detail = e.Detail()
+	}
+	return out
 }
 
-// ingestDecider is a script.IngestFilter as decide.Decider.
-type ingestDecider struct{ *script.IngestFilter }
+// deciderSource is a filter of a script, or of a JSON document, as decide.DeciderSource.
+type deciderSource struct{ filter *script.FilterScript }
 
-// actions are the decisions of a script in the words of package decide.
-var actions = map[script.Action]decide.Action{
-	script.Keep:       decide.Keep,
-	script.Drop:       decide.Drop,
-	script.Quarantine: decide.Quarantine,
+// NewDecider implements decide.DeciderSource.
+func (s deciderSource) NewDecider(ctx context.Context) decide.Decider {
+	return decider{s.filter.NewIngestFilter(ctx)}
 }
+
+// decider is a script.IngestFilter as decide.Decider. Package decide has its own words
+// for decisions, so that conversion needs no JavaScript.
+type decider struct{ *script.IngestFilter }
 
 // Decide implements decide.Decider.
-func (d ingestDecider) Decide(partition schema.Dims, id, json []byte) (decide.Decision, error) {
+func (d decider) Decide(partition schema.Dims, id, json []byte) (decide.Decision, error) {
 	decision, err := d.IngestFilter.Decide(partition, id, json)
 	if errors.Is(err, script.ErrTimeout) {
 		err = fmt.Errorf("%w: %w", decide.ErrFilterLimit, err)
 	}
-	return decide.Decision{Action: actions[decision.Action], Reason: decision.Reason}, err
+	if err != nil {
+		return decide.Decision{}, err
+	}
+	return decide.Decision{Action: actionOf(decision.Action), Reason: decision.Reason}, nil
+}
+
+// actionOf returns the action of a script in the word of package decide.
+func actionOf(a script.Action) decide.Action {
+	switch a {
+	case script.Drop:
+		return decide.Drop
+	case script.Quarantine:
+		return decide.Quarantine
+	}
+	return decide.Keep
 }
 
 // filtersStatus is what /status answers about the folder.
@@ -141,26 +171,33 @@ type filtersStatus struct {
 // filterStatus is what /status answers about a filter.
 type filterStatus struct {
 	Name   string    `json:"name"`
-	Loaded time.Time `json:"loaded,omitzero"` // since when the version in use is
+	Loaded time.Time `json:"loaded,omitzero"` // when the version in use was loaded
 	Error  string    `json:"error,omitempty"` // why the file as it is now is not in use
-	Failed time.Time `json:"failed,omitzero"` // since when it has not been
+	Failed time.Time `json:"failed,omitzero"` // when loading it failed
 }
 
-// status says what the folder's filters are at. It does not tell where the
-// folder is: everybody may ask.
+// status returns the state of the folder's filters. It does not contain the folder's
+// path, because /status is public.
 func (f *filterFolder) status() *filtersStatus {
 	if f == nil {
 		return nil
 	}
+	withoutPath := strings.NewReplacer(f.dir+"/", "", f.dir, "folder")
 	text := func(err error) string {
 		if err == nil {
 			return ""
 		}
-		return strings.ReplaceAll(strings.ReplaceAll(err.Error(), f.dir+"/", ""), f.dir, "folder")
+		return withoutPath.Replace(err.Error())
 	}
+
 	s := &filtersStatus{Error: text(f.folder.Err()), Files: []filterStatus{}}
-	for _, v := range f.folder.All() {
-		s.Files = append(s.Files, filterStatus{Name: v.Name, Loaded: v.Loaded.UTC(), Error: text(v.Err), Failed: v.Failed.UTC()})
+	for _, version := range f.folder.All() {
+		s.Files = append(s.Files, filterStatus{
+			Name:   version.Name,
+			Loaded: version.Loaded.UTC(),
+			Error:  text(version.Err),
+			Failed: version.Failed.UTC(),
+		})
 	}
 	return s
 }

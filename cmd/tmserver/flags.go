@@ -19,22 +19,27 @@ type definitionFlags struct {
 	Offline        bool   `env:"TMSERVER_OFFLINE" help:"Never ask a server; use cached definitions only."`
 }
 
-// open returns the cache; dataDir is the data folder, or "". The caller closes it.
+// open returns the cache of definitions; dataDir is the data folder, or "". The caller
+// closes it.
 func (f *definitionFlags) open(st *cli.State, dataDir string) (*revisions.Cache, error) {
 	o := revisions.DefaultOptions()
-	o.Dir, o.Server, o.Offline, o.Log = f.RevisionCache, f.RevisionServer, f.Offline, st.Log
+	o.Dir = f.RevisionCache
+	o.Server = f.RevisionServer
+	o.Offline = f.Offline
+	o.Log = st.Log
 	if o.Dir == "" && dataDir != "" {
 		o.Dir = filepath.Join(dataDir, layout.RevisionCacheDir)
 	}
-	c, err := revisions.NewCache(o)
+
+	cache, err := revisions.NewCache(o)
 	if err != nil {
 		return nil, cli.Fail(cli.ExitUsage, err)
 	}
-	return c, nil
+	return cache, nil
 }
 
-// revisionFlags say which definitions a ping is converted with; every command
-// that converts embeds them.
+// revisionFlags say which definitions a ping is converted with; every command that
+// converts embeds them.
 type revisionFlags struct {
 	definitionFlags  `embed:""`
 	RevisionFallback string `env:"TMSERVER_REVISION_FALLBACK" enum:"on,off" default:"on" help:"Whether pings without info.revision are converted with the definitions that their channel, build ID and version tell of, as far as \"tmserver revisions sync\" has found out: ${enum}."`
@@ -42,28 +47,32 @@ type revisionFlags struct {
 	cache *revisions.Cache // that open opened
 }
 
-// open returns the cache; dataDir is the data folder, or "". The caller closes it.
+// open returns the cache of definitions; dataDir is the data folder, or "". The caller
+// closes it.
 func (f *revisionFlags) open(st *cli.State, dataDir string) (*revisions.Cache, error) {
-	c, err := f.definitionFlags.open(st, dataDir)
+	cache, err := f.definitionFlags.open(st, dataDir)
 	if err != nil {
 		return nil, err
 	}
 	if f.RevisionFallback == "on" {
-		if _, err := c.History(); err != nil {
-			return nil, cli.WithHint(cli.Fail(cli.ExitCorrupt, errors.Join(err, c.Close())), "tmserver revisions sync makes it anew")
+		if _, err := cache.History(); err != nil {
+			return nil, cli.WithHint(cli.Fail(cli.ExitCorrupt, errors.Join(err, cache.Close())), "tmserver revisions sync makes it anew")
 		}
 	}
-	f.cache = c
-	return c, nil
+	f.cache = cache
+	return cache, nil
 }
 
-// converterOptions returns the options of every Converter of the command; call
-// open before.
+// converterOptions returns the options of every Converter of the command. Call open
+// before.
 func (f *revisionFlags) converterOptions(schema *schema.Schema) convert.Options {
 	o := convert.DefaultOptions()
 	o.Schema = schema
-	if u, err := url.Parse(f.RevisionServer); err == nil && u.Host != "" {
-		o.RevisionHosts = append(o.RevisionHosts, u.Host)
+
+	// Pings of a private server name it in their revision.
+	server, err := url.Parse(f.RevisionServer)
+	if err == nil && server.Host != "" {
+		o.RevisionHosts = append(o.RevisionHosts, server.Host)
 	}
 	if f.RevisionFallback == "on" && f.cache != nil {
 		o.Fallback = f.cache
@@ -71,19 +80,19 @@ func (f *revisionFlags) converterOptions(schema *schema.Schema) convert.Options 
 	return o
 }
 
-// countryFlags say what is kept of a client's address: nothing, or its country.
+// countryFlags say what is stored of a client's address: nothing, or its country.
 type countryFlags struct {
 	GeoDB string `name:"geo-db" env:"TMSERVER_GEO_DB" type:"existingfile" placeholder:"FILE" help:"MaxMind database (.mmdb); the country of each client's address becomes info.geoCountry. Default: addresses are not looked at. The address itself is never stored."`
 }
 
-// openCountries returns nil if there is no database.
+// openCountries returns nil if there is no database. The caller closes the result.
 func (f *countryFlags) openCountries() (*convert.Countries, error) {
 	if f.GeoDB == "" {
 		return nil, nil
 	}
-	c, err := convert.OpenCountries(f.GeoDB)
+	countries, err := convert.OpenCountries(f.GeoDB)
 	if err != nil {
 		return nil, cli.Fail(cli.ExitUsage, err)
 	}
-	return c, nil
+	return countries, nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/gen"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/ingest/statistics"
 	"github.com/aitgithub/telemetry-server/layout"
 	files "github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/schema"
@@ -119,6 +120,7 @@ func TestKilledAtEveryChange(t *testing.T) {
 				}
 				runProgram(t, nil, tt.exits, command(dir)...)
 				runProgram(t, nil, []int{0}, "check", "--data-dir", dir)
+				requireStatistics(t, dir, change)
 				if got := ingesttest.Published(t, dir); !maps.Equal(got, want) {
 					t.Errorf("killed at %s, and run again: records %v, want %v", change, got, want)
 				}
@@ -132,6 +134,29 @@ func TestKilledAtEveryChange(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// requireStatistics checks that the conversion of each raw log is counted once.
+func requireStatistics(t *testing.T, dir, change string) {
+	t.Helper()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	sources := map[string]bool{}
+	for rawLog, err := range statistics.All(root) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rawLog.Submissions != killPings+1 || sources[rawLog.Source] {
+			t.Errorf("killed at %s, and run again: statistics %+v", change, rawLog)
+		}
+		sources[rawLog.Source] = true
+	}
+	if len(sources) != killLogs {
+		t.Errorf("killed at %s, and run again: statistics of %v", change, sources)
 	}
 }
 

@@ -1,5 +1,3 @@
-// Command tmserver is the operator's command: it receives submissions, converts
-// raw logs and looks after a data folder.
 package main
 
 import (

@@ -56,14 +56,14 @@ type Outcome struct {
 type Conversion struct {
 	definitions convert.Definitions
 	options     convert.Options
-	filter      IngestFilter // nil: every record is kept
+	filter      DeciderSource // nil: every record is kept
 
 	filterLimits atomic.Int32 // how often the filter took too long
 }
 
 // NewConversion returns a Conversion; a nil filter keeps every record. The
 // partitions are those of o.Schema.
-func NewConversion(definitions convert.Definitions, o convert.Options, filter IngestFilter) *Conversion {
+func NewConversion(definitions convert.Definitions, o convert.Options, filter DeciderSource) *Conversion {
 	return &Conversion{definitions: definitions, options: o, filter: filter}
 }
 

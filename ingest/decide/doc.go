@@ -17,7 +17,10 @@
 //
 // # To add an outcome
 //
-// A Kind and the fields of Outcome that belong to it; then its case in Converter,
-// in worker.publication.add, in quarantine.replay.add and in cmd_convert_lines.go of
-// tmserver. TestEveryKindIsHandled of the worker fails for a Kind without a case.
+//  1. A Kind, the fields of Outcome that belong to it, and where Converter returns it.
+//  2. Its case in add of worker/publication.go, in apply of quarantine/replay.go, and in
+//     tmserver convert --stdin.
+//
+// The first two panic for a Kind that they do not know: TestEveryKindIsHandled of each
+// package fails. Lines of a Kind without a case count as rejected.
 package decide

@@ -7,9 +7,9 @@ import (
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
-// IngestFilter decides which converted submissions are published. It is safe for
-// concurrent use.
-type IngestFilter interface {
+// DeciderSource is the ingest filter of a conversion, which decides in several
+// goroutines. It is safe for concurrent use.
+type DeciderSource interface {
 	// NewDecider returns a Decider that works until ctx ends. The caller closes it.
 	NewDecider(ctx context.Context) Decider
 }

@@ -24,13 +24,13 @@
 // # To add a place where raw logs come from
 //
 //  1. A file of this package: a type with Run(ctx), which watches the place until ctx
-//     ends, and an interface for the method of worker.Worker that it needs. Raw logs
-//     that are not in the data folder are imported: ImportFile publishes the same
-//     content once, whatever happens.
-//  2. Its flags in cmd/tmserver/sources.go, and a part in serveParts of
-//     cmd/tmserver/cmd_serve.go, before the raw log.
-//  3. A row in docs/operating.md, section "Where submissions come from".
+//     ends, its constructor New<type>, and an interface for the method of worker.Worker
+//     that it needs. Raw logs that are not in the data folder are imported: ImportFile
+//     publishes the same content once, whatever happens.
+//  2. Its flags in cmd/tmserver/sources.go, with a build function, and a row of
+//     serveParts in cmd/tmserver/serve_parts.go, after the raw logs.
+//  3. A paragraph in docs/operating.md, "Other sources", that names the flags.
 //
-// TestEverySourceIsWired of tmserver fails for a type with Run in this package that no
-// part of serve runs, and for one that the table does not name.
+// TestEverySourceIsWired of tmserver fails for a type with Run that no part of serve
+// makes, and for a flag that the document does not name.
 package intake

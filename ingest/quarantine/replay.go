@@ -116,7 +116,11 @@ func (r *replay) submission(ctx context.Context, rejected layout.Rejected) error
 	if err != nil {
 		return err
 	}
+	return r.apply(rejected, outcome)
+}
 
+// apply publishes what a submission of the quarantine became, or quarantines it again.
+func (r *replay) apply(rejected layout.Rejected, outcome decide.Outcome) error {
 	switch outcome.Kind {
 	case decide.Published:
 		r.changed = true
@@ -140,6 +144,8 @@ func (r *replay) submission(ctx context.Context, rejected layout.Rejected) error
 			rejected.Class = why.Class
 			rejected.Message = why.Message
 		}
+	default:
+		panic("quarantine: outcome of unknown kind") // a bug of this repository
 	}
 	r.counts.Quarantined[rejected.Class]++
 	return r.writer.AddRejected(rejected)

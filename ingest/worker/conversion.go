@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"iter"
-	"runtime"
 	"sync"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
@@ -52,12 +51,8 @@ type result struct {
 // It returns the histograms that were left out of records, and the first error: of
 // entries, of use, or of the conversion.
 func convertAll(ctx context.Context, conversion *decide.Conversion, entries *rawlog.Reader, pace func(), use func(*rawlog.Submission, decide.Outcome) error) (convert.DropCounts, error) {
-	// serve has more scheduler processors than the machine has; see there.
-	workers := min(runtime.NumCPU(), runtime.GOMAXPROCS(0))
 	c := &conversionStages{entries: entries, pace: pace, conversion: conversion, use: use, dropped: convert.DropCounts{}}
 	err := pipeline.Run(ctx, pipeline.Stages[*batch, *results]{
-		Workers: workers,
-		Ahead:   workers,
 		Produce: c.read,
 		Work:    c.convert,
 		Consume: c.consume,

@@ -107,7 +107,7 @@ func TestFilterAndReplay(t *testing.T) {
 	if _, err := newWorker(data, definitions(t), filter).ConvertLog(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
-	replay := func(f decide.IngestFilter, class string) quarantine.Replayed {
+	replay := func(f decide.DeciderSource, class string) quarantine.Replayed {
 		t.Helper()
 		conversion := decide.NewConversion(definitions(t), convert.DefaultOptions(), f)
 		counts, err := quarantine.Replay(t.Context(), data, conversion, class, false)

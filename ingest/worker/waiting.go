@@ -11,20 +11,25 @@ import (
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
-// waitingLog is a raw log of submissions that cannot be converted yet. It comes
-// to be by the same commit that removes the raw log which they were in.
+// waitingLog is a raw log of submissions that cannot be converted yet. The commit that
+// removes the raw log they were in puts it into raw/.
 type waitingLog struct {
 	w    io.Writer
 	salt uint32
-	buf  []byte
+	buf  []byte // the head, until the first entry is written
 }
 
+// newWaitingLog returns the waitingLog for source, empty.
 func newWaitingLog(w *layout.Writer, source string) *waitingLog {
-	l := &waitingLog{w: w.Attach(path.Join(layout.RawDir, waitingName(source))), salt: rand.Uint32()}
-	l.buf = rawlog.AppendHead(nil, l.salt)
-	return l
+	salt := rand.Uint32()
+	return &waitingLog{
+		w:    w.Attach(path.Join(layout.RawDir, waitingName(source))),
+		salt: salt,
+		buf:  rawlog.AppendHead(nil, salt),
+	}
 }
 
+// add appends a submission.
 func (l *waitingLog) add(s *rawlog.Submission) error {
 	l.buf = rawlog.AppendEntry(l.buf, s, l.salt)
 	_, err := l.w.Write(l.buf)
@@ -36,20 +41,25 @@ func (l *waitingLog) add(s *rawlog.Submission) error {
 // submissions have moved to another one.
 const waitingMark = ".waiting"
 
-// waitingName returns the name of the raw log for what waits of source: a name
-// of a finished log, other than that of any log that a server writes, with the
-// same time in it, and the same for the same source.
+// waitingName returns the name of the raw log for the submissions of source that wait:
+// that of a finished log, with the same time in it, which no server writes. It is a
+// function of source.
 func waitingName(source string) string {
 	name := strings.TrimSuffix(strings.TrimPrefix(source, rawlog.Prefix), rawlog.FinishedSuffix)
-	begin, time := "", name
-	if i := strings.LastIndexByte(name, '.'); i >= 0 {
-		begin, time = name[:i], name[i+1:]
+	host, begun := "", name
+	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
+		host = name[:dot]
+		begun = name[dot+1:]
 	}
-	n := 0
-	if i := strings.LastIndex(begin, waitingMark); i >= 0 {
-		if k, err := strconv.Atoi(begin[i+len(waitingMark):]); err == nil {
-			begin, n = begin[:i], k
+
+	// Moved again: the number grows, so that the name is another one.
+	moves := 0
+	if mark := strings.LastIndex(host, waitingMark); mark >= 0 {
+		n, err := strconv.Atoi(host[mark+len(waitingMark):])
+		if err == nil {
+			host = host[:mark]
+			moves = n
 		}
 	}
-	return rawlog.Prefix + begin + waitingMark + strconv.Itoa(n+1) + "." + time + rawlog.FinishedSuffix
+	return rawlog.Prefix + host + waitingMark + strconv.Itoa(moves+1) + "." + begun + rawlog.FinishedSuffix
 }

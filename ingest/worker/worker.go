@@ -33,7 +33,7 @@ type Options struct {
 type Filters interface {
 	// IngestFilter returns the filter in use now, nil if there is none. An error says
 	// that there is one that does not work; raw logs wait then.
-	IngestFilter() (decide.IngestFilter, error)
+	IngestFilter() (decide.DeciderSource, error)
 }
 
 // Pacer makes conversions pause; *rawlog.Log is one.
@@ -62,7 +62,7 @@ func New(data *layout.Data, o Options) *Worker { return &Worker{data: data, o: o
 // Conversion returns how a raw log is converted from its start to its end, with the
 // filter that is in use now.
 func (w *Worker) Conversion() (*decide.Conversion, error) {
-	var filter decide.IngestFilter
+	var filter decide.DeciderSource
 	if w.o.Filters != nil {
 		var err error
 		filter, err = w.o.Filters.IngestFilter()

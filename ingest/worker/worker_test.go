@@ -20,7 +20,7 @@ import (
 )
 
 // newWorker returns a Worker with these definitions and that filter, or none.
-func newWorker(data *layout.Data, definitions convert.Definitions, filter decide.IngestFilter) *Worker {
+func newWorker(data *layout.Data, definitions convert.Definitions, filter decide.DeciderSource) *Worker {
 	return New(data, Options{
 		Definitions: definitions,
 		Convert:     convert.DefaultOptions(),
@@ -29,9 +29,9 @@ func newWorker(data *layout.Data, definitions convert.Definitions, filter decide
 }
 
 // oneFilter is Filters that do not change.
-type oneFilter struct{ filter decide.IngestFilter }
+type oneFilter struct{ filter decide.DeciderSource }
 
-func (f oneFilter) IngestFilter() (decide.IngestFilter, error) { return f.filter, nil }
+func (f oneFilter) IngestFilter() (decide.DeciderSource, error) { return f.filter, nil }
 
 // definitions returns the definitions of ingesttest: for every revision but those that
 // are missing or unavailable there.

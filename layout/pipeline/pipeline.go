@@ -16,6 +16,7 @@ package pipeline
 import (
 	"context"
 	"iter"
+	"runtime"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -23,10 +24,10 @@ import (
 // Stages are the functions of a pipeline. An error of any of them ends the others,
 // whose contexts are cancelled then.
 type Stages[In, Out any] struct {
-	// Workers is the number of goroutines that run Work, at least 1.
+	// Workers is the number of goroutines that run Work; 0: Processors.
 	Workers int
-	// Ahead is how many inputs may wait behind the one being consumed, at least 0.
-	// Workers is a good number: each worker has one input at hand and one to come.
+	// Ahead is how many inputs may wait behind the one being consumed; 0: as many as
+	// there are workers.
 	Ahead int
 
 	// Produce calls send with each input. send waits while the pipeline is full; its
@@ -52,9 +53,21 @@ type Task[In, Out any] struct {
 // but for one. Its error says that the pipeline has ended; Work returns it.
 func (t *Task[In, Out]) Send(out Out) error { return send(t.ctx, t.outputs, out) }
 
+// Processors returns how many goroutines can compute at the same time: as many as the
+// scheduler has processors, but not more than the machine has, because tmserver serve
+// has twice as many (see there).
+func Processors() int { return min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) }
+
 // Run runs the stages until all is consumed, and returns the first error, or ctx's.
 // All goroutines have ended when it returns.
 func Run[In, Out any](ctx context.Context, s Stages[In, Out]) error {
+	if s.Workers == 0 {
+		s.Workers = Processors()
+	}
+	if s.Ahead == 0 {
+		s.Ahead = s.Workers
+	}
+
 	group, ctx := errgroup.WithContext(ctx)
 	todo := make(chan Task[In, Out])
 	order := make(chan Task[In, Out], s.Ahead)

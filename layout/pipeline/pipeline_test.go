@@ -56,7 +56,7 @@ func TestRun(t *testing.T) {
 		repeat(i, func(out string) error { want = append(want, out); return nil })
 	}
 
-	for _, workers := range []int{1, 2, 7} {
+	for _, workers := range []int{0, 1, 7} {
 		for _, ahead := range []int{0, 1, 50} {
 			var got []string
 			err := Run(t.Context(), Stages[int, string]{
