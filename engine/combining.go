@@ -1,11 +1,15 @@
 package engine
 
-import "context"
+import (
+	"bytes"
+	"context"
+
+	"github.com/aitgithub/telemetry-server/engine/shuffle"
+)
 
 // Combining returns job with a combine that is applied times times: 0 is never,
 // 1 is as the engine does it, and more is to the halves of the values, then to
-// the results, and so on. A job for which this changes the output has a combine
-// that is none.
+// the results, and so on. If that changes the output, the job's combine is wrong.
 func Combining(job Job, times int) Job {
 	if times == 1 {
 		return job
@@ -33,7 +37,7 @@ type combiningMapper struct {
 
 func (m combiningMapper) Combines() bool { return m.times > 0 && m.Mapper.Combines() }
 
-func (m combiningMapper) Combine(key []byte, values *Values, put func([]byte)) error {
+func (m combiningMapper) Combine(key []byte, values *Values, write func([]byte)) error {
 	var all [][]byte
 	for {
 		v, err := values.Next()
@@ -45,6 +49,7 @@ func (m combiningMapper) Combine(key []byte, values *Values, put func([]byte)) e
 		}
 		all = append(all, v)
 	}
+
 	low, err := m.once(key, all[:len(all)/2])
 	if err != nil {
 		return err
@@ -54,13 +59,15 @@ func (m combiningMapper) Combine(key []byte, values *Values, put func([]byte)) e
 		return err
 	}
 	all = append(low, high...)
+
 	for range m.times - 1 {
 		if all, err = m.once(key, all); err != nil {
 			return err
 		}
 	}
+
 	for _, v := range all {
-		put(v)
+		write(v)
 	}
 	return nil
 }
@@ -70,12 +77,13 @@ func (m combiningMapper) once(key []byte, values [][]byte) (out [][]byte, err er
 	if len(values) < 2 {
 		return values, nil
 	}
-	var buf []byte
+
+	var list shuffle.List
 	for _, v := range values {
-		buf = appendValue(buf, v)
+		list.Append(v)
 	}
-	err = m.Mapper.Combine(key, memoryValues(buf, len(values)), func(v []byte) {
-		out = append(out, append([]byte(nil), v...))
+	err = m.Mapper.Combine(key, list.Values(), func(v []byte) {
+		out = append(out, bytes.Clone(v))
 	})
 	return out, err
 }

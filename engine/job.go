@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/aitgithub/telemetry-server/engine/shuffle"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
@@ -25,8 +26,10 @@ type Job interface {
 	Remote() bool
 }
 
-// Emit hands over a key and a value, both encoded by package datum. They are
-// copied.
+// Values are the values of one key, in input order.
+type Values = shuffle.Values
+
+// Emit takes a key and a value, both encoded by package datum, and copies them.
 type Emit func(key, value []byte) error
 
 // Mapper does the work of one map task.
@@ -40,8 +43,9 @@ type Mapper interface {
 	Finish() (TaskStats, error)
 	// Combines says whether Combine may be called.
 	Combines() bool
-	// Combine replaces the values of key, two or more, by those it returns through put.
-	Combine(key []byte, values *Values, put func(value []byte)) error
+	// Combine replaces the values of key, two or more, by those it hands to write, which
+	// copies them.
+	Combine(key []byte, values *Values, write func(value []byte)) error
 	// Effects says whether the calls so far have done more than emit, such as count or
 	// log. A cached result would lack that, so the engine does not cache it.
 	Effects() bool

@@ -148,7 +148,6 @@ func TestRunEqualsSequential(t *testing.T) {
 
 // TestRunSpillsAndShards has more data than a table, a block and a shard hold.
 func TestRunSpillsAndShards(t *testing.T) {
-	engine.SetSizes(t, 100<<10, 300<<10, 3)
 	var segs memory.Source
 	pad := strings.Repeat("x", 200)
 	for i := range 4 {
@@ -168,6 +167,7 @@ func TestRunSpillsAndShards(t *testing.T) {
 		{Mappers: 3, Reducers: 4, Memory: 0},
 		{Mappers: 2, Reducers: 2, Memory: 500 << 10},
 	} {
+		o = o.WithSizes(100<<10, 300<<10, 3)
 		o.Log, o.WorkDir = engine.DefaultOptions().Log, t.TempDir()
 		got, st, err := runJob(t.Context(), segs, concat{}, o)
 		if err != nil {

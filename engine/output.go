@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 	"sync/atomic"
 )
 
@@ -33,9 +32,6 @@ var ErrOutputLimit = errors.New("the output exceeds its limit")
 // spoolBytes is how much of a shard's output waits in memory for its turn.
 const spoolBytes = 16 << 20
 
-// spools are the buffers in which output has waited.
-var spools sync.Pool
-
 // Output is where one reducer writes. Not safe for concurrent use.
 type Output struct {
 	sink   Sink // nil: spool
@@ -43,32 +39,21 @@ type Output struct {
 	dir    string
 	budget *outputBudget
 
-	buf   []byte
-	file  *os.File
-	filed int64
+	// The spool is what lies in the file, then what lies in memory.
+	file     *os.File
+	inFile   int64
+	inMemory []byte
+
 	rows  int64
-	taken int64 // of the budget
+	spent int64 // of the budget
 }
 
-// mark is a place in a spooled output.
-type mark struct{ at, rows, taken int64 }
+// entryKind is the first byte of a spooled entry; two fields of uvarint length and
+// bytes follow.
+type entryKind byte
 
-func (o *Output) mark() mark { return mark{o.filed + int64(len(o.buf)), o.rows, o.taken} }
-
-// back takes back what was spooled behind m.
-func (o *Output) back(m mark) {
-	if m.at >= o.filed {
-		o.buf = o.buf[:m.at-o.filed]
-	} else {
-		o.filed, o.buf = m.at, o.buf[:0]
-	}
-	o.budget.left.Add(o.taken - m.taken)
-	o.rows, o.taken = m.rows, m.taken
-}
-
-// Kinds of spooled entries: a byte, then fields of uvarint length and bytes.
 const (
-	entryRow = iota
+	entryRow entryKind = iota
 	entryLine
 	entryRecord
 	entrySeparators
@@ -78,62 +63,86 @@ const (
 func (o *Output) Rows() int64 { return o.rows }
 
 // Row writes a key and its value.
-func (o *Output) Row(key, value []byte) error { return o.put(entryRow, key, value) }
+func (o *Output) Row(key, value []byte) error { return o.write(entryRow, key, value) }
 
 // Line writes text as it is, then a newline if the format has lines.
-func (o *Output) Line(text []byte) error { return o.put(entryLine, text, nil) }
+func (o *Output) Line(text []byte) error { return o.write(entryLine, text, nil) }
 
 // Record writes an array datum as columns.
-func (o *Output) Record(columns []byte) error { return o.put(entryRecord, columns, nil) }
+func (o *Output) Record(columns []byte) error { return o.write(entryRecord, columns, nil) }
 
 // Separators sets the separators of this and, being the same script, all shards.
 func (o *Output) Separators(field, record string) error {
-	return o.put(entrySeparators, []byte(field), []byte(record))
+	return o.write(entrySeparators, []byte(field), []byte(record))
 }
 
-func (o *Output) put(kind byte, a, b []byte) error {
+// write delivers an entry to the sink, or spools it.
+func (o *Output) write(kind entryKind, a, b []byte) error {
 	if o.drop && kind != entrySeparators {
 		return nil
 	}
-	if err := o.budget.take(len(a) + len(b)); err != nil {
+	size := int64(len(a) + len(b))
+	if err := o.budget.spend(size); err != nil {
 		return err
 	}
-	o.taken += int64(len(a) + len(b))
+	o.spent += size
 	if kind != entrySeparators {
 		o.rows++
 	}
 	if o.sink != nil {
 		return deliver(o.sink, kind, a, b)
 	}
-	if o.buf == nil {
-		if b, ok := spools.Get().(*[]byte); ok {
-			o.buf = *b
-		}
+
+	o.inMemory = append(o.inMemory, byte(kind))
+	o.inMemory = append(binary.AppendUvarint(o.inMemory, uint64(len(a))), a...)
+	o.inMemory = append(binary.AppendUvarint(o.inMemory, uint64(len(b))), b...)
+	if len(o.inMemory) >= spoolBytes {
+		return o.spill()
 	}
-	o.buf = append(o.buf, kind)
-	o.buf = append(binary.AppendUvarint(o.buf, uint64(len(a))), a...)
-	o.buf = append(binary.AppendUvarint(o.buf, uint64(len(b))), b...)
-	if len(o.buf) < spoolBytes {
-		return nil
-	}
+	return nil
+}
+
+// spill moves what lies in memory to the file.
+func (o *Output) spill() error {
 	if o.file == nil {
 		f, err := os.CreateTemp(o.dir, "tmrun-output-*")
 		if err != nil {
 			return fmt.Errorf("create output spool: %w", err)
 		}
-		os.Remove(f.Name())
+		os.Remove(f.Name()) // the open file stays readable; nothing is left behind
 		o.file = f
 	}
-	n, err := o.file.WriteAt(o.buf, o.filed)
-	o.filed += int64(n)
-	o.buf = o.buf[:0]
+
+	n, err := o.file.WriteAt(o.inMemory, o.inFile)
+	o.inFile += int64(n)
+	o.inMemory = o.inMemory[:0]
 	if err != nil {
 		return fmt.Errorf("spool output to %s: %w", o.dir, err)
 	}
 	return nil
 }
 
-func deliver(s Sink, kind byte, a, b []byte) error {
+// mark is a place in a spooled output.
+type mark struct{ at, rows, spent int64 }
+
+// mark returns the place behind what has been written.
+func (o *Output) mark() mark { return mark{o.inFile + int64(len(o.inMemory)), o.rows, o.spent} }
+
+// rollBack removes what was spooled behind m.
+func (o *Output) rollBack(m mark) {
+	if m.at >= o.inFile {
+		o.inMemory = o.inMemory[:m.at-o.inFile]
+	} else {
+		o.inFile = m.at
+		o.inMemory = o.inMemory[:0]
+	}
+	o.budget.refund(o.spent - m.spent)
+	o.rows = m.rows
+	o.spent = m.spent
+}
+
+// deliver calls the sink's method for an entry.
+func deliver(s Sink, kind entryKind, a, b []byte) error {
 	switch kind {
 	case entryRow:
 		return s.Row(a, b)
@@ -146,37 +155,40 @@ func deliver(s Sink, kind byte, a, b []byte) error {
 	}
 }
 
-// replay hands what was spooled to sink and frees the spool.
+// replay delivers what was spooled and frees the spool.
 func (o *Output) replay(sink Sink) error {
 	defer o.close()
-	var r io.Reader = bytes.NewReader(o.buf)
+	var r io.Reader = bytes.NewReader(o.inMemory)
 	if o.file != nil {
-		r = io.MultiReader(io.NewSectionReader(o.file, 0, o.filed), r)
+		r = io.MultiReader(io.NewSectionReader(o.file, 0, o.inFile), r)
 	}
-	br := bufio.NewReaderSize(r, 64<<10)
+
+	spool := bufio.NewReaderSize(r, 64<<10)
 	var a, b []byte
 	for {
-		kind, err := br.ReadByte()
+		kind, err := spool.ReadByte()
 		if err == io.EOF {
 			return nil
 		}
 		if err == nil {
-			a, err = readField(br, a)
+			a, err = readField(spool, a)
 		}
 		if err == nil {
-			b, err = readField(br, b)
+			b, err = readField(spool, b)
 		}
 		if err != nil {
 			return fmt.Errorf("read output spool: %w", err)
 		}
-		if err := deliver(sink, kind, a, b); err != nil {
+
+		if err := deliver(sink, entryKind(kind), a, b); err != nil {
 			return err
 		}
 	}
 }
 
-func readField(br *bufio.Reader, b []byte) ([]byte, error) {
-	n, err := binary.ReadUvarint(br)
+// readField reads a length and so many bytes, into b where it is large enough.
+func readField(spool *bufio.Reader, b []byte) ([]byte, error) {
+	n, err := binary.ReadUvarint(spool)
 	if err != nil {
 		return b, err
 	}
@@ -184,20 +196,17 @@ func readField(br *bufio.Reader, b []byte) ([]byte, error) {
 		b = make([]byte, n)
 	}
 	b = b[:n]
-	_, err = io.ReadFull(br, b)
+	_, err = io.ReadFull(spool, b)
 	return b, err
 }
 
+// close frees the spool.
 func (o *Output) close() {
 	if o.file != nil {
 		o.file.Close()
 		o.file = nil
 	}
-	if o.buf != nil {
-		b := o.buf[:0]
-		spools.Put(&b)
-		o.buf = nil
-	}
+	o.inMemory = nil
 }
 
 // outputBudget counts the bytes that all reducers write. Safe for concurrent use.
@@ -206,9 +215,20 @@ type outputBudget struct {
 	unlimited bool
 }
 
-func (b *outputBudget) take(n int) error {
-	if b.unlimited || b.left.Add(-int64(n)) >= 0 {
+// newOutputBudget returns a budget of so many bytes; 0 is no limit.
+func newOutputBudget(bytes int64) *outputBudget {
+	b := &outputBudget{unlimited: bytes <= 0}
+	b.left.Store(bytes)
+	return b
+}
+
+// spend returns ErrOutputLimit when the budget is used up.
+func (b *outputBudget) spend(bytes int64) error {
+	if b.unlimited || b.left.Add(-bytes) >= 0 {
 		return nil
 	}
 	return ErrOutputLimit
 }
+
+// refund gives back what was spent.
+func (b *outputBudget) refund(bytes int64) { b.left.Add(bytes) }

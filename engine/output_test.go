@@ -10,17 +10,16 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/datum"
 )
 
-// TestOutputTakenBack: what a rejected key has written is gone, wherever it lay:
+// TestOutputRollsBack: what a rejected key has written is gone, wherever it lay:
 // in memory, in the file, or begun in one and ended in the other.
-func TestOutputTakenBack(t *testing.T) {
+func TestOutputRollsBack(t *testing.T) {
 	row := func(text string) []byte { return datum.AppendString(nil, text) }
 	big := strings.Repeat("x", spoolBytes/3)
 	for name, sizes := range map[string][2]int{ // rows before the mark, rows taken back
 		"in memory": {1, 1}, "into the file": {2, 2}, "in the file": {3, 4}, "all": {0, 7},
 	} {
 		t.Run(name, func(t *testing.T) {
-			budget := &outputBudget{}
-			budget.left.Store(1 << 30)
+			budget := newOutputBudget(1 << 30)
 			o := &Output{dir: t.TempDir(), budget: budget}
 			defer o.close()
 			write := func(key string, n int) {
@@ -34,7 +33,7 @@ func TestOutputTakenBack(t *testing.T) {
 			before := o.mark()
 			left := budget.left.Load()
 			write("rejected", sizes[1])
-			o.back(before)
+			o.rollBack(before)
 			if o.Rows() != int64(sizes[0]) || budget.left.Load() != left {
 				t.Errorf("%d rows, %d bytes left; want %d, %d", o.Rows(), budget.left.Load(), sizes[0], left)
 			}

@@ -97,8 +97,8 @@ func (r *report) summary(stats engine.Stats) {
 		stats.Records, sample, r.s.plan.Segments, bytesText(stats.RawBytes), bytesText(r.s.plan.Bytes), seconds, bytesText(bytesPerSecond),
 		stats.Rows, stats.Rejected, failed, bytesText(stats.Spilled), bytesText(peakMemory()))
 
-	if stats.Recalled > 0 {
-		fmt.Fprintf(stderr, "tmrun: the results of %d of %d map tasks were in the cache (--no-cache maps again)\n", stats.Recalled, stats.Tasks)
+	if stats.Cached > 0 {
+		fmt.Fprintf(stderr, "tmrun: the results of %d of %d map tasks were in the cache (--no-cache maps again)\n", stats.Cached, stats.Tasks)
 	}
 
 	// What the script counted, by name.

@@ -26,7 +26,7 @@ func TestHostPanicIsOneLine(t *testing.T) {
 	if !ok || len(p.Stack) == 0 {
 		t.Fatalf("%v has no PanicError with a stack", err)
 	}
-	if strings.ContainsRune(err.Error(), '\n') || !strings.Contains(err.Error(), "bug of tmrun") {
+	if strings.ContainsRune(err.Error(), '\n') || !strings.Contains(err.Error(), "bug of the program") {
 		t.Errorf("error %q", err)
 	}
 }

@@ -1,12 +1,15 @@
-package engine
+package shuffle
 
 import "unsafe"
 
-// arenaChunk is the unit in which an arena takes memory.
+// arenaChunk is the unit in which an arena allocates.
 const arenaChunk = 256 << 10
 
-// arena hands out memory that is all taken back at once and then used again. Not
-// safe for concurrent use.
+// arena hands out memory that is released all at once and then used again. Not safe
+// for concurrent use.
+//
+// It replaces an allocation for each key and its first value. TestTable compares a
+// table with a map; BenchmarkTable pays for it, see docs/BENCHMARKS.md (2026-11-28).
 type arena struct {
 	chunks [][]byte
 	chunk  int // in use
@@ -18,23 +21,29 @@ func (a *arena) carve(n int) []byte {
 	if n > arenaChunk/4 {
 		return make([]byte, n)
 	}
+
 	if a.chunk < len(a.chunks) && a.off+n > arenaChunk {
-		a.chunk, a.off = a.chunk+1, 0
+		a.chunk++
+		a.off = 0
 	}
 	if a.chunk == len(a.chunks) {
 		a.chunks = append(a.chunks, make([]byte, arenaChunk))
 	}
+
 	b := a.chunks[a.chunk][a.off : a.off+n : a.off+n]
 	a.off += n
 	return b
 }
 
-// text returns a copy of b. It changes after reset, so nobody may keep it.
+// text returns a copy of b, valid until reset.
 func (a *arena) text(b []byte) string {
 	c := a.carve(len(b))
 	copy(c, b)
 	return unsafe.String(unsafe.SliceData(c), len(c))
 }
 
-// reset takes everything back.
-func (a *arena) reset() { a.chunk, a.off = 0, 0 }
+// reset releases all memory that was carved.
+func (a *arena) reset() {
+	a.chunk = 0
+	a.off = 0
+}

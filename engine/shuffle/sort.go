@@ -1,4 +1,4 @@
-package engine
+package shuffle
 
 import (
 	"cmp"
@@ -10,20 +10,24 @@ import (
 // fewer are sorted by comparing.
 const radixGroups = 512
 
-// sorter sorts groups by key. It keeps its memory from one sort to the next.
+// sorter sorts groups by key: by eight bytes of each key, digit after digit, then what
+// they leave open. It reuses its memory from one sort to the next.
+//
+// It replaces slices.SortFunc with strings.Compare. TestSort compares the two;
+// BenchmarkSort pays for it, see docs/BENCHMARKS.md (2026-11-28).
 type sorter struct {
 	entries, spare []sortEntry
-	out            []*group
+	out            []*Group
 }
 
 type sortEntry struct {
 	prefix uint64 // 8 bytes of the key, behind those that all keys share
-	group  *group
+	group  *Group
 }
 
 // sort returns pointers to the groups in the order of their keys, which differ, and
 // of which all share the first common bytes.
-func (s *sorter) sort(groups []group, common int) []*group {
+func (s *sorter) sort(groups []Group, common int) []*Group {
 	n := len(groups)
 	s.entries = slices.Grow(s.entries[:0], n)[:n]
 	s.spare = slices.Grow(s.spare[:0], n)[:n]
@@ -32,7 +36,9 @@ func (s *sorter) sort(groups []group, common int) []*group {
 		g := &groups[i]
 		s.entries[i] = sortEntry{keyPrefix(g.key, common), g}
 	}
+
 	sortEntries(s.entries, s.spare, common)
+
 	for i, e := range s.entries {
 		s.out[i] = e.group
 	}
@@ -50,7 +56,10 @@ func sortEntries(entries, spare []sortEntry, common int) {
 		})
 		return
 	}
+
 	radixSort(entries, spare)
+
+	// Entries of one prefix are neighbours now; sort them by the rest of their keys.
 	for lo := 0; lo < len(entries); {
 		hi := lo + 1
 		for hi < len(entries) && entries[hi].prefix == entries[lo].prefix {
@@ -70,10 +79,14 @@ func sortTied(entries, spare []sortEntry, common int) {
 	for _, e := range entries[1:] {
 		shared = commonPrefix(first[:shared], e.group.key)
 	}
-	if len(entries) < radixGroups || shared == common { // zeros where some key ends
+
+	// Prefixes have zeros behind a key's end: where keys share nothing beyond common
+	// they are equal although the keys differ, and digits do not get any further.
+	if len(entries) < radixGroups || shared == common {
 		slices.SortFunc(entries, func(a, b sortEntry) int { return strings.Compare(a.group.key, b.group.key) })
 		return
 	}
+
 	for i := range entries {
 		entries[i].prefix = keyPrefix(entries[i].group.key, shared)
 	}
@@ -89,12 +102,15 @@ func radixSort(entries, spare []sortEntry) {
 			counts[d][byte(e.prefix>>(8*d))]++
 		}
 	}
+
 	from, to := entries, spare
 	for d := range counts {
 		at := &counts[d]
 		if at[byte(from[0].prefix>>(8*d))] == len(from) {
 			continue
 		}
+
+		// Turn the counts into the places where each digit's entries begin.
 		sum := 0
 		for i, n := range at {
 			at[i] = sum
@@ -107,6 +123,7 @@ func radixSort(entries, spare []sortEntry) {
 		}
 		from, to = to, from
 	}
+
 	if &from[0] != &entries[0] {
 		copy(entries, from)
 	}
@@ -120,6 +137,7 @@ func keyPrefix[T string | []byte](key T, common int) uint64 {
 		return uint64(k[0])<<56 | uint64(k[1])<<48 | uint64(k[2])<<40 | uint64(k[3])<<32 |
 			uint64(k[4])<<24 | uint64(k[5])<<16 | uint64(k[6])<<8 | uint64(k[7])
 	}
+
 	var p uint64
 	for i := range 8 {
 		p <<= 8
@@ -130,6 +148,7 @@ func keyPrefix[T string | []byte](key T, common int) uint64 {
 	return p
 }
 
+// commonPrefix returns how many leading bytes a and b share.
 func commonPrefix(a, b string) int {
 	n := min(len(a), len(b))
 	for i := range n {

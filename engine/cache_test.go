@@ -14,7 +14,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/memory"
 )
 
-// leakyCache is a Cache that may have forgotten or damaged things.
+// leakyCache is a Cache whose results tests delete and damage.
 type leakyCache struct {
 	mu      sync.Mutex
 	results map[[sha256.Size]byte][]byte
@@ -33,10 +33,9 @@ func (m *leakyCache) Put(key [sha256.Size]byte, data []byte) {
 	m.results[key] = data
 }
 
-// TestRememberedEqualsMapped: whatever a growing, changing store and a forgetful
-// cache do, the output is that of mapping everything.
-func TestRememberedEqualsMapped(t *testing.T) {
-	engine.SetSizes(t, 300, 1<<20, 512)
+// TestCachedEqualsMapped: however segments are added and replaced, and results lost and
+// damaged, the output is that of mapping everything.
+func TestCachedEqualsMapped(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		cache := &leakyCache{results: map[[sha256.Size]byte][]byte{}}
 		var segs memory.Source
@@ -62,7 +61,7 @@ func TestRememberedEqualsMapped(t *testing.T) {
 				}
 			}
 			cache.mu.Unlock()
-			o := engine.DefaultOptions()
+			o := engine.DefaultOptions().WithSizes(300, 1<<20, 512)
 			o.Cache, o.CacheKey = cache, []byte{byte(len(fmt.Sprint(job.combine)))}
 			got, st, err := runJob(t.Context(), segs, job, o)
 			if err != nil {
@@ -72,7 +71,7 @@ func TestRememberedEqualsMapped(t *testing.T) {
 				rt.Fatalf("round %d: got %q, want %q", round, got, want)
 			}
 			_, again, err := runJob(t.Context(), segs, job, o)
-			if err != nil || again.Recalled != again.Tasks || again.TaskStats != st.TaskStats {
+			if err != nil || again.Cached != again.Tasks || again.TaskStats != st.TaskStats {
 				rt.Fatalf("again: %+v, %v; first %+v", again, err, st)
 			}
 		}

@@ -1,13 +1,9 @@
-package engine
+package shuffle
 
 import (
 	"encoding/binary"
 	"errors"
 )
-
-// heldBytes is how much of one key's values is kept in memory while they are
-// read; the rest is read again from the runs. Only tests change it.
-var heldBytes = 8 << 20
 
 var errMalformedRun = errors.New("malformed run")
 
@@ -16,7 +12,7 @@ var errMalformedRun = errors.New("malformed run")
 type Values struct {
 	pieces []piece
 	n      int
-	piece  int    // the next piece
+	next   int    // index of the next piece
 	rest   []byte // of the current one
 }
 
@@ -28,39 +24,40 @@ type piece struct {
 	data       []byte // nil: read the block again
 }
 
-// memoryValues are n values that lie in memory.
-func memoryValues(vals []byte, n int) *Values {
-	return &Values{pieces: []piece{{data: vals}}, n: n}
-}
-
 // Len returns how many values there are.
 func (v *Values) Len() int { return v.n }
 
 // Rewind makes Next return the first value again.
-func (v *Values) Rewind() { v.piece, v.rest = 0, nil }
+func (v *Values) Rewind() {
+	v.next = 0
+	v.rest = nil
+}
 
 // Next returns the next value, valid while the Values are, or nil after the last.
+// Errors are those of reading a run that was spilled.
 func (v *Values) Next() ([]byte, error) {
 	for len(v.rest) == 0 {
-		if v.piece == len(v.pieces) {
+		if v.next == len(v.pieces) {
 			return nil, nil
 		}
-		p := &v.pieces[v.piece]
-		v.piece++
+		p := &v.pieces[v.next]
+		v.next++
 		v.rest = p.data
 		if p.run != nil && p.data == nil {
-			b, err := p.run.load(p.block, nil)
+			block, err := p.run.load(p.block, nil)
 			if err != nil {
 				return nil, err
 			}
-			v.rest = b[p.off : p.off+p.bytes]
+			v.rest = block[p.off : p.off+p.bytes]
 		}
 	}
-	l, w := binary.Uvarint(v.rest)
-	if w <= 0 || uint64(len(v.rest)-w) < l {
+
+	size, width := binary.Uvarint(v.rest)
+	if width <= 0 || uint64(len(v.rest)-width) < size {
 		return nil, errMalformedRun
 	}
-	value := v.rest[w : w+int(l) : w+int(l)]
-	v.rest = v.rest[w+int(l):]
+	end := width + int(size)
+	value := v.rest[width:end:end]
+	v.rest = v.rest[end:]
 	return value, nil
 }

@@ -1,0 +1,114 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+
+	"github.com/aitgithub/telemetry-server/engine/shuffle"
+)
+
+// Cached map results: the runs of a task under a hash of the job, the segment's
+// content and the task's frames. A job over a growing tree then maps only what is new.
+
+// Cache holds map results between jobs. It is safe for concurrent use. It may drop
+// results at any time, and must not return what was not put.
+type Cache interface {
+	Get(key [sha256.Size]byte) (data []byte, ok bool)
+	Put(key [sha256.Size]byte, data []byte)
+}
+
+const (
+	// maxCachedBytes is the largest result that is worth caching: beyond it,
+	// mapping again costs about as much.
+	maxCachedBytes = 8 << 20
+	// cacheVersion changes with the encoding of results, and with anything in
+	// the engine that changes what a map task stores.
+	cacheVersion = "2"
+)
+
+// result collects the runs of a task, as long as they are small. A nil result is not
+// cached.
+type result struct {
+	key  [sha256.Size]byte
+	runs []*shuffle.Builder
+	size int
+}
+
+// cacheable returns an empty result of the task, nil if it cannot be cached.
+func (r *runner) cacheable(t Task) *result {
+	if r.o.Cache == nil {
+		return nil
+	}
+	sum, err := r.src.Fingerprint(t.Segment)
+	if err != nil {
+		return nil // if the segment cannot be read, mapping will say so
+	}
+
+	b := append([]byte(cacheVersion+"\x00"), r.o.CacheKey...)
+	b = append(b, sum[:]...)
+	b = binary.AppendVarint(b, int64(t.Lo))
+	b = binary.AppendVarint(b, int64(t.Hi))
+	return &result{key: sha256.Sum256(b)}
+}
+
+// add adds a run.
+func (c *result) add(w *shuffle.Builder) {
+	if c == nil {
+		return
+	}
+	c.runs = append(c.runs, w)
+	c.size += w.Bytes()
+	if c.size > maxCachedBytes {
+		c.runs = nil
+	}
+}
+
+// save puts the result into the cache if the task did nothing but emit.
+func (c *result) save(cache Cache, done TaskStats) {
+	if c == nil || done.Effects || done.Rejected > 0 || c.size > maxCachedBytes {
+		return
+	}
+
+	var b []byte
+	for _, n := range []int64{done.Records, done.RawBytes, done.Emitted} {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	cache.Put(c.key, shuffle.AppendRuns(b, c.runs))
+}
+
+var errResult = errors.New("malformed map result")
+
+// decodeResult is the inverse of save's encoding.
+func decodeResult(b []byte) (done TaskStats, runs []*shuffle.Builder, err error) {
+	for _, field := range []*int64{&done.Records, &done.RawBytes, &done.Emitted} {
+		n, width := binary.Uvarint(b)
+		if width <= 0 {
+			return done, nil, errResult
+		}
+		*field = int64(n)
+		b = b[width:]
+	}
+	runs, err = shuffle.DecodeRuns(b)
+	return done, runs, err
+}
+
+// fetch stores the runs that an earlier job has cached for the task, if there are any.
+func (r *runner) fetch(t Task, c *result) (found bool, err error) {
+	data, found := r.o.Cache.Get(c.key)
+	if !found {
+		return false, nil
+	}
+	done, runs, err := decodeResult(data)
+	if err != nil {
+		return false, nil // damaged: map again
+	}
+
+	for i, w := range runs {
+		if err := r.store.Put(t.Index, i, w); err != nil {
+			return false, err
+		}
+	}
+	r.taskDone(t, done, true)
+	return true, nil
+}

@@ -1,0 +1,244 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"io"
+
+	"github.com/aitgithub/telemetry-server/engine/shuffle"
+)
+
+// mapTask runs one task: read, map, combine, sort, store.
+type mapTask struct {
+	task    Task
+	remote  bool // the mapper works in another process, which counts and rejects
+	mapper  Mapper
+	combine shuffle.CombineFunc // the mapper's, nil if it does not combine
+	table   *shuffle.Table
+	store   func(groups []*shuffle.Group) error // takes a sorted table
+	reject  *rejections
+
+	hold    bool         // what a call emits waits until it has ended, because it may be rejected
+	pending shuffle.List // keys and values that wait, in turn
+	done    TaskStats
+}
+
+// mapTask runs task t, or fetches its result from the cache.
+func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
+	result := r.cacheable(t)
+	if result != nil {
+		found, err := r.fetch(t, result)
+		if found || err != nil {
+			return err
+		}
+	}
+
+	m := &mapTask{task: t, table: r.tables.Get().(*shuffle.Table), reject: r.reject}
+	defer func() {
+		m.table.Reset()
+		r.tables.Put(m.table)
+	}()
+	seq := 0
+	m.store = func(groups []*shuffle.Group) error {
+		w := &shuffle.Builder{}
+		w.AddGroups(groups)
+		result.add(w)
+		seq++
+		return r.store.Put(t.Index, seq-1, w)
+	}
+
+	if err := m.open(ctx, r.job); err != nil {
+		return err
+	}
+	defer m.mapper.Close()
+	blocks, err := r.src.Open(t.Segment, t.Lo, t.Hi)
+	if err != nil {
+		return err
+	}
+	defer blocks.Close()
+	if err := m.run(ctx, blocks); err != nil {
+		return err
+	}
+
+	result.save(r.o.Cache, m.done)
+	r.taskDone(t, m.done, false)
+	return nil
+}
+
+// open makes the mapper. The caller closes it.
+func (m *mapTask) open(ctx context.Context, job Job) (err error) {
+	m.remote = job.Remote()
+	m.hold = m.reject.tolerates() && !m.remote
+	if m.mapper, err = job.NewMapper(ctx, m.task, m.emit); err != nil {
+		return err
+	}
+	if m.mapper.Combines() {
+		m.combine = m.mapper.Combine
+	}
+	return nil
+}
+
+// run maps all lines of blocks and stores what they emit.
+func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
+	for {
+		block, err := blocks.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := m.mapLines(block); err != nil {
+			return err
+		}
+	}
+
+	counted, err := m.mapper.Finish()
+	if err != nil {
+		if err := m.reject.tolerate("mapFinished", err); err != nil {
+			return err
+		}
+		m.done.Failed++
+		m.pending.Reset()
+	}
+	if err := m.commit(); err != nil {
+		return err
+	}
+	if err := m.flush(); err != nil {
+		return err
+	}
+
+	// Only now, because the flush has combined, too.
+	m.done.Effects = m.mapper.Effects()
+	if !m.remote {
+		return nil
+	}
+
+	// What arrived here was combined there, and what was rejected never arrived.
+	m.done.Rejected = counted.Rejected
+	m.done.Failed = counted.Failed
+	m.done.Emitted = counted.Emitted
+	return m.reject.add(counted.Rejected + counted.Failed)
+}
+
+// mapLines maps the lines of a block.
+func (m *mapTask) mapLines(block []byte) error {
+	m.done.RawBytes += int64(len(block))
+	for len(block) > 0 {
+		line := block
+		if i := bytes.IndexByte(block, '\n'); i >= 0 {
+			line = block[:i]
+			block = block[i+1:]
+		} else {
+			block = nil
+		}
+		if err := m.mapLine(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *mapTask) mapLine(line []byte) error {
+	m.done.Records++
+	err := m.mapper.Map(line, m.done.Records)
+	if err == nil {
+		if m.pending.Len() > 0 {
+			return m.commit()
+		}
+		return nil
+	}
+
+	m.pending.Reset()
+	if err := m.reject.tolerate("record", err); err != nil {
+		return err
+	}
+	m.done.Rejected++
+	return nil
+}
+
+// emit is what the mapper calls. When errors are tolerated, what it emits waits for the
+// end of the record: what a rejected record has emitted must not count. That of a
+// remote mapper has waited there.
+func (m *mapTask) emit(key, value []byte) error {
+	if m.hold {
+		m.pending.Append(key)
+		m.pending.Append(value)
+		return nil
+	}
+	return m.add(key, value)
+}
+
+// commit adds what waits.
+func (m *mapTask) commit() error {
+	if m.pending.Len() == 0 {
+		return nil
+	}
+
+	entries := m.pending.Values()
+	for {
+		key, err := entries.Next()
+		if err != nil || key == nil {
+			m.pending.Reset()
+			return err
+		}
+		value, err := entries.Next()
+		if err != nil {
+			return err
+		}
+		if err := m.add(key, value); err != nil {
+			return err
+		}
+	}
+}
+
+// add groups one key and value, and stores the table when it is full.
+func (m *mapTask) add(key, value []byte) error {
+	m.done.Emitted++
+	g := m.table.Add(key, value)
+	if g.Crowded() && m.combine != nil {
+		if err := m.combineGroup(g); err != nil {
+			return err
+		}
+	}
+	if m.table.Full() {
+		return m.flush()
+	}
+	return nil
+}
+
+// combineGroup combines the values of g. If the call is rejected they stay as they are.
+func (m *mapTask) combineGroup(g *shuffle.Group) error {
+	err := m.table.Combine(g, m.combine)
+	if err == nil {
+		return nil
+	}
+	if err := m.reject.tolerate("combine", err); err != nil {
+		return err
+	}
+	m.done.Failed++
+	return nil
+}
+
+// flush combines, sorts and stores the table, and empties it.
+func (m *mapTask) flush() error {
+	groups := m.table.Sorted()
+	stored := groups[:0]
+	for _, g := range groups {
+		if m.combine != nil && g.Len() > 1 {
+			if err := m.combineGroup(g); err != nil {
+				return err
+			}
+		}
+		if g.Len() > 0 { // combine may write nothing
+			stored = append(stored, g)
+		}
+	}
+
+	err := m.store(stored)
+	m.table.Reset()
+	return err
+}

@@ -1,0 +1,132 @@
+package shuffle
+
+import (
+	"fmt"
+	"os"
+	"sort"
+	"sync"
+)
+
+// Options say where runs lie.
+type Options struct {
+	Memory int64  // bytes of runs that stay in memory
+	Dir    string // of the file with the others; "" is the system's temporary folder
+	Sizes  Sizes
+}
+
+// Store holds runs: in memory up to a limit, then in one file. It is safe for
+// concurrent use.
+type Store struct {
+	o Options
+
+	mu      sync.Mutex // protects what follows
+	runs    []*run
+	held    int64 // bytes in memory
+	spilled int64 // bytes in the file
+	file    *os.File
+}
+
+// NewStore returns an empty store. The caller closes it.
+func NewStore(o Options) *Store { return &Store{o: o} }
+
+// Put adds what w has built, if anything, as run seq of a task. Nothing may be added
+// to w any more.
+func (s *Store) Put(task, seq int, w *Builder) error {
+	w.cut()
+	if len(w.blocks) == 0 {
+		return nil
+	}
+
+	r := &run{task: task, seq: seq, blocks: w.blocks}
+	if err := s.reserve(r, int64(len(w.buf)), w.buf); err != nil {
+		return err
+	}
+	if r.data == nil {
+		if _, err := r.file.WriteAt(w.buf, r.off); err != nil {
+			return fmt.Errorf("spill to %s: %w", s.o.Dir, err)
+		}
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runs = append(s.runs, r)
+	return nil
+}
+
+// reserve gives r room for size bytes: in memory, which is buf unless that is nil, or
+// in the file.
+func (s *Store) reserve(r *run, size int64, buf []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held+size <= s.o.Memory {
+		s.held += size
+		if buf == nil {
+			buf = make([]byte, size)
+		}
+		r.data = buf
+		return nil
+	}
+
+	if err := s.open(); err != nil {
+		return err
+	}
+	r.file = s.file
+	r.off = s.spilled
+	s.spilled += size
+	return nil
+}
+
+// open creates the file, if there is none. The caller holds mu.
+func (s *Store) open() error {
+	if s.file != nil {
+		return nil
+	}
+
+	f, err := os.CreateTemp(s.o.Dir, "tmrun-spill-*")
+	if err != nil {
+		return fmt.Errorf("create spill file: %w", err)
+	}
+	os.Remove(f.Name()) // the open file stays readable; nothing is left behind
+	s.file = f
+	return nil
+}
+
+// sorted returns all runs in input order.
+func (s *Store) sorted() []*run {
+	sort.Slice(s.runs, func(i, j int) bool {
+		a, b := s.runs[i], s.runs[j]
+		return a.task < b.task || a.task == b.task && a.seq < b.seq
+	})
+	return s.runs
+}
+
+// Shards cuts the key space of all runs into at least one shard, in key order.
+// Nothing may be put any more.
+func (s *Store) Shards() []Shard { return cutShards(s.sorted(), s.o.Sizes.ShardBytes) }
+
+// Merge returns a reader of the shard's keys. Nothing may be put any more, and the
+// runs must be in order: Shards or Compact was called, or there is at most one task
+// whose runs were put in order.
+func (s *Store) Merge(shard Shard) (*Merger, error) {
+	return newMerger(s.runs, shard, s.o.Sizes.HeldBytes)
+}
+
+// Spilled returns how many bytes were written to the file.
+func (s *Store) Spilled() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spilled
+}
+
+// Close frees the file. Nothing may be read any more.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runs = nil
+	if s.file == nil {
+		return nil
+	}
+	f := s.file
+	s.file = nil
+	return f.Close()
+}
