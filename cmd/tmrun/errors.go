@@ -23,6 +23,7 @@ var causes = []struct {
 	{script.ErrTimeout, cli.ExitLimit, ""},
 	{errTimeout, cli.ExitLimit, ""},
 	{engine.ErrOutputLimit, cli.ExitLimit, "--max-output allows more"},
+	{engine.ErrTooManyRejected, cli.ExitScript, "--max-errors tolerates more"},
 	{isolate.ErrMemory, cli.ExitLimit, "--task-memory gives a task more"},
 	{isolate.ErrKilled, cli.ExitLimit, ""},
 }
