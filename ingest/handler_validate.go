@@ -61,7 +61,7 @@ func (h *handler) validate(w http.ResponseWriter, r *http.Request) {
 	rec, err := conv.Convert(r.Context(), &rawlog.Submission{Path: path, Body: f.Body(), Time: now})
 	clear(conv.Dropped)
 	v := verdict{Valid: err == nil}
-	bad, isBad := errors.AsType[*convert.Reject](err)
+	bad, isBad := errors.AsType[*convert.Rejection](err)
 	switch {
 	case err == nil:
 		v.ID, v.Dimensions, v.Record = string(rec.ID), rec.Dims[:], rec.JSON

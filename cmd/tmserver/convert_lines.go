@@ -113,7 +113,7 @@ func (l *lineConverter) convert(ctx context.Context, line []byte) error {
 	case decide.Dropped:
 		fmt.Fprintf(l.report, "line %d: %s: filtered: %s\n", l.number, printableID(id), cli.Printable(outcome.Reason))
 	case decide.Waiting:
-		why := outcome.Outage.Reject() // there is no later time to wait for
+		why := outcome.Outage.Rejection() // there is no later time to wait for
 		l.reject(id, ping, why.Class, why.Message)
 	default:
 		l.reject(id, ping, outcome.Rejection.Class, outcome.Rejection.Message)

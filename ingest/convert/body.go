@@ -18,12 +18,12 @@ type unpacker struct {
 }
 
 // Unpack returns the text of a body as a Converter does, in memory of its own or
-// the body's. The error is a *Reject.
+// the body's. The error is a *Rejection.
 func Unpack(body []byte, limit int) ([]byte, error) { return new(unpacker).unpack(body, limit) }
 
 // unpack returns the text of a body: the body itself, or what it unpacks to if
 // it begins like gzip. It never holds more than limit bytes. The result is valid
-// until the next call. The error is a *Reject.
+// until the next call. The error is a *Rejection.
 func (u *unpacker) unpack(body []byte, limit int) ([]byte, error) {
 	if len(body) == 0 {
 		return nil, reject(ClassEmpty, "Found empty data")

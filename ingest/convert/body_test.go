@@ -46,9 +46,9 @@ func TestUnpack(t *testing.T) {
 			if string(got) != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
-			bad, _ := errors.AsType[*Reject](err)
+			bad, _ := errors.AsType[*Rejection](err)
 			if bad == nil {
-				bad = new(Reject)
+				bad = new(Rejection)
 			}
 			if bad.Class != tt.class || bad.Message != tt.message {
 				t.Errorf("got %v, want %s: %s", err, tt.class, tt.message)

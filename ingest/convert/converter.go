@@ -108,7 +108,7 @@ func New(defs Definitions, o Options) *Converter {
 func (c *Converter) Sibling() *Converter { return New(c.defs, c.o) }
 
 // Convert converts a submission; it fills in the Country if that is to be looked
-// up. The error is a *Reject for bad data, an *Outage
+// up. The error is a *Rejection for bad data, an *Outage
 // when its definitions cannot be had now; any other (the context ended) says
 // nothing about the submission. A panic costs one submission, which is kept as
 // bad, and not the server, which would meet it again after each start.
@@ -187,7 +187,7 @@ func (c *Converter) ConvertJSON(ctx context.Context, text []byte, date string) (
 	}
 	c.top.supersede()
 	r, err := c.payload(ctx, text, i, end)
-	if _, ok := errors.AsType[*Reject](err); ok {
+	if _, ok := errors.AsType[*Rejection](err); ok {
 		// The histograms have not been checked to their end. A text that is not
 		// JSON is that first of all.
 		if err := jsonscan.Valid(text); err != nil {

@@ -176,7 +176,7 @@ func TestConvertRejects(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.message, func(t *testing.T) {
 			r, err := newTestConverter(t).ConvertJSON(t.Context(), []byte(tt.in), "20130910")
-			got, ok := errors.AsType[*Reject](err)
+			got, ok := errors.AsType[*Rejection](err)
 			if !ok || got.Class != tt.class || got.Message != tt.message {
 				t.Errorf("%s: got %v (%s), want %s: %s", tt.in, err, r.JSON, tt.class, tt.message)
 			}

@@ -3,7 +3,7 @@
 //	            1 unpack             2 index            3 judge           4 write
 //	Submission ─► gunzip, UTF-8 ─► where members lie ─► format, revision, ─► Record
 //	                    │                   │           dimensions              │
-//	                    └───────────────────┴──► Reject (class, message) ◄──────┘
+//	                    └───────────────────┴──► Rejection (class, message) ◄───┘
 //	                                             Outage (later)
 //
 // One ping, in steps:
@@ -17,7 +17,7 @@
 // What becomes of a submission is one of three:
 //
 //	Record   converted; it may lack histograms, which are counted as Drop
-//	Reject   bad data, of one of the Class constants: kept in quarantine
+//	Rejection  bad data, of one of the Class constants: kept in quarantine
 //	Outage   its definitions cannot be had now: it waits
 //
 // docs/conversion.md has the formats, every class, and the decisions.

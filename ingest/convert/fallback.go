@@ -24,7 +24,7 @@ const fallbackMark = "revisionFallback"
 // findRevision returns the revision URL of a ping that has none, and keeps what its
 // info gets in addition. The channel and so on are those of info, or, for a
 // unified ping, those of the info that is being put together. The error is a
-// *Reject.
+// *Rejection.
 func (c *Converter) findRevision(text []byte, ping, info *object) (url []byte, err error) {
 	dim := func(i int) string {
 		name, value := schema.DimNames[i], []byte("null")

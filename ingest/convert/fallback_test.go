@@ -59,7 +59,7 @@ func TestConvertWithoutRevision(t *testing.T) {
 	on, off := New(flags{}, o), New(flags{}, DefaultOptions())
 	convert := func(c *Converter, text string) string {
 		r, err := c.ConvertJSON(t.Context(), []byte(text), "20140203")
-		if _, ok := errors.AsType[*Reject](err); ok {
+		if _, ok := errors.AsType[*Rejection](err); ok {
 			return err.Error()
 		}
 		if err != nil {

@@ -45,7 +45,7 @@ func (o *object) index(text []byte, i int, done *ahead, lazy ...string) (end int
 }
 
 // verify checks what index only skipped, but for the member that the caller has
-// checked (or nil). The error is a *Reject.
+// checked (or nil). The error is a *Rejection.
 func (o *object) verify(text []byte, checked *member) error {
 	for i := range o.members {
 		m := &o.members[i]

@@ -21,7 +21,7 @@ func TestConvertSurvivesItsOwnBugs(t *testing.T) {
 	good := rawlog.Submission{Path: "b", Body: []byte(`{"ver":2,"info":{},"histograms":{}}`)}
 	for range 2 {
 		_, err := c.Convert(t.Context(), &bad)
-		if r, ok := errors.AsType[*Reject](err); !ok || r.Class != ClassConversion || !strings.Contains(r.Message, "out of order") {
+		if r, ok := errors.AsType[*Rejection](err); !ok || r.Class != ClassConversion || !strings.Contains(r.Message, "out of order") {
 			t.Errorf("Convert = %v, want a rejection that names the panic", err)
 		}
 		if r, err := c.Convert(t.Context(), &good); err != nil || string(r.ID) != "b" {

@@ -394,7 +394,7 @@ func FuzzConvert(f *testing.F) {
 			t.Fatal("the submission was changed")
 		}
 		if wantErr != nil || err != nil {
-			bad, _ := errors.AsType[*Reject](err)
+			bad, _ := errors.AsType[*Rejection](err)
 			may, isRefusal := errors.AsType[refused](wantErr)
 			if isRefusal && (bad == nil || !slices.Contains(may.classes, bad.Class)) || !isRefusal && (wantErr == nil || bad != nil || err == nil) {
 				t.Fatalf("%q: %v, want %v", text, err, wantErr)

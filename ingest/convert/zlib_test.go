@@ -20,7 +20,7 @@ func TestZlibIsNamed(t *testing.T) {
 		z.Write([]byte("{}"))
 		z.Close()
 		_, err = Unpack(b.Bytes(), 100)
-		if r, ok := errors.AsType[*Reject](err); !ok || r.Class != ClassCorrupt || !strings.HasPrefix(r.Message, "zlib") {
+		if r, ok := errors.AsType[*Rejection](err); !ok || r.Class != ClassCorrupt || !strings.HasPrefix(r.Message, "zlib") {
 			t.Errorf("level %d: %v", level, err)
 		}
 	}

@@ -44,7 +44,7 @@ type Outcome struct {
 	Record    convert.Record
 	Partition schema.Dims
 	// Rejection belongs to Quarantined.
-	Rejection *convert.Reject
+	Rejection *convert.Rejection
 	// Reason belongs to Dropped; it is one line.
 	Reason string
 	// Outage belongs to Waiting.
@@ -122,7 +122,7 @@ func (c *Converter) outcome(ctx context.Context, record convert.Record, err erro
 	if err == nil {
 		return c.decide(ctx, record)
 	}
-	if rejection, ok := errors.AsType[*convert.Reject](err); ok {
+	if rejection, ok := errors.AsType[*convert.Rejection](err); ok {
 		return Outcome{Kind: Quarantined, Rejection: rejection}, nil
 	}
 	if outage, ok := errors.AsType[*convert.Outage](err); ok {
@@ -167,7 +167,7 @@ func (c *Converter) filterFailed(ctx context.Context, err error) (Outcome, error
 
 // rejected returns the outcome of a record that the filter quarantines.
 func rejected(class, message string) Outcome {
-	return Outcome{Kind: Quarantined, Rejection: &convert.Reject{Class: class, Message: oneLine(message, maxMessageBytes)}}
+	return Outcome{Kind: Quarantined, Rejection: &convert.Rejection{Class: class, Message: oneLine(message, maxMessageBytes)}}
 }
 
 // maxPartitions bounds the partitions that a Converter caches.

@@ -14,7 +14,7 @@ import (
 )
 
 // Add quarantines a submission by w's commit. It keeps nothing of the submission.
-func Add(w *layout.Writer, s *rawlog.Submission, why *convert.Reject) error {
+func Add(w *layout.Writer, s *rawlog.Submission, why *convert.Rejection) error {
 	return w.AddRejected(layout.Rejected{
 		Class:   why.Class,
 		Message: why.Message,

@@ -226,7 +226,7 @@ func TestEveryKindIsHandled(t *testing.T) {
 			Kind:      kind,
 			Record:    convert.Record{ID: []byte("id"), JSON: []byte("{}")},
 			Partition: schema.Default().Partition(schema.Dims{schema.SubmissionDate: "20130910"}),
-			Rejection: &convert.Reject{Class: convert.ClassFilter},
+			Rejection: &convert.Rejection{Class: convert.ClassFilter},
 		}
 		if err := p.add(ingesttest.Submission(), outcome); err != nil {
 			t.Errorf("kind %d: %v", kind, err)

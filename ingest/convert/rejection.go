@@ -22,14 +22,14 @@ const (
 	ClassFilterError     = "ingest_filter_error"   // the operator's filter failed on it
 )
 
-// Reject is the error for a submission that cannot be converted: bad data, which
+// Rejection is the error for a submission that cannot be converted: bad data, which
 // is counted and kept, not a failure of ours.
-type Reject struct {
+type Rejection struct {
 	Class   string // one of the Class constants
 	Message string // a sentence, the predecessor's where it had one
 }
 
-func (r *Reject) Error() string { return r.Class + ": " + r.Message }
+func (r *Rejection) Error() string { return r.Class + ": " + r.Message }
 
 // Outage is the error for a submission whose histogram definitions cannot be had
 // now. It is not bad, and has to wait.
@@ -45,12 +45,12 @@ func (o *Outage) Unwrap() error { return o.Err }
 // revision that does not exist.
 func (o *Outage) reason() string { return "Failed to fetch histograms for URL: " + o.URL }
 
-// Reject returns the outage as a refusal, for callers that cannot wait.
-func (o *Outage) Reject() *Reject { return &Reject{ClassConversion, o.reason()} }
+// Rejection returns the outage as a refusal, for callers that cannot wait.
+func (o *Outage) Rejection() *Rejection { return &Rejection{ClassConversion, o.reason()} }
 
-func reject(class, message string) error { return &Reject{Class: class, Message: message} }
+func reject(class, message string) error { return &Rejection{Class: class, Message: message} }
 
-// badConversion is a Reject with a message that most often means ClassConversion.
+// badConversion is a Rejection with a message that most often means ClassConversion.
 func badConversion(message string) error {
 	switch message {
 	case "Missing in payload: info.revision":
@@ -61,7 +61,7 @@ func badConversion(message string) error {
 	return reject(ClassConversion, message)
 }
 
-// badJSON is the Reject for text that is not JSON.
+// badJSON is the Rejection for text that is not JSON.
 func badJSON(err error) error {
 	if e, ok := errors.AsType[*jsonscan.SyntaxError](err); ok && e.Reason == jsonscan.ControlCharacter {
 		return reject(ClassControlChar, "JSONDecodeError: "+err.Error())
