@@ -25,7 +25,7 @@ func TestEveryKindIsHandled(t *testing.T) {
 			Kind:      kind,
 			Record:    convert.Record{ID: []byte("id"), JSON: []byte("{}")},
 			Partition: schema.Default().Partition(schema.Dims{schema.SubmissionDate: "20130910"}),
-			Rejection: &convert.Reject{Class: convert.ClassFilter},
+			Rejection: &convert.Rejection{Class: convert.ClassFilter},
 			Outage:    &convert.Outage{Err: revisions.ErrUnavailable},
 		}
 		rejected := layout.Rejected{Class: convert.ClassConversion, Path: "id", Time: time.Unix(1378857540, 0), Body: []byte("{}")}
