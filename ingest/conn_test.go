@@ -1,17 +1,22 @@
 package ingest
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 )
 
 // pair returns a connection of FewerReads and the client at its other end.
@@ -20,27 +25,31 @@ func pair(t *testing.T) (server net.Conn, client *net.TCPConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer l.Close()
 	c, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() { c.Close() })
 	server, err = FewerReads(l, nil).Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() { server.Close() })
 	return server, c.(*net.TCPConn)
 }
 
-func TestConnGivesWhatWasSent(t *testing.T) {
+func TestConnReadsWhatWasSent(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	sent := make([]byte, 1<<17)
 	for i := range sent {
 		sent[i] = byte(r.Uint32())
 	}
-	sizes := []int{1, 2, 9, 4095, 4096, readAhead/2 - 1, readAhead / 2, readAhead, 3 * readAhead}
+
+	sizes := []int{1, 2, 9, 4095, 4096, readAheadBytes/2 - 1, readAheadBytes / 2, readAheadBytes, 3 * readAheadBytes}
 	for _, reader := range map[string]func(io.Reader) io.Reader{
 		"whole": func(r io.Reader) io.Reader { return r },
 		"bytes": iotest.OneByteReader,
@@ -49,12 +58,13 @@ func TestConnGivesWhatWasSent(t *testing.T) {
 		go func() {
 			w := rand.New(rand.NewPCG(3, 4))
 			for b := sent; len(b) > 0; {
-				n := min(len(b), 1+w.IntN(2*readAhead))
+				n := min(len(b), 1+w.IntN(2*readAheadBytes))
 				client.Write(b[:n])
 				b = b[n:]
 			}
 			client.CloseWrite()
 		}()
+
 		var got bytes.Buffer
 		in := reader(server)
 		for {
@@ -99,22 +109,27 @@ func TestConnErrors(t *testing.T) {
 		if n != 0 {
 			t.Errorf("read %d bytes", n)
 		}
+
 		return err
 	}
+
 	server, client := pair(t)
 	if err := server.SetReadDeadline(time.Now()); err != nil {
 		t.Fatal(err)
 	}
+
 	op := new(net.OpError)
 	if err := read(server); !errors.Is(err, os.ErrDeadlineExceeded) || !errors.As(err, &op) || op.Op != "read" {
 		t.Errorf("after the deadline: %v", err)
 	}
+
 	server.SetReadDeadline(time.Time{})
 	client.SetLinger(0)
 	client.Close()
 	if err := read(server); !errors.As(err, &op) || op.Op != "read" || op.Timeout() {
 		t.Errorf("after a reset: %v", err)
 	}
+
 	server.Close()
 	if err := read(server); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("after Close: %v", err)
@@ -126,6 +141,7 @@ func TestRefusedIsCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	codes := make(chan int, 10)
 	s := &http.Server{Handler: http.NotFoundHandler(), MaxHeaderBytes: 1 << 10}
 	go s.Serve(FewerReads(l, func(code int) { codes <- code }))
@@ -144,6 +160,7 @@ func TestRefusedIsCounted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		io.WriteString(c, test.request)
 		answer, _ := io.ReadAll(c)
 		c.Close()
@@ -154,5 +171,112 @@ func TestRefusedIsCounted(t *testing.T) {
 		if got != test.refused || len(answer) == 0 {
 			t.Errorf("%.20q: counted %d, want %d; answer %.40q", test.request, got, test.refused, answer)
 		}
+	}
+}
+
+// readSizes is a listener whose connections report the size of each buffer that is
+// passed to Read.
+type readSizes struct {
+	net.Listener
+	report func(size int)
+}
+
+func (l readSizes) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return readSizesConn{c, l.report}, err
+}
+
+type readSizesConn struct {
+	net.Conn
+	report func(size int)
+}
+
+func (c readSizesConn) Read(p []byte) (int, error) {
+	c.report(len(p))
+	return c.Conn.Read(p)
+}
+
+// TestNetHTTPWatchesWithOneByte checks what conn depends on: while a handler runs,
+// net/http watches the connection with reads of one byte, and only those.
+func TestNetHTTPWatchesWithOneByte(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	watched := make(chan int, 100)
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		select {
+		case size := <-watched:
+			if size != 1 {
+				t.Errorf("after the body a read of %d bytes, want 1", size)
+			}
+		case <-time.After(time.Minute):
+			t.Error("net/http no longer watches the connection")
+		}
+	}
+
+	var reading atomic.Bool // true once the head and the body are in
+	s := &http.Server{Handler: http.HandlerFunc(handler)}
+	go s.Serve(readSizes{l, func(size int) {
+		if reading.Swap(true) {
+			watched <- size
+		}
+	}})
+	defer s.Close()
+
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	defer c.Close()
+	io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+	if _, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// BenchmarkFewerReads sends submissions over connections that stay open, as clients
+// do, with and without FewerReads.
+func BenchmarkFewerReads(b *testing.B) {
+	request := []byte("POST /submit/telemetry/i HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n" + strings.Repeat("x", 5000))
+	for _, fewer := range []bool{false, true} {
+		b.Run(fmt.Sprintf("fewer=%v", fewer), func(b *testing.B) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			if fewer {
+				l = FewerReads(l, nil)
+			}
+			s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				io.Copy(io.Discard, r.Body)
+				answerOK.send(w)
+			})}
+			go s.Serve(l)
+			defer s.Close()
+
+			done := ingesttest.PerCore(b, int64(len(request)))
+			b.SetParallelism(8)
+			b.RunParallel(func(pb *testing.PB) {
+				c, err := net.Dial("tcp", l.Addr().String())
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				defer c.Close()
+				answer := make([]byte, 4096)
+				for pb.Next() {
+					c.Write(request)
+					if _, err := c.Read(answer); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+			done()
+		})
 	}
 }

@@ -1,19 +1,20 @@
-// Package ingest takes submissions in over HTTP, and answers when they are safe.
+// Package ingest receives submissions over HTTP and answers when they are durable.
 //
-//	            1 Handler          2 rawlog.Log          3 worker
+//	            1 handler          2 rawlog.Log          3 worker
 //	HTTP POST ─► limit, encode ─► batch, write, sync ─► read, convert ─► layout.Writer ─► published/
 //	            ◄── status ◄──── durable                  │
 //	                                                      └─► invalid/ (with the reason)
 //
 // One submission, in steps:
 //
-//  1. The handler refuses what is over a limit, reads the body into an entry and
-//     computes its sum. Connections of FewerReads have it at hand by then.
+//  1. The handler answers at once if a limit is exceeded. Otherwise it reads the body
+//     into an entry of the raw log and computes the entry's sum. A connection of
+//     FewerReads has read the body together with the head.
 //  2. Package rawlog makes the entry durable, together with those that came at the
 //     same time.
 //  3. The handler answers.
-//  4. After 500 MiB or 5 minutes the raw log is finished; package worker has
-//     package convert convert it, publishes its records, and removes it.
+//  4. After 500 MiB or 5 minutes the raw log is finished. Package worker converts it
+//     with package convert, publishes its records, and removes it.
 //
 // Kafka (package kafka) enters at step 2; raw logs from elsewhere (tmserver import,
 // intake.Spool) at step 4.
@@ -62,9 +63,18 @@
 //
 // # To add …
 //
-// A source: something that calls rawlog.Log.Append and tells its sender only afterwards,
-// as package kafka does; start it as a part of serve (serveParts of cmd/tmserver).
+// An endpoint of the public address: a row in endpoints, a method of handler in the
+// handler_*.go of its subject, and its paragraph in the status table above and in
+// docs/operating.md. TestEndpointsAreDocumented fails if a paragraph is missing,
+// cmd.s TestStatusTableInDocs if the two tables differ. Metrics and the
+// request log need nothing: they count by status code.
+//
+// An endpoint of the admin address: see the documentation of cmd/tmserver.
 //
 // An answer: a row in the table above, a variable in status.go, and a case in
-// TestHandlerStatusTable.
+// TestHandlerStatusTable. TestEveryAnswerIsInTheTable fails without the row.
+//
+// A source: something that calls rawlog.Log.Append and acknowledges to its sender
+// only after that has returned nil, as package kafka does. Its part of the server is
+// built as buildKafka in cmd/tmserver/sources.go, and is a row in serve_parts.go.
 package ingest

@@ -20,6 +20,7 @@ func TestAbortedUploadsLeaveNothing(t *testing.T) {
 	if testing.Short() {
 		count = 1_000
 	}
+
 	dir := t.TempDir()
 	l := ingesttest.Log(t, dir, nil)
 	o := DefaultHandlerOptions()
@@ -36,6 +37,7 @@ func TestAbortedUploadsLeaveNothing(t *testing.T) {
 		"POST /submit/telemetry/i HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n",
 		"POST /submit/telemetry/batch HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\na\t{}",
 	}
+
 	var wg sync.WaitGroup
 	for k := range 50 {
 		wg.Go(func() {
@@ -53,11 +55,13 @@ func TestAbortedUploadsLeaveNothing(t *testing.T) {
 			}
 		})
 	}
+
 	wg.Wait()
 	resp, err := s.Client().Post(s.URL+"/submit/telemetry/still-alive", "", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	resp.Body.Close()
 	s.Client().CloseIdleConnections()
 	s.Close() // waits for all connections

@@ -21,6 +21,7 @@ func TestHandlerKeepsTheCountryOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer countries.Close()
 	tests := []struct {
 		name, remote string
@@ -39,6 +40,7 @@ func TestHandlerKeepsTheCountryOnly(t *testing.T) {
 		{"nonsense", "10.1.1.1:5", []string{"me"}, "??"},
 		{"only proxies", "10.1.1.1:5", nil, "??"},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()

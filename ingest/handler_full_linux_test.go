@@ -27,11 +27,13 @@ func smallDisk(t *testing.T, size int) string {
 	} else if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, 0); err != nil {
 			t.Error(err)
 		}
 	})
+
 	return dir
 }
 

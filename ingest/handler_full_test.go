@@ -45,14 +45,17 @@ func TestSilentClientsKeepNobodyOut(t *testing.T) {
 			}
 		})
 	}
+
 	for h.(*observer).inFlight.Load() < 16*firstRoom+84*scarceRoom {
 		time.Sleep(time.Millisecond)
 	}
+
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest("POST", "/submit/telemetry/i", strings.NewReader(strings.Repeat("x", 50_000))))
 	if w.Code != 200 {
 		t.Errorf("beside silent clients: status %d", w.Code)
 	}
+
 	close(end)
 	wg.Wait()
 	if n := h.(*observer).inFlight.Load(); n != 0 {

@@ -10,8 +10,11 @@ import (
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
-// DefinitionSource is where the handler gets the texts it hands out;
-// *revisions.Cache is one.
+// histogramsPrefix begins the path of every Histograms.json.
+const histogramsPrefix = "/histograms/"
+
+// DefinitionSource has the definitions that the handler answers with;
+// *revisions.Cache is one. Errors are as its methods'.
 type DefinitionSource interface {
 	Spec(context.Context, revisions.Ref) (*revisions.Spec, error)
 	Raw(context.Context, revisions.Ref) ([]byte, error)
@@ -22,25 +25,28 @@ func (h *handler) schema(w http.ResponseWriter, _ *http.Request) { sendJSON(w, h
 
 // status answers with the server's state; see HandlerOptions.Status.
 func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
-	b, err := json.Marshal(h.o.Status())
+	text, err := json.Marshal(h.o.Status())
 	if err != nil {
 		h.o.Log.Error("cannot answer /status", "err", err)
 		answerFailed.send(w)
 		return
 	}
-	sendJSON(w, append(b, '\n'))
+	sendJSON(w, append(text, '\n'))
 }
 
 // histograms answers GET /histograms/<repo…>/<revision> with that revision's
 // Histograms.json.
 func (h *handler) histograms(w http.ResponseWriter, r *http.Request) {
-	name := strings.TrimPrefix(r.URL.Path, "/histograms/")
-	i := max(strings.LastIndexByte(name, '/'), 0)
-	ref, err := revisions.NewRef(name[:i], strings.TrimPrefix(name[i:], "/"))
-	var text []byte
-	if err == nil {
-		text, err = h.o.Definitions.Raw(r.Context(), ref)
+	name := strings.TrimPrefix(r.URL.Path, histogramsPrefix)
+	// The revision is the last part; the repository may have several.
+	slash := max(strings.LastIndexByte(name, '/'), 0)
+	ref, err := revisions.NewRef(name[:slash], strings.TrimPrefix(name[slash:], "/"))
+	if err != nil {
+		h.sendDefinitions(w, nil, err)
+		return
 	}
+
+	text, err := h.o.Definitions.Raw(r.Context(), ref)
 	h.sendDefinitions(w, text, err)
 }
 
@@ -52,24 +58,33 @@ func (h *handler) buckets(w http.ResponseWriter, r *http.Request) {
 		answerNoRevision.send(w)
 		return
 	}
-	ref, err := revisions.ParseURL(url)
-	var spec *revisions.Spec
-	if err == nil {
-		spec, err = h.o.Definitions.Spec(r.Context(), ref)
+
+	spec, err := h.specOf(r.Context(), url)
+	if err != nil {
+		h.sendDefinitions(w, nil, err)
+		return
 	}
-	var text []byte
-	if err == nil {
-		text = spec.BucketTables()
-	}
-	h.sendDefinitions(w, text, err)
+
+	h.sendDefinitions(w, spec.BucketTables(), nil)
 }
 
+// specOf returns the definitions of a revision URL.
+func (h *handler) specOf(ctx context.Context, url string) (*revisions.Spec, error) {
+	ref, err := revisions.ParseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	return h.o.Definitions.Spec(ctx, ref)
+}
+
+// sendDefinitions answers with text, or for the error with which it was looked up.
 func (h *handler) sendDefinitions(w http.ResponseWriter, text []byte, err error) {
 	switch {
 	case err == nil:
 		sendJSON(w, text)
 	case errors.Is(err, revisions.ErrInvalidURL), errors.Is(err, revisions.ErrNotFound), errors.Is(err, revisions.ErrBadDefinitions):
 		answerNotFound.send(w)
+	// No answer from the revision server: the client may try again.
 	default:
 		h.o.Log.Warn("cannot find definitions for a client", "err", err)
 		answerUnavailable.send(w)

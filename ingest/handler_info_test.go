@@ -62,6 +62,7 @@ func TestHandlerInfo(t *testing.T) {
 		{"/histogram_buckets?revision=nonsense", 404, "Not Found"},
 		{"/histogram_buckets", 400, "Must provide a revision URL"},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.path, func(t *testing.T) {
 			w := httptest.NewRecorder()

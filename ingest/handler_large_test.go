@@ -45,6 +45,7 @@ func TestHandlerExpect(t *testing.T) {
 			}
 		})
 	}
+
 	l.Close()
 	if got := ingesttest.Stored(t, dir); fmt.Sprint(got) != "[i={}]" {
 		t.Errorf("stored %q", got)

@@ -16,7 +16,7 @@ type observer struct {
 	seen atomic.Uint64
 }
 
-// answerWriter notes what is answered. It is pooled.
+// answerWriter notes the status code of an answer. It is pooled.
 type answerWriter struct {
 	http.ResponseWriter
 	code int
@@ -36,20 +36,29 @@ func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	aw := answerWriters.Get().(*answerWriter)
-	*aw = answerWriter{ResponseWriter: w}
-	o.next.ServeHTTP(aw, r)
-	code := aw.code
-	*aw = answerWriter{}
-	answerWriters.Put(aw)
-	if code == 0 {
-		code = http.StatusOK
-	}
+	code := o.serve(w, r)
 	took := time.Since(start)
+
+	// A log line carries what the client sent; it is for one request in many.
 	o.o.Metrics.request(code, took)
 	if log := o.o.RequestLog; log != nil && o.seen.Add(1)%o.o.RequestLogEvery == 0 {
 		log.LogAttrs(context.WithoutCancel(r.Context()), slog.LevelInfo, "request",
 			slog.String("method", r.Method), slog.String("url", r.RequestURI), slog.Int("code", code),
 			slog.Int64("size", r.ContentLength), slog.Float64("duration_ms", float64(took.Microseconds())/1000))
 	}
+}
+
+// serve answers r and returns the status code of the answer.
+func (o *observer) serve(w http.ResponseWriter, r *http.Request) (code int) {
+	noted := answerWriters.Get().(*answerWriter)
+	*noted = answerWriter{ResponseWriter: w}
+	o.next.ServeHTTP(noted, r)
+	code = noted.code
+
+	*noted = answerWriter{} // a pooled writer must not hold the connection
+	answerWriters.Put(noted)
+	if code == 0 { // net/http's default
+		code = http.StatusOK
+	}
+	return code
 }

@@ -38,15 +38,18 @@ func exchange(t testing.TB, s *httptest.Server, request string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer c.Close()
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)
 	}
+
 	c.(*net.TCPConn).CloseWrite()
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		t.Fatalf("%.80q: %v", request, err)
 	}
+
 	defer resp.Body.Close()
 	b, _ := io.ReadAll(resp.Body)
 	return fmt.Sprint(resp.StatusCode, " ", strings.TrimSpace(string(b)))
@@ -102,6 +105,7 @@ func TestHandlerStatusTable(t *testing.T) {
 		{"host that is none", post("http://%@x/submit/telemetry/i", length(1), "1"), "400 400 Bad Request", ""},
 		{"bad length", post("/submit/telemetry/i", "Content-Length: -1\r\n", "1"), "400 400 Bad Request", ""},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -120,6 +124,7 @@ func TestHandlerStatusTable(t *testing.T) {
 			}
 		})
 	}
+
 	t.Run("shutting down", func(t *testing.T) {
 		dir := t.TempDir()
 		l := ingesttest.Log(t, dir, nil)
@@ -129,6 +134,7 @@ func TestHandlerStatusTable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		resp.Body.Close()
 		if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
 			t.Errorf("%d, Retry-After %q", resp.StatusCode, resp.Header.Get("Retry-After"))

@@ -1,27 +1,27 @@
 package ingest
 
 import (
-	"github.com/aitgithub/telemetry-server/ingest/convert"
-	"github.com/aitgithub/telemetry-server/ingest/rawlog"
-
 	"encoding/json"
 	"errors"
 	"net/http"
 	"runtime"
 	"time"
+
+	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
-// validatePrefix begins the path of a submission that is only to be judged.
+// validatePrefix begins the path of a submission that is converted, but not stored.
 const validatePrefix = "/validate/telemetry/"
 
-// verdict is what /validate answers, as JSON.
-type verdict struct {
+// validation is what /validate answers, as JSON.
+type validation struct {
 	Valid bool `json:"valid"`
 	// Class and Message say why a submission would be quarantined.
 	Class   string `json:"class,omitempty"`
 	Message string `json:"message,omitempty"`
 	// ID, Dimensions (in schema order, as found) and Partition say where it would
-	// be stored, Record as what.
+	// be stored, Record what would be stored.
 	ID         string          `json:"id,omitempty"`
 	Dimensions []string        `json:"dimensions,omitempty"`
 	Partition  string          `json:"partition,omitempty"`
@@ -29,27 +29,33 @@ type verdict struct {
 }
 
 // newValidators returns the converters that validate shares, one per processor:
-// it must not starve those who submit.
+// requests to validate must not starve submissions.
 func newValidators(converter func() *convert.Converter) chan *convert.Converter {
-	vs := make(chan *convert.Converter, runtime.GOMAXPROCS(0))
-	for range cap(vs) {
-		vs <- converter()
+	validators := make(chan *convert.Converter, runtime.GOMAXPROCS(0))
+	// Receiving one from the channel is taking it, sending it is putting it back.
+	for range cap(validators) {
+		validators <- converter()
 	}
-	return vs
+	return validators
 }
 
-// validate converts a submission and answers with what became of it. It stores nothing.
+// validate converts a submission and answers with the record or the reason for
+// which it would be quarantined. It stores nothing.
 func (h *handler) validate(w http.ResponseWriter, r *http.Request) {
-	now := time.Now()
+	received := time.Now()
 	path, ok := h.path(w, r, validatePrefix)
 	if !ok {
 		return
 	}
-	f, ok := h.readEntry(w, r, path, int(h.o.MaxBody), now)
+
+	e, ok := h.readEntry(w, r, path, int(h.o.MaxBody), received)
 	if !ok {
 		return
 	}
-	defer h.release(f)
+
+	defer h.release(e)
+
+	// Nothing waits for a converter: the client can come again.
 	var conv *convert.Converter
 	select {
 	case conv = <-h.validators:
@@ -57,33 +63,43 @@ func (h *handler) validate(w http.ResponseWriter, r *http.Request) {
 		answerUnavailable.send(w)
 		return
 	}
+
 	defer func() { h.validators <- conv }()
-	rec, err := conv.Convert(r.Context(), &rawlog.Submission{Path: path, Body: f.Body(), Time: now})
-	clear(conv.Dropped)
-	v := verdict{Valid: err == nil}
-	bad, isBad := errors.AsType[*convert.Rejection](err)
+
+	// Convert as the worker does, but nothing is counted and nothing is stored.
+	record, err := conv.Convert(r.Context(), &rawlog.Submission{Path: path, Body: e.Body(), Time: received})
+	clear(conv.Dropped) // the counts are for records that are stored
+	rejection, isRejected := errors.AsType[*convert.Rejection](err)
 	switch {
 	case err == nil:
-		v.ID, v.Dimensions, v.Record = string(rec.ID), rec.Dims[:], rec.JSON
-		if h.o.Schema != nil {
-			v.Partition = h.o.Schema.Partition(rec.Dims).String()
-		}
-	case isBad:
-		v.Class, v.Message = bad.Class, bad.Message
-	default: // the definitions cannot be had now
+		h.sendValidation(w, http.StatusOK, h.validRecord(record))
+	case isRejected:
+		h.sendValidation(w, http.StatusBadRequest, validation{Class: rejection.Class, Message: rejection.Message})
+	default: // the definitions are not available now
 		h.o.Log.Warn("cannot validate", "err", err)
 		answerUnavailable.send(w)
-		return
 	}
+}
+
+// validRecord returns the answer for a submission that was converted. It refers to
+// the record's bytes.
+func (h *handler) validRecord(record convert.Record) validation {
+	v := validation{Valid: true, ID: string(record.ID), Dimensions: record.Dims[:], Record: record.JSON}
+	if h.o.Schema != nil {
+		v.Partition = h.o.Schema.Partition(record.Dims).String()
+	}
+	return v
+}
+
+func (h *handler) sendValidation(w http.ResponseWriter, code int, v validation) {
 	text, err := json.Marshal(v)
 	if err != nil { // the record is not JSON, which would be a bug
 		h.o.Log.Error("cannot answer /validate", "err", err)
 		answerFailed.send(w)
 		return
 	}
+
 	w.Header().Set("Content-Type", "application/json")
-	if isBad {
-		w.WriteHeader(http.StatusBadRequest)
-	}
+	w.WriteHeader(code)
 	w.Write(append(text, '\n'))
 }

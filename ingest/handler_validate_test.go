@@ -18,11 +18,13 @@ func TestHandlerValidate(t *testing.T) {
 	o.Converter = func() *convert.Converter {
 		return convert.New(oneRevision(`{"H": {"kind": "boolean", "description": "x"}}`), convert.DefaultOptions())
 	}
+
 	h := NewHandler(ingesttest.Log(t, dir, nil), o)
 	ping := func(histogram, repo string) string {
 		return `{"ver": 1, "info": {"reason": "idle-daily", "appName": "Firefox", "revision": "https://hg.mozilla.org/` + repo +
 			`/rev/0123456789ab"}, "histograms": {"H": ` + histogram + `}}`
 	}
+
 	tests := []struct {
 		name, body string
 		code       int
@@ -35,6 +37,7 @@ func TestHandlerValidate(t *testing.T) {
 		{"not JSON", `{`, 400, `"class":"conversion_error"`},
 		{"no definitions now", ping(`{}`, "down"), 503, "Try again later"},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := httptest.NewRecorder()

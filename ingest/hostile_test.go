@@ -76,20 +76,24 @@ func TestHostileSubmissions(t *testing.T) {
 		{"ID that is not UTF-8", "a\xff", good, convert.ClassPath},
 		{"ID with escapes", "a%09b%0a%00%ff", good, ""},
 	}
+
 	data, err := layout.OpenData(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer data.Close()
 	root, err := data.Root().OpenRoot(layout.RawDir)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer root.Close()
 	log, err := rawlog.Open(root, rawlog.DefaultOptions())
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer log.Close()
 	h := NewHandler(log, DefaultHandlerOptions())
 	want := map[string]float64{}
@@ -103,6 +107,7 @@ func TestHostileSubmissions(t *testing.T) {
 			t.Errorf("%.20q: status %d", id, w.Code)
 		}
 	}
+
 	for i, tt := range tests {
 		send(tt.id, tt.body)
 		send(fmt.Sprint("between", i), good)
@@ -113,15 +118,18 @@ func TestHostileSubmissions(t *testing.T) {
 			want[tt.class]++
 		}
 	}
+
 	log.Close()
 	logs, err := intake.WaitingLogs(data.Root())
 	if err != nil || len(logs) != 1 {
 		t.Fatal(logs, err)
 	}
+
 	spec, err := revisions.Parse([]byte(ingesttest.DefinitionsText))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	st, err := worker.New(data, worker.Options{Definitions: ingesttest.Definitions{Always: spec}, Convert: convert.DefaultOptions()}).ConvertLog(t.Context(), logs[0])
 	if err != nil || st.BytesLost > 0 || st.Waiting > 0 {
 		t.Fatalf("%+v, %v", st, err)
@@ -133,6 +141,7 @@ func TestHostileSubmissions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, s := range segs {
 		for q, err := range quarantine.Read(data.Tree(), s) {
 			if err != nil {
@@ -146,6 +155,7 @@ func TestHostileSubmissions(t *testing.T) {
 			}
 		}
 	}
+
 	for i, tt := range tests {
 		if tt.class != classes[tt.id] || (tt.class == "") != (stored[tt.id] == 1) {
 			t.Errorf("%s: class %q and %d records, want %q", tt.name, classes[tt.id], stored[tt.id], tt.class)
@@ -154,6 +164,7 @@ func TestHostileSubmissions(t *testing.T) {
 			t.Errorf("%s: %d times", id, stored[id])
 		}
 	}
+
 	reg := prometheus.NewRegistry()
 	m := NewMetrics(reg)
 	m.Converted(st)
@@ -161,6 +172,7 @@ func TestHostileSubmissions(t *testing.T) {
 	for _, s := range segs {
 		days[s.Dims[schema.SubmissionDate]] = true
 	}
+
 	for _, class := range slices.Sorted(maps.Keys(want)) {
 		n := 0.0
 		for _, channel := range []string{"nightly", schema.Unknown, schema.Other} {

@@ -34,26 +34,30 @@ type Metrics struct {
 
 	channels, reasons boundedSet
 
-	mu   sync.Mutex // protects days
-	days []string   // that invalid tells apart, oldest first
+	mu   sync.Mutex    // protects days
+	days []schema.Date // that invalid has series of, oldest first
 }
 
 const namespace = "telemetry"
 
-// latencyBuckets reach from a fast disk's sync to a client that waits for long.
+// latencyBuckets reach from a fast disk's sync to a client that waits long.
 var latencyBuckets = prometheus.ExponentialBuckets(0.0002, 2, 16) // 0.2 ms to 6.5 s
 
 // NewMetrics returns metrics that are registered with reg.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
+	// All metrics begin with the same name.
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help})
 	}
+
 	vec := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
 	}
+
 	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
 		return prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets})
 	}
+
 	m := &Metrics{
 		requests: vec("requests_total", "Requests to the public listener.", "code"),
 		bytes:    counter("received_bytes_total", "Bytes of the bodies that were made durable."),
@@ -68,10 +72,13 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		channels: boundedSet{max: maxChannels},
 		reasons:  boundedSet{max: maxReasons},
 	}
+
+	// Series of usual codes exist from the start, and counting them needs no lookup.
 	reg.MustRegister(m.requests, m.bytes, m.latency, m.sync, m.batch, m.records, m.invalid, m.filtered, m.lost, m.failed)
 	for _, code := range []int{200, 202, 400, 404, 405, 411, 500, 503, 507} {
 		m.byCode[code] = m.requests.WithLabelValues(strconv.Itoa(code))
 	}
+
 	return m
 }
 
@@ -102,54 +109,69 @@ func (m *Metrics) Committed(submissions int, took time.Duration, err error) {
 // Converted counts what became of a raw log.
 func (m *Metrics) Converted(s worker.Stats) {
 	for _, p := range s.Published {
-		channel := m.channels.keep(p.Dims[schema.Channel])
+		channel := m.channels.bounded(p.Dims[schema.Channel])
 		if !p.Quarantined {
 			m.records.WithLabelValues(channel).Add(float64(p.Records))
 			continue
 		}
+
+		// The class is the folder of the segment in the quarantine.
 		class := strings.SplitN(p.Path, "/", 3)[1] // invalid/<class>/…
-		m.invalid.WithLabelValues(class, channel, m.day(p.Dims[schema.SubmissionDate])).Add(float64(p.Records))
+		day := m.dayLabel(schema.Date(p.Dims[schema.SubmissionDate]))
+		m.invalid.WithLabelValues(class, channel, day).Add(float64(p.Records))
 	}
+
+	// A script may make up any number of reasons, so those are bounded too.
 	for reason, n := range s.Filtered {
-		m.filtered.WithLabelValues(m.reasons.keep(reason)).Add(float64(n))
+		m.filtered.WithLabelValues(m.reasons.bounded(reason)).Add(float64(n))
 	}
+
 	m.lost.Add(float64(s.BytesLost))
 }
 
-// maxDays bounds the days of receipt that are told apart.
+// maxDays bounds the days of receipt that have series of their own.
 const maxDays = 8
 
-// day returns the label for a day, YYYYMMDD: "older" for one before the last
-// maxDays that came. A new day takes the place of the oldest, whose counts go.
-func (m *Metrics) day(d string) string {
+// olderDay is the label of the days before those.
+const olderDay = "older"
+
+// dayLabel returns the label of a day, which is olderDay for one before the last
+// maxDays that came. A new day takes the place of the oldest, whose series go.
+func (m *Metrics) dayLabel(day schema.Date) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	i, found := slices.BinarySearch(m.days, d)
+
+	i, found := slices.BinarySearch(m.days, day)
 	switch {
 	case found:
-		return d
+		return string(day)
 	case len(m.days) == maxDays && i == 0:
-		return "older"
+		return olderDay
 	case len(m.days) == maxDays:
-		m.invalid.DeletePartialMatch(prometheus.Labels{"day": m.days[0]})
-		m.days, i = slices.Delete(m.days, 0, 1), i-1
+		m.invalid.DeletePartialMatch(prometheus.Labels{"day": string(m.days[0])})
+		m.days = slices.Delete(m.days, 0, 1)
+		i--
 	}
-	m.days = slices.Insert(m.days, i, d)
-	return d
+
+	m.days = slices.Insert(m.days, i, day)
+	return string(day)
 }
 
-// RegisterBacklog adds gauges of the data folder's backlog and free space, which
-// are looked up when they are asked for.
+// RegisterBacklog adds gauges of the data folder's backlog and free space. Their
+// values are read when the metrics are.
 func RegisterBacklog(reg prometheus.Registerer, data *layout.Data) {
 	gauge := func(name, help string, read func() float64) {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, read))
 	}
+
+	// The folder is listed when the metrics are read, not each time it changes.
 	backlog := func(of func(intake.Backlog) float64) func() float64 {
 		return func() float64 {
 			b, _ := intake.ReadBacklog(data.Root(), time.Now()) // zero if raw/ cannot be read
 			return of(b)
 		}
 	}
+
 	gauge("raw_log_backlog_logs", "Raw logs that wait for conversion.", backlog(func(b intake.Backlog) float64 { return float64(b.Logs) }))
 	gauge("raw_log_backlog_bytes", "Bytes of raw logs that wait for conversion.", backlog(func(b intake.Backlog) float64 { return float64(b.Bytes) }))
 	gauge("raw_log_backlog_seconds", "Age of the oldest raw log that waits for conversion.", backlog(func(b intake.Backlog) float64 { return b.Oldest }))
@@ -160,7 +182,7 @@ func RegisterBacklog(reg prometheus.Registerer, data *layout.Data) {
 }
 
 const (
-	maxChannels = 50 // that are told apart; schemas name four
+	maxChannels = 50 // with series of their own; schemas name four
 	maxReasons  = 50 // of filters, which should name few
 )
 
@@ -172,18 +194,22 @@ type boundedSet struct {
 	seen map[string]bool
 }
 
-// keep returns v, or OTHER once there are max different values.
-func (b *boundedSet) keep(v string) string {
+// bounded returns value, or OTHER if there are max different ones already.
+func (b *boundedSet) bounded(value string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
+	if b.seen[value] {
+		return value
+	}
+	if len(b.seen) >= b.max {
+		return schema.Other
+	}
+	// There is room for one more.
 	if b.seen == nil {
 		b.seen = map[string]bool{}
 	}
-	if !b.seen[v] {
-		if len(b.seen) >= b.max {
-			return schema.Other
-		}
-		b.seen[v] = true
-	}
-	return v
+
+	b.seen[value] = true
+	return value
 }

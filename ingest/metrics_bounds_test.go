@@ -30,6 +30,7 @@ func TestMetricsAreBounded(t *testing.T) {
 	if n := testutil.ToFloat64(m.records.WithLabelValues(schema.Other)); n != 1000-maxChannels {
 		t.Errorf("%v records are of other channels, want %d", n, 1000-maxChannels)
 	}
+
 	o := DefaultHandlerOptions()
 	o.Metrics = m
 	h := NewHandler(ingesttest.Log(t, t.TempDir(), nil), o)

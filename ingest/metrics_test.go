@@ -19,9 +19,11 @@ func TestMetricsOfInvalid(t *testing.T) {
 		d := schema.Dims{schema.Channel: "beta", schema.SubmissionDate: day}
 		m.Converted(worker.Stats{Published: []layout.Published{{Path: "invalid/bad_payload/x", Dims: d, Quarantined: true, Records: n}}})
 	}
+
 	for day := range maxDays + 2 {
 		invalid(fmt.Sprintf("201309%02d", 10+day), int64(day))
 	}
+
 	invalid("20130915", 100)
 	invalid("20130901", 7)
 	got := map[string]float64{}
@@ -29,10 +31,12 @@ func TestMetricsOfInvalid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, f := range families {
 		if f.GetName() != "telemetry_invalid_total" {
 			continue
 		}
+
 		for _, s := range f.GetMetric() {
 			key := ""
 			for _, l := range s.GetLabel() {
@@ -41,6 +45,7 @@ func TestMetricsOfInvalid(t *testing.T) {
 			got[key] = s.GetCounter().GetValue()
 		}
 	}
+
 	for key, want := range map[string]float64{
 		"channel=beta class=bad_payload day=20130912 ": 2,
 		"channel=beta class=bad_payload day=20130915 ": 105,

@@ -9,11 +9,12 @@ import (
 // answer is one row of the status table in doc.go.
 type answer struct {
 	code int
-	text string // a sentence, perhaps with verbs; the body is its line
+	text string // a sentence, perhaps with verbs of fmt; the body is its line
 }
 
-// The status table; doc.go has it with its reasons. Limits are 202 on purpose:
-// a browser retries what is refused with 4xx or 5xx, and it would never fit.
+// The status table; doc.go has it with its reasons. A submission over a limit is
+// answered with 202 on purpose: a browser retries after 4xx or 5xx, and the
+// submission would never become shorter.
 var (
 	answerOK          = answer{http.StatusOK, "OK"}
 	answerBodyLimit   = answer{http.StatusAccepted, "Request too large (%d bytes). Limit is %d bytes. Server will discard submission."}
@@ -29,7 +30,7 @@ var (
 	answerDiskFull    = answer{http.StatusInsufficientStorage, "No space left"}
 )
 
-// retryAfter is what a client is told to wait, in seconds.
+// retryAfter is how many seconds a client should wait after a 503.
 const retryAfter = "60"
 
 // Shared header values: assigning them allocates nothing.
@@ -40,15 +41,17 @@ var (
 	closeValue = []string{"close"}
 )
 
-// send writes the answer.
+// send writes the answer; args are for the verbs of its text.
 func (a answer) send(w http.ResponseWriter, args ...any) {
 	h := w.Header()
 	h["Content-Type"] = textPlain
-	if a.code == http.StatusOK {
+	if a.code == http.StatusOK { // nearly always, so without allocations
 		h["Content-Length"] = okLength
 		w.Write(okText)
 		return
 	}
+
+	// A sentence with figures is formatted, any other stands as it is.
 	text := a.text
 	if len(args) > 0 {
 		text = fmt.Sprintf(text, args...)
@@ -56,6 +59,7 @@ func (a answer) send(w http.ResponseWriter, args ...any) {
 	if a.code == http.StatusServiceUnavailable {
 		h.Set("Retry-After", retryAfter)
 	}
+
 	h.Set("Content-Length", strconv.Itoa(len(text)+1))
 	w.WriteHeader(a.code)
 	w.Write(append([]byte(text), '\n'))

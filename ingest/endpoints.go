@@ -1,0 +1,79 @@
+package ingest
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// endpoint is one row of the table of the public address.
+type endpoint struct {
+	method  string
+	pattern string // of its path, for the router
+	// doc is the path as the status table in doc.go and docs/operating.md spell it;
+	// a test compares.
+	doc string
+	// handle returns what answers; nil if this server does not have the endpoint, as
+	// nothing answers for it in HandlerOptions.
+	handle func(h *handler) http.HandlerFunc
+}
+
+// endpoints is the table of the public address. Another path is
+// answered with 404, another method with 405.
+var endpoints = []endpoint{
+	{
+		http.MethodPost, submitPrefix + "*", "/submit/telemetry/<id>[/<reason>/<app>/<version>/<channel>/<build>]",
+		func(h *handler) http.HandlerFunc { return h.submit },
+	},
+	{
+		http.MethodPost, submitPrefix + "batch", "/submit/telemetry/batch",
+		func(h *handler) http.HandlerFunc { return h.batch(batchFields) },
+	},
+	{
+		http.MethodPost, submitPrefix + "batch_dims", "/submit/telemetry/batch_dims",
+		func(h *handler) http.HandlerFunc { return h.batch(batchDimsFields) },
+	},
+	{
+		http.MethodPost, validatePrefix + "*", "/validate/telemetry/<id>[/…]",
+		func(h *handler) http.HandlerFunc { return having(h.validators != nil, h.validate) },
+	},
+	{
+		http.MethodGet, "/status", "/status",
+		func(h *handler) http.HandlerFunc { return having(h.o.Status != nil, h.status) },
+	},
+	{
+		http.MethodGet, "/telemetry_schema", "/telemetry_schema",
+		func(h *handler) http.HandlerFunc { return having(h.o.Schema != nil, h.schema) },
+	},
+	{
+		http.MethodGet, histogramsPrefix + "*", "/histograms/<repo…>/<revision>",
+		func(h *handler) http.HandlerFunc { return having(h.o.Definitions != nil, h.histograms) },
+	},
+	{
+		http.MethodGet, "/histogram_buckets", "/histogram_buckets?revision=<URL>",
+		func(h *handler) http.HandlerFunc { return having(h.o.Definitions != nil, h.buckets) },
+	},
+}
+
+// having returns f if there is what it needs, else nil.
+func having(needed bool, f http.HandlerFunc) http.HandlerFunc {
+	if !needed {
+		return nil
+	}
+	return f
+}
+
+// router returns the routes of the table.
+func (h *handler) router() chi.Router {
+	router := chi.NewRouter()
+	for _, e := range endpoints {
+		// What this server does not have answers 404, like any other path.
+		if f := e.handle(h); f != nil {
+			router.Method(e.method, e.pattern, f)
+		}
+	}
+
+	router.NotFound(func(w http.ResponseWriter, _ *http.Request) { answerNotFound.send(w) })
+	router.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) { answerMethod.send(w) })
+	return router
+}
