@@ -155,11 +155,11 @@ func TestWalkPrunesAndSkips(t *testing.T) {
 		{"submission_date=20130911..", "r/a/c/1/b.20130911.log"},
 		{"appBuildID=z", ""},
 	} {
-		dim, v, err := schema.ParseWhere(tt.where)
+		c, err := schema.ParseWhere(tt.where)
 		if err != nil {
 			t.Fatal(err)
 		}
-		segs, err := tree.Segments(t.Context(), schema.All().Where(schema.Reason, schema.OneOf("r")).Where(dim, v))
+		segs, err := tree.Segments(t.Context(), schema.All().Where(schema.Reason, schema.OneOf("r")).Where(c.Dim, c.Values))
 		if err != nil {
 			t.Fatal(err)
 		}

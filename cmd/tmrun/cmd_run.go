@@ -11,7 +11,6 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
-	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // runCmd runs one job: plan, map, reduce, write.
@@ -56,7 +55,7 @@ func (c *runCmd) Help() string {
 them. The result goes to standard output or a file, everything else to standard
 error. Calls that fail are saved, and tmrun repro makes them again.
 
-EXIT STATUS: 0 done; 1 failed; 2 usage; 3 done, but records were rejected; 4 a
+EXIT STATUS: 0 done; 1 failed; 2 usage; 3 done, but records were rejected, or none were selected; 4 a
 segment is damaged; 5 the script failed; 6 a limit was hit; 130 interrupted.`
 }
 
@@ -89,6 +88,10 @@ func (c *runCmd) Run(ctx context.Context, st *cli.State) error {
 	if text := rejectedText(stats); text != "" {
 		return c.saveFailed(s, cli.Fail(cli.ExitRejected, errors.New(text)))
 	}
+	if s.selection.nothing != nil && !c.Explain {
+		return cli.Fail(cli.ExitRejected, errors.New("the result is of no records"))
+	}
+
 	return nil
 }
 
@@ -191,13 +194,12 @@ func (c *runCmd) loadJob(ctx context.Context, s *session) error {
 
 	// Conditions only narrow what the filter selects.
 	filter := s.job.Filter
-	for _, condition := range c.Where {
-		dim, values, err := schema.ParseWhere(condition)
-		if err != nil {
-			return cli.Fail(cli.ExitUsage, err)
-		}
-		filter.Selection = filter.Selection.Where(dim, values)
+	selected, err := s.selection.parse(c.Where, filter.Selection)
+	if err != nil {
+		return err
 	}
+	filter.Selection = selected
+
 	return nil
 }
 
@@ -218,9 +220,13 @@ func (c *runCmd) openData(ctx context.Context, s *session) error {
 	}
 
 	// A job without input still writes what setupReduce writes.
-	if len(s.plan.Tasks) == 0 {
-		fmt.Fprintln(s.st.Stderr, "tmrun: the filter matches no segments; there is nothing to do")
+	if err := s.selection.check(ctx, s, c.DataDir); err != nil {
+		return err
 	}
+	if s.selection.nothing != nil {
+		fmt.Fprintln(s.st.Stderr, "tmrun:", s.selection.nothing)
+	}
+
 	return nil
 }
 

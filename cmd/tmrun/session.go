@@ -27,6 +27,8 @@ type session struct {
 	source engine.TreeSource
 	plan   *engine.Plan
 
+	selection selection // what --where selects
+
 	work    engine.Job      // what the engine runs: job, or what wraps it
 	sampled *engine.Sampled // the wrapper for --sample; nil without
 

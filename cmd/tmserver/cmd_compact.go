@@ -73,11 +73,11 @@ func (c *compactCmd) validate() (keepDays int, filter schema.Filter, err error) 
 	filter = schema.All()
 	filter.IncludeQuarantined = true
 	for _, cond := range c.Where {
-		dim, values, err := schema.ParseWhere(cond)
+		condition, err := schema.ParseWhere(cond)
 		if err != nil {
 			return 0, filter, cli.Fail(cli.ExitUsage, err)
 		}
-		filter = filter.Where(dim, values)
+		filter = filter.Where(condition.Dim, condition.Values)
 	}
 
 	if c.Grace < 0 {

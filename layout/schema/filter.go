@@ -1,9 +1,7 @@
 package schema
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 )
 
 // Filter selects partitions, level by level, so that whole folders are pruned
@@ -41,37 +39,6 @@ func ParseFilter(doc []byte) (Filter, error) {
 		return Filter{}, err
 	}
 	return s.Filter(), nil
-}
-
-// ParseWhere reads one condition, "dim=v1,v2" (any of the values) or
-// "dim=lo..hi" (inclusive; either side may be empty), and returns the dimension's
-// index with the sanitised set.
-func ParseWhere(cond string) (dim int, v Values, err error) {
-	name, value, ok := strings.Cut(cond, "=")
-	if !ok {
-		return 0, v, fmt.Errorf("condition %q: want dimension=values or dimension=lo..hi", cond)
-	}
-	if dim = DimIndex(name); dim < 0 {
-		return 0, v, fmt.Errorf("condition %q: no dimension %q; there are %s", cond, name, strings.Join(DimNames[:], ", "))
-	}
-	switch lo, hi, ranged := strings.Cut(value, ".."); {
-	case value == "*":
-		v = Anything()
-	case ranged && lo == "" && hi == "":
-		return 0, v, fmt.Errorf("condition %q: the range has no bound", cond)
-	case ranged:
-		v = Between(bound(lo), bound(hi))
-	default:
-		v = OneOf(strings.Split(value, ",")...)
-	}
-	return dim, v.sanitised(dim), nil
-}
-
-func bound(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 // Where returns f narrowed to the partitions whose dimension dim is in v, which

@@ -23,6 +23,7 @@ type Values struct {
 	list   []string
 	lo, hi *string // inclusive, compared as strings
 	re     *regexp.Regexp
+	ranges []func(value string) bool // of a Condition
 }
 
 // Anything returns the set of all values, "*" in a document.
@@ -40,8 +41,8 @@ func (a Values) Allows(v string) bool {
 	switch {
 	case a.any:
 		return true
-	case a.list != nil:
-		return slices.Contains(a.list, v)
+	case a.list != nil || a.ranges != nil:
+		return slices.Contains(a.list, v) || slices.ContainsFunc(a.ranges, func(holds func(string) bool) bool { return holds(v) })
 	case a.re != nil:
 		return a.re.MatchString(v)
 	case a.lo == nil && a.hi == nil:

@@ -66,18 +66,18 @@ func TestFilterComparesSanitisedForms(t *testing.T) {
 	if !f.Selects(d) {
 		t.Errorf("the filter with %q does not select %v", "saved-session", d)
 	}
-	dim, v, err := schema.ParseWhere("reason=idle-daily,x")
+	c, err := schema.ParseWhere("reason=idle-daily,x")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.Where(dim, v).Selects(d) {
+	if f.Where(c.Dim, c.Values).Selects(d) {
 		t.Errorf("reason=idle-daily,x selects %v", d)
 	}
-	if dim, v, err = schema.ParseWhere("submission_date=20130901..20130930"); err != nil || !f.Where(dim, v).Selects(d) {
+	if c, err = schema.ParseWhere("submission_date=20130901..20130930"); err != nil || !f.Where(c.Dim, c.Values).Selects(d) {
 		t.Errorf("submission_date=20130901..20130930 does not select %v (%v)", d, err)
 	}
 	for _, bad := range []string{"reason", "build=3", "reason=.."} {
-		if _, _, err := schema.ParseWhere(bad); err == nil {
+		if _, err := schema.ParseWhere(bad); err == nil {
 			t.Errorf("ParseWhere(%q) succeeded", bad)
 		}
 	}

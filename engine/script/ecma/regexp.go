@@ -1,6 +1,7 @@
 package ecma
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"sync"
@@ -160,6 +161,9 @@ func (e *Environment) match(re *regExp, text pattern.Text, from int, sticky bool
 	}
 
 	places, err := e.matcher.Match(re.program, text, from, sticky)
+	if errors.Is(err, pattern.ErrInterrupted) {
+		return nil // the runtime, which was interrupted before, stops at its next step
+	}
 	if err != nil {
 		e.throw("RangeError", err.Error())
 	}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/engine/script/suggest"
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
+)
+
+// selection is what --where selects, and what is to be said about it.
+type selection struct {
+	conditions []schema.Condition
+	// nothing says why the job has no input; nil if it has some. The job runs all
+	// the same, because a script may write rows without records, and then this is
+	// the error.
+	nothing error
+}
+
+// parse reads the conditions and narrows the filter to them.
+func (sel *selection) parse(texts []string, filter schema.Filter) (schema.Filter, error) {
+	for _, text := range texts {
+		condition, err := schema.ParseWhere(text)
+		if err != nil {
+			return filter, cli.Fail(cli.ExitUsage, err)
+		}
+
+		sel.conditions = append(sel.conditions, condition)
+		filter = filter.Where(condition.Dim, condition.Values)
+	}
+
+	return filter, nil
+}
+
+// check looks whether the plan has what the conditions name. A value that is
+// nowhere in the store is a mistake of the one who typed it; a store without
+// records, and a filter that selects none of them, are not.
+func (sel *selection) check(ctx context.Context, s *session, dataDir string) error {
+	missing := sel.missing(s.plan.Inputs())
+	if len(s.plan.Tasks) > 0 && len(missing) == 0 {
+		return nil
+	}
+
+	// The whole store is listed only now, because in an object store that takes
+	// time.
+	all := schema.All()
+	all.IncludeQuarantined = true
+	listing, err := s.tree.List(ctx, all)
+	if err != nil {
+		return err
+	}
+	if len(listing.Segments) == 0 {
+		if !s.tree.IsData() && len(listing.Strays) == 0 || s.tree.IsData() {
+			return sel.empty(s, dataDir)
+		}
+
+		return cli.Usage("%s is no data folder and no partition tree: it holds %s and no segments", dataDir, listing.Strays[0])
+	}
+
+	for _, m := range missing {
+		if err := m.explain(listing.Segments); err != nil {
+			return err
+		}
+	}
+	if len(s.plan.Tasks) == 0 {
+		sel.nothing = errors.New("the filter selects none of the " + counted(len(listing.Segments), "segment") + ": there is nothing to do")
+	}
+
+	return nil
+}
+
+// empty is for a store without segments.
+func (sel *selection) empty(s *session, dataDir string) error {
+	if !s.tree.IsData() {
+		return cli.Usage("%s is no data folder and no partition tree: it is empty", dataDir)
+	}
+	sel.nothing = fmt.Errorf("%s holds no records yet: there is nothing to do", dataDir)
+
+	return nil
+}
+
+// missingValue is a value that a condition names and no selected segment has.
+type missingValue struct {
+	dim   int
+	value string
+	text  string // of the condition
+}
+
+// missing returns the named values that no segment of the plan has.
+func (sel *selection) missing(segments []layout.Segment) (missing []missingValue) {
+	for _, c := range sel.conditions {
+		for _, value := range c.Exact {
+			if !slices.ContainsFunc(segments, func(s layout.Segment) bool { return s.Dims[c.Dim] == value }) {
+				missing = append(missing, missingValue{c.Dim, value, c.Text})
+			}
+		}
+	}
+
+	return missing
+}
+
+// explain returns the error for a value that no segment of the store has, with the
+// nearest that one has; nil if one has it, which another condition excludes.
+func (m missingValue) explain(segments []layout.Segment) error {
+	var values []string
+	for _, s := range segments {
+		values = append(values, s.Dims[m.dim])
+	}
+	slices.Sort(values)
+	values = slices.Compact(values)
+	if slices.Contains(values, m.value) {
+		return nil
+	}
+
+	err := cli.Usage("condition %q: no record has the %s %s", m.text, schema.DimNames[m.dim], m.value)
+	if m.dim == schema.Version && slices.ContainsFunc(values, func(v string) bool { return strings.HasPrefix(v, m.value+".") }) {
+		return cli.WithHint(err, fmt.Sprintf("%s=%s..%s selects all versions that begin with it", schema.DimNames[m.dim], m.value, m.value))
+	}
+	if near := suggest.Nearest(m.value, values); near != "" {
+		return cli.WithHint(err, "did you mean "+near+"?")
+	}
+
+	const most = 12
+	if len(values) > most {
+		values = append(values[:most:most], "…")
+	}
+
+	return cli.WithHint(err, "there are "+strings.Join(values, ", "))
+}
