@@ -1,12 +1,11 @@
 package value
 
-import (
-	"github.com/aitgithub/telemetry-server/engine/jsonscan"
-)
+import "github.com/aitgithub/telemetry-server/engine/jsonscan"
 
-// backwardBytes is how far from the end of an object a member is looked for
-// before all members are indexed. Browsers send info last, behind some 30 kB of
-// histograms, so that this finds it in a fiftieth of the time.
+// backwardBytes is how far from the end of an object a member is looked up before
+// all members are indexed. Browsers send info last, behind some 30 kB of
+// histograms, so that this finds it in a fiftieth of the time
+// (script.BenchmarkMap/field). FuzzFromEnd compares it with the index.
 const backwardBytes = 4 << 10
 
 // fromEnd walks the members of an object from the last to the first. The text
@@ -30,30 +29,32 @@ func newFromEnd(text []byte, open int) (fromEnd, bool) {
 // next returns the member before the last one returned. more is false at the
 // first member; ok is false when it has given up.
 func (f *fromEnd) next() (m member, more, ok bool) {
-	t := f.text
-	end := back(t, f.at-1)
-	start := f.valueStart(end)
+	text := f.text
+	start := f.valueStart(back(text, f.at-1))
 	if start < 0 {
 		return m, false, false
 	}
-	colon := back(t, start-1)
+
+	// Before the value there are a colon and a key.
+	colon := back(text, start-1)
 	quote := -1
-	if colon > f.stop && t[colon] == ':' {
-		quote = back(t, colon-1)
+	if colon > f.stop && text[colon] == ':' {
+		quote = back(text, colon-1)
 	}
-	if quote <= f.stop || t[quote] != '"' {
+	if quote <= f.stop || text[quote] != '"' {
 		return m, false, false
 	}
 	key := f.stringStart(quote)
 	if key < 0 {
 		return m, false, false
 	}
+
 	m = member{key: int32(key + 1), keyEnd: int32(quote), start: int32(start)}
-	f.at = back(t, key-1)
+	f.at = back(text, key-1)
 	switch {
 	case f.at == f.open:
 		return m, false, true
-	case f.at > f.stop && t[f.at] == ',':
+	case f.at > f.stop && text[f.at] == ',':
 		return m, true, true
 	}
 	return m, false, false
@@ -61,21 +62,22 @@ func (f *fromEnd) next() (m member, more, ok bool) {
 
 // back returns the offset of the last byte at or before i that is no space; -1
 // if there is none.
-func back(t []byte, i int) int {
-	for i >= 0 && jsonscan.Space(t[i:i+1], 0) == 1 {
+func back(text []byte, i int) int {
+	for i >= 0 && jsonscan.Space(text[i:i+1], 0) == 1 {
 		i--
 	}
 	return i
 }
 
-// valueStart returns where the value that ends with t[end] begins, or -1.
+// valueStart returns where the value that ends with text[end] begins, or -1.
 func (f *fromEnd) valueStart(end int) int {
-	t := f.text
+	text := f.text
 	depth := 0
 	for i := end; i > f.stop; i-- {
-		switch t[i] {
+		switch text[i] {
 		case '"':
-			if i = f.stringStart(i); i < 0 {
+			i = f.stringStart(i)
+			if i < 0 {
 				return -1
 			}
 			if depth == 0 {
@@ -84,12 +86,14 @@ func (f *fromEnd) valueStart(end int) int {
 		case '}', ']':
 			depth++
 		case '{', '[':
-			if depth--; depth == 0 {
+			depth--
+			if depth == 0 {
 				return i
 			}
 		case ':', ',':
-			if depth == 0 { // before a number or a literal
-				return jsonscan.Space(t, i+1)
+			// What stands in front of a number or a literal.
+			if depth == 0 {
+				return jsonscan.Space(text, i+1)
 			}
 		}
 		if depth < 0 {
@@ -100,15 +104,18 @@ func (f *fromEnd) valueStart(end int) int {
 }
 
 // stringStart returns the offset of the quote that opens the string closed at
-// t[end], or -1.
+// text[end], or -1.
 func (f *fromEnd) stringStart(end int) int {
-	t := f.text
+	text := f.text
 	for i := end - 1; i > f.stop; i-- {
-		if t[i] != '"' {
+		if text[i] != '"' {
 			continue
 		}
+
+		// A quote behind an odd number of backslashes is one of the string's own. The
+		// object's brace ends the count at the latest.
 		slashes := 0
-		for t[i-1-slashes] == '\\' { // ends at the object's brace at the latest
+		for text[i-1-slashes] == '\\' {
 			slashes++
 		}
 		if slashes%2 == 0 {

@@ -28,6 +28,9 @@ import (
 // maxCrossDepth bounds nesting, and so ends cycles.
 const maxCrossDepth = 100
 
+// keyRule is what a key may be.
+const keyRule = "a key must be a string, number, boolean, null or an array of these, not an object"
+
 // encoder turns goja values into data. Its buffers are reused: what it returns
 // is valid until the next call.
 type encoder struct {
@@ -55,6 +58,7 @@ func (r *Runtime) EncodeValue(v goja.Value) []byte {
 	return r.enc.value
 }
 
+// appendDatum appends the datum of a value, or of a key.
 func (r *Runtime) appendDatum(b []byte, v goja.Value, depth int, key bool) []byte {
 	switch {
 	case v == nil || goja.IsUndefined(v) || goja.IsNull(v):
@@ -64,6 +68,7 @@ func (r *Runtime) appendDatum(b []byte, v goja.Value, depth int, key bool) []byt
 	case goja.IsNumber(v):
 		return datum.AppendNumber(b, v.ToFloat())
 	}
+
 	o, ok := v.(*goja.Object)
 	if !ok {
 		if v == r.rt.ToValue(true) || v == r.rt.ToValue(false) {
@@ -77,22 +82,15 @@ func (r *Runtime) appendDatum(b []byte, v goja.Value, depth int, key bool) []byt
 	return r.appendObject(b, o, depth, key)
 }
 
+// appendObject appends the datum of an object of any class.
 func (r *Runtime) appendObject(b []byte, o *goja.Object, depth int, key bool) []byte {
 	if o == r.dims.object {
 		return append(b, r.dims.datum...)
 	}
+
 	switch o.ClassName() {
 	case "Array":
-		if l := lazyArrayOf(o); l != nil && l.untouched() {
-			l.alive()
-			return r.appendJSON(b, l.text, l.start, key)
-		}
-		b = datum.AppendKind(b, datum.Array)
-		n := int(o.Get("length").ToInteger())
-		for i := range n {
-			b = r.appendDatum(b, at(o, i), depth+1, key)
-		}
-		return datum.AppendKind(b, datum.End)
+		return r.appendArray(b, o, depth, key)
 	case "Date":
 		iso, ok := goja.AssertFunction(o.Get("toISOString"))
 		if !ok {
@@ -111,41 +109,66 @@ func (r *Runtime) appendObject(b []byte, o *goja.Object, depth int, key bool) []
 		return datum.AppendBool(b, o.Export() == true)
 	case "Object":
 		if key {
-			r.ThrowType("a key must be a string, number, boolean, null or an array of these, not an object")
+			r.ThrowType(keyRule)
 		}
-		if l := objectOf(o); l != nil && l.untouched() {
-			l.alive()
-			return r.appendJSON(b, l.text, l.start, key)
-		}
-		switch t := o.ExportType(); {
-		case t == boundType:
-			return o.Export().(*bound).appendTo(b)
-		case t == lazyObjectType || t.Kind() == reflect.Map:
-		case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Interface && t.Elem().Kind() != reflect.Array:
-			return r.appendTypedArray(b, reflect.ValueOf(o.Export()))
-		default:
-			r.refuse(o)
-		}
-		b = datum.AppendKind(b, datum.Object)
-		for _, name := range o.Keys() {
-			v := o.Get(name)
-			if v == nil || goja.IsUndefined(v) {
-				continue
-			}
-			b = datum.AppendString(b, name)
-			b = r.appendDatum(b, v, depth+1, key)
-		}
-		return datum.AppendKind(b, datum.End)
+		return r.appendMembers(b, o, depth)
 	}
 	r.refuse(o)
 	return nil
+}
+
+// appendArray appends an array.
+func (r *Runtime) appendArray(b []byte, o *goja.Object, depth int, key bool) []byte {
+	if l := lazyArrayOf(o); l != nil && l.untouched() {
+		l.alive()
+		return r.appendJSON(b, l.text, l.start, key)
+	}
+
+	b = datum.AppendKind(b, datum.Array)
+	n := int(o.Get("length").ToInteger())
+	for i := range n {
+		b = r.appendDatum(b, at(o, i), depth+1, key)
+	}
+	return datum.AppendKind(b, datum.End)
+}
+
+// appendMembers appends an object that JavaScript calls Object: a plain one, a
+// lazy one, a histogram, a typed array, or one of the host's, which is refused.
+func (r *Runtime) appendMembers(b []byte, o *goja.Object, depth int) []byte {
+	if l := objectOf(o); l != nil && l.untouched() {
+		l.alive()
+		return r.appendJSON(b, l.text, l.start, false)
+	}
+
+	switch t := o.ExportType(); {
+	case t == boundType:
+		return o.Export().(*bound).appendTo(b)
+	case t == lazyObjectType || t.Kind() == reflect.Map:
+	case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Interface && t.Elem().Kind() != reflect.Array:
+		return r.appendTypedArray(b, reflect.ValueOf(o.Export()))
+	default:
+		r.refuse(o)
+	}
+
+	b = datum.AppendKind(b, datum.Object)
+	for _, name := range o.Keys() {
+		v := o.Get(name)
+		if v == nil || goja.IsUndefined(v) {
+			continue
+		}
+		b = datum.AppendString(b, name)
+		b = r.appendDatum(b, v, depth+1, false)
+	}
+	return datum.AppendKind(b, datum.End)
 }
 
 // refuse throws a TypeError that names the class of o.
 func (r *Runtime) refuse(o *goja.Object) {
 	name := o.ClassName()
 	if c, ok := o.Get("constructor").(*goja.Object); ok && name == "Object" {
-		name = c.Get("name").String()
+		if v := c.Get("name"); v != nil {
+			name = v.String()
+		}
 	}
 	r.ThrowType("cannot write a %s: write a plain object or an array", name)
 }
@@ -167,33 +190,19 @@ func (r *Runtime) appendTypedArray(b []byte, v reflect.Value) []byte {
 }
 
 // appendJSON appends the datum of the JSON value at text[i], which no script has
-// touched: bytes to bytes.
+// changed: bytes to bytes.
 func (r *Runtime) appendJSON(b, text []byte, i int, key bool) []byte {
 	i = jsonscan.Space(text, i)
 	if i >= len(text) {
 		r.Throw(errBadJSON(text))
 	}
-	switch c := text[i]; c {
+
+	switch text[i] {
 	case '{':
 		if key {
-			r.ThrowType("a key must be a string, number, boolean, null or an array of these, not an object")
+			r.ThrowType(keyRule)
 		}
-		// A duplicate name: the last value counts, at the first's place.
-		list := r.members(text, i, false)
-		last := make(map[string]int32, len(list))
-		for _, m := range list {
-			last[string(jsonscan.Unquote(text[m.key:m.keyEnd]))] = m.start
-		}
-		b = datum.AppendKind(b, datum.Object)
-		for _, m := range list {
-			name := jsonscan.Unquote(text[m.key:m.keyEnd])
-			if start, ok := last[string(name)]; ok {
-				b = datum.AppendString(b, name)
-				b = r.appendJSON(b, text, int(start), key)
-				delete(last, string(name))
-			}
-		}
-		return datum.AppendKind(b, datum.End)
+		return r.appendJSONObject(b, text, i)
 	case '[':
 		b = datum.AppendKind(b, datum.Array)
 		it := jsonscan.ElementsTrusted(text, i)
@@ -213,29 +222,56 @@ func (r *Runtime) appendJSON(b, text []byte, i int, key bool) []byte {
 		return datum.AppendBool(b, false)
 	case 'n':
 		return datum.AppendNull(b)
-	default:
-		end := jsonscan.SkipTrusted(text, i)
-		f, ok := number(text[i:end])
-		if !ok {
-			r.Throw(errBadJSON(text[i:end]))
-		}
-		return datum.AppendNumber(b, f)
 	}
+
+	end := jsonscan.SkipTrusted(text, i)
+	f, ok := number(text[i:end])
+	if !ok {
+		r.Throw(errBadJSON(text[i:end]))
+	}
+	return datum.AppendNumber(b, f)
 }
 
+// appendJSONObject appends the object at text[i]. A name that comes twice has its
+// last value, at the first's place, as JSON.parse does it.
+func (r *Runtime) appendJSONObject(b, text []byte, i int) []byte {
+	list := r.members(text, i, false)
+	last := make(map[string]int32, len(list))
+	for _, m := range list {
+		last[string(jsonscan.Unquote(text[m.key:m.keyEnd]))] = m.start
+	}
+
+	b = datum.AppendKind(b, datum.Object)
+	for _, m := range list {
+		name := jsonscan.Unquote(text[m.key:m.keyEnd])
+		start, ok := last[string(name)]
+		if !ok {
+			continue // it was appended before
+		}
+		b = datum.AppendString(b, name)
+		b = r.appendJSON(b, text, int(start), false)
+		delete(last, string(name))
+	}
+	return datum.AppendKind(b, datum.End)
+}
+
+// maxExact is the greatest integer up to which float64 has all of them.
+const maxExact = 1 << 53
+
 // number parses a JSON number; one beyond float64 is ±Infinity.
-func number(b []byte) (float64, bool) {
-	if n, ok := jsonscan.Int(b); ok && n < 1<<53 && n > -1<<53 {
+func number(text []byte) (f float64, ok bool) {
+	n, isInt := jsonscan.Int(text)
+	if isInt && n < maxExact && n > -maxExact {
 		return float64(n), true
 	}
-	if len(b) == 0 || b[0] != '-' && b[0]-'0' > 9 {
+	if len(text) == 0 || text[0] != '-' && text[0]-'0' > 9 {
 		return 0, false
 	}
-	f, _ := jsonscan.Float(b)
+	f, _ = jsonscan.Float(text)
 	return f, true
 }
 
-// Decode returns the value of the first datum in d.
+// Decode returns the value of the first datum in d, or throws.
 func (r *Runtime) Decode(d []byte) goja.Value {
 	v, _, err := r.decodeNext(d)
 	if err != nil {
@@ -244,65 +280,77 @@ func (r *Runtime) Decode(d []byte) goja.Value {
 	return v
 }
 
-func (r *Runtime) decodeNext(d []byte) (goja.Value, []byte, error) {
-	k, tok, rest, err := datum.Next(d)
+// decodeNext returns also the data behind.
+func (r *Runtime) decodeNext(d []byte) (v goja.Value, rest []byte, err error) {
+	kind, token, rest, err := datum.Next(d)
 	if err != nil {
 		return nil, nil, err
 	}
-	switch k {
+
+	switch kind {
 	case datum.Null:
 		return goja.Null(), rest, nil
 	case datum.False, datum.True:
-		return r.rt.ToValue(k == datum.True), rest, nil
+		return r.rt.ToValue(kind == datum.True), rest, nil
 	case datum.Number:
-		return r.rt.ToValue(datum.Float(tok)), rest, nil
+		return r.rt.ToValue(datum.Float(token)), rest, nil
 	case datum.String:
-		return r.intern(datum.Text(tok)), rest, nil
+		return r.intern(datum.Text(token)), rest, nil
 	case datum.Array:
-		var items []any
-		for len(rest) > 0 && datum.Kind(rest[0]) != datum.End {
-			var v goja.Value
-			if v, rest, err = r.decodeNext(rest); err != nil {
-				return nil, nil, err
-			}
-			items = append(items, v)
-		}
-		return r.rt.NewArray(items...), rest[min(1, len(rest)):], nil
+		return r.decodeArray(rest)
 	case datum.Object:
-		o := r.rt.NewObject()
-		for len(rest) > 0 && datum.Kind(rest[0]) != datum.End {
-			_, name, after, err := datum.Next(rest)
-			if err != nil {
-				return nil, nil, err
-			}
-			var v goja.Value
-			if v, rest, err = r.decodeNext(after); err != nil {
-				return nil, nil, err
-			}
-			// Defined, not set: "__proto__" is a name like any other.
-			if err := o.DefineDataProperty(string(datum.Text(name)), v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE); err != nil {
-				return nil, nil, err
-			}
-		}
-		return o, rest[min(1, len(rest)):], nil
+		return r.decodeObject(rest)
 	}
 	return nil, nil, datum.ErrMalformed
 }
 
-func kindName(v goja.Value) string {
-	switch {
-	case goja.IsBigInt(v):
-		return "BigInt"
-	default:
-		if _, ok := v.(*goja.Symbol); ok {
-			return "symbol"
+// decodeArray decodes the elements in d, up to their end.
+func (r *Runtime) decodeArray(d []byte) (v goja.Value, rest []byte, err error) {
+	var items []any
+	for !atEnd(d) {
+		if v, d, err = r.decodeNext(d); err != nil {
+			return nil, nil, err
 		}
-		return fmt.Sprintf("%T", v)
+		items = append(items, v)
 	}
+	return r.rt.NewArray(items...), d[min(1, len(d)):], nil
 }
 
-var space = []byte(" ")
+// decodeObject decodes the names and values in d, up to their end.
+func (r *Runtime) decodeObject(d []byte) (v goja.Value, rest []byte, err error) {
+	o := r.rt.NewObject()
+	for !atEnd(d) {
+		_, name, after, err := datum.Next(d)
+		if err != nil {
+			return nil, nil, err
+		}
+		if v, d, err = r.decodeNext(after); err != nil {
+			return nil, nil, err
+		}
+		// Defined, not set: "__proto__" is a name like any other.
+		if err := o.DefineDataProperty(string(datum.Text(name)), v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE); err != nil {
+			return nil, nil, err
+		}
+	}
+	return o, d[min(1, len(d)):], nil
+}
 
-func clip(b []byte) []byte {
-	return bytes.ReplaceAll(b[:min(len(b), 40)], []byte("\n"), space)
+// atEnd reports whether an array or an object ends here.
+func atEnd(d []byte) bool { return len(d) == 0 || datum.Kind(d[0]) == datum.End }
+
+// kindName names what no datum is made of.
+func kindName(v goja.Value) string {
+	if goja.IsBigInt(v) {
+		return "BigInt"
+	}
+	if _, ok := v.(*goja.Symbol); ok {
+		return "symbol"
+	}
+	return fmt.Sprintf("%T", v)
+}
+
+// clip returns the beginning of text, for a message of one line.
+func clip(text []byte) []byte {
+	const most = 40
+	return bytes.ReplaceAll(text[:min(len(text), most)], []byte("\n"), []byte(" "))
 }

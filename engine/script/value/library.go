@@ -6,76 +6,107 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/datum"
 )
 
-// installLibrary makes __host, the natively done part of the library.
+// hostName is the hidden global that library modules (bundle/lib) call Go through.
+const hostName = "__host"
+
+// hostFunctions are the parts of the library that Go does, over the bytes of the
+// values of a key.
+var hostFunctions = []struct {
+	name string
+	call func(*Runtime, goja.FunctionCall) goja.Value
+}{
+	{"sum", (*Runtime).sum},
+	{"sumHistograms", (*Runtime).sumHistograms},
+	{"addHistogram", (*Runtime).addHistogramTo},
+}
+
+// installLibrary makes hostFunctions reachable.
 func (r *Runtime) installLibrary() {
-	o := r.rt.NewObject()
-	o.Set("sum", func(call goja.FunctionCall) goja.Value {
-		var total float64
-		r.eachDatum(call.Argument(0), func(_ int, d []byte) {
-			if datum.Kind(d[0]) != datum.Number {
-				r.ThrowType("sum: %s is no number", datum.AppendJSON(nil, d))
-			}
-			total += datum.Float(d)
-		})
-		return r.rt.ToValue(total)
-	})
-	o.Set("sumHistograms", func(call goja.FunctionCall) goja.Value {
-		var sum []float64
-		r.eachDatum(call.Argument(0), func(i int, d []byte) { sum = r.addHistogram(sum, i, d) })
-		items := make([]any, len(sum))
-		for i, f := range sum {
-			items[i] = f
+	host := r.rt.NewObject()
+	for _, f := range hostFunctions {
+		host.Set(f.name, func(call goja.FunctionCall) goja.Value { return f.call(r, call) })
+	}
+	r.rt.GlobalObject().DefineDataProperty(hostName, host, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
+}
+
+// sum is stats.sum(values).
+func (r *Runtime) sum(call goja.FunctionCall) goja.Value {
+	var total float64
+	r.eachDatum(call.Argument(0), func(_ int, d []byte) {
+		if datum.Kind(d[0]) != datum.Number {
+			r.ThrowType("sum: %s is no number", datum.AppendJSON(nil, d))
 		}
-		return r.rt.NewArray(items...)
+		total += datum.Float(d)
 	})
-	o.Set("addHistogram", func(call goja.FunctionCall) goja.Value {
-		d := r.EncodeValue(call.Argument(1))
-		total, ok := call.Argument(0).(*goja.Object)
-		if !ok {
-			return r.float64Array(r.addHistogram(nil, 0, d))
-		}
-		sum, ok := total.Export().([]float64) // shares the array's memory
-		if !ok {
-			r.ThrowType("histogram.add: the total is no Float64Array")
-		}
-		r.addHistogram(sum, 1, d)
-		return total
-	})
-	r.rt.GlobalObject().DefineDataProperty("__host", o, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
+	return r.rt.ToValue(total)
+}
+
+// sumHistograms is histogram.sum(histograms).
+func (r *Runtime) sumHistograms(call goja.FunctionCall) goja.Value {
+	var sum []float64
+	r.eachDatum(call.Argument(0), func(i int, d []byte) { sum = r.addHistogram(sum, i, d) })
+	return r.numberArray(sum)
+}
+
+// addHistogramTo is histogram.add(total, h).
+func (r *Runtime) addHistogramTo(call goja.FunctionCall) goja.Value {
+	d := r.EncodeValue(call.Argument(1))
+	total, ok := call.Argument(0).(*goja.Object)
+	if !ok {
+		return r.float64Array(r.addHistogram(nil, 0, d))
+	}
+
+	sum, ok := total.Export().([]float64) // shares the array's memory
+	if !ok {
+		r.ThrowType("histogram.add: the total is no Float64Array")
+	}
+	r.addHistogram(sum, 1, d)
+	return total
 }
 
 // float64Array returns a Float64Array with these numbers.
 func (r *Runtime) float64Array(numbers []float64) goja.Value {
-	o, err := r.rt.New(r.rt.Get("Float64Array"), r.rt.ToValue(len(numbers)))
+	const class = "Float64Array"
+	constructor, ok := r.rt.Get(class).(*goja.Object)
+	if !ok {
+		r.throwReplaced(class)
+	}
+	array, err := r.rt.New(constructor, r.rt.ToValue(len(numbers)))
 	if err != nil {
 		panic(err)
 	}
-	copy(o.Export().([]float64), numbers)
-	return o
+
+	memory, ok := array.Export().([]float64)
+	if !ok {
+		r.throwReplaced(class)
+	}
+	copy(memory, numbers)
+	return array
 }
 
-// addHistogram adds the array d, value i of a list, to sum, and returns it.
+// addHistogram adds the array d, value i of a list, to sum, and returns it. The
+// first value decides how many numbers there are.
 func (r *Runtime) addHistogram(sum []float64, i int, d []byte) []float64 {
 	if datum.Kind(d[0]) != datum.Array {
 		r.ThrowType("histogram: value %d is no array", i)
 	}
+
+	const numberBytes = 9 // of a number's datum: its kind and a float64
 	n := 0
-	b := d[1:]
-	for len(b) >= 9 && datum.Kind(b[0]) == datum.Number {
-		f := datum.Float(b)
-		b = b[9:]
+	rest := d[1:]
+	for len(rest) >= numberBytes && datum.Kind(rest[0]) == datum.Number {
+		f := datum.Float(rest)
+		rest = rest[numberBytes:]
 		switch {
 		case i == 0:
 			sum = append(sum, f)
-		case n >= len(sum):
-		case f >= 0 && sum[n] >= 0:
-			sum[n] += f
-		case f >= 0:
-			sum[n] = f
+		case n < len(sum):
+			sum[n] = addNumber(sum[n], f, false)
 		}
 		n++
 	}
-	if datum.Kind(b[0]) != datum.End {
+
+	if datum.Kind(rest[0]) != datum.End {
 		r.ThrowType("histogram: value %d holds something that is no number", i)
 	}
 	if n != len(sum) {
@@ -84,27 +115,23 @@ func (r *Runtime) addHistogram(sum []float64, i int, d []byte) []float64 {
 	return sum
 }
 
-// eachDatum calls do with each element of an array: that of the values of a key
-// without a detour through JavaScript.
+// eachDatum calls do with each element of an array: of the values of a key
+// without making JavaScript values of them.
 func (r *Runtime) eachDatum(list goja.Value, do func(i int, d []byte)) {
 	o, ok := list.(*goja.Object)
 	if !ok || o.ClassName() != "Array" {
 		r.ThrowType("not an array")
 	}
-	if a := valueArrayOf(o); a != nil && a.untouched() {
-		a.alive()
-		a.vs.Rewind()
-		a.pos = 0
-		for i := range a.n {
-			d, err := a.vs.Next()
-			if err != nil {
-				r.ThrowEngine(err)
-			}
-			a.pos++
-			do(i, d)
+
+	if values := valueArrayOf(o); values != nil && values.untouched() {
+		values.alive()
+		values.rewind()
+		for i := range values.n {
+			do(i, values.skip())
 		}
 		return
 	}
+
 	n := int(o.Get("length").ToInteger())
 	var buf []byte
 	for i := range n {

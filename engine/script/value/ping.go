@@ -10,24 +10,13 @@ import (
 // valid until NextPing; text must not change before.
 func (r *Runtime) Ping(text []byte) goja.Value {
 	v := r.lazy(text, 0, r.gen)
-	o, ok := v.(*goja.Object)
-	if !ok || o.ExportType() != lazyObjectType {
+	ping := objectOf(v)
+	if ping == nil {
 		return v
 	}
-	l := o.Export().(*lazyObject)
-	l.last, l.asText = true, true
-	o.SetPrototype(r.pingProto)
-	return o
-}
-
-// objectOf returns the lazy object behind v, or nil. Export is not asked of other
-// objects: it would copy them.
-func objectOf(v goja.Value) *lazyObject {
-	o, ok := v.(*goja.Object)
-	if !ok || o.ExportType() != lazyObjectType {
-		return nil
-	}
-	return o.Export().(*lazyObject)
+	ping.last, ping.asText = true, true
+	v.(*goja.Object).SetPrototype(r.pingProto)
+	return v
 }
 
 // installPing makes the prototype of pings. A member of the JSON hides a method
@@ -48,10 +37,10 @@ var pingMethods = map[string]func(*Runtime, goja.FunctionCall) goja.Value{
 // that it is.
 var ofObject = []string{"constructor", "valueOf", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toJSON"}
 
-// pingProto makes its methods when they are first asked for: most tasks never do.
+// pingProto makes its methods when a script first reads them: most tasks never do.
 type pingProto struct {
 	r       *Runtime
-	str     *goja.Object // String.prototype; nil until asked for
+	strings *goja.Object // String.prototype; nil until a script reads a method of it
 	methods map[string]goja.Value
 }
 
@@ -65,37 +54,29 @@ func (p *pingProto) Get(name string) goja.Value {
 	return v
 }
 
+// make makes a method, or returns nil where there is none.
 func (p *pingProto) make(name string) goja.Value {
-	rt := p.r.rt
 	if method := pingMethods[name]; method != nil {
-		return rt.ToValue(func(call goja.FunctionCall) goja.Value { return method(p.r, call) })
+		return p.r.rt.ToValue(func(call goja.FunctionCall) goja.Value { return method(p.r, call) })
 	}
 	if slices.Contains(ofObject, name) {
 		return nil
 	}
-	if p.str == nil {
-		p.str = rt.Get("String").ToObject(rt).Get("prototype").ToObject(rt)
+
+	if p.strings == nil {
+		p.strings = p.r.prototype("String")
 	}
-	method, ok := goja.AssertFunction(p.str.Get(name))
+	method, ok := goja.AssertFunction(p.strings.Get(name))
 	if !ok {
 		return nil
 	}
-	return rt.ToValue(func(call goja.FunctionCall) goja.Value {
+	return p.r.rt.ToValue(func(call goja.FunctionCall) goja.Value {
 		v, err := method(p.r.pingText(call), call.Arguments...)
 		if err != nil {
 			panic(err)
 		}
 		return v
 	})
-}
-
-// pingText is ping.toString(): the record's text.
-func (r *Runtime) pingText(call goja.FunctionCall) goja.Value {
-	ping := objectOf(call.This)
-	if ping == nil {
-		r.ThrowType("not a ping")
-	}
-	return ping.textValue()
 }
 
 // Has implements goja.DynamicObject.
@@ -107,17 +88,27 @@ func (p *pingProto) Set(string, goja.Value) bool { return false }
 // Delete implements goja.DynamicObject.
 func (p *pingProto) Delete(string) bool { return true }
 
-// Keys implements goja.DynamicObject: nothing of it is enumerated.
+// Keys implements goja.DynamicObject: no method is enumerated.
 func (p *pingProto) Keys() []string { return nil }
+
+// pingText is ping.toString(): the record's text.
+func (r *Runtime) pingText(call goja.FunctionCall) goja.Value {
+	ping := objectOf(call.This)
+	if ping == nil {
+		r.ThrowType("not a ping")
+	}
+	return ping.textValue()
+}
 
 // installJSON makes JSON.parse return a ping, or any lazy value, as it is.
 func (r *Runtime) installJSON() {
 	rt := r.rt
 	json := rt.Get("JSON").ToObject(rt)
 	parse, _ := goja.AssertFunction(json.Get("parse"))
-	json.DefineDataProperty("parse", rt.ToValue(func(call goja.FunctionCall) goja.Value {
-		if l := objectOf(call.Argument(0)); l != nil && len(call.Arguments) == 1 {
-			l.alive()
+
+	lazyParse := func(call goja.FunctionCall) goja.Value {
+		if o := objectOf(call.Argument(0)); o != nil && len(call.Arguments) == 1 {
+			o.alive()
 			return call.Arguments[0]
 		}
 		v, err := parse(json, call.Arguments...)
@@ -125,5 +116,6 @@ func (r *Runtime) installJSON() {
 			panic(err)
 		}
 		return v
-	}), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	}
+	json.DefineDataProperty("parse", rt.ToValue(lazyParse), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 }

@@ -24,14 +24,14 @@ type Runtime struct {
 	inner []inner
 	early map[string]bool // names that do not stand near the end of a ping
 
-	pingProto  *goja.Object // of pings: string methods over the text
-	boundProto *goja.Object // of ping.histogram(name); nil until asked for
+	pingProto  *goja.Object // of pings
+	boundProto *goja.Object // of ping.histogram(name); nil until a script calls that
 	dims       dims
 	madeDims   map[schema.Dims]dims
 
 	definitions func(revisions.Ref) (*revisions.Spec, error) // nil: there are none
 	specs       map[string]*revisions.Spec                   // by URL
-	missed      bool                                         // definitions could not be had
+	missed      bool                                         // definitions were not available
 	bounds      map[*revisions.Definition]goja.Value
 	layouts     map[layoutKey]goja.Value
 }
@@ -39,7 +39,12 @@ type Runtime struct {
 // New adds to rt: JSON.parse that takes pings, and what the library imports.
 // definitions finds those of a revision, for ping.histogram; nil: there are none.
 func New(rt *goja.Runtime, definitions func(revisions.Ref) (*revisions.Spec, error)) *Runtime {
-	r := &Runtime{rt: rt, definitions: definitions, interns: make(map[string]goja.Value), early: make(map[string]bool), madeDims: make(map[schema.Dims]dims)}
+	r := &Runtime{
+		rt: rt, definitions: definitions,
+		interns:  make(map[string]goja.Value),
+		early:    make(map[string]bool),
+		madeDims: make(map[schema.Dims]dims),
+	}
 	r.installPing()
 	r.installJSON()
 	r.installLibrary()
@@ -63,15 +68,49 @@ func (r *Runtime) ThrowType(format string, args ...any) {
 	panic(r.rt.NewTypeError(append([]any{format}, args...)...))
 }
 
+// Method returns a method of one of JavaScript's own objects, such as
+// JSON.stringify; nil if the script has replaced it.
+func (r *Runtime) Method(object, method string) goja.Callable {
+	o, ok := r.rt.Get(object).(*goja.Object)
+	if !ok {
+		return nil
+	}
+	f, _ := goja.AssertFunction(o.Get(method))
+	return f
+}
+
+// prototype returns the prototype of one of JavaScript's own classes. It throws if
+// the script has replaced the class.
+func (r *Runtime) prototype(class string) *goja.Object {
+	if c, ok := r.rt.Get(class).(*goja.Object); ok {
+		if p, ok := c.Get("prototype").(*goja.Object); ok {
+			return p
+		}
+	}
+	r.throwReplaced(class)
+	return nil
+}
+
+// throwReplaced throws because the script has replaced something of JavaScript.
+func (r *Runtime) throwReplaced(what string) {
+	r.ThrowType("the script has replaced %s, which the host needs", what)
+}
+
+const (
+	maxInternBytes = 48   // of a string that is made once
+	maxInterns     = 4096 // strings
+)
+
 // intern returns b as a JavaScript string; short ones are made once.
 func (r *Runtime) intern(b []byte) goja.Value {
-	if len(b) > 48 {
+	if len(b) > maxInternBytes {
 		return r.rt.ToValue(string(b))
 	}
 	if v, ok := r.interns[string(b)]; ok {
 		return v
 	}
-	if len(r.interns) >= 4096 {
+
+	if len(r.interns) >= maxInterns {
 		clear(r.interns)
 	}
 	s := string(b)

@@ -9,7 +9,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 )
 
-// windowValues is how many decoded values of a key are kept; a key with more is
+// windowValues is how many decoded values of a key are cached; a key with more is
 // decoded again when a script goes back.
 const windowValues = 1 << 14
 
@@ -18,7 +18,7 @@ var errStaleValues = errors.New("these values are gone: the values of a key are 
 var valueArrayType = reflect.TypeFor[*valueArray]()
 
 // valueArray is the array of a key's values. It decodes them as a script reads
-// on, and holds a window of them, so that any number of values takes bounded
+// on, and caches a window of them, so that any number of values takes bounded
 // memory as long as the script reads forward and does not change the array.
 type valueArray struct {
 	r     *Runtime
@@ -28,7 +28,7 @@ type valueArray struct {
 	base  int          // index of items[0]
 	items []goja.Value // consecutive decoded values; all of them if own
 	own   bool         // a script has changed it
-	over  bool
+	over  bool         // the call has ended
 }
 
 // ValuesOf returns the values as a JavaScript array, valid until end is called.
@@ -50,6 +50,7 @@ func (a *valueArray) end() { a.over = true }
 
 func (a *valueArray) untouched() bool { return !a.own }
 
+// alive throws when the call is over.
 func (a *valueArray) alive() {
 	if a.over {
 		a.r.Throw(errStaleValues)
@@ -68,22 +69,28 @@ func (a *valueArray) Get(i int) goja.Value {
 	if k := i - a.base; k >= 0 && k < len(a.items) {
 		return a.items[k]
 	}
-	if i < a.base || a.base+len(a.items) != a.pos { // back, or a host function has read on
-		a.vs.Rewind()
-		a.pos, a.base, a.items = 0, 0, a.items[:0]
+
+	// The script goes back, or a host function has read on.
+	if i < a.base || !a.atWindowEnd() {
+		a.rewind()
+		a.base, a.items = 0, a.items[:0]
 	}
-	for a.pos < i { // values that nobody looks at are not decoded
-		if a.base+len(a.items) == a.pos && len(a.items) < windowValues {
+	for a.pos < i {
+		// Values behind a full window are skipped without decoding them.
+		if a.atWindowEnd() && len(a.items) < windowValues {
 			a.read()
 			continue
 		}
 		a.skip()
 	}
-	if a.base+len(a.items) != a.pos || len(a.items) == windowValues {
+	if !a.atWindowEnd() || len(a.items) == windowValues {
 		a.base, a.items = a.pos, a.items[:0]
 	}
 	return a.read()
 }
+
+// atWindowEnd reports whether the next value follows those in the window.
+func (a *valueArray) atWindowEnd() bool { return a.base+len(a.items) == a.pos }
 
 // read decodes the next value into the window.
 func (a *valueArray) read() goja.Value {
@@ -92,6 +99,7 @@ func (a *valueArray) read() goja.Value {
 	return v
 }
 
+// skip returns the next value as the engine has it.
 func (a *valueArray) skip() []byte {
 	d, err := a.vs.Next()
 	if err != nil {
@@ -101,14 +109,21 @@ func (a *valueArray) skip() []byte {
 	return d
 }
 
+// rewind goes back to the first value.
+func (a *valueArray) rewind() {
+	a.vs.Rewind()
+	a.pos = 0
+}
+
 // materialise makes the array the script's own, before a change.
 func (a *valueArray) materialise() {
 	a.alive()
 	if a.own {
 		return
 	}
-	a.vs.Rewind()
-	a.pos, a.base = 0, 0
+
+	a.rewind()
+	a.base = 0
 	items := make([]goja.Value, a.n)
 	for i := range items {
 		items[i] = a.r.Decode(a.skip())
@@ -118,7 +133,8 @@ func (a *valueArray) materialise() {
 
 // Set implements goja.DynamicArray.
 func (a *valueArray) Set(i int, v goja.Value) bool {
-	if a.materialise(); i >= a.n && !a.SetLen(i+1) || i < 0 {
+	a.materialise()
+	if i < 0 || i >= a.n && !a.SetLen(i+1) {
 		return false
 	}
 	a.items[i] = v
@@ -128,7 +144,7 @@ func (a *valueArray) Set(i int, v goja.Value) bool {
 // SetLen implements goja.DynamicArray.
 func (a *valueArray) SetLen(n int) bool {
 	a.materialise()
-	if n < 0 || n > a.n+1<<20 {
+	if n < 0 || n > a.n+maxGrowth {
 		return false
 	}
 	for len(a.items) < n {

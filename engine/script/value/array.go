@@ -1,0 +1,158 @@
+package value
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+
+	"github.com/dop251/goja"
+
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
+)
+
+// maxGrowth bounds how many elements a script adds to an array at once, so that
+// a[1e9] = 0 does not fill the memory.
+const maxGrowth = 1 << 20
+
+// lazyArray is a JSON array whose elements are found when a script first reads one.
+type lazyArray struct {
+	view
+	starts []int32 // of the elements
+	values []goja.Value
+	ready  bool // starts and values are there
+	own    bool // a script has changed it: values are all there is
+}
+
+var lazyArrayType = reflect.TypeFor[*lazyArray]()
+
+// lazyArrayOf returns the lazy array behind o, or nil.
+func lazyArrayOf(o *goja.Object) *lazyArray {
+	if o.ExportType() != lazyArrayType {
+		return nil
+	}
+	return o.Export().(*lazyArray)
+}
+
+func (a *lazyArray) untouched() bool { return !a.own }
+
+// index finds the elements.
+func (a *lazyArray) index() {
+	a.alive()
+	if a.ready {
+		return
+	}
+
+	it := jsonscan.ElementsTrusted(a.text, a.start)
+	for it.Next() {
+		a.starts = append(a.starts, int32(it.Start))
+	}
+	if it.Err() != nil {
+		a.r.Throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
+	}
+	a.values = make([]goja.Value, len(a.starts))
+	a.ready = true
+}
+
+// Len implements goja.DynamicArray. That of a flat list of numbers, such as a
+// histogram, is found without parsing the numbers.
+func (a *lazyArray) Len() int {
+	if !a.ready {
+		a.alive()
+		if n, ok := flatLen(a.text[a.start+1:]); ok {
+			return n
+		}
+		a.index()
+	}
+	return len(a.values)
+}
+
+// flatLen counts the elements of an array without strings, arrays and objects in
+// it; text begins behind its bracket. ok is false for other arrays.
+func flatLen(text []byte) (n int, ok bool) {
+	end := bytes.IndexByte(text, ']')
+	if end < 0 {
+		return 0, false
+	}
+	flat := text[:end]
+	for _, c := range []byte(`"[{`) {
+		if bytes.IndexByte(flat, c) >= 0 {
+			return 0, false
+		}
+	}
+
+	if jsonscan.Space(flat, 0) == len(flat) {
+		return 0, true
+	}
+	return bytes.Count(flat, []byte(",")) + 1, true
+}
+
+// Get implements goja.DynamicArray.
+func (a *lazyArray) Get(i int) goja.Value {
+	a.index()
+	if i < 0 || i >= len(a.values) {
+		return nil
+	}
+	if a.values[i] == nil {
+		if a.own {
+			return goja.Undefined()
+		}
+		a.values[i] = a.r.lazy(a.text, int(a.starts[i]), a.gen)
+	}
+	return a.values[i]
+}
+
+// materialise makes every element a value of its own, before a change.
+func (a *lazyArray) materialise() {
+	a.index()
+	if a.own {
+		return
+	}
+	for i := range a.values {
+		a.Get(i)
+	}
+	a.own = true
+}
+
+// Set implements goja.DynamicArray.
+func (a *lazyArray) Set(i int, v goja.Value) bool {
+	a.materialise()
+	if i < 0 || i > len(a.values)+maxGrowth {
+		return false
+	}
+	for i >= len(a.values) {
+		a.values = append(a.values, goja.Undefined())
+	}
+	a.values[i] = v
+	return true
+}
+
+// SetLen implements goja.DynamicArray.
+func (a *lazyArray) SetLen(n int) bool {
+	a.materialise()
+	if n < 0 || n > len(a.values)+maxGrowth {
+		return false
+	}
+	for n > len(a.values) {
+		a.values = append(a.values, goja.Undefined())
+	}
+	a.values = a.values[:n]
+	return true
+}
+
+// numbers returns the elements of an array of numbers, or throws.
+func (a *lazyArray) numbers() []float64 {
+	a.alive()
+	var numbers []float64
+	it := jsonscan.ElementsTrusted(a.text, a.start)
+	for it.Next() {
+		f, ok := number(it.Value())
+		if !ok {
+			a.r.Throw(errBadJSON(it.Value()))
+		}
+		numbers = append(numbers, f)
+	}
+	if it.Err() != nil {
+		a.r.Throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
+	}
+	return numbers
+}

@@ -1,0 +1,132 @@
+package value
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dop251/goja"
+
+	"github.com/aitgithub/telemetry-server/revisions"
+)
+
+// ErrNoDefinitions is thrown by ping.histogram in a job without definitions.
+var ErrNoDefinitions = errors.New("ping.histogram needs histogram definitions")
+
+// layoutKey is the key of a cached layout.
+type layoutKey struct{ url, name string }
+
+// maxLayouts bounds the cached layouts: far more than a task's pings have.
+const maxLayouts = 10_000
+
+// pingLayout is ping.layout(name): kind, lowest and highest bound, such as
+// "exponential 1 to 10000"; "unknown" where no definition is at hand. It throws when
+// the server of definitions does not answer.
+func (r *Runtime) pingLayout(call goja.FunctionCall) goja.Value {
+	ping := objectOf(call.This)
+	if ping == nil {
+		r.ThrowType("layout is a method of the ping")
+	}
+	key := layoutKey{r.revision(ping), call.Argument(0).String()}
+	if v := r.layouts[key]; v != nil {
+		return v
+	}
+
+	v := r.rt.ToValue(r.layoutOf(key))
+	if r.layouts == nil || len(r.layouts) == maxLayouts {
+		r.layouts = map[layoutKey]goja.Value{}
+	}
+	r.layouts[key] = v
+	return v
+}
+
+// layoutOf describes a histogram's bucketing.
+func (r *Runtime) layoutOf(key layoutKey) string {
+	def, err := r.definition(key.url, key.name)
+	switch {
+	case err == nil:
+		bounds := def.Bounds()
+		return fmt.Sprintf("%s %d to %d", def.Kind, bounds[1], bounds[len(bounds)-1])
+	case errors.Is(err, revisions.ErrUnavailable) && !errors.Is(err, revisions.ErrOffline):
+		// Another try may find it: "unknown" would depend on the day.
+		r.Throw(err)
+	}
+	return "unknown"
+}
+
+// revision returns the URL of the ping's revision, "" if it has none.
+func (r *Runtime) revision(ping *lazyObject) string {
+	info, ok := ping.Get("info").(*goja.Object)
+	if !ok {
+		return ""
+	}
+	v := info.Get("revision")
+	if v == nil {
+		return ""
+	}
+	return v.String()
+}
+
+// definition finds a histogram in the definitions of a revision.
+func (r *Runtime) definition(url, name string) (*revisions.Definition, error) {
+	spec, err := r.spec(url)
+	if err != nil {
+		return nil, err
+	}
+
+	def := spec.Lookup([]byte(name))
+	if def == nil {
+		return nil, fmt.Errorf("revision %s does not define histogram %s", url, name)
+	}
+	if err := def.Err; err != nil {
+		return nil, fmt.Errorf("definition of histogram %s in revision %s: %w", name, url, err)
+	}
+	return def, nil
+}
+
+// spec finds the definitions of a revision. An error of whatever provides them is
+// marked as ErrEngine.
+func (r *Runtime) spec(url string) (*revisions.Spec, error) {
+	if spec := r.specs[url]; spec != nil {
+		return spec, nil
+	}
+	if r.definitions == nil {
+		return nil, ErrNoDefinitions
+	}
+	ref, err := revisions.ParseURL(url)
+	if err != nil {
+		return nil, err
+	}
+
+	spec, err := r.definitions(ref)
+	if err != nil {
+		r.missed = true
+		return nil, fmt.Errorf("%w: definitions of revision %s: %w", ErrEngine, url, err)
+	}
+	if r.specs == nil {
+		r.specs = map[string]*revisions.Spec{}
+	}
+	r.specs[url] = spec
+	return spec, nil
+}
+
+// Missed reports whether definitions were not available: another run of the
+// script may then have another result.
+func (r *Runtime) Missed() bool { return r.missed }
+
+// boundsOf returns a definition's bounds as a frozen array, made once per runtime.
+func (r *Runtime) boundsOf(def *revisions.Definition) goja.Value {
+	if v, ok := r.bounds[def]; ok {
+		return v
+	}
+
+	items := make([]any, 0, def.BucketCount)
+	for _, bound := range def.Bounds() {
+		items = append(items, bound)
+	}
+	v := r.freeze(r.rt.NewArray(items...))
+	if r.bounds == nil {
+		r.bounds = map[*revisions.Definition]goja.Value{}
+	}
+	r.bounds[def] = v
+	return v
+}

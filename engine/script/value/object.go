@@ -1,0 +1,212 @@
+package value
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/dop251/goja"
+
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
+)
+
+// made is a member's value, made when a script first read it.
+type made struct {
+	start int32 // of the member
+	value goja.Value
+}
+
+// lazyObject is a JSON object that is parsed as far as a script reads. It
+// enumerates in document order; a name that comes twice has its last value.
+// What a script sets or deletes is kept beside the text.
+type lazyObject struct {
+	view
+	list    []member // all of them if indexed; the Runtime's again when the ping is over
+	indexed bool
+	values  []made
+
+	tail []member // the last members, from the end; while not indexed
+	end  *fromEnd // continues tail; nil: not begun, or given up
+	last bool     // the object ends the text, so tail can be found
+
+	asText  bool                  // a ping: as a string it is its text
+	set     map[string]goja.Value // by the script
+	order   []string              // of names in set that the text does not have
+	deleted map[string]bool
+}
+
+var lazyObjectType = reflect.TypeFor[*lazyObject]()
+
+// objectOf returns the lazy object behind v, or nil. Export is not called on other
+// objects: it would copy them.
+func objectOf(v goja.Value) *lazyObject {
+	o, ok := v.(*goja.Object)
+	if !ok || o.ExportType() != lazyObjectType {
+		return nil
+	}
+	return o.Export().(*lazyObject)
+}
+
+func (o *lazyObject) untouched() bool { return len(o.set) == 0 && len(o.deleted) == 0 }
+
+// index returns all members.
+func (o *lazyObject) index() []member {
+	if !o.indexed {
+		o.list, o.indexed = o.r.members(o.text, o.start, o.asText), true
+		o.tail, o.end = nil, nil
+	}
+	return o.list
+}
+
+// maxEarly bounds the names that are not looked up from the end.
+const maxEarly = 100
+
+// find returns the member with that name, or nil.
+func (o *lazyObject) find(name string) *member {
+	if !o.indexed && o.last && !o.r.early[name] {
+		m, sure := o.findFromEnd(name)
+		if sure {
+			return m
+		}
+		// The name will stand that far from the end in the next ping too.
+		if len(o.r.early) < maxEarly {
+			o.r.early[name] = true
+		}
+	}
+
+	list := o.index()
+	for i := len(list) - 1; i >= 0; i-- {
+		m := &list[i]
+		if jsonscan.Is(o.text[m.key:m.keyEnd], name) {
+			return m
+		}
+	}
+	return nil
+}
+
+// findFromEnd looks the name up among the object's last members; sure is false
+// when it has given up.
+func (o *lazyObject) findFromEnd(name string) (m *member, sure bool) {
+	for i := range o.tail {
+		m := &o.tail[i]
+		if jsonscan.Is(o.text[m.key:m.keyEnd], name) {
+			return m, true
+		}
+	}
+
+	if o.end == nil {
+		end, ok := newFromEnd(o.text, o.start)
+		if !ok {
+			o.last = false
+			return nil, false
+		}
+		o.end = &end
+	}
+	for {
+		m, more, ok := o.end.next()
+		if !ok {
+			o.last = false
+			return nil, false
+		}
+		// Before the first member there is nothing to walk to.
+		if !more {
+			o.last = false
+		}
+		o.tail = append(o.tail, m)
+		if jsonscan.Is(o.text[m.key:m.keyEnd], name) {
+			return &o.tail[len(o.tail)-1], true
+		}
+		if !more {
+			return nil, true
+		}
+	}
+}
+
+// Get implements goja.DynamicObject.
+func (o *lazyObject) Get(name string) goja.Value {
+	o.alive()
+	if v, ok := o.set[name]; ok {
+		return v
+	}
+	if o.deleted[name] {
+		return nil
+	}
+
+	m := o.find(name)
+	if m == nil {
+		if o.asText && name == "length" {
+			return o.textValue().ToObject(o.r.rt).Get("length")
+		}
+		return nil
+	}
+
+	// A member is the same object each time: a script may compare or change it.
+	for i := range o.values {
+		if o.values[i].start == m.start {
+			return o.values[i].value
+		}
+	}
+	v := o.r.lazy(o.text, int(m.start), o.gen)
+	o.values = append(o.values, made{m.start, v})
+	return v
+}
+
+// textValue returns the text from the object's brace on as a string.
+func (o *lazyObject) textValue() goja.Value {
+	o.alive()
+	return o.r.rt.ToValue(string(o.text[o.start:]))
+}
+
+// Has implements goja.DynamicObject.
+func (o *lazyObject) Has(name string) bool {
+	o.alive()
+	if _, ok := o.set[name]; ok {
+		return true
+	}
+	return !o.deleted[name] && o.find(name) != nil
+}
+
+// Set implements goja.DynamicObject.
+func (o *lazyObject) Set(name string, v goja.Value) bool {
+	o.alive()
+	_, known := o.set[name]
+	if !known && (o.deleted[name] || o.find(name) == nil) {
+		o.order = append(o.order, name)
+	}
+
+	if o.set == nil {
+		o.set = map[string]goja.Value{}
+	}
+	o.set[name] = v
+	return true
+}
+
+// Delete implements goja.DynamicObject.
+func (o *lazyObject) Delete(name string) bool {
+	o.alive()
+	delete(o.set, name)
+	if i := slices.Index(o.order, name); i >= 0 {
+		o.order = slices.Delete(o.order, i, i+1)
+	}
+
+	if o.deleted == nil {
+		o.deleted = map[string]bool{}
+	}
+	o.deleted[name] = true
+	return true
+}
+
+// Keys implements goja.DynamicObject.
+func (o *lazyObject) Keys() []string {
+	o.alive()
+	list := o.index()
+	keys := make([]string, 0, len(list)+len(o.order))
+	seen := make(map[string]bool, len(list))
+	for i := range list {
+		key := string(jsonscan.Unquote(o.text[list[i].key:list[i].keyEnd]))
+		if !seen[key] && !o.deleted[key] {
+			seen[key] = true
+			keys = append(keys, key)
+		}
+	}
+	return append(keys, o.order...)
+}
