@@ -200,5 +200,5 @@ func errorText(err error) string {
 	if !ok {
 		return err.Error()
 	}
-	return strings.TrimRight(err.Error()+"\n"+e.Detail(), "\n")
+	return strings.TrimRight(err.Error()+"\n"+scriptDetail(e), "\n")
 }

@@ -28,6 +28,27 @@ var causes = []struct {
 	{isolate.ErrKilled, cli.ExitLimit, ""},
 }
 
+// flagNotes say which flag helps against an error of a script.
+var flagNotes = []struct {
+	err  error
+	note string
+}{
+	{script.ErrTimeout, "--call-timeout gives a call more time; 0 is no limit."},
+	{script.ErrNoDefinitions, "--revision-cache or --revision-server says where they are."},
+}
+
+// scriptDetail returns what stands below a script's error: its own detail, then the
+// flag that helps.
+func scriptDetail(e *script.Error) string {
+	detail := e.Detail()
+	for _, n := range flagNotes {
+		if errors.Is(e, n.err) {
+			detail += n.note + "\n"
+		}
+	}
+	return detail
+}
+
 // explainError gives an error of a job its exit code, detail and hint. dataDir is
 // the data folder, or "".
 func explainError(st *cli.State, err error, dataDir string) error {
@@ -36,7 +57,7 @@ func explainError(st *cli.State, err error, dataDir string) error {
 	// What failed: the script, or the data.
 	if e, ok := errors.AsType[*script.Error](err); ok {
 		out.Code = cli.ExitScript
-		out.Detail = e.Detail()
+		out.Detail = scriptDetail(e)
 	}
 
 	if _, ok := errors.AsType[*layout.CorruptError](err); ok {

@@ -76,7 +76,8 @@ type taskError struct {
 
 // sentinels are the errors that the parent tests for, by their names on the wire.
 var sentinels = map[string]error{
-	"timeout": script.ErrTimeout, "stack": script.ErrStack, "bad line": engine.ErrBadLine, "stream": engine.ErrStream,
+	"timeout": script.ErrTimeout, "stack": script.ErrStack, "definitions": script.ErrNoDefinitions,
+	"bad line": engine.ErrBadLine, "stream": engine.ErrStream,
 }
 
 // encodeError returns err as JSON. It keeps the script's error and the sentinel.

@@ -18,7 +18,7 @@ var missingHere = map[string]string{
 	"fetch":           "a script has no network",
 	"setTimeout":      "a script has no clock; a call is over when it returns",
 	"setInterval":     "a script has no clock; a call is over when it returns",
-	"performance":     "a script has no clock, so that every run gives the same output; use tmrun --profile",
+	"performance":     "a script has no clock, so that every run gives the same output",
 	"crypto":          "a script has no random numbers, so that every run gives the same output",
 	"structuredClone": "what is written is copied; of a ping, copy the members you need",
 	"window":          "a script runs in no browser",
@@ -39,11 +39,8 @@ var (
 
 // advice says what a person may do about e; nothing where the message says it all.
 func advice(e *Error) []string {
-	switch {
-	case errors.Is(e.Cause, ErrStack):
+	if errors.Is(e.Cause, ErrStack) {
 		return []string{"A function that calls itself must end somewhere."}
-	case errors.Is(e.Cause, ErrTimeout):
-		return []string{"--call-timeout gives a call more time; 0 is no limit."}
 	}
 	if m := noMember.FindStringSubmatch(e.Message); m != nil {
 		if !strings.Contains(e.Excerpt, "."+m[1]) {

@@ -8,6 +8,7 @@ import (
 	"github.com/dop251/goja"
 
 	"github.com/aitgithub/telemetry-server/engine/script/bundle"
+	"github.com/aitgithub/telemetry-server/engine/script/value"
 )
 
 // Error is a script's failure, in the script's own words and places.
@@ -19,6 +20,8 @@ var (
 	ErrTimeout = errors.New("call time limit exceeded")
 	// ErrStack: the call stack exceeded its limit, usually endless recursion.
 	ErrStack = errors.New("maximum call stack size exceeded")
+	// ErrNoDefinitions: ping.histogram was called, but Limits has no Definitions.
+	ErrNoDefinitions = value.ErrNoDefinitions
 )
 
 // interruption is why a call was interrupted: its time was over, or the job's is.

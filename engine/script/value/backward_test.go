@@ -22,12 +22,13 @@ func FuzzFromEnd(f *testing.F) {
 			return
 		}
 		valid := json.Valid(text) && jsonscan.Valid(text) == nil && text[open] == '{'
-		var want []member
+		var want []jsonscan.Member
 		if valid {
-			want = (&Runtime{}).members(text, open, false)
+			index, _ := (&Runtime{}).index(text, open, false)
+			want = index.Members
 		}
 		for more := ok; more; {
-			var m member
+			var m jsonscan.Member
 			if m, more, ok = ff.next(); !ok {
 				return
 			}

@@ -232,25 +232,13 @@ func (r *Runtime) appendJSON(b, text []byte, i int, key bool) []byte {
 	return datum.AppendNumber(b, f)
 }
 
-// appendJSONObject appends the object at text[i]. A name that comes twice has its
-// last value, at the first's place, as JSON.parse does it.
+// appendJSONObject appends the object at text[i].
 func (r *Runtime) appendJSONObject(b, text []byte, i int) []byte {
-	list := r.members(text, i, false)
-	last := make(map[string]int32, len(list))
-	for _, m := range list {
-		last[string(jsonscan.Unquote(text[m.key:m.keyEnd]))] = m.start
-	}
-
+	members, _ := r.index(text, i, false)
 	b = datum.AppendKind(b, datum.Object)
-	for _, m := range list {
-		name := jsonscan.Unquote(text[m.key:m.keyEnd])
-		start, ok := last[string(name)]
-		if !ok {
-			continue // it was appended before
-		}
+	for name, m := range distinct(&members) {
 		b = datum.AppendString(b, name)
-		b = r.appendJSON(b, text, int(start), false)
-		delete(last, string(name))
+		b = r.appendJSON(b, text, int(m.Start), false)
 	}
 	return datum.AppendKind(b, datum.End)
 }

@@ -20,13 +20,13 @@ type made struct {
 // What a script sets or deletes is kept beside the text.
 type lazyObject struct {
 	view
-	list    []member // all of them if indexed; the Runtime's again when the ping is over
+	members jsonscan.Object // all of them if indexed; the list is the Runtime's again when the ping is over
 	indexed bool
 	values  []made
 
-	tail []member // the last members, from the end; while not indexed
-	end  *fromEnd // continues tail; nil: not begun, or given up
-	last bool     // the object ends the text, so tail can be found
+	tail []jsonscan.Member // the last members, from the end; while not indexed
+	end  *fromEnd          // continues tail; nil: not begun, or given up
+	last bool              // the object ends the text, so tail can be found
 
 	asText  bool                  // a ping: as a string it is its text
 	set     map[string]goja.Value // by the script
@@ -49,19 +49,20 @@ func objectOf(v goja.Value) *lazyObject {
 func (o *lazyObject) untouched() bool { return len(o.set) == 0 && len(o.deleted) == 0 }
 
 // index returns all members.
-func (o *lazyObject) index() []member {
+func (o *lazyObject) index() *jsonscan.Object {
 	if !o.indexed {
-		o.list, o.indexed = o.r.members(o.text, o.start, o.asText), true
+		o.members, _ = o.r.index(o.text, o.start, o.asText)
+		o.indexed = true
 		o.tail, o.end = nil, nil
 	}
-	return o.list
+	return &o.members
 }
 
 // maxEarly bounds the names that are not looked up from the end.
 const maxEarly = 100
 
 // find returns the member with that name, or nil.
-func (o *lazyObject) find(name string) *member {
+func (o *lazyObject) find(name string) *jsonscan.Member {
 	if !o.indexed && o.last && !o.r.early[name] {
 		m, sure := o.findFromEnd(name)
 		if sure {
@@ -73,22 +74,15 @@ func (o *lazyObject) find(name string) *member {
 		}
 	}
 
-	list := o.index()
-	for i := len(list) - 1; i >= 0; i-- {
-		m := &list[i]
-		if jsonscan.Is(o.text[m.key:m.keyEnd], name) {
-			return m
-		}
-	}
-	return nil
+	return o.index().Find(name)
 }
 
 // findFromEnd looks the name up among the object's last members; sure is false
 // when it has given up.
-func (o *lazyObject) findFromEnd(name string) (m *member, sure bool) {
+func (o *lazyObject) findFromEnd(name string) (m *jsonscan.Member, sure bool) {
 	for i := range o.tail {
 		m := &o.tail[i]
-		if jsonscan.Is(o.text[m.key:m.keyEnd], name) {
+		if jsonscan.Is(o.text[m.Key:m.KeyEnd], name) {
 			return m, true
 		}
 	}
@@ -112,7 +106,7 @@ func (o *lazyObject) findFromEnd(name string) (m *member, sure bool) {
 			o.last = false
 		}
 		o.tail = append(o.tail, m)
-		if jsonscan.Is(o.text[m.key:m.keyEnd], name) {
+		if jsonscan.Is(o.text[m.Key:m.KeyEnd], name) {
 			return &o.tail[len(o.tail)-1], true
 		}
 		if !more {
@@ -141,12 +135,12 @@ func (o *lazyObject) Get(name string) goja.Value {
 
 	// A member is the same object each time: a script may compare or change it.
 	for i := range o.values {
-		if o.values[i].start == m.start {
+		if o.values[i].start == m.Start {
 			return o.values[i].value
 		}
 	}
-	v := o.r.lazy(o.text, int(m.start), o.gen)
-	o.values = append(o.values, made{m.start, v})
+	v := o.r.lazy(o.text, int(m.Start), o.gen)
+	o.values = append(o.values, made{m.Start, v})
 	return v
 }
 
@@ -198,14 +192,11 @@ func (o *lazyObject) Delete(name string) bool {
 // Keys implements goja.DynamicObject.
 func (o *lazyObject) Keys() []string {
 	o.alive()
-	list := o.index()
-	keys := make([]string, 0, len(list)+len(o.order))
-	seen := make(map[string]bool, len(list))
-	for i := range list {
-		key := string(jsonscan.Unquote(o.text[list[i].key:list[i].keyEnd]))
-		if !seen[key] && !o.deleted[key] {
-			seen[key] = true
-			keys = append(keys, key)
+	members := o.index()
+	keys := make([]string, 0, len(members.Members)+len(o.order))
+	for name := range distinct(members) {
+		if !o.deleted[name] {
+			keys = append(keys, name)
 		}
 	}
 	return append(keys, o.order...)
