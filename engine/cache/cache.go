@@ -1,6 +1,6 @@
-// Package cache keeps map results in a folder, one file each, and forgets the
-// least recently used when they grow beyond a bound. A file that is damaged or
-// half written is as good as none.
+// Package cache is an engine.Cache in a folder: a file for each map result. When they
+// grow beyond a bound, Close removes the least recently used. A file that is damaged or
+// half written counts as missing.
 package cache
 
 import (
@@ -10,33 +10,36 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"sync"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aitgithub/telemetry-server/engine"
 )
 
-// suffix marks the files that are results; others are left alone.
-const suffix = ".map"
-
-// staleTemporary is the age at which an unfinished file is nobody's any more.
-const staleTemporary = time.Hour
+const (
+	// resultSuffix marks the files that are results; others are left alone.
+	resultSuffix = ".map"
+	// temporarySuffix marks the files that are being written.
+	temporarySuffix = ".tmp"
+	// staleTemporary is the age at which a file that is being written was abandoned.
+	staleTemporary = time.Hour
+)
 
 // Dir is a folder of results. It is safe for concurrent use, by several processes
 // too.
 type Dir struct {
 	root  *os.Root
-	limit int64
+	limit int64 // bytes
 	now   func() time.Time
 
-	mu  sync.Mutex // protects put
-	put bool       // something was put: Close has to look at the size
+	changed atomic.Bool // something was put, so Close has to look at the size
 }
 
 var _ engine.Cache = (*Dir)(nil)
 
-// Open opens a folder of results, made if missing, that may hold limit bytes. The
-// caller closes it.
+// Open opens a folder of results that may hold limit bytes, and creates it if it is
+// missing. The caller closes it.
 func Open(dir string, limit int64) (*Dir, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -48,75 +51,69 @@ func Open(dir string, limit int64) (*Dir, error) {
 	return &Dir{root: root, limit: limit, now: time.Now}, nil
 }
 
-func name(key [sha256.Size]byte) string { return hex.EncodeToString(key[:]) + suffix }
+// fileName returns the name of a result's file, which holds the SHA-256 of the result
+// and the result.
+func fileName(key [sha256.Size]byte) string { return hex.EncodeToString(key[:]) + resultSuffix }
 
-// Get implements engine.Cache. What is found counts as used now.
+// Get implements engine.Cache. A result that is found counts as used now.
 func (d *Dir) Get(key [sha256.Size]byte) ([]byte, bool) {
-	b, err := d.root.ReadFile(name(key))
-	if err != nil {
+	name := fileName(key)
+	file, err := d.root.ReadFile(name)
+	if err != nil || len(file) < sha256.Size {
 		return nil, false
 	}
-	if len(b) < sha256.Size {
+
+	data := file[sha256.Size:]
+	sum := sha256.Sum256(data)
+	if !bytes.Equal(sum[:], file[:sha256.Size]) {
+		d.root.Remove(name)
 		return nil, false
 	}
-	sum := sha256.Sum256(b[sha256.Size:])
-	if !bytes.Equal(sum[:], b[:sha256.Size]) {
-		d.root.Remove(name(key))
-		return nil, false
-	}
+
 	now := d.now()
-	d.root.Chtimes(name(key), now, now)
-	return b[sha256.Size:], true
+	d.root.Chtimes(name, now, now)
+	return data, true
 }
 
-// Put implements engine.Cache. It keeps nothing when it cannot write.
+// Put implements engine.Cache. A result that cannot be written is dropped.
 func (d *Dir) Put(key [sha256.Size]byte, data []byte) {
 	if int64(len(data)) > d.limit {
 		return
 	}
 	sum := sha256.Sum256(data)
+
 	// Two processes may write the same result at the same time: each has a name
 	// of its own until it is complete.
-	tmp := name(key) + "." + hex.EncodeToString(sum[:4]) + "." + d.now().Format("150405.000000000") + ".tmp"
-	if err := d.root.WriteFile(tmp, append(sum[:], data...), 0o644); err == nil {
-		err = d.root.Rename(tmp, name(key))
-		if err == nil {
-			d.mu.Lock()
-			d.put = true
-			d.mu.Unlock()
-			return
-		}
+	name := fileName(key)
+	temporary := name + "." + hex.EncodeToString(sum[:4]) + "." + d.now().Format("150405.000000000") + temporarySuffix
+	err := d.root.WriteFile(temporary, append(sum[:], data...), 0o644)
+	if err == nil {
+		err = d.root.Rename(temporary, name)
 	}
-	d.root.Remove(tmp)
+	if err != nil {
+		d.root.Remove(temporary)
+		return
+	}
+	d.changed.Store(true)
 }
 
-// Close forgets what is beyond the limit, the least recently used first.
+// Close removes what is beyond the limit, the least recently used first.
 func (d *Dir) Close() error {
 	defer d.root.Close()
-	if !d.put {
+	if !d.changed.Load() {
 		return nil
 	}
-	entries, err := fs.ReadDir(d.root.FS(), ".")
+	results, err := d.results()
 	if err != nil {
 		return err
 	}
-	var files []fs.FileInfo
+
 	var total int64
-	for _, e := range entries {
-		fi, err := e.Info()
-		if err != nil || !fi.Mode().IsRegular() {
-			continue
-		}
-		switch n := fi.Name(); {
-		case len(n) > len(suffix) && n[len(n)-len(suffix):] == suffix:
-			files = append(files, fi)
-			total += fi.Size()
-		case len(n) > 4 && n[len(n)-4:] == ".tmp" && d.now().Sub(fi.ModTime()) > staleTemporary:
-			d.root.Remove(n)
-		}
+	for _, fi := range results {
+		total += fi.Size()
 	}
-	slices.SortFunc(files, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
-	for _, fi := range files {
+	slices.SortFunc(results, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
+	for _, fi := range results {
 		if total <= d.limit {
 			break
 		}
@@ -125,4 +122,27 @@ func (d *Dir) Close() error {
 		}
 	}
 	return nil
+}
+
+// results returns the files of results, and removes temporary ones that were abandoned.
+func (d *Dir) results() (results []fs.FileInfo, err error) {
+	entries, err := fs.ReadDir(d.root.FS(), ".")
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		fi, err := e.Info()
+		if err != nil || !fi.Mode().IsRegular() {
+			continue // removed by another process, or not a file of ours
+		}
+
+		stale := d.now().Sub(fi.ModTime()) > staleTemporary
+		switch name := fi.Name(); {
+		case strings.HasSuffix(name, resultSuffix):
+			results = append(results, fi)
+		case strings.HasSuffix(name, temporarySuffix) && stale:
+			d.root.Remove(name)
+		}
+	}
+	return results, nil
 }

@@ -20,10 +20,12 @@ func open(t *testing.T, dir string, limit int64) *Dir {
 func TestDir(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	d := open(t, dir, 1000)
-	k1, k2 := sha256.Sum256([]byte("1")), sha256.Sum256([]byte("2"))
+	k1 := sha256.Sum256([]byte("1"))
+	k2 := sha256.Sum256([]byte("2"))
 	if _, ok := d.Get(k1); ok {
 		t.Error("found what was never put")
 	}
+
 	d.Put(k1, []byte("one"))
 	d.Put(k2, nil)
 	d.Put(k1, []byte("uno"))
@@ -37,9 +39,10 @@ func TestDir(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	// Damaged files count as missing.
 	d = open(t, dir, 1000)
 	defer d.Close()
-	path := filepath.Join(dir, name(k1))
+	path := filepath.Join(dir, fileName(k1))
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -54,24 +57,32 @@ func TestDir(t *testing.T) {
 	}
 }
 
-func TestDirForgetsTheLeastRecentlyUsed(t *testing.T) {
+func TestDirRemovesTheLeastRecentlyUsed(t *testing.T) {
 	dir := t.TempDir()
 	d := open(t, dir, 250)
 	now := time.Unix(1e9, 0)
-	d.now = func() time.Time { now = now.Add(time.Minute); return now }
+	d.now = func() time.Time {
+		now = now.Add(time.Minute)
+		return now
+	}
+
+	// Four results of 92 bytes, of which the limit leaves two: the last, and the first
+	// because it is used again.
 	keys := make([][32]byte, 4)
 	for i := range keys {
 		keys[i] = sha256.Sum256([]byte{byte(i)})
-		d.Put(keys[i], make([]byte, 60)) // 92 bytes with its sum
-		os.Chtimes(filepath.Join(dir, name(keys[i])), d.now(), now)
+		d.Put(keys[i], make([]byte, 60)) // 92 with its sum
+		os.Chtimes(filepath.Join(dir, fileName(keys[i])), d.now(), now)
 	}
 	d.Get(keys[0])
+
 	old := filepath.Join(dir, "x.tmp")
 	os.WriteFile(old, nil, 0o644)
 	os.Chtimes(old, time.Unix(0, 0), time.Unix(0, 0))
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
+
 	d = open(t, dir, 250)
 	defer d.Close()
 	for i, want := range []bool{true, false, false, true} {

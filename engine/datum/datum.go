@@ -54,12 +54,14 @@ func AppendBool(b []byte, v bool) []byte {
 // AppendNumber appends a number. -0 becomes 0 and every NaN the same NaN, which
 // sorts after +Inf.
 func AppendNumber(b []byte, v float64) []byte {
+	// Equal data must have equal bytes, but -0 and the many NaNs have bits of their own.
 	if v == 0 {
 		v = 0
 	}
 	if v != v {
 		v = math.NaN()
 	}
+
 	bits := math.Float64bits(v)
 	if bits>>63 != 0 {
 		bits = ^bits
@@ -73,16 +75,17 @@ func AppendNumber(b []byte, v float64) []byte {
 func AppendString[T string | []byte](b []byte, v T) []byte {
 	b = append(b, byte(String))
 	for start := 0; ; {
-		i := start
-		for i < len(v) && v[i] != 0 {
-			i++
+		// Copy up to the next zero byte, which gets a mark behind it.
+		end := start
+		for end < len(v) && v[end] != 0 {
+			end++
 		}
-		b = append(b, v[start:i]...)
-		if i == len(v) {
+		b = append(b, v[start:end]...)
+		if end == len(v) {
 			return append(b, 0, 1)
 		}
 		b = append(b, 0, 0xff)
-		start = i + 1
+		start = end + 1
 	}
 }
 
@@ -116,42 +119,53 @@ func Next(b []byte) (k Kind, token, rest []byte, err error) {
 	if len(b) == 0 {
 		return 0, nil, nil, ErrMalformed
 	}
-	n := 1
-	switch k = Kind(b[0]); k {
+
+	size := 1
+	k = Kind(b[0])
+	switch k {
 	case End, Null, False, True, Array, Object:
 	case Number:
-		n = 9
+		size = 9
 	case String:
-		for {
-			i := bytes.IndexByte(b[n:], 0)
-			if i < 0 || n+i+1 >= len(b) {
-				return 0, nil, nil, ErrMalformed
-			}
-			n += i + 2
-			if b[n-1] == 1 {
-				break
-			}
-			if b[n-1] != 0xff {
-				return 0, nil, nil, ErrMalformed
-			}
-		}
+		size = stringSize(b)
 	default:
 		return 0, nil, nil, ErrMalformed
 	}
-	if n > len(b) {
+	if size == 0 || size > len(b) {
 		return 0, nil, nil, ErrMalformed
 	}
-	return k, b[:n], b[n:], nil
+	return k, b[:size], b[size:], nil
+}
+
+// stringSize returns the bytes of the String that b begins with, 0 if it is malformed.
+func stringSize(b []byte) int {
+	size := 1
+	for {
+		zero := bytes.IndexByte(b[size:], 0)
+		if zero < 0 || size+zero+1 >= len(b) {
+			return 0
+		}
+		size += zero + 2
+		switch b[size-1] {
+		case 1: // the end
+			return size
+		case 0xff: // a zero byte of the string
+		default:
+			return 0
+		}
+	}
 }
 
 // Skip splits the first whole datum off b.
 func Skip(b []byte) (datum, rest []byte, err error) {
 	rest = b
-	for depth := 0; ; {
+	depth := 0 // of open arrays and objects
+	for {
 		var k Kind
 		if k, _, rest, err = Next(rest); err != nil {
 			return nil, nil, err
 		}
+
 		switch k {
 		case Array, Object:
 			depth++

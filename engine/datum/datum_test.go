@@ -2,6 +2,7 @@ package datum_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"math"
 	"slices"
@@ -44,12 +45,7 @@ func appendAny(b []byte, v any) []byte {
 func TestOrder(t *testing.T) {
 	for i, a := range ordered {
 		for j, b := range ordered {
-			got, want := bytes.Compare(encode(a), encode(b)), 0
-			if i < j {
-				want = -1
-			} else if i > j {
-				want = 1
-			}
+			got, want := bytes.Compare(encode(a), encode(b)), cmp.Compare(i, j)
 			if got != want {
 				t.Errorf("compare(%v, %v) = %d, want %d", a, b, got, want)
 			}
@@ -86,7 +82,10 @@ func TestJSON(t *testing.T) {
 		rapid.Map(rapid.Float64Range(-1e6, 1e6), func(v float64) any { return math.Trunc(v*8) / 8 }),
 		rapid.Map(rapid.String(), func(v string) any { return v }),
 	)
-	value = rapid.OneOf(scalar, rapid.Map(rapid.SliceOfN(rapid.Deferred(func() *rapid.Generator[any] { return value }), 0, 4), func(v []any) any { return v }))
+	inside := rapid.Deferred(func() *rapid.Generator[any] { return value })
+	array := rapid.Map(rapid.SliceOfN(inside, 0, 4), func(v []any) any { return v })
+	value = rapid.OneOf(scalar, array)
+
 	rapid.Check(t, func(t *rapid.T) {
 		v := value.Draw(t, "value")
 		text := datum.AppendJSON(nil, encode(v))
@@ -122,10 +121,31 @@ func FuzzSkip(f *testing.F) {
 		if err != nil {
 			return
 		}
+
 		if !bytes.Equal(append(bytes.Clone(d), rest...), b) {
 			t.Errorf("Skip(%x) lost bytes: %x %x", b, d, rest)
 		}
 		datum.AppendJSON(nil, d)
 		datum.AppendText(nil, d)
 	})
+}
+
+// TestText: null is written, as in JSON, and nothing else is quoted.
+func TestText(t *testing.T) {
+	object := datum.AppendKind(nil, datum.Object)
+	object = datum.AppendNumber(datum.AppendString(object, "a"), 1)
+	object = datum.AppendString(datum.AppendString(object, "b"), "c")
+	object = datum.AppendKind(object, datum.End)
+	for _, tt := range []struct {
+		datum []byte
+		want  string
+	}{
+		{encode(nil), "null"}, {nil, "null"}, {encode(true), "true"}, {encode(`say "x"`), `say "x"`},
+		{encode(math.NaN()), "NaN"}, {encode(math.Inf(-1)), "-Infinity"},
+		{encode([]any{"x", math.NaN(), []any{}}), `["x",null,[]]`}, {object, `{"a":1,"b":"c"}`},
+	} {
+		if got := string(datum.AppendText(nil, tt.datum)); got != tt.want {
+			t.Errorf("AppendText(%x) = %s, want %s", tt.datum, got, tt.want)
+		}
+	}
 }

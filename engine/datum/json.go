@@ -5,88 +5,102 @@ import (
 	"strconv"
 )
 
-// AppendText appends d the way a table shows it: a string as it is, null as
-// nothing, arrays and objects as JSON, numbers as JavaScript prints them.
+// AppendText appends d as the text formats show it: a string without quotes, a number
+// as JavaScript prints it (NaN and the infinities too), anything else as JSON. An empty
+// d is null.
 func AppendText(b, d []byte) []byte {
-	switch k := kindOf(d); k {
+	if len(d) == 0 {
+		return append(b, "null"...)
+	}
+	switch Kind(d[0]) {
 	case String:
 		return append(b, Text(d)...)
 	case Number:
 		return appendFloat(b, Float(d))
-	case Null, 0:
-		return append(b, "null"...)
 	default:
 		return AppendJSON(b, d)
 	}
 }
 
-// AppendJSON appends d as minimal JSON; NaN and the infinities become null, as
-// JSON.stringify has it.
+// AppendJSON appends d as minimal JSON; NaN and the infinities become null, as with
+// JSON.stringify. At malformed bytes it stops.
 func AppendJSON(b, d []byte) []byte {
-	var open []Kind
-	n := 0 // tokens since the last opening, to place commas and colons
-	var counts []int
+	w := jsonWriter{b: b}
 	for len(d) > 0 {
-		k, tok, rest, err := Next(d)
-		if err != nil {
-			return b
+		k, token, rest, err := Next(d)
+		if err != nil || k == End && len(w.open) == 0 {
+			break
 		}
 		d = rest
 		if k == End {
-			if len(open) == 0 {
-				return b
-			}
-			b = append(b, closing(open[len(open)-1]))
-			n = counts[len(counts)-1]
-			open, counts = open[:len(open)-1], counts[:len(counts)-1]
-			continue
-		}
-		if len(open) > 0 && n > 0 {
-			if open[len(open)-1] == Object && n%2 == 1 {
-				b = append(b, ':')
-			} else {
-				b = append(b, ',')
-			}
-		}
-		n++
-		switch k {
-		case Null:
-			b = append(b, "null"...)
-		case False:
-			b = append(b, "false"...)
-		case True:
-			b = append(b, "true"...)
-		case Number:
-			if f := Float(tok); math.IsNaN(f) || math.IsInf(f, 0) {
-				b = append(b, "null"...)
-			} else {
-				b = appendFloat(b, f)
-			}
-		case String:
-			b = appendJSONString(b, Text(tok))
-		case Array, Object:
-			b = append(b, opening(k))
-			open, counts = append(open, k), append(counts, n)
-			n = 0
+			w.end()
+		} else {
+			w.begin(k, token)
 		}
 	}
-	return b
+	return w.b
 }
 
-func opening(k Kind) byte {
-	if k == Array {
-		return '['
-	}
-	return '{'
+// jsonWriter writes one token after the other.
+type jsonWriter struct {
+	b    []byte
+	open []container // that the next token is in
 }
 
-func closing(k Kind) byte { return opening(k) + 2 }
+// container is an array or object that is being written.
+type container struct {
+	kind   Kind
+	tokens int // written so far, to place commas and colons
+}
 
-func kindOf(d []byte) Kind {
-	if len(d) == 0 {
-		return 0
+// begin writes a scalar, or the opening of an array or object.
+func (w *jsonWriter) begin(k Kind, token []byte) {
+	if n := len(w.open); n > 0 {
+		in := &w.open[n-1]
+		switch {
+		case in.tokens == 0:
+		case in.kind == Object && in.tokens%2 == 1:
+			w.b = append(w.b, ':')
+		default:
+			w.b = append(w.b, ',')
+		}
+		in.tokens++
 	}
-	return Kind(d[0])
+
+	switch k {
+	case Null:
+		w.b = append(w.b, "null"...)
+	case False:
+		w.b = append(w.b, "false"...)
+	case True:
+		w.b = append(w.b, "true"...)
+	case Number:
+		f := Float(token)
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			w.b = append(w.b, "null"...)
+		} else {
+			w.b = appendFloat(w.b, f)
+		}
+	case String:
+		w.b = appendJSONString(w.b, Text(token))
+	case Array:
+		w.b = append(w.b, '[')
+		w.open = append(w.open, container{kind: k})
+	case Object:
+		w.b = append(w.b, '{')
+		w.open = append(w.open, container{kind: k})
+	}
+}
+
+// end closes the innermost array or object.
+func (w *jsonWriter) end() {
+	n := len(w.open) - 1
+	if w.open[n].kind == Array {
+		w.b = append(w.b, ']')
+	} else {
+		w.b = append(w.b, '}')
+	}
+	w.open = w.open[:n]
 }
 
 // appendFloat appends f as ECMAScript's Number::toString does.
@@ -101,19 +115,20 @@ func appendFloat(b []byte, f float64) []byte {
 	case f == math.Trunc(f) && math.Abs(f) < 1<<53:
 		return strconv.AppendInt(b, int64(f), 10)
 	}
-	if a := math.Abs(f); a >= 1e21 || a < 1e-6 {
-		start := len(b)
-		b = strconv.AppendFloat(b, f, 'e', -1, 64)
-		// Go writes e-07, JavaScript e-7.
-		if n := len(b); n-start > 4 && b[n-4] == 'e' && b[n-2] == '0' {
-			b[n-2] = b[n-1]
-			b = b[:n-1]
-		}
-		return b
-	}
-	return strconv.AppendFloat(b, f, 'f', -1, 64)
-}
 
+	if size := math.Abs(f); size < 1e21 && size >= 1e-6 {
+		return strconv.AppendFloat(b, f, 'f', -1, 64)
+	}
+
+	// Go writes e-07, JavaScript e-7.
+	start := len(b)
+	b = strconv.AppendFloat(b, f, 'e', -1, 64)
+	if n := len(b); n-start > 4 && b[n-4] == 'e' && b[n-2] == '0' {
+		b[n-2] = b[n-1]
+		b = b[:n-1]
+	}
+	return b
+}
 // appendJSONString quotes s as JSON.stringify does: only quotes, backslashes
 // and control characters are escaped.
 func appendJSONString(b, s []byte) []byte {
@@ -124,10 +139,12 @@ func appendJSONString(b, s []byte) []byte {
 			break
 		}
 	}
+
 	b = append(b, '"')
 	if plain {
 		return append(append(b, s...), '"')
 	}
+
 	const hex = "0123456789abcdef"
 	for _, c := range s {
 		switch {

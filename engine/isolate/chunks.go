@@ -6,17 +6,17 @@ import (
 	"io"
 )
 
-// chunkBytes is how much is gathered into a chunk.
+// chunkBytes is how much data makes a chunk.
 const chunkBytes = 64 << 10
 
-// chunkWriter writes chunks. What is written first fails stays failed.
+// chunkWriter writes chunks. After an error it writes no more and returns that error.
 type chunkWriter struct {
 	w   io.Writer
 	buf []byte
 	err error
 }
 
-// Write gathers p.
+// Write implements io.Writer. It collects p until there is a chunk.
 func (c *chunkWriter) Write(p []byte) (int, error) {
 	c.buf = append(c.buf, p...)
 	if len(c.buf) >= chunkBytes {
@@ -25,13 +25,15 @@ func (c *chunkWriter) Write(p []byte) (int, error) {
 	return len(p), c.err
 }
 
-// flush writes what is gathered as a chunk.
+// flush writes what is collected as a chunk.
 func (c *chunkWriter) flush() error {
 	if len(c.buf) == 0 || c.err != nil {
 		return c.err
 	}
-	var head [binary.MaxVarintLen64]byte
-	if _, c.err = c.w.Write(head[:binary.PutUvarint(head[:], uint64(len(c.buf)))]); c.err == nil {
+
+	head := binary.AppendUvarint(nil, uint64(len(c.buf)))
+	_, c.err = c.w.Write(head)
+	if c.err == nil {
 		_, c.err = c.w.Write(c.buf)
 	}
 	c.buf = c.buf[:0]
@@ -48,14 +50,15 @@ func (c *chunkWriter) end() error {
 
 // chunkReader reads chunks up to their end, which is its io.EOF.
 type chunkReader struct {
-	r    *bufio.Reader
-	left uint64 // of the chunk
-	over bool
+	r     *bufio.Reader
+	left  uint64 // of the chunk
+	ended bool
 }
 
 // Read implements io.Reader.
 func (c *chunkReader) Read(p []byte) (int, error) {
-	if c.left == 0 && !c.over {
+	// Begin the next chunk.
+	if c.left == 0 && !c.ended {
 		n, err := binary.ReadUvarint(c.r)
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
@@ -63,11 +66,13 @@ func (c *chunkReader) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		c.left, c.over = n, n == 0
+		c.left = n
+		c.ended = n == 0
 	}
-	if c.over {
+	if c.ended {
 		return 0, io.EOF
 	}
+
 	n, err := c.r.Read(p[:min(uint64(len(p)), c.left)])
 	c.left -= uint64(n)
 	if err == io.EOF {

@@ -26,7 +26,8 @@ type Job struct {
 	Command func() *exec.Cmd
 	// Decode returns the error that a child has reported.
 	Decode func(json.RawMessage) error
-	// Report takes what a child has reported beside that; nil drops it. Safe for concurrent use.
+	// Report is called with what a child has reported beside that; nil drops it. Safe for
+	// concurrent use.
 	Report func(json.RawMessage)
 	// TaskTime is how long one task may take; 0 is no limit.
 	TaskTime time.Duration
@@ -39,22 +40,24 @@ type Job struct {
 
 var _ engine.Job = (*Job)(nil)
 
-// take returns an idle child, or a fresh one.
-func (j *Job) take() (c *child, fresh bool, err error) {
+// child returns an idle child, or a fresh one.
+func (j *Job) child() (c *child, fresh bool, err error) {
 	j.mu.Lock()
 	if n := len(j.idle); n > 0 {
-		c, j.idle = j.idle[n-1], j.idle[:n-1]
+		c = j.idle[n-1]
+		j.idle = j.idle[:n-1]
 	}
 	j.mu.Unlock()
 	if c != nil {
 		return c, false, nil
 	}
+
 	c, err = startChild(j.Command(), j.Stderr)
 	return c, true, err
 }
 
-// put makes a child idle.
-func (j *Job) put(c *child) {
+// release makes a child idle.
+func (j *Job) release(c *child) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.idle = append(j.idle, c)
@@ -92,8 +95,8 @@ var newline = []byte("\n")
 
 // Map implements engine.Mapper.
 func (m *mapper) Map(line []byte, _ int64) error {
-	m.c.in.Write(line)
-	if _, err := m.c.in.Write(newline); err != nil {
+	m.child.in.Write(line)
+	if _, err := m.child.in.Write(newline); err != nil {
 		return m.stopped()
 	}
 	return nil
@@ -141,7 +144,7 @@ func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 			return err
 		}
 		r.buf = engine.EncodeEntry(r.buf[:0], key, v)
-		if _, err := r.c.in.Write(r.buf); err != nil {
+		if _, err := r.child.in.Write(r.buf); err != nil {
 			return r.stopped()
 		}
 	}

@@ -26,7 +26,7 @@ type Task struct {
 type Status struct {
 	engine.TaskStats
 	Error  json.RawMessage `json:"error,omitempty"`  // of the kind that Job.Decode knows
-	Report json.RawMessage `json:"report,omitempty"` // what else the child has to say, for Job.Report
+	Report json.RawMessage `json:"report,omitempty"` // for Job.Report
 }
 
 // Server is the child's side. Not safe for concurrent use, but for Report.
@@ -44,7 +44,7 @@ func NewServer(in io.Reader, out, status io.Writer) *Server {
 // maxTaskBytes bounds the chunk with a Task.
 const maxTaskBytes = 1 << 20
 
-// Serve does tasks until there are no more, or one fails: the child ends then.
+// Serve does tasks until there are no more, or one fails: the child must end then.
 func (s *Server) Serve(do func(t Task, in io.Reader, out io.Writer) Status) error {
 	for {
 		t, err := s.task()
@@ -54,8 +54,11 @@ func (s *Server) Serve(do func(t Task, in io.Reader, out io.Writer) Status) erro
 		if err != nil {
 			return fmt.Errorf("read task: %w", err)
 		}
-		in, out := &chunkReader{r: s.in}, &chunkWriter{w: s.out}
-		status := do(t, in, out)
+
+		out := &chunkWriter{w: s.out}
+		status := do(t, &chunkReader{r: s.in}, out)
+
+		// The result goes first: the parent uses the child again when it has the status.
 		if len(status.Error) == 0 {
 			if err := errors.Join(out.end(), s.out.Flush()); err != nil {
 				return fmt.Errorf("write result: %w", err)
@@ -68,22 +71,25 @@ func (s *Server) Serve(do func(t Task, in io.Reader, out io.Writer) Status) erro
 	}
 }
 
-// garbageBytes is what one task may leave to the next.
+// garbageBytes is how much garbage one task may leave to the next.
 const garbageBytes = 32 << 20
 
-// collect makes the next task begin with all the memory.
+// collect frees what the last task has left, so that the next has all the memory.
 func collect() {
 	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	if metrics.Read(heap); heap[0].Value.Uint64() > garbageBytes {
+	metrics.Read(heap)
+	if heap[0].Value.Uint64() > garbageBytes {
 		runtime.GC()
 	}
 }
 
+// task reads the chunk with the next task; io.EOF if there is none.
 func (s *Server) task() (t Task, err error) {
 	n, err := binary.ReadUvarint(s.in)
 	if err != nil {
 		return t, err
 	}
+
 	text := make([]byte, min(n, maxTaskBytes))
 	if _, err := io.ReadFull(s.in, text); err != nil {
 		return t, err

@@ -35,6 +35,7 @@ func (s Source) Segments(_ context.Context, f schema.Filter) ([]engine.Segment, 
 		if !f.Selects(seg.Dims) {
 			continue
 		}
+
 		var size int64
 		for _, fr := range seg.Frames {
 			size += int64(len(fr))
@@ -49,43 +50,53 @@ func (s Source) Segments(_ context.Context, f schema.Filter) ([]engine.Segment, 
 
 // Open implements engine.Source.
 func (s Source) Open(seg engine.Segment, lo, hi int) (engine.Blocks, error) {
-	for i := range s {
-		if s[i].Path == seg.Path {
-			if hi < 0 {
-				hi = len(s[i].Frames)
-			}
-			return &blocks{frames: s[i].Frames[lo:hi]}, nil
-		}
+	found, err := s.find(seg.Path)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("no segment %s", seg.Path)
+	if hi < 0 {
+		hi = len(found.Frames)
+	}
+	return &blocks{frames: found.Frames[lo:hi]}, nil
 }
 
 // Fingerprint implements engine.Source.
 func (s Source) Fingerprint(seg engine.Segment) ([sha256.Size]byte, error) {
-	for i := range s {
-		if s[i].Path == seg.Path {
-			return sha256.Sum256([]byte(strings.Join(s[i].Frames, "\x00"))), nil
-		}
+	found, err := s.find(seg.Path)
+	if err != nil {
+		return [sha256.Size]byte{}, err
 	}
-	return [sha256.Size]byte{}, fmt.Errorf("no segment %s", seg.Path)
+	return sha256.Sum256([]byte(strings.Join(found.Frames, "\x00"))), nil
 }
 
+func (s Source) find(path string) (Segment, error) {
+	i := slices.IndexFunc(s, func(seg Segment) bool { return seg.Path == path })
+	if i < 0 {
+		return Segment{}, fmt.Errorf("no segment %s", path)
+	}
+	return s[i], nil
+}
+
+// blocks is an open segment: a block is a frame.
 type blocks struct {
 	frames []string
-	buf    []byte
+	block  []byte
 }
 
-// Next overwrites what it returned before, so that tests notice who keeps it.
+// Next implements engine.Blocks. It overwrites the last block, so that tests notice
+// code that uses a block for too long.
 func (b *blocks) Next() ([]byte, error) {
-	for i := range b.buf {
-		b.buf[i] = '!'
+	for i := range b.block {
+		b.block[i] = '!'
 	}
 	if len(b.frames) == 0 {
 		return nil, io.EOF
 	}
-	b.buf = append(b.buf[:0], b.frames[0]...)
+
+	b.block = append(b.block[:0], b.frames[0]...)
 	b.frames = b.frames[1:]
-	return b.buf, nil
+	return b.block, nil
 }
 
+// Close implements engine.Blocks.
 func (b *blocks) Close() error { return nil }
