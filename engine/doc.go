@@ -5,21 +5,19 @@
 //
 // Run:
 //
-//  1. Plan lists the segments that the filter selects, in order of path, and
+//  1. NewPlan lists the segments that the filter selects, in order of path, and
 //     cuts them into map tasks: a segment, or FramesPerTask frames of a big one.
 //     The cut never depends on the number of workers.
-//  2. Mappers (-m) take tasks in order. Each task has a new Mapper and a new
-//     table. A key's values are combined when there are combineValues of them;
-//     a table of tableBytes is combined, sorted and becomes a run, as does the
-//     rest of it at the end. So neither script globals nor the grouping of
-//     float sums can depend on workers or memory.
-//     With a Cache, a task whose result is remembered is not run (remember.go).
-//  3. Runs lie in memory up to Options.Memory, then in one file of the work
-//     folder. Where there are more than maxRuns, neighbours in the input are merged.
-//  4. When all maps are done, the key space is cut into shards of about
-//     shardBytes, by keys sampled from the runs: again a function of the data
-//     alone. Reducers (-r) take shards; each merges its range of all runs and
-//     calls a new Reducer with each key, in key order, and the key's values in
+//  2. Mappers (-m) run tasks in order. Each task has a new Mapper and its own
+//     table. A key's values are combined when there are many of them; a table that
+//     is full is combined, sorted and becomes a run, as does the rest of it at the
+//     end. So neither script globals nor the grouping of float sums can depend on
+//     workers or memory. With a Cache, a task whose result is there is not run.
+//  3. Package shuffle holds the runs, in memory up to Options.Memory, then in one file
+//     of the work folder.
+//  4. When all maps are done, the key space is cut into shards: again a function of
+//     the data alone. Reducers (-r) process shards; each merges its range of all runs
+//     and calls a new Reducer with each key, in key order, and the key's values in
 //     input order (task, then emit order).
 //  5. What shard n wrote goes to the Sink after what shard n-1 wrote.
 //
@@ -28,6 +26,18 @@
 // A task can also run on streams of lines, in another process (stream.go, package
 // isolate).
 //
-// To add an output format: implement Sink. To add a kind of input: implement
-// Source. To add a language: implement Job.
+// To add an output format: see package format.
+//
+// To add an input source:
+//
+//  1. Implement Source; `var _ engine.Source = …` pins it. Segments must be sorted by
+//     Path, or two runs would number their tasks differently.
+//  2. Run enginetest.TestSource on it: it fails for segments out of order, frames
+//     that do not add up, and fingerprints that do not follow the content.
+//  3. Pass it to NewPlan and to Run; cmd/tmrun does so in its session.
+//
+// To add a language or another way to run tasks (an engine): implement Job, with
+// its Mapper and Reducer, and run enginetest.TestJob on it, which fails for rows that
+// depend on the number of workers or on memory. A job whose tasks run elsewhere says so
+// in Remote, and speaks MapStream and ReduceStream there, as package isolate does.
 package engine

@@ -129,6 +129,7 @@ func appendFloat(b []byte, f float64) []byte {
 	}
 	return b
 }
+
 // appendJSONString quotes s as JSON.stringify does: only quotes, backslashes
 // and control characters are escaped.
 func appendJSONString(b, s []byte) []byte {
