@@ -1,5 +1,5 @@
-// Finished sessions of the release channel on Windows 7 and later. The folders
-// are pruned by dimensions, then each record is judged by match.
+// Finished sessions of the release channel on Windows 7 and later. The dimensions
+// prune folders, then match decides about each record.
 
 export const dimensions = [
   { field_name: "reason", allowed_values: ["saved-session"] },

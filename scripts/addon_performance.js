@@ -1,6 +1,6 @@
-// What add-ons cost: for each add-on and version, how its times (…_MS) and the
-// files it made the start look at (scan_items) are distributed; and how many
-// sessions had which error of the add-on manager.
+// What add-ons cost: the distributions, for each add-on and version, of its times
+// (…_MS) and of the number of files that the browser scanned for it at start
+// (scan_items). Also the number of sessions by error of the add-on manager.
 //
 // Output: "A", application, OS, major version, channel, add-on:version,
 // {measure: {lower bound of a logarithmic bucket: times}, name: {name: times}}; or
@@ -12,9 +12,12 @@ export function map(id, dims, ping, ctx) {
   const info = ping.info
   if (!info || !info.OS) return
   const where = [dims.appName, info.OS, dims.appVersion.split(".")[0], dims.appUpdateChannel]
+
   ctx.write(["E", ...where, "Sessions"], 1)
   const error = startError(ping.simpleMeasurements)
   if (error) ctx.write(["E", ...where, error], 1)
+
+  // info.addons has the versions, "<escaped ID>:<version>,…"; details has the times.
   const versions = Object.fromEntries((info.addons || "").split(",").map((item) => item.split(":")))
   const details = (ping.addonDetails && ping.addonDetails.XPI) || {}
   for (const addon in details) {
@@ -29,7 +32,7 @@ export function map(id, dims, ping, ctx) {
   }
 }
 
-// What kept the add-on manager from starting, if anything.
+// startError returns why the add-on manager did not start; undefined if it did.
 function startError(simple) {
   if (!simple) return "No simpleMeasurements"
   const { exception } = simple.addonManager || {}
@@ -39,7 +42,7 @@ function startError(simple) {
 
 const bucket = (v, spread) => (v < 1 ? 0 : Math.trunc(Math.exp(Math.trunc(Math.log(v) / spread) * spread)))
 
-// Adds up numbers, or objects of them whatever their depth.
+// add adds up numbers, or objects of numbers of any depth.
 const add = (sum, v) => {
   if (typeof v === "number") return (sum || 0) + v
   sum = sum || {}

@@ -6,7 +6,7 @@ export function map(id, dims, ping, ctx) {
   ctx.write(dims.appUpdateChannel, { [dims.submission_date]: 1 })
 }
 
-// Adds up {date: records} objects.
+// add adds up objects {date: records}.
 function add(days) {
   const sum = {}
   for (const d of days) {

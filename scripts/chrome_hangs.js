@@ -1,5 +1,5 @@
-// The stacks of hangs of the user interface and of writes after shutdown, for a
-// symbolication service to read.
+// The stacks of hangs of the user interface and of writes after shutdown, as input
+// for a symbolication service.
 //
 // Output: document ID, an object with chromeHangs, lateWrites and the dimensions.
 

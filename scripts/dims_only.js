@@ -1,5 +1,5 @@
-// How many records each partition holds. The pings are never looked at, so this
-// is as fast as the store can be read.
+// How many records each partition holds. It reads no pings, so its speed is that of
+// reading the segments.
 //
 // Output: reason, application, channel, version, build ID, date, records.
 

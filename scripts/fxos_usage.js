@@ -1,5 +1,5 @@
-// Firefox OS devices that reported for the first time: what they are, where they
-// are, and how long they took to report.
+// Firefox OS devices that reported for the first time: their hardware, their place,
+// and the time until the report.
 //
 // Output (CSV): submission date, OS, software, hours from activation to ping,
 // screen width, height, pixel ratio, locale, hardware, model, firmware revision,
@@ -23,7 +23,7 @@ export function map(id, dims, ping, ctx) {
   ])
 }
 
-// The same document may have been stored more than once: the first one counts.
+// If a document was stored several times, the first record counts.
 export function combine(id, devices, ctx) {
   for (const first of devices) return ctx.write(id, first)
 }

@@ -1,5 +1,5 @@
-// Histograms added up per submission date: the data files that telemetry.js
-// (version 1) reads for the evolution of a measure and for one histogram. Its histograms.json is the server's /histograms/<repo>/<revision>.
+// Histograms added up by submission date: the files from which telemetry.js (version 1)
+// shows how a measure evolves. It reads the server's /histograms/<repo>/<revision> too.
 //
 // Output: the file's path below the data folder, its JSON:
 //   <channel>/<major version>/<measure>-by-submission-date.json
@@ -41,7 +41,8 @@ export function reduce(file, values, ctx) {
   if (file.endsWith("/filter-tree.json")) return ctx.write(file, tree(Object.keys(Object.assign({}, ...values))))
   const all = {}, out = {}
   for (const v of values) for (const part in v) merge(all, part, v[part].submissions, v[part].total)
-  const longest = Math.max(...Object.values(all).map((s) => s.total.length)) // the newest definition's, of most buckets
+  // Of several bucketings a file has one. Definitions grow, so the longest is the newest.
+  const longest = Math.max(...Object.values(all).map((s) => s.total.length))
   for (const part of Object.keys(all).sort()) {
     const [date, filter] = part.split(" "), { total, submissions } = all[part]
     if (total.length === longest) (out[date] ||= []).push([...total, submissions, Number(filter)])

@@ -3,20 +3,20 @@
 // A stored histogram is its bucket counts followed by sum, log_sum,
 // log_sum_squares, sum_squares_lo and sum_squares_hi (old data: the first three
 // only). A sum that the client did not send is -1 and must not be added up: the
-// library's sum leaves -1 only where nobody sent one.
+// library's sum is -1 only if no client sent one.
 //
-// Histograms of different layouts (a definition that changed between revisions) are
-// kept apart. The stored numbers do not tell where the buckets begin: that takes the
-// definitions of the ping's revision, from the data folder or --revision-cache.
-// Where they are not at hand the layout is "unknown", and only the length tells
-// histograms apart.
+// Histograms with different bucketings (a definition changed between revisions) are
+// added up separately. The stored numbers do not say where the buckets begin: this is
+// in the definitions of the ping's revision, from the data folder or --revision-cache.
+// Without a definition the bucketing is "unknown", and only histograms of different
+// lengths are separate.
 //
-// Output: channel, version, histogram, layout (kind, lowest and highest bound),
+// Output: channel, version, histogram, bucketing (kind, lowest and highest bound),
 // numbers per histogram, the added-up histogram as a JSON array.
 
 import { sum } from "histogram"
 
-// The histograms to add up. To ask for others, copy this file and change the list.
+// The histograms to add up. For others, copy this file and change the list.
 const names = ["GC_MS", "CYCLE_COLLECTOR", "MEMORY_RESIDENT", "CACHE_HIT", "PAGE_LOAD_KIND"]
 
 export function map(id, dims, ping, ctx) {

@@ -1,5 +1,5 @@
-// Calls of the Loop client that found no path to the other side. A report that was
-// sent twice counts once.
+// Calls of the Loop client that could not connect to the other side. A report that
+// was sent twice counts once.
 //
 // Output: submission date, connection state, the report.
 

@@ -1,13 +1,13 @@
-// Files that the main thread read and wrote, during start, session and shutdown.
+// Files that the main thread read and wrote during start, session and shutdown.
 //
 // Output (CSV): application, interval, file, pings, median ms, median number of
-// operations. The file TOTAL counts the pings that report anything for the interval.
+// operations. The file TOTAL counts all pings with a report for the interval.
 
 import { median } from "stats"
 
-// Files of fewer pings are left out: their names could identify somebody.
+// Files of fewer pings are left out, because their names could identify a person.
 const minPings = 100
-// Medians are taken over so many pings at most.
+// Medians are those of the first maxValues pings.
 const maxValues = 10000
 
 const intervals = ["startup", "execution", "shutdown"]

@@ -1,5 +1,5 @@
-// How many records there are: the smallest job there is, and the first question
-// to ask of a filter.
+// How many records there are. This is the smallest possible job, and a good test of a
+// filter.
 //
 // Output: the word "records", their number.
 
@@ -11,8 +11,8 @@ export function map() {
   records++
 }
 
-// Called once, after the last record of a task; every task starts with fresh
-// globals.
+// mapFinished is called once, after the last record of a task. Every task starts with
+// fresh global variables.
 export function mapFinished(ctx) {
   ctx.write("records", records)
 }

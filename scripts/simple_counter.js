@@ -1,5 +1,5 @@
-// How often each document ID was stored: more than once means that a client sent
-// its ping again.
+// How often each document ID was stored. More than once means that a client sent its
+// ping again.
 //
 // Output: document ID, records.
 

@@ -1,6 +1,6 @@
-// SQL statements that took long, per thread, day and version. Literals are made
-// private, and statements that are the same but for their literals are one.
-// The median is that of the mean times that each ping reports.
+// SQL statements that took long, by thread, day and version. Literals are replaced by
+// ":private", so statements that differ only in their literals are one statement.
+// The median is that of the pings' mean times.
 //
 // Output (CSV): thread, submission date, application, version, channel,
 // statement, pings, invocations, total ms, median ms. The thread TOTAL counts all
@@ -8,7 +8,7 @@
 
 import { median } from "stats"
 
-// Statements invoked less often are left out: they could identify somebody.
+// Statements with fewer invocations are left out, because they could identify a person.
 const minInvocations = 100
 
 const literal = /'(?:[^']|'')*'|"(?:[^"]|"")*"/g
@@ -16,6 +16,7 @@ const literal = /'(?:[^']|'')*'|"(?:[^"]|"")*"/g
 export function map(id, dims, ping, ctx) {
   const where = [dims.submission_date, dims.appName, dims.appVersion, dims.appUpdateChannel]
   ctx.write(["TOTAL", ...where, "ALL_PINGS"], [1, 0])
+
   const slow = ping.slowSQL
   for (const thread in slow) {
     const merged = {}

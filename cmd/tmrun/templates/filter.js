@@ -1,7 +1,7 @@
-// Which records a job sees: tmrun --input-filter FILE --data-dir DIR JOB.
+// Which records a job reads: tmrun --input-filter FILE --data-dir DIR JOB.
 //
-// The folders that dimensions leave out are never opened; match then judges each
-// record. Either may be left out.
+// Folders that the dimensions exclude are never opened. Then match decides about each
+// record. Either export may be left out.
 
 export const dimensions = [
   { field_name: "reason", allowed_values: ["saved_session"] },

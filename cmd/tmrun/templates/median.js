@@ -1,6 +1,6 @@
-// The distribution of a measure: how many sessions, the median and the 95th
-// percentile of the start-up time by version. All values of a key come together
-// in reduce, so there is no combine.
+// The distribution of a measure: the number of sessions, and the median and the 95th
+// percentile of the start-up time, by version. A median needs all values of a key in
+// reduce, so there is no combine.
 //
 // Output: version, sessions, median ms, 95th percentile ms.
 
