@@ -78,6 +78,7 @@ func (c *Conversion) NewConverter(ctx context.Context) *Converter {
 		converter:  convert.New(c.definitions, c.options),
 		partitions: map[schema.Dims]schema.Dims{},
 	}
+
 	if c.filter != nil {
 		converter.decider = c.filter.NewDecider(ctx)
 	}
@@ -122,19 +123,23 @@ func (c *Converter) outcome(ctx context.Context, record convert.Record, err erro
 	if err == nil {
 		return c.decide(ctx, record)
 	}
+
+	// Bad data, or no definitions now: both are about the submission alone.
 	if rejection, ok := errors.AsType[*convert.Rejection](err); ok {
 		return Outcome{Kind: Quarantined, Rejection: rejection}, nil
 	}
 	if outage, ok := errors.AsType[*convert.Outage](err); ok {
 		return Outcome{Kind: Waiting, Outage: outage}, nil
 	}
+
 	return Outcome{}, err
 }
 
 // decide lets the filter decide about a record.
 func (c *Converter) decide(ctx context.Context, record convert.Record) (Outcome, error) {
 	partition := c.partition(record.Dims)
-	var decision Decision
+	var decision Decision // to keep it
+
 	if c.decider != nil {
 		var err error
 		decision, err = c.decider.Decide(partition, record.ID, record.JSON)
@@ -149,6 +154,7 @@ func (c *Converter) decide(ctx context.Context, record convert.Record) (Outcome,
 	case Quarantine:
 		return rejected(convert.ClassFilter, decision.Reason), nil
 	}
+
 	return Outcome{Kind: Published, Record: record, Partition: partition}, nil
 }
 
@@ -159,9 +165,12 @@ func (c *Converter) filterFailed(ctx context.Context, err error) (Outcome, error
 		return Outcome{}, ended
 	}
 
+	// One slow record is rejected. A filter that is slow again and again would block the
+	// raw log, so the conversion ends; it is tried again with the filter of then.
 	if errors.Is(err, ErrFilterLimit) && c.conversion.filterLimits.Add(1) >= maxFilterLimits {
 		return Outcome{}, fmt.Errorf("the filter took too long %d times: %w", maxFilterLimits, err)
 	}
+
 	return rejected(convert.ClassFilterError, err.Error()), nil
 }
 
@@ -178,6 +187,7 @@ func (c *Converter) partition(d schema.Dims) schema.Dims {
 	if p, ok := c.partitions[d]; ok {
 		return p
 	}
+
 	p := c.conversion.options.Schema.Partition(d)
 	if len(c.partitions) < maxPartitions {
 		c.partitions[d] = p
@@ -188,6 +198,8 @@ func (c *Converter) partition(d schema.Dims) schema.Dims {
 // oneLine returns text as valid UTF-8 of at most maxBytes, without control characters.
 func oneLine(text string, maxBytes int) string {
 	text = text[:min(len(text), maxBytes)]
+
+	// A character that was cut in two is not UTF-8 any more, and goes.
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return ' '

@@ -32,6 +32,7 @@ func ReadBacklog(root *os.Root, now time.Time) (Backlog, error) {
 		if err != nil {
 			continue // converted and removed meanwhile
 		}
+
 		b.Logs++
 		b.Bytes += info.Size()
 
@@ -57,6 +58,9 @@ func WaitingLogs(root *os.Root) ([]string, error) {
 		if !entry.Type().IsRegular() || strings.HasPrefix(name, rawlog.HiddenPrefix) {
 			continue
 		}
+
+		// A server renames a log when it is finished, and locks it until then. One that
+		// is not locked was left by a crash.
 		if strings.HasSuffix(name, rawlog.FinishedSuffix) || !isLocked(root, name) {
 			names = append(names, name)
 		}

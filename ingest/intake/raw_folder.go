@@ -88,6 +88,7 @@ func NewRawFolder(root *os.Root, converter LogConverter, o RawFolderOptions) *Ra
 // Run converts what there is and what comes until ctx ends. It returns when the
 // conversions in hand have ended, which ctx does not interrupt.
 func (f *RawFolder) Run(ctx context.Context) {
+	// The workers: a conversion in hand goes on when ctx ends.
 	work := make(chan string)
 	var workers sync.WaitGroup
 	for range f.o.Workers {
@@ -100,6 +101,7 @@ func (f *RawFolder) Run(ctx context.Context) {
 	defer workers.Wait()
 	defer close(work)
 
+	// The watcher: claim what is due, then wait for a signal, a retry or the next sweep.
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	for {
@@ -121,6 +123,7 @@ func (f *RawFolder) Run(ctx context.Context) {
 		case <-retry.C:
 		}
 		retry.Stop()
+
 		if ctx.Err() != nil {
 			return
 		}
@@ -136,13 +139,14 @@ func (f *RawFolder) Drain(ctx context.Context) error {
 	}
 
 	errs := make([]error, len(names))
-	slots := make(chan struct{}, f.o.Workers)
+	slots := make(chan struct{}, f.o.Workers) // one for each conversion at work
 	var conversions sync.WaitGroup
 	for i, name := range names {
 		slots <- struct{}{}
 		conversions.Go(func() {
 			defer func() { <-slots }()
 			err := f.convert(ctx, name)
+
 			if !errors.Is(err, layout.ErrBusy) {
 				errs[i] = err
 			}
@@ -159,6 +163,7 @@ func (f *RawFolder) claimDue() (names []string, wait time.Duration) {
 	// claim is there still. So it is not taken for a new one.
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	waiting, err := WaitingLogs(f.root)
 	if err != nil {
 		f.o.Log.Error("cannot list raw logs", "err", err)
@@ -170,7 +175,7 @@ func (f *RawFolder) claimDue() (names []string, wait time.Duration) {
 	for _, name := range waiting {
 		c := f.claim(name)
 		switch {
-		case c.busy:
+		case c.busy: // it is being converted
 		case now.Before(c.next):
 			wait = min(wait, c.next.Sub(now))
 		default:
@@ -185,8 +190,12 @@ func (f *RawFolder) claimDue() (names []string, wait time.Duration) {
 func (f *RawFolder) claim(name string) *claim {
 	c := f.claims[name]
 	if c == nil {
-		c = &claim{pause: backoff.ExponentialBackOff{InitialInterval: minRetry, Multiplier: 2, MaxInterval: maxRetry}}
-		c.pause.Reset()
+		c = &claim{pause: backoff.ExponentialBackOff{
+			InitialInterval: minRetry,
+			Multiplier:      2,
+			MaxInterval:     maxRetry,
+		}}
+		c.pause.Reset() // to the initial interval
 		f.claims[name] = c
 	}
 	return c
@@ -195,6 +204,7 @@ func (f *RawFolder) claim(name string) *claim {
 // convert converts a raw log. After an error it can be claimed again after a pause.
 func (f *RawFolder) convert(ctx context.Context, name string) error {
 	_, err := f.converter.ConvertLog(ctx, name)
+
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err == nil {
@@ -207,6 +217,9 @@ func (f *RawFolder) convert(ctx context.Context, name string) error {
 	c.busy = false
 	c.next = time.Now().Add(pause)
 	f.retry.Notify()
+
+	// A raw log that another process converts, and the end of the program, are no
+	// failures to tell of.
 	if !errors.Is(err, layout.ErrBusy) && ctx.Err() == nil {
 		f.o.Log.Error("conversion stopped; the raw log is kept", "log", name, "retry_in", pause, "err", err)
 	}

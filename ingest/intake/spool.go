@@ -72,6 +72,8 @@ func (s *Spool) Run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		s.sweep(ctx)
+
+		// Events of other files, and of what this program itself renames, do not count.
 		for changed := false; !changed; {
 			select {
 			case <-ctx.Done():
@@ -97,10 +99,13 @@ func (s *Spool) sweep(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+
+		// Claimed files come again: their conversion failed, or their server crashed.
 		name := entry.Name()
 		if !entry.Type().IsRegular() || !isClaimed(name) && !isWhole(name) {
 			continue
 		}
+
 		err := s.convert(ctx, name)
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("cannot convert a spooled file; it is kept", "log", name, "retry_in", spoolEvery, "err", err)
@@ -120,6 +125,8 @@ func isWhole(name string) bool {
 	case strings.HasSuffix(name, rawlog.FinishedSuffix):
 		return true
 	}
+
+	// A server names a raw log by its time while it writes it.
 	return !strings.HasPrefix(name, "telemetry.log.") || !endsInTime(name)
 }
 

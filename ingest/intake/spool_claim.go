@@ -42,6 +42,7 @@ func (s *Spool) convert(ctx context.Context, name string) error {
 	defer file.Close() // which unlocks it
 
 	_, original, _ := strings.Cut(strings.TrimPrefix(claimed, claimedPrefix), ".")
+
 	stats, err := s.converter.ImportFile(ctx, worker.File{Content: file, Name: original, Version: rawlog.VersionAuto})
 	switch {
 	case errors.Is(err, layout.ErrBusy):
@@ -54,6 +55,8 @@ func (s *Spool) convert(ctx context.Context, name string) error {
 	case stats.BytesLost > 0:
 		return s.setAside(claimed)
 	}
+
+	// A kill before this makes the next server import the same content again.
 	return s.dir.Remove(claimed)
 }
 
@@ -78,14 +81,16 @@ func (s *Spool) claim(name string) (claimed string, _ *os.File, err error) {
 		// Another server may have published and removed it before the lock.
 		_, err = s.dir.Stat(claimed)
 	}
+
 	switch {
 	case err == nil:
 		return claimed, file, nil
 	case err == syscall.EWOULDBLOCK:
-		err = nil
+		err = nil // another server converts it
 	default:
 		err = ignoreMissing(fmt.Errorf("lock %s: %w", claimed, err))
 	}
+
 	file.Close()
 	return "", nil, err
 }
@@ -95,5 +100,6 @@ func (s *Spool) setAside(claimed string) error {
 	if err := s.dir.Mkdir(damagedDir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
+
 	return s.dir.Rename(claimed, damagedDir+"/"+strings.TrimPrefix(claimed, claimedPrefix))
 }

@@ -30,9 +30,13 @@ func Add(w *layout.Writer, s *rawlog.Submission, why *convert.Rejection) error {
 // Segments lists the segments of the quarantine, those of one class or, for "", of
 // all.
 func Segments(ctx context.Context, tree *layout.Tree, class string) ([]layout.Segment, error) {
+	// schema.All leaves the quarantine out.
 	everything := schema.All()
 	everything.IncludeQuarantined = true
 	all, err := tree.Segments(ctx, everything)
+	if err != nil {
+		return nil, err
+	}
 
 	var quarantined []layout.Segment
 	for _, segment := range all {
@@ -40,7 +44,7 @@ func Segments(ctx context.Context, tree *layout.Tree, class string) ([]layout.Se
 			quarantined = append(quarantined, segment)
 		}
 	}
-	return quarantined, err
+	return quarantined, nil
 }
 
 // Read walks the submissions of a quarantined segment. It ends after an error, which
@@ -67,6 +71,7 @@ func Read(tree *layout.Tree, segment layout.Segment) iter.Seq2[layout.Rejected, 
 				if err != nil {
 					err = fmt.Errorf("%s: %w", segment.Path, err)
 				}
+
 				if !yield(rejected, err) || err != nil {
 					return
 				}

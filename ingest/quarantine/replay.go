@@ -45,6 +45,7 @@ func Replay(ctx context.Context, data *layout.Data, c *decide.Conversion, class 
 		defer lock.Close()
 	}
 
+	// All of them are listed first: a replayed segment does not come again.
 	segments, err := Segments(ctx, data.Tree(), class)
 	if err != nil {
 		return r.counts, err
@@ -52,11 +53,13 @@ func Replay(ctx context.Context, data *layout.Data, c *decide.Conversion, class 
 
 	r.converter = c.NewConverter(ctx)
 	defer r.converter.Close()
+
 	for _, segment := range segments {
 		byFilter := segment.Class == convert.ClassFilter || segment.Class == convert.ClassFilterError
 		if byFilter && class == "" && !c.HasFilter() {
 			continue
 		}
+
 		if err := r.segment(ctx, segment); err != nil {
 			return r.counts, err
 		}
@@ -85,9 +88,10 @@ func (r *replay) segment(ctx context.Context, segment layout.Segment) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, r.writer.Abort()) }() // does nothing after Commit
-	r.writer.Supersede(segment.Path)
+	r.writer.Supersede(segment.Path)                            // unless the new segment has its name
 
 	r.changed = false
+	// A dry run writes it too, into the staging folder, and gives it up.
 	for rejected, err := range Read(r.data.Tree(), segment) {
 		if err == nil {
 			err = ctx.Err()
@@ -103,6 +107,7 @@ func (r *replay) segment(ctx context.Context, segment layout.Segment) (err error
 	if r.dryRun || !r.changed {
 		return nil
 	}
+
 	_, err = r.writer.Commit(ctx)
 	return err
 }
@@ -111,7 +116,10 @@ func (r *replay) segment(ctx context.Context, segment layout.Segment) (err error
 func (r *replay) submission(ctx context.Context, rejected layout.Rejected) error {
 	r.counts.Tried++
 	outcome, err := r.converter.Convert(ctx, &rawlog.Submission{
-		Country: rejected.Country, Path: rejected.Path, Body: rejected.Body, Time: rejected.Time,
+		Country: rejected.Country,
+		Path:    rejected.Path,
+		Body:    rejected.Body,
+		Time:    rejected.Time,
 	})
 	if err != nil {
 		return err
@@ -147,6 +155,8 @@ func (r *replay) apply(rejected layout.Rejected, outcome decide.Outcome) error {
 	default:
 		panic("quarantine: outcome of unknown kind") // a bug of this repository
 	}
+
+	// It stays, with the reason that it has now.
 	r.counts.Quarantined[rejected.Class]++
 	return r.writer.AddRejected(rejected)
 }

@@ -26,6 +26,7 @@ type database struct {
 // openDatabase opens the database, made if missing unless it is readOnly. The caller
 // closes it.
 func openDatabase(root *os.Root, readOnly bool) (*database, error) {
+	// bbolt locks the file, which makes others wait.
 	db, err := bbolt.Open(databaseFile, 0o666, &bbolt.Options{
 		Timeout:  openWait,
 		ReadOnly: readOnly,
@@ -47,7 +48,7 @@ func readDatabase(root *os.Root, use func(*database) error) (err error) {
 		return err
 	}
 	if info.Size() == 0 {
-		return nil // killed while it was made
+		return nil // the process that made it was killed before it wrote to it
 	}
 
 	db, err := openDatabase(root, true)
@@ -68,6 +69,7 @@ func (d *database) store(statistics []document) error {
 		if err != nil {
 			return err
 		}
+
 		for _, s := range statistics {
 			if err := bucket.Put([]byte(s.source), s.text); err != nil {
 				return err
@@ -89,10 +91,12 @@ func (d *database) find(source string) (RawLog, error) {
 		if bucket == nil {
 			return nil
 		}
+
 		text := bucket.Get([]byte(source))
 		if text == nil {
 			return nil
 		}
+
 		var err error
 		found, err = parse(text, databaseFile)
 		return err

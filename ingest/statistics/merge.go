@@ -31,6 +31,7 @@ type document struct {
 //  3. Store what is in merging/, and remove it there. What a crash left in merging/ is
 //     stored by the next Merge, which changes nothing, or replaced there by a newer one.
 func Merge(ctx context.Context, data *layout.Data) (merged int, err error) {
+	// The lock of compaction: two merges at once would move the same files.
 	lock, err := data.Lock()
 	if err != nil {
 		return 0, err
@@ -39,6 +40,8 @@ func Merge(ctx context.Context, data *layout.Data) (merged int, err error) {
 
 	m := &merge{root: data.Root(), disk: &data.Folder().Disk}
 	defer func() { err = errors.Join(err, m.close()) }()
+
+	// The days come before anything that is newer; see All.
 	if err := m.days(ctx); err != nil {
 		return m.merged, err
 	}
@@ -74,11 +77,13 @@ func (m *merge) days(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+
 		lines, err := readDay(m.root, name)
 		if err != nil {
 			return err
 		}
 
+		// A later line of the same source takes the place of an earlier one.
 		var documents []document
 		for line := range bytes.Lines(lines) {
 			text := bytes.TrimSpace(line)
@@ -88,6 +93,7 @@ func (m *merge) days(ctx context.Context) error {
 			}
 			documents = append(documents, document{r.Source, text})
 		}
+
 		if err := m.store(documents, name); err != nil {
 			return err
 		}
@@ -102,6 +108,7 @@ func (m *merge) claim() error {
 		return err
 	}
 
+	// A file that a crash left there is replaced by a newer one of the same raw log.
 	if err := m.disk.MkdirAll(mergingDir, map[string]bool{}); err != nil {
 		return err
 	}
@@ -124,6 +131,8 @@ func (m *merge) files(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+
+		// One transaction, and one sync, for many of them.
 		batch := names[:min(len(names), maxMerged)]
 		names = names[len(batch):]
 
@@ -139,6 +148,7 @@ func (m *merge) files(ctx context.Context) error {
 			}
 			documents = append(documents, document{r.Source, text})
 		}
+
 		if err := m.store(documents, batch...); err != nil {
 			return err
 		}
@@ -156,6 +166,7 @@ func (m *merge) store(documents []document, from ...string) error {
 		}
 		m.db = db
 	}
+
 	if err := m.db.store(documents); err != nil {
 		return err
 	}
@@ -164,6 +175,8 @@ func (m *merge) store(documents []document, from ...string) error {
 	if err := m.disk.SyncDir(Dir); err != nil {
 		return err
 	}
+
+	// A crash before or between these leaves files that are stored again.
 	for _, name := range from {
 		if err := m.disk.Remove(name); err != nil {
 			return fmt.Errorf("remove merged statistics: %w", err)

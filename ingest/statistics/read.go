@@ -29,6 +29,7 @@ func Find(root *os.Root, source string) (RawLog, error) {
 		return parse(text, name)
 	}
 
+	// A file that was gone is in the database: Merge writes that before it removes one.
 	var found RawLog
 	err := readDatabase(root, func(db *database) error {
 		var err error
@@ -43,6 +44,7 @@ func Find(root *os.Root, source string) (RawLog, error) {
 func All(root *os.Root) iter.Seq2[RawLog, error] {
 	return func(yield func(RawLog, error) bool) {
 		w := &walk{root: root, seen: map[string]bool{}, yield: yield}
+
 		// In the direction in which they move; see the package's documentation.
 		for _, step := range []func() error{w.files(Dir), w.files(mergingDir), w.days, w.database} {
 			err := step()
@@ -76,6 +78,7 @@ func (w *walk) use(text []byte, name string) error {
 	if w.seen[r.Source] {
 		return nil
 	}
+
 	w.seen[r.Source] = true
 	if !w.yield(r, nil) {
 		return errEnough
@@ -114,6 +117,7 @@ func (w *walk) days() error {
 		return err
 	}
 
+	// The same source may be in several days: the newest one counts.
 	for _, name := range slices.Backward(names) {
 		lines, err := readDay(w.root, name)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -122,6 +126,7 @@ func (w *walk) days() error {
 		if err != nil {
 			return err
 		}
+
 		for line := range bytes.Lines(lines) {
 			if err := w.use(line, name); err != nil {
 				return err
@@ -151,6 +156,7 @@ func readDay(root *os.Root, name string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	defer decoder.Close()
+
 	lines, err := io.ReadAll(decoder)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

@@ -47,6 +47,7 @@ func Attach(w *layout.Writer, r RawLog) error {
 	if err != nil {
 		return err
 	}
+
 	_, err = w.Attach(path.Join(Dir, r.Source+fileSuffix)).Write(text)
 	return err
 }
@@ -70,6 +71,8 @@ func filesIn(root *os.Root, dir, suffix string) ([]string, error) {
 	var names []string
 	for _, entry := range entries {
 		name := entry.Name()
+
+		// A hidden one is the temporary file of a crash.
 		if entry.Type().IsRegular() && strings.HasSuffix(name, suffix) && !strings.HasPrefix(name, ".") {
 			names = append(names, path.Join(dir, name))
 		}

@@ -51,7 +51,14 @@ type result struct {
 // It returns the histograms that were left out of records, and the first error: of
 // entries, of use, or of the conversion.
 func convertAll(ctx context.Context, conversion *decide.Conversion, entries *rawlog.Reader, pace func(), use func(*rawlog.Submission, decide.Outcome) error) (convert.DropCounts, error) {
-	c := &conversionStages{entries: entries, pace: pace, conversion: conversion, use: use, dropped: convert.DropCounts{}}
+	c := &conversionStages{
+		entries:    entries,
+		pace:       pace,
+		conversion: conversion,
+		use:        use,
+		dropped:    convert.DropCounts{},
+	}
+
 	err := pipeline.Run(ctx, pipeline.Stages[*batch, *results]{
 		Produce: c.read,
 		Work:    c.convert,
@@ -78,12 +85,15 @@ func (c *conversionStages) read(_ context.Context, send func(*batch) error) erro
 	for {
 		b := c.newBatch()
 		err := c.fill(b)
+
+		// What was read before the end, or before the error, counts.
 		if len(b.submissions) > 0 {
 			b.locateBodies()
 			if err := send(b); err != nil {
 				return err
 			}
 		}
+
 		if err == io.EOF {
 			return nil
 		}
@@ -97,14 +107,16 @@ func (c *conversionStages) read(_ context.Context, send func(*batch) error) erro
 func (c *conversionStages) fill(b *batch) error {
 	for len(b.submissions) < maxBatchEntries && len(b.bodies) < maxBatchBytes {
 		c.pace()
-		s, err := c.entries.Next()
+		submission, err := c.entries.Next()
 		if err != nil {
 			return err
 		}
+
+		// The reader's body is valid until its next call.
 		from := len(b.bodies)
-		b.bodies = append(b.bodies, s.Body...)
-		s.Body = b.bodies[from:]
-		b.submissions = append(b.submissions, s)
+		b.bodies = append(b.bodies, submission.Body...)
+		submission.Body = b.bodies[from:]
+		b.submissions = append(b.submissions, submission)
 	}
 	return nil
 }
@@ -113,9 +125,9 @@ func (c *conversionStages) fill(b *batch) error {
 func (b *batch) locateBodies() {
 	from := 0
 	for i := range b.submissions {
-		s := &b.submissions[i]
-		end := from + len(s.Body)
-		s.Body = b.bodies[from:end:end]
+		submission := &b.submissions[i]
+		end := from + len(submission.Body)
+		submission.Body = b.bodies[from:end:end] // an append must not reach the next body
 		from = end
 	}
 }
@@ -131,27 +143,35 @@ func (c *conversionStages) convert(ctx context.Context, tasks iter.Seq[pipeline.
 	}()
 
 	for task := range tasks {
-		b := task.Input
-		r := c.newResults(b)
-		for i := range b.submissions {
-			if len(r.text) >= maxResultBytes {
-				if err := task.Send(r); err != nil {
-					return err
-				}
-				r = c.newResults(b)
-			}
-			outcome, err := converter.Convert(ctx, &b.submissions[i])
-			if err != nil {
-				return err
-			}
-			r.append(&b.submissions[i], outcome)
-		}
-		r.last = true
-		if err := task.Send(r); err != nil {
+		if err := c.convertBatch(ctx, converter, task); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// convertBatch converts one batch.
+func (c *conversionStages) convertBatch(ctx context.Context, converter *decide.Converter, task pipeline.Task[*batch, *results]) error {
+	in := task.Input
+	out := c.newResults(in)
+	for i := range in.submissions {
+		// Large records are handed over before the batch is done.
+		if len(out.text) >= maxResultBytes {
+			if err := task.Send(out); err != nil {
+				return err
+			}
+			out = c.newResults(in)
+		}
+
+		outcome, err := converter.Convert(ctx, &in.submissions[i])
+		if err != nil {
+			return err
+		}
+		out.append(&in.submissions[i], outcome)
+	}
+
+	out.last = true
+	return task.Send(out)
 }
 
 // append copies an outcome into the results.
@@ -167,35 +187,42 @@ func (c *conversionStages) consume(r *results) error {
 	for i := range r.entries {
 		entry := &r.entries[i]
 		record := &entry.outcome.Record
+
 		// r.text has moved while it grew; only the lengths are right.
 		idBytes := len(record.ID)
 		end := idBytes + len(record.JSON)
 		record.ID = text[:idBytes:idBytes]
 		record.JSON = text[idBytes:end:end]
 		text = text[end:]
+
 		if err := c.use(entry.submission, entry.outcome); err != nil {
 			return err
 		}
 	}
+
 	c.recycle(r)
 	return nil
 }
 
+// newBatch returns an empty batch.
 func (c *conversionStages) newBatch() *batch {
 	b, ok := c.batches.Get().(*batch)
 	if !ok {
 		return &batch{}
 	}
+
 	b.submissions = b.submissions[:0]
 	b.bodies = b.bodies[:0]
 	return b
 }
 
+// newResults returns empty results of a batch.
 func (c *conversionStages) newResults(of *batch) *results {
 	r, ok := c.results.Get().(*results)
 	if !ok {
 		return &results{of: of}
 	}
+
 	*r = results{of: of, entries: r.entries[:0], text: r.text[:0]}
 	return r
 }
@@ -206,6 +233,7 @@ func (c *conversionStages) recycle(r *results) {
 	if r.last && cap(r.of.bodies) <= 4*maxBatchBytes {
 		c.batches.Put(r.of)
 	}
+
 	if cap(r.text) <= 4*maxResultBytes {
 		c.results.Put(r)
 	}

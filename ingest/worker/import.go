@@ -38,41 +38,46 @@ func (w *Worker) ImportFile(ctx context.Context, f File) (Stats, error) {
 		return Stats{}, err
 	}
 
-	s, err := w.importFile(ctx, source, f)
+	stats, err := w.importFile(ctx, source, f)
 	if err != nil {
-		return s, fmt.Errorf("convert %s: %w", source, err)
+		return stats, fmt.Errorf("convert %s: %w", source, err)
 	}
-	w.report(f.Name, s, start)
-	return s, nil
+
+	w.report(f.Name, stats, start)
+	return stats, nil
 }
 
 func (w *Worker) importFile(ctx context.Context, source string, f File) (_ Stats, err error) {
-	p, err := w.newPublication(source)
+	pub, err := w.newPublication(source)
 	if err != nil {
 		return Stats{}, err
 	}
-	defer func() { err = errors.Join(err, p.close()) }()
+	defer func() { err = errors.Join(err, pub.close()) }()
 
 	earlier, err := statistics.Find(w.data.Root(), source)
 	if err != nil {
 		return Stats{}, err
 	}
 	if earlier.Waiting > 0 {
+		// What went to another raw log is published, or will be, under its name.
 		return Stats{Submissions: earlier.Submissions, Repeated: earlier.Submissions}, nil
 	}
+
 	// Another filter, or definitions that came late, can publish the records elsewhere.
 	// Segments that were compacted since are not found.
 	for _, segment := range earlier.Segments {
-		p.writer.Supersede(segment)
+		pub.writer.Supersede(segment)
 	}
 
-	if err := p.convert(ctx, f.entries()); err != nil {
-		return p.stats, err
+	if err := pub.convert(ctx, f.entries()); err != nil {
+		return pub.stats, err
 	}
-	converted := p.stats.statistics(source)
-	converted.Segments = p.writer.Paths()
-	converted.Waiting = p.stats.Waiting
-	return p.commit(ctx, converted)
+
+	// What the next import of the same content needs to know.
+	converted := pub.stats.statistics(source)
+	converted.Segments = pub.writer.Paths()
+	converted.Waiting = pub.stats.Waiting
+	return pub.commit(ctx, converted)
 }
 
 // entries returns a reader of the file's entries.
@@ -81,6 +86,7 @@ func (f File) entries() *rawlog.Reader {
 	if version == rawlog.VersionAuto {
 		version = rawlog.VersionOf(f.Name)
 	}
+
 	entries := rawlog.NewReader(f.Content, version)
 	entries.Source = f.Name
 	entries.MaxBody = f.MaxBody
@@ -97,5 +103,6 @@ func contentSource(content io.ReadSeeker) (string, error) {
 	if _, err := content.Seek(0, io.SeekStart); err != nil {
 		return "", err
 	}
+
 	return fmt.Sprintf("import.%x", sum.Sum(nil)[:12]), nil
 }

@@ -35,6 +35,7 @@ func (p *publication) convert(ctx context.Context, entries *rawlog.Reader) error
 	}
 
 	p.stats.BytesLost = entries.BytesLost()
+
 	// Moving all submissions to another raw log would gain nothing.
 	if p.stats.Waiting > 0 && p.stats.Waiting == p.stats.Submissions {
 		return p.outage
@@ -80,8 +81,9 @@ func (p *publication) publish(s *rawlog.Submission, outcome decide.Outcome) erro
 	p.stats.Records++
 	p.stats.RawBytes += int64(record.RawBytes)
 	for i := range p.stats.Mismatched {
-		p.stats.Mismatched[i] += int64(record.Mismatched >> i & 1)
+		p.stats.Mismatched[i] += int64(record.Mismatched >> i & 1) // a bit for each dimension
 	}
+
 	p.writer.SetTime(s.Time)
 	return p.writer.Add(outcome.Partition, record.ID, record.JSON)
 }
@@ -91,6 +93,7 @@ func (p *publication) commit(ctx context.Context, converted statistics.RawLog) (
 	if err := statistics.Attach(p.writer, converted); err != nil {
 		return p.stats, err
 	}
+
 	var err error
 	p.stats.Published, err = p.writer.Commit(ctx)
 	return p.stats, err

@@ -59,12 +59,15 @@ func (s *Stats) Add(t Stats) {
 		*s = newStats()
 	}
 
+	// The counts of all submissions.
 	s.Submissions += t.Submissions
 	s.Records += t.Records
 	s.RawBytes += t.RawBytes
 	s.BytesLost += t.BytesLost
 	s.Waiting += t.Waiting
 	s.Repeated += t.Repeated
+
+	// The counts by class, reason, histogram and dimension.
 	addCounts(s.Quarantined, t.Quarantined)
 	addCounts(s.Filtered, t.Filtered)
 	addCounts(s.Dropped, t.Dropped)
@@ -87,6 +90,8 @@ const maxReasons = 100
 // filtered counts a submission that the filter dropped.
 func (s *Stats) filtered(reason string) {
 	_, known := s.Filtered[reason]
+
+	// The reasons that come late count together.
 	if !known && len(s.Filtered) >= maxReasons {
 		reason = schema.Other
 	}
@@ -95,7 +100,7 @@ func (s *Stats) filtered(reason string) {
 
 // statistics returns what is stored of the conversion of source.
 func (s *Stats) statistics(source string) statistics.RawLog {
-	r := statistics.RawLog{
+	converted := statistics.RawLog{
 		Source:      source,
 		Submissions: s.Submissions,
 		BytesLost:   s.BytesLost,
@@ -103,16 +108,21 @@ func (s *Stats) statistics(source string) statistics.RawLog {
 		Mismatched:  map[string]int64{},
 		Dropped:     map[string]map[string]int64{},
 	}
+
 	for i, n := range s.Mismatched {
 		if n > 0 {
-			r.Mismatched[schema.DimNames[i]] = n
+			converted.Mismatched[schema.DimNames[i]] = n
 		}
 	}
+
+	// By reason first, since there are few: JSON then says each once.
 	for drop, n := range s.Dropped {
-		if r.Dropped[drop.Reason] == nil {
-			r.Dropped[drop.Reason] = map[string]int64{}
+		byName := converted.Dropped[drop.Reason]
+		if byName == nil {
+			byName = map[string]int64{}
+			converted.Dropped[drop.Reason] = byName
 		}
-		r.Dropped[drop.Reason][drop.Name] += n
+		byName[drop.Name] += n
 	}
-	return r
+	return converted
 }

@@ -32,7 +32,7 @@ func newWaitingLog(w *layout.Writer, source string) *waitingLog {
 // add appends a submission.
 func (l *waitingLog) add(s *rawlog.Submission) error {
 	l.buf = rawlog.AppendEntry(l.buf, s, l.salt)
-	_, err := l.w.Write(l.buf)
+	_, err := l.w.Write(l.buf) // which copies it
 	l.buf = l.buf[:0]
 	return err
 }
@@ -52,7 +52,8 @@ func waitingName(source string) string {
 		begun = name[dot+1:]
 	}
 
-	// Moved again: the number grows, so that the name is another one.
+	// Moved again: the number grows, so that the name is another one. Without it, the
+	// commit would remove the raw log that it has just made.
 	moves := 0
 	if mark := strings.LastIndex(host, waitingMark); mark >= 0 {
 		n, err := strconv.Atoi(host[mark+len(waitingMark):])
@@ -61,5 +62,6 @@ func waitingName(source string) string {
 			moves = n
 		}
 	}
+
 	return rawlog.Prefix + host + waitingMark + strconv.Itoa(moves+1) + "." + begun + rawlog.FinishedSuffix
 }

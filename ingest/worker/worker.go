@@ -70,6 +70,7 @@ func (w *Worker) Conversion() (*decide.Conversion, error) {
 			return nil, err
 		}
 	}
+
 	return decide.NewConversion(w.o.Definitions, w.o.Convert, filter), nil
 }
 
@@ -84,20 +85,21 @@ func (w *Worker) Conversion() (*decide.Conversion, error) {
 // revisions.ErrUnavailable and the raw log stays.
 func (w *Worker) ConvertLog(ctx context.Context, name string) (Stats, error) {
 	start := time.Now()
-	s, err := w.convertLog(ctx, name)
+	stats, err := w.convertLog(ctx, name)
 	if err != nil {
-		return s, fmt.Errorf("convert %s: %w", name, err)
+		return stats, fmt.Errorf("convert %s: %w", name, err)
 	}
-	w.report(name, s, start)
-	return s, nil
+
+	w.report(name, stats, start)
+	return stats, nil
 }
 
 func (w *Worker) convertLog(ctx context.Context, name string) (_ Stats, err error) {
-	p, err := w.newPublication(name)
+	pub, err := w.newPublication(name)
 	if err != nil {
 		return Stats{}, err
 	}
-	defer func() { err = errors.Join(err, p.close()) }()
+	defer func() { err = errors.Join(err, pub.close()) }() // does nothing after the commit
 
 	file, err := w.openRawLog(name)
 	if err != nil {
@@ -107,10 +109,12 @@ func (w *Worker) convertLog(ctx context.Context, name string) (_ Stats, err erro
 
 	entries := rawlog.NewReader(file, rawlog.VersionOf(name))
 	entries.Source = name
-	if err := p.convert(ctx, entries); err != nil {
-		return p.stats, err
+	if err := pub.convert(ctx, entries); err != nil {
+		return pub.stats, err
 	}
-	return p.commit(ctx, p.stats.statistics(name))
+
+	// The commit also removes the raw log, whose name is the source.
+	return pub.commit(ctx, pub.stats.statistics(name))
 }
 
 // openRawLog opens and locks a raw log of the data folder, unless a server writes it.
@@ -119,6 +123,8 @@ func (w *Worker) openRawLog(name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	// A shared lock: all that a server's exclusive one must exclude is converting.
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
 		file.Close()
 		return nil, fmt.Errorf("%w: %w", layout.ErrBusy, err)
@@ -133,13 +139,15 @@ func (w *Worker) report(name string, s Stats, start time.Time) {
 	}
 }
 
-// newPublication starts to publish the raw log with that source. It finishes first
-// what an earlier attempt has committed. The caller closes it.
+// newPublication starts to publish the raw log with that source. The caller closes it.
 func (w *Worker) newPublication(source string) (*publication, error) {
 	conversion, err := w.Conversion()
 	if err != nil {
 		return nil, err
 	}
+
+	// A writer finishes first what an earlier attempt has committed, so that the raw
+	// log may be gone after this.
 	writer, err := w.data.NewWriter(source, layout.WriterOptions{MemoryBytes: writerMemory})
 	if err != nil {
 		return nil, err
@@ -149,7 +157,13 @@ func (w *Worker) newPublication(source string) (*publication, error) {
 	if w.o.Pacer != nil {
 		pace = w.o.Pacer.Pace()
 	}
-	return &publication{source: source, writer: writer, conversion: conversion, pace: pace, stats: newStats()}, nil
+	return &publication{
+		source:     source,
+		writer:     writer,
+		conversion: conversion,
+		pace:       pace,
+		stats:      newStats(),
+	}, nil
 }
 
 // writerMemory bounds the records that wait for their frames to fill. Together with

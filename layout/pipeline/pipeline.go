@@ -77,6 +77,8 @@ func Run[In, Out any](ctx context.Context, s Stages[In, Out]) error {
 		defer close(order)
 		return s.Produce(ctx, func(in In) error {
 			task := Task[In, Out]{Input: in, ctx: ctx, outputs: make(chan Out, 1)}
+
+			// In the order of the inputs first, so that Consume waits for this one.
 			if err := send(ctx, order, task); err != nil {
 				return err
 			}
@@ -84,6 +86,7 @@ func Run[In, Out any](ctx context.Context, s Stages[In, Out]) error {
 		})
 	})
 
+	// A task that a worker does not finish stays open: Consume ends with ctx.
 	for range s.Workers {
 		group.Go(func() error { return s.Work(ctx, tasks(todo)) })
 	}
@@ -105,7 +108,7 @@ func tasks[In, Out any](todo <-chan Task[In, Out]) iter.Seq[Task[In, Out]] {
 	return func(yield func(Task[In, Out]) bool) {
 		for task := range todo {
 			if !yield(task) {
-				return
+				return // Work fails, which ends the pipeline
 			}
 			close(task.outputs)
 		}
@@ -118,7 +121,7 @@ func consume[Out any](ctx context.Context, outputs <-chan Out, use func(Out) err
 		select {
 		case out, more := <-outputs:
 			if !more {
-				return nil
+				return nil // the worker is done with the input
 			}
 			if err := use(out); err != nil {
 				return err
