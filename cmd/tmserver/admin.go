@@ -42,8 +42,9 @@ func newAdmin(registry *prometheus.Registry, token string) http.Handler {
 	for _, endpoint := range adminEndpoints {
 		mux.Handle(endpoint.pattern, endpoint.handler(registry))
 	}
+
 	if token == "" {
-		return mux
+		return mux // on a loopback address; see validate
 	}
 	return requireToken(token, mux)
 }
@@ -52,11 +53,14 @@ func newAdmin(registry *prometheus.Registry, token string) http.Handler {
 func requireToken(token string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sent, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+
+		// In constant time, so that an answer's delay does not tell how much was right.
 		if !ok || subtle.ConstantTimeCompare([]byte(sent), []byte(token)) != 1 {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "a bearer token is needed", http.StatusUnauthorized)
 			return
 		}
+
 		next.ServeHTTP(w, r)
 	})
 }
@@ -67,6 +71,7 @@ func isLoopback(addr string) bool {
 	if err != nil {
 		return false
 	}
+
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -65,7 +65,9 @@ EXIT STATUS: 0 stopped by a signal, everything published; 1 failed, or raw logs
 remain that could not be converted; 2 usage or configuration.`
 }
 
+// validate checks what kong cannot: ranges, and flags that belong together.
 func (c *serveCmd) validate() error {
+	// Limits.
 	switch {
 	case c.MaxBody < 1 || c.MaxBody > rawlog.MaxBodyLimit:
 		return cli.Usage("--max-body %d: want 1 to %d", c.MaxBody, rawlog.MaxBodyLimit)
@@ -85,12 +87,17 @@ func (c *serveCmd) validate() error {
 		return cli.Usage("--reserve %d: want at least 0", c.Reserve)
 	case c.RequestLogEvery < 1:
 		return cli.Usage("--request-log-every %d: want at least 1", c.RequestLogEvery)
+	}
+
+	// The admin address shows profiles: it is private, or has a token.
+	switch {
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return cli.Usage("--tls-cert and --tls-key belong together")
 	case c.AdminListen != "" && c.AdminToken == "" && !isLoopback(c.AdminListen):
 		return cli.WithHint(cli.Usage("--admin-listen %s: others could reach it, and there is no token", c.AdminListen),
 			"set TMSERVER_ADMIN_TOKEN, or listen on 127.0.0.1")
 	}
+
 	if err := c.idleFlags.validate(); err != nil {
 		return err
 	}
@@ -104,20 +111,22 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	tuneRuntime(st)
 
 	// A part that cannot be built ends the program before anything has started.
-	s := newServing(c, st)
-	defer func() { err = errors.Join(err, s.close()) }()
-	for _, p := range serveParts {
-		if err := s.build(ctx, p.build); err != nil {
+	serving := newServing(c, st)
+	defer func() { err = errors.Join(err, serving.close()) }()
+	for _, row := range serveParts {
+		if err := serving.build(ctx, row.build); err != nil {
 			return err
 		}
 	}
 
-	s.start()
+	// Until a signal comes, or a part cannot go on.
+	serving.start()
 	select {
 	case <-ctx.Done():
-	case err = <-s.failed:
+	case err = <-serving.failed:
 	}
-	return errors.Join(err, s.stop())
+
+	return errors.Join(err, serving.stop())
 }
 
 // tuneRuntime sets the Go runtime up for a server that receives submissions, where the

@@ -29,18 +29,21 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path, st *cli.Sta
 	if err != nil {
 		return err
 	}
+
 	values, err := parseConfig(text, st.Env)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 
-	for _, f := range ctx.Selected().Flags {
-		delete(values.unknown, f.Name)
+	// A mistyped key must not be ignored.
+	for _, flag := range ctx.Selected().Flags {
+		delete(values.unknown, flag.Name)
 	}
 	if unknown := slices.Sorted(maps.Keys(values.unknown)); len(unknown) > 0 {
 		key := values.unknown[unknown[0]]
 		return cli.WithHint(cli.Usage("%s: unknown key %q", name, key), "tmserver serve --help lists the flags; a key is a flag's name with _ for -")
 	}
+
 	ctx.AddResolver(values)
 	return nil
 }
@@ -62,39 +65,45 @@ type configValues struct {
 	env     func(key string) string
 }
 
+// parseConfig reads a configuration file. A flag whose variable env has is not taken from
+// the file.
 func parseConfig(text []byte, env func(string) string) (configValues, error) {
-	v := configValues{byFlag: map[string]string{}, unknown: map[string]string{}, env: env}
+	values := configValues{byFlag: map[string]string{}, unknown: map[string]string{}, env: env}
+
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber() // a number becomes a flag's text as it is spelled
 	var doc map[string]any
 	if err := decoder.Decode(&doc); err != nil {
-		return v, err
+		return values, err
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return v, errors.New("text after the document")
+		return values, errors.New("text after the document")
 	}
 
 	for key, value := range doc {
 		if strings.HasPrefix(key, "_") {
-			continue
-		}
-		text, err := flagText(value)
-		if err != nil {
-			return v, fmt.Errorf("key %q: %w", key, err)
+			continue // switched off
 		}
 
+		text, err := flagText(value)
+		if err != nil {
+			return values, fmt.Errorf("key %q: %w", key, err)
+		}
+
+		// A key of the predecessor stands for its flag.
 		flag := strings.ReplaceAll(key, "_", "-")
 		if old, ok := predecessorKeys[key]; ok {
 			flag = old.flag
 			text = fmt.Sprintf(old.format, text)
 		}
-		if other, ok := v.unknown[flag]; ok {
-			return v, fmt.Errorf("keys %q and %q mean the same", other, key)
+
+		if other, ok := values.unknown[flag]; ok {
+			return values, fmt.Errorf("keys %q and %q mean the same", other, key)
 		}
-		v.byFlag[flag] = text
-		v.unknown[flag] = key
+		values.byFlag[flag] = text
+		values.unknown[flag] = key
 	}
-	return v, nil
+	return values, nil
 }
 
 // flagText returns a JSON value as it is written on the command line.
@@ -107,6 +116,7 @@ func flagText(value any) (string, error) {
 	case bool:
 		return fmt.Sprint(value), nil
 	case []any:
+		// kong splits at the commas.
 		parts := make([]string, len(value))
 		for i, v := range value {
 			text, ok := v.(string)
@@ -125,11 +135,13 @@ func (configValues) Validate(*kong.Application) error { return nil }
 
 // Resolve gives kong the value of a flag that the command line does not have.
 func (v configValues) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	// The environment counts more, and kong has read it by itself.
 	for _, env := range flag.Envs {
 		if v.env(env) != "" {
 			return nil, nil
 		}
 	}
+
 	if text, ok := v.byFlag[flag.Name]; ok {
 		return text, nil
 	}

@@ -42,6 +42,7 @@ func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir
 		}
 	}()
 
+	// The folder, and where it publishes.
 	folder.Data, err = layout.OpenData(dir)
 	if err != nil {
 		return nil, err
@@ -52,10 +53,13 @@ func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir
 			return nil, cli.Fail(cli.ExitUsage, err)
 		}
 	}
+
+	// Before anything lists raw logs: some of them are published already.
 	if err := folder.Recover(ctx); err != nil {
 		return nil, err
 	}
 
+	// What submissions are converted with.
 	folder.definitions, err = f.open(st, dir)
 	if err != nil {
 		return nil, err
@@ -84,6 +88,7 @@ func (f *dataFolder) newWorker(pacer worker.Pacer, reporter worker.Reporter) *wo
 
 // Close releases what openDataFolder opened. All conversions must have ended.
 func (f *dataFolder) Close() error {
+	// One that could not be opened completely lacks some of these.
 	var errs []error
 	if f.definitions != nil {
 		errs = append(errs, f.definitions.Close())

@@ -38,6 +38,7 @@ func (f *filterFlags) openFilters(ctx context.Context, log *slog.Logger, definit
 	if f.Filters == "" {
 		return nil, nil
 	}
+
 	limits := script.IngestLimits()
 	limits.Definitions = definitions
 	limits.Stuck = func(err error) {
@@ -76,9 +77,11 @@ func compileScript(ctx context.Context, path string, text []byte, limits script.
 	if err != nil {
 		return nil, nil, err
 	}
+
 	console := func(level, text string) {
 		log.Debug("console", "script", path, "level", level, "text", text)
 	}
+
 	filter, err := script.NewFilterScript(ctx, compiled, limits, console)
 	return filter, compiled.Imports, err
 }
@@ -105,11 +108,14 @@ func (f *filterFolder) IngestFilter() (decide.DeciderSource, error) {
 	if f == nil {
 		return nil, nil
 	}
+
 	for _, name := range ingestNames {
 		version, ok := f.folder.Get(name)
 		if !ok {
 			continue
 		}
+
+		// A version that loads stays in use when a later one does not.
 		if version.Loaded.IsZero() {
 			return nil, filterError(version.Err)
 		}
@@ -121,6 +127,8 @@ func (f *filterFolder) IngestFilter() (decide.DeciderSource, error) {
 // filterError is the error of a command whose filter does not load.
 func filterError(err error) error {
 	out := &cli.Error{Err: err, Code: cli.ExitScript}
+
+	// The place is in the message, the JavaScript stack below it.
 	if e, ok := errors.AsType[*script.Error](err); ok {
 		out.Detail = e.Detail()
 	}
@@ -148,6 +156,7 @@ func (d decider) Decide(partition schema.Dims, id, json []byte) (decide.Decision
 	if err != nil {
 		return decide.Decision{}, err
 	}
+
 	return decide.Decision{Action: actionOf(decision.Action), Reason: decision.Reason}, nil
 }
 
@@ -182,6 +191,7 @@ func (f *filterFolder) status() *filtersStatus {
 	if f == nil {
 		return nil
 	}
+
 	withoutPath := strings.NewReplacer(f.dir+"/", "", f.dir, "folder")
 	text := func(err error) string {
 		if err == nil {

@@ -27,6 +27,8 @@ func (f *definitionFlags) open(st *cli.State, dataDir string) (*revisions.Cache,
 	o.Server = f.RevisionServer
 	o.Offline = f.Offline
 	o.Log = st.Log
+
+	// The cache of a data folder is part of it.
 	if o.Dir == "" && dataDir != "" {
 		o.Dir = filepath.Join(dataDir, layout.RevisionCacheDir)
 	}
@@ -54,11 +56,14 @@ func (f *revisionFlags) open(st *cli.State, dataDir string) (*revisions.Cache, e
 	if err != nil {
 		return nil, err
 	}
+
+	// A damaged history is found now, and not by the first ping that needs it.
 	if f.RevisionFallback == "on" {
 		if _, err := cache.History(); err != nil {
 			return nil, cli.WithHint(cli.Fail(cli.ExitCorrupt, errors.Join(err, cache.Close())), "tmserver revisions sync makes it anew")
 		}
 	}
+
 	f.cache = cache
 	return cache, nil
 }

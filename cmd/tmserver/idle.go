@@ -37,7 +37,14 @@ func (s *serving) buildCompaction(ctx context.Context) (part, error) {
 	if err != nil {
 		return part{}, err
 	}
-	c := &idleCompaction{data: s.folder.Data, every: f.CompactEvery, keepDays: keepDays, now: s.st.Now, log: s.st.Log}
+
+	c := &idleCompaction{
+		data:     s.folder.Data,
+		every:    f.CompactEvery,
+		keepDays: keepDays,
+		now:      s.st.Now,
+		log:      s.st.Log,
+	}
 	return inBackground(context.WithoutCancel(ctx), c.run), nil
 }
 
@@ -61,10 +68,12 @@ func (c *idleCompaction) run(ctx context.Context) {
 		case <-tick.C:
 		}
 
+		// Conversion comes first: both need the processor and the disk.
 		waiting, err := intake.WaitingLogs(c.data.Root())
 		if err != nil || len(waiting) > 0 {
 			continue
 		}
+
 		if err := c.compact(ctx); err != nil && ctx.Err() == nil {
 			c.log.Error("compaction stopped", "err", err)
 		}
@@ -74,6 +83,8 @@ func (c *idleCompaction) run(ctx context.Context) {
 func (c *idleCompaction) compact(ctx context.Context) error {
 	place := upkeep.In(c.data)
 	now := c.now().UTC()
+
+	// What is removed need not be merged.
 	if c.keepDays > 0 {
 		expired, err := place.Expire(ctx, now.AddDate(0, 0, -c.keepDays), false)
 		if err != nil {

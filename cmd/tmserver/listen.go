@@ -26,6 +26,8 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 	if err != nil {
 		return part{}, err
 	}
+
+	// The public server is the first one, for listenAll and announce.
 	servers := []*http.Server{s.c.newServer(s.c.Listen, handler, s.st.Log)}
 	if s.c.AdminListen != "" {
 		servers = append(servers, s.c.newServer(s.c.AdminListen, newAdmin(s.registry, s.c.AdminToken), s.st.Log))
@@ -39,9 +41,13 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 	if err != nil {
 		return part{}, errors.Join(err, h.close(), closeHandler())
 	}
+
 	return part{
 		start: h.start,
-		stop:  func() error { h.stop(context.WithoutCancel(ctx)); return nil },
+		stop: func() error {
+			h.stop(context.WithoutCancel(ctx)) // the signal must not end the requests in hand
+			return nil
+		},
 		close: func() error { return errors.Join(h.close(), closeHandler()) },
 	}, nil
 }
@@ -57,6 +63,7 @@ func (s *serving) publicHandler() (_ http.Handler, closeAll func() error, err er
 		return errors.Join(errs...)
 	}
 
+	// Limits, and what answers are made of.
 	o := ingest.DefaultHandlerOptions()
 	o.MaxBody = s.c.MaxBody
 	o.MaxPath = s.c.MaxPath
@@ -68,6 +75,7 @@ func (s *serving) publicHandler() (_ http.Handler, closeAll func() error, err er
 	o.Metrics = s.metrics
 	o.Log = s.st.Log
 
+	// Clients' addresses, of which at most the country is stored.
 	o.TrustedProxies, err = s.c.trustedProxies()
 	if err != nil {
 		return nil, nil, err
@@ -79,6 +87,7 @@ func (s *serving) publicHandler() (_ http.Handler, closeAll func() error, err er
 	if o.Countries != nil {
 		closers = append(closers, o.Countries.Close)
 	}
+
 	if s.c.RequestLog != "" {
 		file, err := os.OpenFile(s.c.RequestLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {
@@ -88,6 +97,7 @@ func (s *serving) publicHandler() (_ http.Handler, closeAll func() error, err er
 		o.RequestLog = slog.New(slog.NewJSONHandler(file, nil))
 		o.RequestLogEvery = s.c.RequestLogEvery
 	}
+
 	return ingest.NewHandler(s.log, o), closeAll, nil
 }
 
@@ -100,6 +110,7 @@ func (c *serveCmd) trustedProxies() (networks []netip.Prefix, err error) {
 		}
 		networks = append(networks, network.Masked())
 	}
+
 	return networks, nil
 }
 
@@ -109,9 +120,11 @@ func (c *serveCmd) announce(st *cli.State, listeners []net.Listener) error {
 	if c.TLSCert != "" {
 		scheme = "https"
 	}
+
+	// The lines of stdout are those of the file.
 	text := ""
-	for i, l := range listeners {
-		text += fmt.Sprintf("%s %s://%s\n", []string{"listening", "admin"}[i], scheme, l.Addr())
+	for i, listener := range listeners {
+		text += fmt.Sprintf("%s %s://%s\n", []string{"listening", "admin"}[i], scheme, listener.Addr())
 	}
 	if _, err := fmt.Fprint(st.Stdout, text); err != nil {
 		return err
@@ -120,7 +133,9 @@ func (c *serveCmd) announce(st *cli.State, listeners []net.Listener) error {
 	if c.ReadyFile == "" {
 		return nil
 	}
-	temp := c.ReadyFile + ".tmp" // a script that sees the file sees all of it
+
+	// Renamed, so that a script that sees the file sees all of it.
+	temp := c.ReadyFile + ".tmp"
 	if err := os.WriteFile(temp, []byte(text), 0o644); err != nil {
 		return err
 	}
@@ -142,6 +157,7 @@ func (c *serveCmd) newServer(addr string, h http.Handler, log *slog.Logger) *htt
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(c.TLSCert != "")
 	protocols.SetUnencryptedHTTP2(c.H2C)
+
 	return &http.Server{
 		Addr:              addr,
 		Handler:           h,
@@ -163,21 +179,23 @@ func (c *serveCmd) listenAll(servers []*http.Server, refused func(code int)) ([]
 		if err != nil {
 			return nil, cli.Fail(cli.ExitUsage, err)
 		}
-		for _, s := range servers {
-			s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}}
+		for _, server := range servers {
+			server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}}
 		}
 	}
 
 	var listeners []net.Listener
-	for _, s := range servers {
-		l, err := net.Listen("tcp", s.Addr)
+	for i, server := range servers {
+		listener, err := net.Listen("tcp", server.Addr)
 		if err != nil {
 			return listeners, err
 		}
-		if len(listeners) == 0 {
-			l = netutil.LimitListener(ingest.FewerReads(l, refused), c.MaxConnections)
+
+		// More connections wait in the kernel, unaccepted.
+		if i == 0 {
+			listener = netutil.LimitListener(ingest.FewerReads(listener, refused), c.MaxConnections)
 		}
-		listeners = append(listeners, l)
+		listeners = append(listeners, listener)
 	}
 	return listeners, nil
 }
@@ -200,10 +218,12 @@ func (h *httpServers) start() {
 			if server.TLSConfig != nil {
 				serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
 			}
+
 			err := serve(h.listeners[i])
 			if errors.Is(err, http.ErrServerClosed) {
 				return
 			}
+
 			select {
 			case h.failed <- fmt.Errorf("serve %s: %w", server.Addr, err):
 			default: // another one has failed too
@@ -217,11 +237,13 @@ func (h *httpServers) start() {
 func (h *httpServers) stop(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, h.drainTime)
 	defer cancel()
+
 	for _, server := range h.servers {
 		if server.Shutdown(ctx) != nil {
 			server.Close() // clients that have not sent all by now get no answer
 		}
 	}
+
 	h.serving.Wait()
 }
 

@@ -72,13 +72,16 @@ type serving struct {
 }
 
 func newServing(c *serveCmd, st *cli.State) *serving {
+	// A registry of its own, so that a second server in a test's process can have one.
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+
 	return &serving{
-		c: c, st: st,
+		c:        c,
+		st:       st,
 		registry: registry,
 		metrics:  ingest.NewMetrics(registry),
 		failed:   make(chan error, 1),
@@ -87,11 +90,12 @@ func newServing(c *serveCmd, st *cli.State) *serving {
 
 // build builds a part.
 func (s *serving) build(ctx context.Context, build func(*serving, context.Context) (part, error)) error {
-	p, err := build(s, ctx)
+	built, err := build(s, ctx)
 	if err != nil {
 		return err
 	}
-	s.parts = append(s.parts, p)
+
+	s.parts = append(s.parts, built)
 	return nil
 }
 
@@ -130,6 +134,7 @@ func (s *serving) close() error {
 func inBackground(ctx context.Context, run func(context.Context)) part {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
+
 	return part{
 		start: func() { running.Go(func() { run(ctx) }) },
 		stop: func() error {
@@ -150,6 +155,7 @@ func (s *serving) buildDataFolder(ctx context.Context) (part, error) {
 	if err != nil {
 		return part{}, err
 	}
+
 	s.folder = folder
 	ingest.RegisterBacklog(s.registry, folder.Data)
 	return part{close: folder.Close}, nil
@@ -162,6 +168,8 @@ func (s *serving) buildRawLogs(ctx context.Context) (part, error) {
 	if err != nil {
 		return part{}, err
 	}
+
+	// The log that submissions are appended to.
 	finished := intake.NewSignal()
 	o := rawlog.DefaultOptions()
 	o.MaxBytes = s.c.MaxLogSize
@@ -175,12 +183,15 @@ func (s *serving) buildRawLogs(ctx context.Context) (part, error) {
 		return part{}, errors.Join(err, dir.Close())
 	}
 
+	// The worker, which the spool folder uses too. It pauses while clients wait for the
+	// log.
 	s.worker = s.folder.newWorker(s.log, conversionReporter{s.metrics, s.st.Log})
 	close := func() error { return errors.Join(s.log.Close(), dir.Close()) }
-	if s.c.Workers == 0 { // tmserver convert does it
+	if s.c.Workers == 0 { // tmserver convert converts them
 		return part{stop: s.log.Close, close: close}, nil
 	}
 
+	// The finished logs.
 	raw := intake.NewRawFolder(s.folder.Root(), s.worker, intake.RawFolderOptions{
 		Workers:  s.c.Workers,
 		Finished: finished,
@@ -188,9 +199,11 @@ func (s *serving) buildRawLogs(ctx context.Context) (part, error) {
 	})
 	ctx = context.WithoutCancel(ctx)
 	watch := inBackground(ctx, raw.Run)
+
 	return part{
 		start: watch.start,
 		stop: func() error {
+			// Finish the log, end the conversions in hand, then convert what is left.
 			return errors.Join(s.log.Close(), watch.stop(), raw.Drain(ctx))
 		},
 		close: func() error { return errors.Join(watch.close(), close()) },

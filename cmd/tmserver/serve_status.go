@@ -29,12 +29,15 @@ func statusOf(folder *dataFolder, now func() time.Time) func() any {
 			Uptime:  now().Sub(start).Seconds(),
 			Filters: folder.filters.status(),
 		}
+
+		// Both are errors of the data folder; a public answer does not say which.
 		var backlogErr, freeErr error
 		s.Backlog, backlogErr = intake.ReadBacklog(folder.Root(), now())
 		s.Free, freeErr = rawlog.FreeSpace(folder.Root())
 		if errors.Join(backlogErr, freeErr) != nil {
 			s.Status = "data folder cannot be read"
 		}
+
 		return s
 	}
 }

@@ -28,7 +28,9 @@ type sourceFlags struct {
 	KafkaPasswordFile string `env:"TMSERVER_KAFKA_PASSWORD_FILE" type:"existingfile" placeholder:"FILE" help:"With --kafka-sasl: file with the password. Else it is that of the environment, TMSERVER_KAFKA_PASSWORD."`
 }
 
+// validate checks that the flags fit together.
 func (f *sourceFlags) validate() error {
+	// What is read, and as whom.
 	if (len(f.KafkaBrokers) == 0) != (f.KafkaTopic == "") {
 		return cli.Usage("--kafka-brokers and --kafka-topic belong together")
 	}
@@ -38,6 +40,8 @@ func (f *sourceFlags) validate() error {
 	if _, err := kafka.ParseFormat(f.KafkaFormat); err != nil {
 		return cli.Usage("--kafka-format: %w", err)
 	}
+
+	// How the connection is secured.
 	switch {
 	case !f.KafkaTLS && (f.KafkaCA != "" || f.KafkaCert != "" || f.KafkaKey != ""):
 		return cli.Usage("--kafka-ca, --kafka-cert and --kafka-key need --kafka-tls")
@@ -53,30 +57,37 @@ func (f *sourceFlags) validate() error {
 
 // kafkaSecurity returns how to talk to the brokers. The flags have been validated.
 func (f *sourceFlags) kafkaSecurity(st *cli.State) (kafka.Security, error) {
-	s := kafka.Security{TLS: f.KafkaTLS, CA: f.KafkaCA, Cert: f.KafkaCert, Key: f.KafkaKey, User: f.KafkaUser}
+	security := kafka.Security{
+		TLS:  f.KafkaTLS,
+		CA:   f.KafkaCA,
+		Cert: f.KafkaCert,
+		Key:  f.KafkaKey,
+		User: f.KafkaUser,
+	}
 	if f.KafkaSASL == "none" {
-		return s, nil
+		return security, nil
 	}
 
 	// The file, if there is one, counts more than the environment.
-	s.Mechanism = f.KafkaSASL
-	s.Password = st.Env("TMSERVER_KAFKA_PASSWORD")
+	security.Mechanism = f.KafkaSASL
+	security.Password = st.Env("TMSERVER_KAFKA_PASSWORD")
 	if f.KafkaPasswordFile != "" {
 		text, err := os.ReadFile(f.KafkaPasswordFile)
 		if err != nil {
-			return s, cli.Fail(cli.ExitUsage, fmt.Errorf("--kafka-password-file: %w", err))
+			return security, cli.Fail(cli.ExitUsage, fmt.Errorf("--kafka-password-file: %w", err))
 		}
-		s.Password = strings.TrimRight(string(text), "\r\n")
+		security.Password = strings.TrimRight(string(text), "\r\n")
 	}
 
-	if s.Password == "" {
-		return s, cli.WithHint(cli.Usage("--kafka-sasl %s: there is no password", f.KafkaSASL),
+	if security.Password == "" {
+		return security, cli.WithHint(cli.Usage("--kafka-sasl %s: there is no password", f.KafkaSASL),
 			"give --kafka-password-file, or TMSERVER_KAFKA_PASSWORD in the environment")
 	}
-	if s.Mechanism == "plain" && !s.TLS {
+	if security.Mechanism == "plain" && !security.TLS {
 		st.Log.Warn("the Kafka password is sent in the clear: --kafka-sasl plain without --kafka-tls")
 	}
-	return s, nil
+
+	return security, nil
 }
 
 // buildKafka takes submissions from a Kafka topic. It stops with ctx, as the signal
@@ -86,6 +97,7 @@ func (s *serving) buildKafka(ctx context.Context) (part, error) {
 	if len(f.KafkaBrokers) == 0 {
 		return part{}, nil
 	}
+
 	format, err := kafka.ParseFormat(f.KafkaFormat)
 	if err != nil {
 		return part{}, err
@@ -122,7 +134,8 @@ func (s *serving) buildSpool(ctx context.Context) (part, error) {
 		return part{}, cli.Fail(cli.ExitUsage, fmt.Errorf("--spool: %w", err))
 	}
 
-	p := inBackground(context.WithoutCancel(ctx), intake.NewSpool(dir, s.worker, s.st.Log).Run)
-	p.close = dir.Close
-	return p, nil
+	// It goes on after the signal, until the requests in hand are answered.
+	spool := inBackground(context.WithoutCancel(ctx), intake.NewSpool(dir, s.worker, s.st.Log).Run)
+	spool.close = dir.Close
+	return spool, nil
 }
