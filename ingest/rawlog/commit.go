@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// run is the committer: it takes what has gathered, writes and syncs it, and
-// tells those who wait, until Close.
-func (l *Log) run() {
+// commitBatches is the committer. Until Close it makes one batch after the other
+// durable and wakes the calls that wait for it. Between batches it finishes files and
+// prepares the next.
+func (l *Log) commitBatches() {
 	defer close(l.done)
 	age := time.NewTimer(l.o.MaxAge)
 	age.Stop()
@@ -20,28 +21,25 @@ func (l *Log) run() {
 			l.rotate()
 			continue
 		}
+
 		// Handlers that could run come first: on a busy machine their submissions
 		// join this batch, and one sync serves more of them.
 		runtime.Gosched()
-		l.mu.Lock()
-		b, n, closed := l.next, len(l.next.entries), l.closed
-		if n > 0 {
-			l.next = newBatch()
-			l.next.entries = make([]*Entry, 0, n+8)
-		}
-		l.mu.Unlock()
-		if n > 0 {
+		b, closed := l.takeBatch()
+		if len(b.entries) > 0 {
 			start := time.Now()
 			b.err = l.commit(b, age)
-			l.o.Committed(n, time.Since(start), b.err)
+			l.o.Committed(len(b.entries), time.Since(start), b.err)
 			close(b.done)
 		}
+
+		// The calls that waited go on; the rest is for the next batch.
 		l.prepare()
 		if l.file != nil && l.file.off >= l.o.MaxBytes {
 			age.Stop()
 			l.rotate()
 		}
-		if closed { // nothing can have been queued after this batch
+		if closed { // then no entry can have been queued after this batch
 			age.Stop()
 			l.rotate()
 			l.finishing.Wait()
@@ -51,22 +49,41 @@ func (l *Log) run() {
 	}
 }
 
-// commit makes b durable. After an error nothing is known of b's bytes, so the
-// file ends before them, and the next batch begins a fresh one.
+// takeBatch returns what has gathered, perhaps nothing, and whether Close was called.
+// A new batch begins, with room for as many entries.
+func (l *Log) takeBatch() (b *batch, closed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	b = l.next
+	if len(b.entries) > 0 {
+		l.next = newBatch()
+		l.next.entries = make([]*Entry, 0, len(b.entries)+8)
+	}
+	return b, l.closed
+}
+
+// commit makes b durable. After an error it is not known which of b's bytes are on
+// the disk. So the file ends before them, and the next batch begins a new file.
 func (l *Log) commit(b *batch, age *time.Timer) error {
-	if free := l.space(); free < l.o.Reserve {
+	free := l.space()
+	if free < l.o.Reserve {
 		l.dropSpares()
 		return fmt.Errorf("%w: %d bytes free of %d", ErrReserve, free, l.o.Reserve)
 	}
+
+	// The first submission begins a file, whose age counts from here.
 	if l.file == nil {
 		f, err := l.begin()
 		if err != nil {
 			l.o.Log.Error("cannot begin a raw log", "err", err)
 			return err
 		}
+
 		l.file = f
 		age.Reset(l.o.MaxAge)
 	}
+
 	before := l.file.off
 	if err := l.file.append(b.entries, l.free-l.o.Reserve); err != nil {
 		l.o.Log.Error("raw log is torn; going on in a fresh one", "log", l.file.name, "err", err)
@@ -74,6 +91,8 @@ func (l *Log) commit(b *batch, age *time.Timer) error {
 		l.rotate()
 		return err
 	}
+
+	// The next file is filled with zeros at the pace of submissions.
 	l.written.Add(l.file.off - before)
 	signal(l.grown)
 	return nil
@@ -81,17 +100,20 @@ func (l *Log) commit(b *batch, age *time.Timer) error {
 
 // rotate finishes the current raw log, if any, in the background.
 func (l *Log) rotate() {
+	// No submission waits for the end of a file.
 	f := l.file
 	if f == nil {
 		return
 	}
+
 	l.file = nil
 	l.finishing.Go(func() {
 		if err := f.finish(); err != nil {
-			// Closed and thereby unlocked, it is picked up like one that a crash left.
+			// It is closed and thereby unlocked, so it is claimed like one that a crash
+			// left.
 			l.o.Log.Error("cannot finish a raw log; it stays as it is", "log", f.name, "err", err)
 		} else {
-			l.keepSpare(f)
+			l.linkSpare(f)
 		}
 		if l.o.Finished != nil {
 			l.o.Finished()
@@ -99,18 +121,22 @@ func (l *Log) rotate() {
 	})
 }
 
-// spaceEvery is how long an answer about free space is believed.
+// spaceEvery is how long a figure of free space is used before it is read again.
 const spaceEvery = 100 * time.Millisecond
 
-// space returns how many bytes of the disk are free, or were just now. A disk
-// that does not say has enough.
+// space returns how many bytes of the disk are free, or were at most spaceEvery ago.
+// If the disk does not say, it has enough.
 func (l *Log) space() int64 {
-	if now := time.Now(); now.Sub(l.checked) > spaceEvery {
-		free, err := l.disk.free()
-		if err != nil {
-			free = math.MaxInt64
-		}
-		l.free, l.checked = free, now
+	now := time.Now()
+	if now.Sub(l.checked) <= spaceEvery {
+		return l.free
 	}
+
+	free, err := l.disk.free()
+	if err != nil {
+		free = math.MaxInt64
+	}
+
+	l.free, l.checked = free, now
 	return l.free
 }

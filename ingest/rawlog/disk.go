@@ -7,9 +7,26 @@ import (
 	"math"
 	"os"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
+
+// blockBytes is a multiple of the block size of nearly every disk, and of the
+// kernel's page. The disk never has to read before it writes whole blocks of this size.
+const blockBytes = 4096
+
+// makeBlocks returns n zero bytes that begin at a multiple of blockBytes in memory,
+// as a disk needs them to read them from there (O_DIRECT).
+func makeBlocks(n int) []byte {
+	b := make([]byte, n+blockBytes)
+	skip := -uintptr(unsafe.Pointer(unsafe.SliceData(b))) % blockBytes
+	return b[skip : skip+uintptr(n) : skip+uintptr(n)]
+}
+
+// blocksUp returns the smallest number of bytes, at least n, that are whole disk
+// blocks.
+func blocksUp(n int) int { return (n + blockBytes - 1) &^ (blockBytes - 1) }
 
 // errLocked says that another process, a live server, holds a raw log.
 var errLocked = errors.New("locked by a live server")
@@ -29,8 +46,8 @@ type disk interface {
 // diskFile is a file of a disk, exclusively locked until it is closed.
 type diskFile interface {
 	// append writes b and syncs it, with as much metadata as reading it needs. b is
-	// whole blocks, begins at one in memory (see makeBlocks) and in the file, and is
-	// not kept.
+	// whole disk blocks and begins at one in memory (see makeBlocks) and in the file.
+	// append holds no reference to it after returning.
 	append(b []byte, off int64) error
 	writeAt(b []byte, off int64) error
 	sync() error // all of the file
@@ -54,16 +71,19 @@ func (d rootDisk) openFile(name string, flag int) (diskFile, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The lock ends with the process, however that ends.
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			err = errLocked
 		}
 		return nil, fmt.Errorf("lock %s: %w", name, errors.Join(err, f.Close()))
 	}
+
 	direct, err := openDirect(d.root, name)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
+
 	return &osFile{f, direct}, nil
 }
 
@@ -76,6 +96,7 @@ func (d rootDisk) list() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	names := make([]string, 0, len(dirEntries))
 	for _, e := range dirEntries {
 		names = append(names, e.Name())
@@ -88,7 +109,9 @@ func (d rootDisk) free() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+
 	defer f.Close()
+	// Bavail is what may be written without root's reserve.
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil {
 		return 0, err
@@ -107,7 +130,7 @@ func (d rootDisk) sync() error {
 // osFile is a file of the real disk; disk_linux.go and disk_other.go have the rest.
 type osFile struct {
 	f      *os.File // holds the lock
-	direct *os.File // the same, around the page cache; nil: not possible
+	direct *os.File // the same, bypassing the page cache; nil: not possible
 }
 
 func (o *osFile) writeAt(b []byte, off int64) error {

@@ -4,18 +4,20 @@
 //
 //	              1 encode         2 gather        3 write, sync      4 finish
 //	Submission ─► NewEntry, Seal ─► next batch ─► telemetry.log.v3.… ─► ….finished ─► Reader
-//	                 ◄────────── 200, or why not ───────┘
+//	                 ◄────────── 200, or an error ──────┘
 //
 // One submission, in steps:
 //
-//  1. Its bytes are put where they will be written from, and summed.
-//  2. It joins the batch that gathers while the disk is busy with the one before.
-//  3. The committer, one goroutine, writes and syncs the batch with one call,
-//     around the page cache; everybody who waits for that batch goes on. After a failed write or sync
-//     nothing is known of these bytes: they are refused, and the file ends before
-//     them.
-//  4. At MaxBytes or MaxAge the file is cut to what is durable, its head says how
-//     long it is, and it is renamed.
+//  1. Its bytes become an entry: they are put where they will be written from, and
+//     their sum is computed.
+//  2. The entry joins the batch that gathers while the disk is busy with the batch
+//     before.
+//  3. The committer, one goroutine, writes and syncs the batch with one call that
+//     bypasses the page cache, and wakes the calls that wait for it. After a failed
+//     write or sync it is not known which bytes are on the disk: the calls get the
+//     error, and the file ends before the batch.
+//  4. At MaxBytes or MaxAge the file is cut to what is durable, its head gets its
+//     size, and it is renamed.
 //
 // The states of a raw log, by its name in the folder:
 //
@@ -25,14 +27,16 @@
 //	.spare.<name>     a second link to a finished one (or a file of zeros): when it
 //	                  is the only link left, the next raw log overwrites it
 //
-// A new file gets its blocks in advance, the next one is written full of zeros
-// in the background, as fast as submissions come, and what has been converted is recycled: a sync is fast when
-// it changes no metadata.
+// A sync is fast when it changes no metadata. Therefore a new file gets its disk
+// blocks in advance, a raw log that has been converted is recycled, and if there is
+// none, the next file is written full of zeros in the background, at the pace at
+// which submissions come.
 //
 // # To add …
 //
-// A version: a picture in FORMAT.md, parseHeader, and cases in TestReader;
-// only the newest is written.
+// A raw log version: a picture in FORMAT.md, a mark in VersionOf, a length in
+// fixedBytes, a case in parseEntryHeader, and one in TestReader. Only the newest
+// version is written. TestEveryVersionIsReadAndNamed fails if a place is missing.
 //
 // A step that touches the disk: a method of disk or diskFile, and of faultDisk, so
 // that TestLogSurvivesEachFault lets it fail.

@@ -108,6 +108,7 @@ func appendTo(t *testing.T, d *faultDisk) (acked []string, logs map[string][]str
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer root.Close()
 	d.rootDisk = rootDisk{root}
 	o := DefaultOptions()
@@ -116,6 +117,7 @@ func appendTo(t *testing.T, d *faultDisk) (acked []string, logs map[string][]str
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for i := range 12 {
 		s := Submission{Path: fmt.Sprintf("id%02d", i), Body: []byte("0123456789"), Time: time.Now()}
 		if err := l.Append(t.Context(), s); err == nil {
@@ -124,6 +126,7 @@ func appendTo(t *testing.T, d *faultDisk) (acked []string, logs map[string][]str
 			t.Fatalf("Append: %v", err)
 		}
 	}
+
 	l.Close()
 	return acked, readTorn(t, dir), dir
 }
@@ -145,6 +148,7 @@ func survivesEachFault(t *testing.T, late bool) {
 		if d.left > 0 {
 			break
 		}
+
 		seen[d.what] = true
 		if len(acked) < 11 {
 			t.Errorf("step %d (%s): only %d of 12 acknowledged after one fault", n, d.what, len(acked))
@@ -156,6 +160,7 @@ func survivesEachFault(t *testing.T, late bool) {
 			t.Errorf("step %d (%s): left %q", n, d.what, hidden)
 		}
 	}
+
 	for _, what := range []string{"create", "append", "write", "sync", "rename", "sync directory", "truncate"} {
 		if !seen[what] {
 			t.Errorf("no fault was injected at %s", what)
@@ -193,5 +198,6 @@ func readTorn(t *testing.T, dir string) map[string][]string {
 		got[strings.TrimPrefix(name, dir)] = readAll(t, NewReader(f, Version))
 		f.Close()
 	}
+
 	return got
 }

@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// The raw log's format; FORMAT.md has the pictures. Versions 0 to 2 are the
+// The format of raw logs; FORMAT.md has the pictures. Versions 0 to 2 are the
 // predecessor's and only read, 3 is what Log writes.
 const (
-	// VersionAuto makes a Reader find out the version from the content.
-	// Version 0, which nothing distinguishes from noise, is never guessed.
+	// VersionAuto makes a Reader detect the version from the content. Version 0,
+	// which cannot be told from noise, is never detected.
 	VersionAuto = -1
 	// Version is the version that is written.
 	Version = 3
 
-	separator   = 0x1e // first byte of an entry since version 1
-	maxAddress  = 255  // the address's length is one byte
-	headerBytes = 16   // of a v2 entry: separator, lengths, time
-	sumBytes    = 4
+	separator        = 0x1e // first byte of an entry since version 1
+	maxAddressBytes  = 255  // the address's length is one byte
+	entryHeaderBytes = 16   // of a v2 entry: separator, lengths, time
+	sumBytes         = 4
 	// entryOverhead is what a v3 entry adds to path and body.
-	entryOverhead = headerBytes + sumBytes
+	entryOverhead = entryHeaderBytes + sumBytes
 
 	// MaxPathBytes is the longest path an entry may carry; longer means damage.
 	MaxPathBytes = 10 << 10
@@ -30,7 +30,7 @@ const (
 	// the predecessor's limit.
 	DefaultMaxBody = 200 << 10
 	// MaxBodyLimit is the largest value that may be configured. It bounds the
-	// memory that one damaged length can make a reader take.
+	// memory that one damaged length can make a reader allocate.
 	MaxBodyLimit = 16 << 20
 
 	// maxMillis is a receive time that no clock shows (the year 2248); later
@@ -38,8 +38,8 @@ const (
 	maxMillis = 1 << 43
 )
 
-// ErrVersion is returned by Reader.Next when the version of a raw log is to
-// be detected and cannot be.
+// ErrVersion is returned by Reader.Next when it cannot detect the version of a raw
+// log.
 var ErrVersion = errors.New("not recognised as a raw log of version 1, 2 or 3")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -60,16 +60,19 @@ func VersionOf(name string) int {
 // than MaxBodyLimit; the address is not written, the country is.
 func AppendEntry(dst []byte, s *Submission, salt uint32) []byte {
 	start := len(dst)
-	dst = appendHeader(dst, len(s.Country), len(s.Path), len(s.Body), s.Time)
+	dst = appendEntryHeader(dst, len(s.Country), len(s.Path), len(s.Body), s.Time)
 	dst = append(dst, s.Country...)
 	dst = append(dst, s.Path...)
 	dst = append(dst, s.Body...)
-	saltEntry(dst[start:], sumEntry(dst[start:])^salt)
+
+	// The sum covers what is in front of it, too, so it comes last.
+	entry := dst[start:]
+	putSum(entry, sumEntry(entry)^salt)
 	return dst
 }
 
-// appendHeader appends a v3 header whose sum is still zero.
-func appendHeader(dst []byte, countryLen, pathLen, bodyLen int, t time.Time) []byte {
+// appendEntryHeader appends a v3 header whose sum is still zero.
+func appendEntryHeader(dst []byte, countryLen, pathLen, bodyLen int, t time.Time) []byte {
 	dst = append(dst, separator, byte(countryLen))
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(pathLen))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(bodyLen))
@@ -79,59 +82,69 @@ func appendHeader(dst []byte, countryLen, pathLen, bodyLen int, t time.Time) []b
 
 // sumEntry returns the CRC32C of a v3 entry without its sum field.
 func sumEntry(entry []byte) uint32 {
-	sum := crc32.Update(0, castagnoli, entry[:headerBytes])
+	sum := crc32.Update(0, castagnoli, entry[:entryHeaderBytes])
 	return crc32.Update(sum, castagnoli, entry[entryOverhead:])
 }
 
-// saltEntry stores sum, which the file's salt has been xored into.
-func saltEntry(entry []byte, sum uint32) {
-	binary.LittleEndian.PutUint32(entry[headerBytes:], sum)
+// putSum stores the sum of a v3 entry, which the file's salt has been xored into.
+func putSum(entry []byte, salted uint32) {
+	binary.LittleEndian.PutUint32(entry[entryHeaderBytes:], salted)
 }
 
-// header is the decoded head of an entry of any version.
-type header struct {
+// entryHeader is the decoded head of an entry of any version.
+type entryHeader struct {
 	address, path, body int // lengths
 	fixed               int // bytes before the address
 	millis              uint64
 	sum                 uint32 // version 3
 }
 
-func (h header) size() int { return h.fixed + h.address + h.path + h.body }
+// size returns the length of the whole entry.
+func (h entryHeader) size() int { return h.fixed + h.address + h.path + h.body }
 
 // fixedBytes is how long the fixed part of an entry is, by version.
 var fixedBytes = [...]int{16, 15, 16, entryOverhead}
 
-// parseHeader decodes the head of an entry of that version at the start of b, of
-// which len(b) >= fixedBytes[version]. It reports whether the head is plausible.
-func parseHeader(b []byte, version, maxBody int) (h header, ok bool) {
+// parseEntryHeader decodes the head of an entry of that version at the start of b,
+// of which len(b) >= fixedBytes[version]. It reports whether the head is plausible.
+func parseEntryHeader(b []byte, version, maxBody int) (h entryHeader, ok bool) {
 	le := binary.LittleEndian
 	h.fixed = fixedBytes[version]
+
+	// Lengths stay unsigned until they are checked.
 	var path, body uint32
 	switch version {
 	case 0:
-		path, body, h.millis = le.Uint32(b), le.Uint32(b[4:]), le.Uint64(b[8:])
+		path = le.Uint32(b)
+		body = le.Uint32(b[4:])
+		h.millis = le.Uint64(b[8:])
 	case 1:
-		path, body, h.millis = uint32(le.Uint16(b[1:])), le.Uint32(b[3:]), le.Uint64(b[7:])
+		path = uint32(le.Uint16(b[1:]))
+		body = le.Uint32(b[3:])
+		h.millis = le.Uint64(b[7:])
 	default:
 		h.address = int(b[1])
-		path, body, h.millis = uint32(le.Uint16(b[2:])), le.Uint32(b[4:]), le.Uint64(b[8:])
+		path = uint32(le.Uint16(b[2:]))
+		body = le.Uint32(b[4:])
+		h.millis = le.Uint64(b[8:])
 	}
 	if version == Version {
-		h.sum = le.Uint32(b[headerBytes:])
+		h.sum = le.Uint32(b[entryHeaderBytes:])
 	}
+
 	h.path, h.body = int(path), int(body)
 	ok = (version == 0 || b[0] == separator) && path <= MaxPathBytes && uint64(body) <= uint64(maxBody) && h.millis < maxMillis
 	return h, ok
 }
 
-// fileHeaderBytes is the length of the head of a v3 raw log.
-const fileHeaderBytes = 32
-
-const fileMagic = "TMRAW3\r\n"
-
-// flagRecycled says that the file had another life: what follows its last entry
-// may be remains of that, not zeros.
-const flagRecycled = 1
+const (
+	// fileHeaderBytes is the length of the head of a v3 raw log.
+	fileHeaderBytes = 32
+	fileMagic       = "TMRAW3\r\n"
+	// flagRecycled says that the file was another raw log before: remains of that,
+	// not zeros, may follow the last entry.
+	flagRecycled = 1
+)
 
 // fileHeader is the head of a v3 raw log.
 type fileHeader struct {
@@ -143,6 +156,7 @@ type fileHeader struct {
 	size uint64
 }
 
+// append appends the encoded head to dst.
 func (h fileHeader) append(dst []byte) []byte {
 	start := len(dst)
 	dst = append(dst, fileMagic...)
@@ -163,9 +177,8 @@ func parseFileHeader(b []byte) (h fileHeader, ok bool) {
 	return h, le.Uint32(b[28:]) == crc32.Checksum(b[:28], castagnoli)
 }
 
-// AppendHead appends the head of a v3 raw log that is still written to dst, for
+// AppendHead appends the head of a v3 raw log that is not finished to dst, for
 // writers other than Log: entries made by AppendEntry with the same salt follow.
-// A reader takes such a file as one that was never finished.
 func AppendHead(dst []byte, salt uint32) []byte {
 	return fileHeader{salt: salt}.append(dst)
 }

@@ -21,6 +21,7 @@ func TestLogKeepsItsReserve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer root.Close()
 	left := new(atomic.Int64)
 	o := DefaultOptions()
@@ -29,6 +30,7 @@ func TestLogKeepsItsReserve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer l.Close()
 	for _, step := range []struct {
 		left int64

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// FinishedSuffix ends the name of a raw log that nobody appends to any more.
+// FinishedSuffix ends the name of a raw log that is complete.
 const FinishedSuffix = ".finished"
 
 // Prefix begins the name of every raw log that we write.
@@ -45,10 +45,11 @@ type Options struct {
 	// been closed for good. It must not block. May be nil.
 	Finished func()
 	// Committed is called by the committer after each batch: how many submissions
-	// it held, how long writing and syncing it took, and what that failed with. It
-	// must not block. May be nil.
+	// it held, how long writing and syncing it took, and the error if that failed.
+	// It must not block. May be nil.
 	Committed func(submissions int, took time.Duration, err error)
-	Log       *slog.Logger
+	// Log gets the errors of the disk that no Append returns. Nil: discarded.
+	Log *slog.Logger
 }
 
 // DefaultOptions returns the options described at Options.
@@ -64,9 +65,9 @@ func DefaultOptions() Options {
 }
 
 // Log makes submissions durable: one raw log file after the other in a folder,
-// appended to by one goroutine. Submissions that arrive while a batch is being
-// written and synced form the next batch, so that latency follows the disk and
-// one sync serves all who wait. Its methods are safe for concurrent use.
+// appended to by one goroutine, the committer. Submissions that arrive while a batch
+// is being written and synced form the next batch, so that latency follows the disk
+// and one sync serves all that wait. Its methods are safe for concurrent use.
 type Log struct {
 	o    Options
 	disk disk
@@ -75,7 +76,7 @@ type Log struct {
 
 	waiting   atomic.Int64  // submissions that wait to be durable
 	written   atomic.Int64  // bytes of entries, of all files
-	preparing atomic.Bool   // the next file is being filled
+	preparing atomic.Bool   // the next file is being filled with zeros
 	closing   atomic.Bool   // Close was called; preparing stops
 	grown     chan struct{} // one token: written or closing has changed
 
@@ -87,11 +88,12 @@ type Log struct {
 	file      *logFile
 	buf       []byte // see logFile
 	lastName  int64  // unix ms in the last name given
-	spares    []string
+	free      int64  // bytes free on the disk at checked
+	checked   time.Time
 	finishing sync.WaitGroup
-	free      int64      // bytes free on the disk at checked
-	checked   time.Time  // see space
-	spareMu   sync.Mutex // protects spares, which finishing goroutines add to
+
+	spareMu sync.Mutex // protects spares, which finishing goroutines add to
+	spares  []string
 }
 
 // batch is what one write and one sync make durable.
@@ -113,33 +115,46 @@ func openLog(d disk, o Options) (*Log, error) {
 	if o.MaxBytes <= 0 || o.MaxAge <= 0 || o.Reserve < 0 {
 		return nil, fmt.Errorf("raw log options: MaxBytes %d and MaxAge %v must be positive, Reserve %d not negative", o.MaxBytes, o.MaxAge, o.Reserve)
 	}
+	// Fill in what may be left out.
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Committed == nil {
 		o.Committed = func(int, time.Duration, error) {}
 	}
-	o.Host = strings.Map(func(r rune) rune {
-		if r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
-			return r
-		}
-		return '_'
-	}, o.Host)
+
+	o.Host = strings.Map(hostRune, o.Host)
+
+	// A crash leaves files that no process will ever use.
 	if err := removeHidden(d); err != nil {
 		return nil, fmt.Errorf("open raw log: %w", err)
 	}
-	l := &Log{o: o, disk: d, done: make(chan struct{}), wake: make(chan struct{}, 1), grown: make(chan struct{}, 1), next: newBatch(), buf: makeBlocks(bufferBytes)}
-	go l.run()
+
+	l := &Log{
+		o: o, disk: d, done: make(chan struct{}), wake: make(chan struct{}, 1), grown: make(chan struct{}, 1),
+		next: newBatch(), buf: makeBlocks(bufferBytes),
+	}
+
+	go l.commitBatches()
 	return l, nil
 }
 
+// hostRune returns r if it may be in the host part of a name, else '_'.
+func hostRune(r rune) rune {
+	if r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
+		return r
+	}
+	return '_'
+}
+
 // Append returns nil when all of subs are durable: encoded, written and synced, by
-// one sync. It neither keeps nor changes them. It returns ErrTooLong, ErrClosed,
-// ErrReserve, ctx's error if ctx has ended before they were queued, or the disk's
-// error; then nothing may be assumed of any of them.
+// one sync. It neither changes them nor holds references to them after returning. It
+// returns ErrTooLong, ErrClosed, ErrReserve, ctx's error if ctx has ended before they
+// were queued, or the disk's error; then any of them may be stored or not.
 func (l *Log) Append(ctx context.Context, subs ...Submission) error {
+	// Check all before any is queued: they are stored together or not at all.
 	for _, s := range subs {
-		if len(s.Country) > maxAddress || len(s.Path) > MaxPathBytes || len(s.Body) > MaxBodyLimit {
+		if len(s.Country) > maxAddressBytes || len(s.Path) > MaxPathBytes || len(s.Body) > MaxBodyLimit {
 			return ErrTooLong
 		}
 	}
@@ -149,21 +164,25 @@ func (l *Log) Append(ctx context.Context, subs ...Submission) error {
 	if len(subs) == 0 {
 		return nil
 	}
-	fs := make([]*Entry, len(subs))
+
+	// The submissions remain the caller's, so their bytes are copied.
+	entries := make([]*Entry, len(subs))
 	for i, s := range subs {
-		fs[i] = NewEntry(s.Country, s.Path, len(s.Body), s.Time)
-		copy(fs[i].Body(), s.Body)
-		fs[i].Seal()
+		entries[i] = NewEntry(s.Country, s.Path, len(s.Body), s.Time)
+		copy(entries[i].Body(), s.Body)
+		entries[i].Seal()
 	}
-	err := l.AppendEntries(fs...)
-	for _, f := range fs {
-		f.Free()
+
+	err := l.AppendEntries(entries...)
+	for _, e := range entries {
+		e.Free()
 	}
+
 	return err
 }
 
-// AppendEntries queues sealed entries as one unit and waits until all are durable.
-// The caller keeps them; the Log does not touch them after AppendEntries has
+// AppendEntries adds sealed entries to the next batch and waits until it is durable.
+// They remain the caller's; the Log does not touch them after AppendEntries has
 // returned. Errors are as Append's.
 func (l *Log) AppendEntries(entries ...*Entry) error {
 	l.mu.Lock()
@@ -171,9 +190,12 @@ func (l *Log) AppendEntries(entries ...*Entry) error {
 		l.mu.Unlock()
 		return ErrClosed
 	}
+
 	b := l.next
 	b.entries = append(b.entries, entries...)
 	l.mu.Unlock()
+
+	// The count makes conversion rest while calls wait; see Pace.
 	signal(l.wake)
 	l.waiting.Add(int64(len(entries)))
 	<-b.done
@@ -184,8 +206,10 @@ func (l *Log) AppendEntries(entries ...*Entry) error {
 // Close makes everything queued durable, finishes the raw log and waits for
 // that. It is idempotent.
 func (l *Log) Close() error {
+	// The next file may be in the making: that would only delay the end.
 	l.closing.Store(true)
 	signal(l.grown)
+
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
@@ -223,6 +247,8 @@ func (l *Log) Pace() func() {
 		if worked < paceTurn {
 			return
 		}
+
+		// Clients wait for the disk: leave it, and the processor, to them.
 		if l.waiting.Load() > paceWaiting {
 			time.Sleep(min(paceRest*worked, time.Second))
 		}

@@ -19,18 +19,22 @@ func testLog(t testing.TB, dir string, change func(*Options)) *Log {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	o := DefaultOptions()
 	if change != nil {
 		change(&o)
 	}
+
 	l, err := Open(root, o)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		l.Close()
 		root.Close()
 	})
+
 	return l
 }
 
@@ -41,6 +45,7 @@ func readLogs(t testing.TB, dir string) map[string][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	got := map[string][]string{}
 	for _, name := range names {
 		b, err := os.ReadFile(name)
@@ -53,6 +58,7 @@ func readLogs(t testing.TB, dir string) map[string][]string {
 			t.Errorf("%s: %d bytes lost", name, r.BytesLost())
 		}
 	}
+
 	return got
 }
 
@@ -106,10 +112,12 @@ func TestLogOfACrashEndsInZeros(t *testing.T) {
 	if err := l.Append(t.Context(), Submission{Path: "a", Body: []byte("1"), Time: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
+
 	logs := readLogs(t, dir) // the log is still open, as a crash would leave it
 	if got := all(logs); !slices.Equal(got, []string{"a=1"}) {
 		t.Errorf("got %q", got)
 	}
+
 	for name := range logs {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {
@@ -134,6 +142,7 @@ func TestLogRotatesByAge(t *testing.T) {
 	if err := l.Append(t.Context(), Submission{Path: "a", Time: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
+
 	<-finished
 	for name := range readLogs(t, dir) {
 		if !strings.HasSuffix(name, FinishedSuffix) {
@@ -149,10 +158,12 @@ func TestLogRecyclesWhatHasBeenConverted(t *testing.T) {
 		o.MaxBytes = minSpare
 		o.Finished = func() { finished <- struct{}{} }
 	})
+
 	big := bytes.Repeat([]byte("old"), minSpare/3)
 	if err := l.Append(t.Context(), Submission{Path: "big", Body: big, Time: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
+
 	<-finished
 	for name := range readLogs(t, dir) {
 		if strings.HasSuffix(name, FinishedSuffix) {
@@ -167,6 +178,7 @@ func TestLogRecyclesWhatHasBeenConverted(t *testing.T) {
 	if got := all(readLogs(t, dir)); !slices.Equal(got, []string{"new="}) {
 		t.Errorf("the recycled log holds %.100q", got)
 	}
+
 	l.Close()
 	logs := readLogs(t, dir)
 	if got := all(logs); !slices.Equal(got, []string{"new="}) || len(logs) != 1 {

@@ -18,12 +18,14 @@ func TestLogStepsInOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer root.Close()
 	d := &faultDisk{rootDisk: rootDisk{root}, left: math.MaxInt}
 	l, err := openLog(d, DefaultOptions())
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	steps := func() []string {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -32,11 +34,13 @@ func TestLogStepsInOrder(t *testing.T) {
 	if err := l.Append(t.Context(), Submission{Path: "a", Time: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
+
 	// "append" writes and syncs: first the head, and only then the name, then the batch.
 	acked := []string{"create", "append", "rename", "sync directory", "append"}
 	if got := steps(); !slices.Equal(got, acked) {
 		t.Errorf("when it is acknowledged: %q, want %q", got, acked)
 	}
+
 	l.Close()
 	want := append(acked, "truncate", "write", "sync", "rename", "sync directory")
 	if got := steps(); !slices.Equal(got, want) {
@@ -74,6 +78,7 @@ func TestOneSyncServesAllWhoWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer root.Close()
 	d := slowDisk{rootDisk{root}, make(chan struct{}), make(chan struct{})}
 	var sizes []int
@@ -83,6 +88,7 @@ func TestOneSyncServesAllWhoWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	var wg sync.WaitGroup
 	submit := func(i int) {
 		wg.Go(func() {
@@ -91,23 +97,28 @@ func TestOneSyncServesAllWhoWait(t *testing.T) {
 			}
 		})
 	}
+
 	submit(0)
 	for range 2 { // the file's head, then the first batch
 		<-d.begun
 		if len(sizes) > 0 {
 			t.Error("acknowledged before it was durable")
 		}
+
 		d.release <- struct{}{}
 	}
+
 	wg.Wait()
 	submit(1)
 	<-d.begun // the disk is busy with the second
 	for i := range 100 {
 		submit(2 + i)
 	}
+
 	for l.waiting.Load() < 101 {
 		time.Sleep(time.Millisecond)
 	}
+
 	d.release <- struct{}{}
 	<-d.begun
 	d.release <- struct{}{}

@@ -31,6 +31,7 @@ func oldEntry(version int, addr, path, body string) []byte {
 		b = le.AppendUint16(b, uint16(len(path)))
 		b = le.AppendUint32(b, uint32(len(body)))
 	}
+
 	b = le.AppendUint64(b, 1378800000123)
 	return append(b, addr+path+body...)
 }
@@ -94,6 +95,7 @@ func TestReader(t *testing.T) {
 	older := func(path string) []byte {
 		return AppendEntry(nil, &Submission{Path: path, Body: []byte("old"), Time: time.UnixMilli(1378700000123)}, 1)
 	}
+
 	remains := join("emains\x1e of a frame", older("r"), older("s"), older("t"), make([]byte, 500))
 	fit := newEntry("fit", string(make([]byte, blockBytes-fileHeaderBytes-entryOverhead-3))) // to the block's end
 	// batch is what a log writes at once, behind what is there: entries, then zeros.
@@ -101,6 +103,7 @@ func TestReader(t *testing.T) {
 		b := join(parts...)
 		return append(b, make([]byte, blocksUp(len(b))-len(b))...)
 	}
+
 	recycled := head(flagRecycled, 0)
 
 	tests := []struct {
@@ -145,6 +148,7 @@ func TestReader(t *testing.T) {
 		{"v3 broken head", 3, brokenHead, []string{"a={1}", "b={2}", "c={3}"}, fileHeaderBytes, 0},
 		{"v3 forged entry in a damaged one", 3, join(head(0, 0), hostile, n1), []string{"a={1}"}, int64(len(hostile)), 0},
 	}
+
 	for _, tt := range tests {
 		for name, src := range map[string]io.Reader{
 			tt.name:                     bytes.NewReader(tt.in),
@@ -164,12 +168,45 @@ func TestReader(t *testing.T) {
 	}
 }
 
+// TestEveryVersionIsReadAndNamed writes two entries of each version and reads them
+// back, with the version given, by its name, and (but for version 0) detected.
+func TestEveryVersionIsReadAndNamed(t *testing.T) {
+	if len(fixedBytes) != Version+1 {
+		t.Fatalf("fixedBytes has %d versions, want %d", len(fixedBytes), Version+1)
+	}
+
+	want := []string{"a={1}", "b={2}"}
+	for version := range Version + 1 {
+		log := join(oldEntry(version, "", "a", "{1}"), oldEntry(version, "", "b", "{2}"))
+		if version == Version {
+			log = join(head(0, 0), newEntry("a", "{1}"), newEntry("b", "{2}"))
+		}
+
+		named := VersionOf(fmt.Sprintf("telemetry.log.v%d.host.1.2", version))
+		ways := map[string]int{"given": version, "named": named, "detected": VersionAuto}
+		if version == 0 {
+			ways = map[string]int{"given": version}
+		}
+
+		for way, v := range ways {
+			r := NewReader(bytes.NewReader(log), v)
+			if got := readAll(t, r); !slices.Equal(got, want) || r.Version() != version {
+				t.Errorf("version %d, %s: read %q as version %d", version, way, got, r.Version())
+			}
+		}
+		if version > 0 && named != version {
+			t.Errorf("VersionOf a name with v%d is %d", version, named)
+		}
+	}
+}
+
 func TestReaderRefuses(t *testing.T) {
 	for _, in := range []string{"", "no raw log", "\x00\x00"} {
 		if _, err := NewReader(bytes.NewReader([]byte(in)), VersionAuto).Next(); !errors.Is(err, ErrVersion) {
 			t.Errorf("Next on %q: %v, want ErrVersion", in, err)
 		}
 	}
+
 	broken := errors.New("broken disk")
 	r := NewReader(iotest.ErrReader(broken), 1)
 	for range 2 {
@@ -186,6 +223,7 @@ func TestReaderFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	got := fmt.Sprintf("%s %q %s %s %+v", s.Path, s.Body, s.Time.Format(time.RFC3339Nano), s.Address, s.Origin)
 	want := `id/%2F "\x1f\x8b" 2013-09-10T08:00:00.123Z 10.0.0.1, 10.0.0.2 {Log:telemetry.log.v2.host.1.2 Offset:1}`
 	if got != want {
@@ -242,12 +280,14 @@ func FuzzReader(f *testing.F) {
 	for v := range 3 {
 		f.Add(v, join(oldEntry(v, "", "a", "{1}"), "?", oldEntry(v, "", "b", "{2}")))
 	}
+
 	f.Add(3, join(head(0, 0), newEntry("a", "{1}"), "?", newEntry("b", "{2}")))
 	f.Add(VersionAuto, join(head(flagRecycled, 99), newEntry("a", "{1}"), newEntry("b", "")))
 	f.Fuzz(func(t *testing.T, version int, in []byte) {
 		if version < VersionAuto || version > Version {
 			return
 		}
+
 		r := NewReader(bytes.NewReader(in), version)
 		at, inEntries := int64(0), int64(0)
 		for {
@@ -265,6 +305,7 @@ func FuzzReader(f *testing.F) {
 		if total := inEntries + r.BytesLost() + r.Tail(); at > int64(len(in)) || r.Version() < 3 && r.Version() >= 0 && total != int64(len(in)) {
 			t.Fatalf("%d bytes in, but %d in entries, %d lost", len(in), inEntries, r.BytesLost())
 		}
+
 		// What surrounds whole entries does not matter.
 		clean := NewReader(bytes.NewReader(join(head(0, 0), in, newEntry("x", "1"), newEntry("y", "2"))), 3)
 		got := readAll(t, clean)

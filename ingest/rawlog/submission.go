@@ -3,14 +3,14 @@ package rawlog
 import "time"
 
 // Submission is one HTTP POST (or its like from another source) as received:
-// nothing has been decoded, unpacked or judged.
+// it is neither decoded nor unpacked nor checked.
 type Submission struct {
 	// Path is what followed /submit/telemetry/ in the request's URL, verbatim:
 	// id[/reason/appName/appVersion/appUpdateChannel/appBuildID], percent signs
 	// not decoded. It may hold anything, at most MaxPathBytes of it.
 	Path string
-	// Body is the request's body byte for byte, gzip or not. A Reader lends
-	// it until its next call.
+	// Body is the request's body byte for byte, gzip or not. A Reader
+	// overwrites it at its next call.
 	Body []byte
 	// Time is when the request's head arrived, in UTC, in whole milliseconds.
 	Time time.Time
@@ -18,7 +18,7 @@ type Submission struct {
 	// separated by commas), or "". It is for looking up a country, never for storing.
 	Address string
 	// Country is the country that the client's address is in (two letters, or
-	// "??"), if the server was told to look it up; else "".
+	// "??"), if the server looks it up; else "".
 	Country string
 	// Origin says where the submission lies.
 	Origin Origin
