@@ -89,11 +89,13 @@ func (c *runCmd) saveFailed(s *session, err error) error {
 		return err
 	}
 
-	// The hint replaces any other: making the call again helps most.
 	out := &cli.Error{Err: err, Code: cli.ExitScript}
 	if e, ok := errors.AsType[*cli.Error](err); ok {
 		*out = *e
 	}
-	out.Hint = "tmrun repro " + name + " makes the failed call again"
+	if out.Hint != "" {
+		out.Hint += "; "
+	}
+	out.Hint += "tmrun repro " + name + " makes the failed call again"
 	return out
 }
