@@ -60,6 +60,7 @@ func (b *benchClient) run(ctx context.Context) error {
 			}
 			return err
 		}
+
 		b.converse(ctx, conn)
 	}
 	return nil
@@ -115,6 +116,7 @@ func exchange(conn net.Conn, answers *bufio.Reader, request []byte) (code int, l
 	if err != nil {
 		return 0, false, err
 	}
+
 	_, err = io.Copy(io.Discard, answer.Body)
 	return answer.StatusCode, answer.Close, err
 }

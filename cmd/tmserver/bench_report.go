@@ -55,6 +55,7 @@ func (r *benchReport) print(w io.Writer) error {
 	fmt.Fprintf(table, "requests/s\t%.0f\n", float64(answered)/r.took.Seconds())
 	fmt.Fprintf(table, "MB/s\t%.1f\n", float64(r.bytes)/1e6/r.took.Seconds())
 
+	// Without an answer there are no latencies.
 	if answered > 0 {
 		fmt.Fprintf(table, "bytes/request\t%d\n", r.bytes/int64(answered))
 		for _, q := range benchQuantiles {
@@ -63,6 +64,7 @@ func (r *benchReport) print(w io.Writer) error {
 		}
 	}
 
+	// What was answered, and why some requests were not.
 	for _, code := range slices.Sorted(maps.Keys(r.codes)) {
 		fmt.Fprintf(table, "status %d %s\t%d\n", code, http.StatusText(code), r.codes[code])
 	}
@@ -75,9 +77,11 @@ func (r *benchReport) print(w io.Writer) error {
 		return err
 	}
 
+	// The error gives the exit code.
 	if answered == 0 {
 		return errors.New("no request was answered")
 	}
+
 	if others := answered - r.codes[http.StatusOK]; others+failures > 0 {
 		return cli.Fail(cli.ExitRejected, fmt.Errorf("of %d requests %d were not answered with 200, and %d not at all", answered+failures, others, failures))
 	}

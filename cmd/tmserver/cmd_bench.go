@@ -46,10 +46,13 @@ func (c *benchCmd) Run(ctx context.Context, st *cli.State) error {
 	if err != nil {
 		return err
 	}
+
 	requests := c.requests(address)
 
+	// All clients begin at different pings and end at the same time.
 	limit, cancel := context.WithTimeoutCause(ctx, c.Duration, errTimeIsUp)
 	defer cancel()
+
 	start := time.Now()
 
 	clients := make([]benchClient, c.Clients)
@@ -62,6 +65,8 @@ func (c *benchCmd) Run(ctx context.Context, st *cli.State) error {
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("submit to %s: %w", c.URL, err)
 	}
+
+	// A signal ends the command without a report.
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -79,6 +84,7 @@ func (c *benchCmd) validate() (address string, err error) {
 	if err != nil || u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
 		return "", cli.Usage("%q: want http://HOST[:PORT]", c.URL)
 	}
+
 	if u.Port() == "" {
 		return net.JoinHostPort(u.Hostname(), "80"), nil
 	}

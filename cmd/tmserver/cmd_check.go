@@ -40,6 +40,7 @@ func (c *checkCmd) Run(ctx context.Context, st *cli.State) error {
 	fmt.Fprintf(st.Stdout, "%d segments, %d records, %s, %s on disk; %d damaged, %d odd\n",
 		stats.Segments, stats.Records, megabytes(stats.RawBytes), megabytes(stats.Bytes), damaged, len(found)-damaged)
 
+	// Damage is an error even after a repair; odd files are none after it.
 	switch {
 	case damaged > 0 && c.Repair:
 		return cli.Fail(cli.ExitCorrupt, fmt.Errorf("%d of %d segments were damaged", damaged, stats.Segments))
@@ -59,6 +60,7 @@ func (c *checkCmd) check(ctx context.Context) (upkeep.CheckStats, []upkeep.Findi
 		return upkeep.CheckStats{}, nil, cli.Fail(cli.ExitUsage, err)
 	}
 	defer tree.Close()
+
 	if c.Repair && !tree.IsData() {
 		return upkeep.CheckStats{}, nil, cli.Usage("--repair %s: not a data folder", c.DataDir)
 	}

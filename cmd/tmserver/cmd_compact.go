@@ -40,6 +40,7 @@ func (c *compactCmd) Run(ctx context.Context, st *cli.State) error {
 	if err != nil {
 		return err
 	}
+
 	place, err := openPlace(c.DataDir)
 	if err != nil {
 		return err
@@ -70,6 +71,7 @@ func (c *compactCmd) validate() (keepDays int, filter schema.Filter, err error) 
 		return 0, filter, err
 	}
 
+	// The quarantine is compacted, too.
 	filter = schema.All()
 	filter.IncludeQuarantined = true
 	for _, cond := range c.Where {
@@ -77,6 +79,7 @@ func (c *compactCmd) validate() (keepDays int, filter schema.Filter, err error) 
 		if err != nil {
 			return 0, filter, cli.Fail(cli.ExitUsage, err)
 		}
+
 		filter = filter.Where(condition.Dim, condition.Values)
 	}
 
@@ -93,6 +96,7 @@ func (c *compactCmd) expire(ctx context.Context, st *cli.State, place *upkeep.Pl
 		return err
 	}
 
+	// A dry run lists the segments, because nothing can bring them back later.
 	bytes := int64(0)
 	for _, segment := range expired {
 		bytes += segment.Size

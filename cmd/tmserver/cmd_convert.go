@@ -63,6 +63,7 @@ func (c *convertCmd) convertRawLogs(ctx context.Context, st *cli.State) (err err
 	if _, err := os.Stat(c.DataDir); err != nil {
 		return cli.Fail(cli.ExitUsage, err)
 	}
+
 	folder, err := c.openDataFolder(ctx, st, c.DataDir)
 	if err != nil {
 		return err
@@ -96,6 +97,7 @@ type convertCounts struct {
 func (c *convertCounts) Converted(_ string, s worker.Stats, _ time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	c.logs++
 	c.total.Add(s)
 }

@@ -43,6 +43,8 @@ func (c *demoCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if c.Count < 1 {
 		return cli.Usage("--count %d: want at least 1", c.Count)
 	}
+
+	// A temporary folder stays for the user, but not if the demo fails.
 	dir := c.DataDir
 	if dir == "" {
 		dir, err = os.MkdirTemp("", "telemetry-demo-")
@@ -55,6 +57,8 @@ func (c *demoCmd) Run(ctx context.Context, st *cli.State) (err error) {
 			}
 		}()
 	}
+
+	// The server finds the definitions of the made-up pings here, without network.
 	if err := gen.WriteCache(filepath.Join(dir, layout.RevisionCacheDir)); err != nil {
 		return err
 	}
@@ -63,8 +67,10 @@ func (c *demoCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if err := c.serveAndSubmit(ctx, st, dir); err != nil {
 		return err
 	}
+
 	fmt.Fprintf(st.Stderr, "converted and published, %.1f s from the start\n", time.Since(start).Seconds())
 
+	// Each job is printed with the command that runs it.
 	for _, job := range demoJobs {
 		fmt.Fprintf(st.Stdout, "\n%s: tmrun --data-dir %s %s\n\n", job.title, dir, job.name)
 		if err := runShipped(ctx, dir, job.name, st.Stdout); err != nil {
@@ -92,12 +98,14 @@ func (c *demoCmd) serveAndSubmit(ctx context.Context, st *cli.State, dir string)
 	if err != nil {
 		return err
 	}
+
 	if _, err := parser.Parse([]string{"serve", "--data-dir", dir, "--listen", "127.0.0.1:0", "--admin-listen", "", "--offline"}); err != nil {
 		return err
 	}
 
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
+
 	stdout, serverStdout := io.Pipe()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -111,10 +119,12 @@ func (c *demoCmd) serveAndSubmit(ctx context.Context, st *cli.State, dir string)
 	// The server's first line says where it listens.
 	group.Go(func() error {
 		defer stop()
+
 		lines := bufio.NewScanner(stdout)
 		if !lines.Scan() {
 			return nil // the server failed, and its error says why
 		}
+
 		go io.Copy(io.Discard, stdout) // until the server closes it
 		return c.submit(ctx, st, strings.TrimPrefix(lines.Text(), "listening "))
 	})

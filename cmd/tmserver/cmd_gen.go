@@ -65,6 +65,7 @@ func (c *genCmd) writeFile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	err = errors.Join(c.write(ctx, file), file.Close())
 	if err != nil {
 		os.Remove(c.Output)
@@ -103,6 +104,7 @@ func (c *genCmd) write(ctx context.Context, out io.Writer) error {
 			if !ok {
 				return w.Flush()
 			}
+
 			if _, err := w.Write(batch); err != nil {
 				return err
 			}

@@ -82,10 +82,12 @@ func (c *importCmd) validate() error {
 
 // importFiles imports all files, up to the first that fails.
 func (c *importCmd) importFiles(ctx context.Context, st *cli.State, folder *dataFolder) error {
+	// The country comes from the client's address, which a raw log may have.
 	countries, err := c.openCountries()
 	if err != nil {
 		return err
 	}
+
 	if countries != nil {
 		defer countries.Close()
 	}
@@ -97,19 +99,23 @@ func (c *importCmd) importFiles(ctx context.Context, st *cli.State, folder *data
 		return err
 	}
 
+	// Each file is published on its own, so what was imported before an error stays.
 	var total worker.Stats
 	for _, name := range c.Files {
 		stats, err := c.importFile(ctx, st, converter, name)
 		if err != nil {
 			return withVersionHint(err)
 		}
+
 		reportImport(st, name, stats)
 		total.Add(stats)
 	}
 
+	// The error gives the exit code.
 	if total.Waiting > 0 {
 		return waitingError(total.Waiting)
 	}
+
 	if rejected := total.AllQuarantined(); rejected > 0 || total.BytesLost > 0 {
 		return cli.Fail(cli.ExitRejected, fmt.Errorf("%d submissions were rejected, %d bytes lost", rejected, total.BytesLost))
 	}
@@ -123,6 +129,7 @@ func (c *importCmd) importFile(ctx context.Context, st *cli.State, converter *wo
 		return worker.Stats{}, err
 	}
 	defer file.Close()
+
 	info, err := file.Stat()
 	if err != nil {
 		return worker.Stats{}, err

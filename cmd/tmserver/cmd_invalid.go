@@ -29,11 +29,13 @@ func (f *quarantineFlags) each(ctx context.Context, visit func(layout.Rejected) 
 		return err
 	}
 	defer tree.Close()
+
 	segments, err := quarantine.Segments(ctx, tree, f.Class)
 	if err != nil {
 		return err
 	}
 
+	// In the order of their paths, which begin with the class.
 	for _, segment := range segments {
 		for submission, err := range quarantine.Read(tree, segment) {
 			if err == nil {

@@ -49,6 +49,7 @@ func (c *invalidLsCmd) counts(ctx context.Context, st *cli.State) error {
 		return err
 	}
 	defer tree.Close()
+
 	segments, err := quarantine.Segments(ctx, tree, c.Class)
 	if err != nil {
 		return err
@@ -60,6 +61,7 @@ func (c *invalidLsCmd) counts(ctx context.Context, st *cli.State) error {
 		if err != nil {
 			return cli.Fail(cli.ExitCorrupt, err)
 		}
+
 		counts[dayOf(segment)] += info.Records
 	}
 

@@ -34,6 +34,7 @@ func (c *invalidShowCmd) Run(ctx context.Context, st *cli.State) error {
 		if s.ID() != c.ID && cli.Printable(s.ID()) != c.ID {
 			return true, nil
 		}
+
 		found = true
 		return false, c.print(st.Stdout, s)
 	})
@@ -58,6 +59,7 @@ func (c *invalidShowCmd) print(w io.Writer, s layout.Rejected) error {
 	if err != nil {
 		return err
 	}
+
 	body := unpacked(s.Body)
 	if !bytes.HasSuffix(body, []byte{'\n'}) {
 		body = append(bytes.Clone(body), '\n')

@@ -49,8 +49,10 @@ func (c *replayCmd) Run(ctx context.Context, st *cli.State) error {
 		return err
 	}
 
+	// One connection for each client.
 	transport := &http.Transport{MaxIdleConnsPerHost: c.Clients}
 	defer transport.CloseIdleConnections()
+
 	r := newReplay(c, &http.Client{Transport: transport, Timeout: time.Minute}, time.Now())
 	err := r.run(ctx, st)
 
@@ -64,6 +66,7 @@ func (c *replayCmd) Run(ctx context.Context, st *cli.State) error {
 		return withVersionHint(err)
 	}
 
+	// The error gives the exit code.
 	if others := r.sent - r.codes[http.StatusOK]; others > 0 || r.bytesLost > 0 {
 		return cli.Fail(cli.ExitRejected, fmt.Errorf("%d submissions were not answered with 200, %d bytes lost", others, r.bytesLost))
 	}
@@ -75,6 +78,7 @@ func (c *replayCmd) validate() error {
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
 		return cli.Usage("--to %q: want http://HOST[:PORT]", c.To)
 	}
+
 	if c.Sample <= 0 || c.Sample > 100 {
 		return cli.Usage("--sample %v: want more than 0, at most 100", c.Sample)
 	}
@@ -86,6 +90,7 @@ func (c *replayCmd) validate() error {
 
 // run reads all files and sends the sample, until the first error.
 func (r *replay) run(ctx context.Context, st *cli.State) error {
+	// The sizes are for the progress bar only.
 	total := int64(0)
 	for _, name := range r.c.Files {
 		if info, err := os.Stat(name); err == nil { // otherwise opening it fails, too
@@ -94,6 +99,7 @@ func (r *replay) run(ctx context.Context, st *cli.State) error {
 	}
 	bar := newByteBar(st, total, "replay")
 
+	// One goroutine reads, --clients goroutines send; the first error ends all.
 	submissions := make(chan rawlog.Submission)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {

@@ -40,6 +40,7 @@ func (c *revisionsExportCmd) Run(_ context.Context, st *cli.State, parent *revis
 	if err != nil {
 		return err
 	}
+
 	fmt.Fprintf(st.Stderr, "exported the index and the definitions of %d revisions\n", exported)
 	return nil
 }
@@ -50,6 +51,7 @@ func exportFile(cache *revisions.Cache, name string) (exported int, err error) {
 	if err != nil {
 		return 0, err
 	}
+
 	exported, err = cache.Export(file)
 	err = errors.Join(err, file.Sync(), file.Close())
 	if err != nil {
@@ -87,9 +89,11 @@ func (c *revisionsImportCmd) Run(_ context.Context, st *cli.State, parent *revis
 			return err
 		}
 		defer file.Close()
+
 		in = file
 	}
 
+	// Import verifies each file of the archive before it adds it.
 	imported, err := cache.Import(bufio.NewReader(in))
 	if errors.Is(err, revisions.ErrBadArchive) {
 		return cli.Fail(cli.ExitCorrupt, err)
@@ -97,6 +101,7 @@ func (c *revisionsImportCmd) Run(_ context.Context, st *cli.State, parent *revis
 	if err != nil {
 		return err
 	}
+
 	fmt.Fprintf(st.Stderr, "imported the definitions of %d revisions\n", imported)
 	return nil
 }

@@ -40,18 +40,22 @@ func (c *revisionsDiffCmd) Run(ctx context.Context, st *cli.State, parent *revis
 		return err
 	}
 	defer cache.Close()
+
 	a, err := readDefinition(ctx, cache, c.A, c.Name)
 	if err != nil {
 		return err
 	}
+
 	b, err := readDefinition(ctx, cache, c.B, c.Name)
 	if err != nil {
 		return err
 	}
 
+	// A definition that only one revision has differs in all attributes.
 	if a.attributes == nil && b.attributes == nil {
 		return fmt.Errorf("neither %v nor %v defines %s", a.ref, b.ref, c.Name)
 	}
+
 	if maps.Equal(a.attributes, b.attributes) {
 		return nil
 	}
@@ -70,6 +74,7 @@ func readDefinition(ctx context.Context, cache *revisions.Cache, revision, histo
 	if err != nil {
 		return definitionIn{}, err
 	}
+
 	attributes, err := readAttributes(ctx, cache, ref, histogram)
 	return definitionIn{ref, attributes}, err
 }
@@ -81,6 +86,7 @@ func findRef(cache *revisions.Cache, name string) (revisions.Ref, error) {
 		return findInIndex(cache, channel, build)
 	}
 
+	// A short name is the end of a URL on the default host.
 	if !strings.Contains(name, "://") {
 		name = "https://" + revisions.DefaultHost + "/" + name
 	}
@@ -115,6 +121,7 @@ func readAttributes(ctx context.Context, cache *revisions.Cache, ref revisions.R
 	if err != nil {
 		return nil, err
 	}
+
 	definition := spec.Lookup([]byte(histogram))
 	if definition == nil {
 		return nil, nil
@@ -126,10 +133,12 @@ func readAttributes(ctx context.Context, cache *revisions.Cache, ref revisions.R
 	if err != nil {
 		return nil, err
 	}
+
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(text, &all); err != nil {
 		return nil, fmt.Errorf("%v: %w", ref, err)
 	}
+
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal(all[definition.Name], &values); err != nil {
 		return nil, fmt.Errorf("%v: definition of %s: %w", ref, definition.Name, err)

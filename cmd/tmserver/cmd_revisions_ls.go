@@ -35,11 +35,13 @@ func (c *revisionsLsCmd) Run(_ context.Context, st *cli.State, parent *revisions
 		return err
 	}
 	defer cache.Close()
+
 	history, err := cache.History()
 	if err != nil {
 		return err
 	}
 
+	// Index and cache are joined by repository.
 	var lines map[string][]string
 	if c.Versions {
 		lines = versionLines(history)
@@ -50,6 +52,7 @@ func (c *revisionsLsCmd) Run(_ context.Context, st *cli.State, parent *revisions
 		return err
 	}
 
+	// Print in the order of the repositories' names.
 	out := bufio.NewWriter(st.Stdout)
 	for _, repo := range slices.Sorted(maps.Keys(lines)) {
 		if c.Repo != "" && c.Repo != repo {
@@ -85,8 +88,10 @@ func revisionLines(history *revisions.History, cache *revisions.Cache) (map[stri
 	inIndex := map[revisions.Ref]bool{}
 	for repo, changes := range history.Repos() {
 		for _, d := range changes.Definitions {
+			// A ping names a revision with 12 or with 40 digits, and the cache has it as
+			// named.
 			mark := "-"
-			for _, digits := range []int{12, 40} { // a ping names a revision in either length
+			for _, digits := range []int{12, 40} {
 				ref := revisions.Ref{Repo: repo, Revision: d.Revision[:digits]}
 				if cache.Has(ref) {
 					mark = "cached"
@@ -98,6 +103,7 @@ func revisionLines(history *revisions.History, cache *revisions.Cache) (map[stri
 		}
 	}
 
+	// Revisions that only pings name are not in the index.
 	for _, ref := range cached {
 		if !inIndex[ref] {
 			lines[ref.Repo] = append(lines[ref.Repo], fmt.Sprintf("%s\t%s\t-\t-\tcached\n", ref.Repo, ref.Revision))

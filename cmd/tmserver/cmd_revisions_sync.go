@@ -40,12 +40,14 @@ func (c *revisionsSyncCmd) Run(ctx context.Context, st *cli.State, parent *revis
 	if err != nil {
 		return err
 	}
+
 	cache, err := parent.cache(st)
 	if err != nil {
 		return err
 	}
 	defer cache.Close()
 
+	// A repository that fails does not keep the others from being synced.
 	repos := c.Repo
 	if len(repos) == 0 {
 		repos = revisions.ChannelRepos()
@@ -56,6 +58,7 @@ func (c *revisionsSyncCmd) Run(ctx context.Context, st *cli.State, parent *revis
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+
 		failed = append(failed, err)
 	}
 	return errors.Join(failed...)
@@ -79,6 +82,7 @@ func (c *revisionsSyncCmd) sync(ctx context.Context, st *cli.State, cache *revis
 	if err != nil {
 		return err
 	}
+
 	fmt.Fprintf(st.Stdout, "%s: %d revisions, %d new, %d versions", repo, synced.Definitions, synced.New, synced.Versions)
 	if synced.Rewritten {
 		fmt.Fprint(st.Stdout, ", all read again")

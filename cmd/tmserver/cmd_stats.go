@@ -45,6 +45,7 @@ func (c *statsCmd) Run(ctx context.Context, st *cli.State) error {
 	if err != nil {
 		return withCorruptCode(err)
 	}
+
 	report.Histograms = report.Histograms[:min(c.Worst, len(report.Histograms))]
 
 	if c.JSON {
@@ -66,6 +67,7 @@ func (r *statsReport) print(w io.Writer) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\n", day.Class, day.Channel, day.Day, day.Count)
 	}
 
+	// The sums have neither channel nor day.
 	for _, dimension := range slices.Sorted(maps.Keys(r.Mismatched)) {
 		fmt.Fprintf(table, "mismatched %s\t\t\t%d\n", dimension, r.Mismatched[dimension])
 	}

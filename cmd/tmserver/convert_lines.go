@@ -23,23 +23,30 @@ const maxLineBytes = 64 << 20
 // convertLines converts stdin to stdout and reports to stderr.
 func (c *convertCmd) convertLines(ctx context.Context, st *cli.State) error {
 	start := st.Now()
+
+	// Definitions and filter, as for raw logs; there is no data folder.
 	definitions, err := c.open(st, c.DataDir)
 	if err != nil {
 		return err
 	}
 	defer definitions.Close()
+
 	filters, err := c.openFilters(ctx, st.Log, definitions)
 	if err != nil {
 		return err
 	}
+
 	filter, err := filters.IngestFilter()
 	if err != nil {
 		return err
 	}
 
+	// A line's dimensions are printed as the ping has them, but the filter sees those
+	// of the default schema.
 	conversion := decide.NewConversion(definitions, c.converterOptions(schema.Default()), filter)
 	converter := conversion.NewConverter(ctx)
 	defer converter.Close()
+
 	lines := &lineConverter{
 		converter: converter,
 		date:      c.Date,
@@ -50,6 +57,8 @@ func (c *convertCmd) convertLines(ctx context.Context, st *cli.State) error {
 	if lines.date == "" {
 		lines.date = string(schema.DateOf(start))
 	}
+
+	// Flush also after an error: the records before it are complete.
 	if err := errors.Join(lines.run(ctx, st.Stdin), lines.out.Flush()); err != nil {
 		return err
 	}
@@ -82,10 +91,12 @@ func (l *lineConverter) run(ctx context.Context, in io.Reader) error {
 	lines.Buffer(make([]byte, 1<<20), maxLineBytes)
 	lines.Split(scanLines)
 
+	// l.number counts all lines, so that reports name the line of the input.
 	for lines.Scan() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+
 		l.number++
 		l.bytes += int64(len(lines.Bytes())) + 1
 		if err := l.convert(ctx, lines.Bytes()); err != nil {
@@ -102,6 +113,7 @@ func (l *lineConverter) convert(ctx context.Context, line []byte) error {
 		l.reject(nil, line, convert.ClassConversion, "no tab found")
 		return nil
 	}
+
 	outcome, err := l.converter.ConvertLine(ctx, id, ping, l.date)
 	if err != nil {
 		return err

@@ -21,26 +21,31 @@ import (
 
 // runShipped runs a shipped job over the data folder and prints its output.
 func runShipped(ctx context.Context, dir, name string, out io.Writer) error {
+	// Compile the script.
 	text, err := scripts.FS.ReadFile(name + ".js")
 	if err != nil {
 		return err
 	}
+
 	compiled, err := script.Compile(name+".js", string(text))
 	if err != nil {
 		return err
 	}
 
+	// Plan the tasks: all valid records.
 	tree, err := layout.OpenTree(dir)
 	if err != nil {
 		return err
 	}
 	defer tree.Close()
+
 	source := engine.TreeSource{Tree: tree}
 	plan, err := engine.NewPlan(ctx, source, schema.All(), nil)
 	if err != nil {
 		return err
 	}
 
+	// Scripts find the bounds of buckets in the definitions that gen wrote.
 	o := revisions.DefaultOptions()
 	o.Dir = filepath.Join(dir, layout.RevisionCacheDir)
 	o.Offline = true
@@ -49,9 +54,11 @@ func runShipped(ctx context.Context, dir, name string, out io.Writer) error {
 		return err
 	}
 	defer definitions.Close()
+
 	limits := script.DefaultLimits()
 	limits.Definitions = definitions
 
+	// Run the job, and print its rows when all are there.
 	var result bytes.Buffer
 	sink := format.NewTSV(&result)
 	_, err = engine.Run(ctx, source, plan, &script.Job{Script: compiled, Limits: limits}, sink, engine.DefaultOptions())

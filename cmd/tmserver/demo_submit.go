@@ -28,11 +28,14 @@ func (c *demoCmd) submit(ctx context.Context, st *cli.State, url string) error {
 		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("pings"),
 		progressbar.OptionOnCompletion(func() { fmt.Fprintln(st.Stderr) }))
 
+	// One connection for each client.
 	clients := demoClientsPerProcessor * runtime.GOMAXPROCS(0)
 	transport := &http.Transport{MaxIdleConnsPerHost: clients}
 	defer transport.CloseIdleConnections()
+
 	client := &http.Client{Transport: transport, Timeout: time.Minute}
 
+	// Clients share the pings: each submits the next one that none has claimed.
 	var next atomic.Int64 // number of the next ping
 	group, ctx := errgroup.WithContext(ctx)
 	for range clients {
@@ -43,10 +46,12 @@ func (c *demoCmd) submit(ctx context.Context, st *cli.State, url string) error {
 				if i >= c.Count {
 					return nil
 				}
+
 				ping := generator.Ping(i)
 				if err := submitPing(ctx, client, url, &ping); err != nil {
 					return err
 				}
+
 				bar.Add(1)
 			}
 		})
@@ -62,6 +67,7 @@ func submitPing(ctx context.Context, client *http.Client, url string, ping *gen.
 	if err != nil {
 		return err
 	}
+
 	resp, err := client.Do(req)
 	if err != nil {
 		return err
@@ -72,6 +78,7 @@ func submitPing(ctx context.Context, client *http.Client, url string, ping *gen.
 	if err != nil {
 		return err
 	}
+
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("submit: the server answered %s: %s", resp.Status, answer)
 	}

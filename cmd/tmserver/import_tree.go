@@ -22,6 +22,7 @@ func (c *importCmd) importTree(ctx context.Context, st *cli.State, data *layout.
 		return err
 	}
 	defer tree.Close()
+
 	tree.SetLog(st.Log)
 
 	// Listed here for the length of the progress bar; ImportTree lists it itself.
@@ -29,6 +30,7 @@ func (c *importCmd) importTree(ctx context.Context, st *cli.State, data *layout.
 	if err != nil {
 		return err
 	}
+
 	size := int64(0)
 	for _, segment := range segments {
 		size += segment.Size
@@ -39,6 +41,7 @@ func (c *importCmd) importTree(ctx context.Context, st *cli.State, data *layout.
 	bar.Close()
 	fmt.Fprintf(st.Stderr, "%s: %d files, %d records, %d bad lines\n", c.Tree, stats.Files, stats.Records, stats.BadLines)
 
+	// Damage counts more than rejected lines.
 	if err == nil && stats.BadLines > 0 {
 		return rejectedError(stats.BadLines, "lines")
 	}

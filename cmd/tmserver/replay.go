@@ -46,6 +46,8 @@ func (r *replay) readFile(ctx context.Context, name string, progress io.Writer, 
 		return err
 	}
 	defer file.Close()
+
+	// The name says the version, unless the flag does.
 	version := r.c.RawVersion
 	if version == rawlog.VersionAuto {
 		version = rawlog.VersionOf(filepath.Base(name))
@@ -53,6 +55,7 @@ func (r *replay) readFile(ctx context.Context, name string, progress io.Writer, 
 	entries := rawlog.NewReader(io.TeeReader(file, progress), version)
 	entries.Source = filepath.Base(name)
 
+	// Damage is passed over and counted; any other error ends the command.
 	for {
 		submission, err := entries.Next()
 		if err == io.EOF {
@@ -62,6 +65,7 @@ func (r *replay) readFile(ctx context.Context, name string, progress io.Writer, 
 		if err != nil {
 			return err
 		}
+
 		if !inSample(submission.Path, r.c.Sample) {
 			r.skipped++
 			continue
@@ -112,6 +116,7 @@ func (r *replay) send(ctx context.Context, s rawlog.Submission) error {
 	r.bytes += int64(len(s.Body))
 	r.mu.Unlock()
 
+	// Only what may succeed later is sent again: no answer, or 5xx.
 	target := strings.TrimSuffix(r.c.To, "/") + "/submit/telemetry/" + escapePath(s.Path)
 	pause := firstPause
 	for try := 1; ; try++ {
@@ -121,12 +126,14 @@ func (r *replay) send(ctx context.Context, s rawlog.Submission) error {
 			if err != nil {
 				return err
 			}
+
 			r.mu.Lock()
 			r.codes[code]++
 			r.mu.Unlock()
 			return nil
 		}
 
+		// Retry-After comes before the pause that doubles.
 		if after < 0 {
 			after = pause
 		}
@@ -146,6 +153,7 @@ func post(ctx context.Context, client *http.Client, target string, body []byte) 
 	if err != nil {
 		return 0, -1, err
 	}
+
 	resp, err := client.Do(req)
 	if err != nil {
 		return 0, -1, err

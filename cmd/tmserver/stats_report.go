@@ -63,6 +63,7 @@ func (c *statsCounts) addSegments(ctx context.Context, dir string) error {
 		return err
 	}
 	defer tree.Close()
+
 	everything := schema.All()
 	everything.IncludeQuarantined = true
 	segments, err := tree.Segments(ctx, everything)
@@ -75,7 +76,10 @@ func (c *statsCounts) addSegments(ctx context.Context, dir string) error {
 		if err != nil {
 			return err
 		}
-		c.days[dayOf(segment)] += max(info.Records, 0)
+
+		c.days[dayOf(segment)] += max(info.Records, 0) // -1 if an old file does not say
+
+		// Only the submissions themselves say which histogram was bad.
 		if segment.Class != convert.ClassBadPayload {
 			continue
 		}
@@ -92,6 +96,7 @@ func (c *statsCounts) addBadPayloads(tree *layout.Tree, segment layout.Segment) 
 		if err != nil {
 			return err
 		}
+
 		if name := histogramIn(submission.Message); name != "" {
 			c.histograms[worstHistogram{Name: name, Reason: convert.ClassBadPayload}]++
 		}
@@ -129,10 +134,12 @@ func (c *statsCounts) addConversions(dir string) error {
 	}
 	defer root.Close()
 
+	// The sums over all raw logs that were ever converted.
 	for log, err := range statistics.All(root) {
 		if err != nil {
 			return err
 		}
+
 		c.report.BytesLost += log.BytesLost
 		for dimension, n := range log.Mismatched {
 			c.report.Mismatched[dimension] += n
@@ -152,6 +159,8 @@ func (c *statsCounts) addConversions(dir string) error {
 // sorted returns the report with its lists.
 func (c *statsCounts) sorted() *statsReport {
 	r := c.report
+
+	// Records have no class; quarantined submissions have one.
 	for day, n := range c.days {
 		day.Count = n
 		if day.Class == "" {
@@ -163,6 +172,7 @@ func (c *statsCounts) sorted() *statsReport {
 	slices.SortFunc(r.Records, dayCount.compare)
 	slices.SortFunc(r.Invalid, dayCount.compare)
 
+	// The most frequent first, then by name, so that the output is always the same.
 	for histogram, n := range c.histograms {
 		histogram.Count = n
 		r.Histograms = append(r.Histograms, histogram)
