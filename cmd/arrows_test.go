@@ -26,6 +26,7 @@ var arrows = []struct {
 	{"engine/jsonscan", nil, "a scanner of bytes, for everybody"},
 	{"layout/schema", nil, "the ground floor: dimensions, filter documents and dates need neither files nor libraries"},
 	{"layout/segment", nil, "the format of one file knows neither names nor folders"},
+	{"layout/dedup", []string{"layout/schema", "layout/segment"}, "what is a repeat, and which record is the latest, does not depend on where records lie"},
 	{"layout/pipeline", nil, "a pipeline knows nothing of what flows through it"},
 	{"layout/backend", []string{"layout/segment"}, "where files lie does not depend on what is in them; damage has one error type"},
 	{"layout", []string{"layout"}, "the format outlives every program that writes or reads it, so it knows none of them"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/dedup"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
@@ -16,7 +17,7 @@ const smallSegment = 512 << 10
 type TreeSource struct {
 	Tree *layout.Tree
 	// Duplicates are left out; nil leaves out nothing.
-	Duplicates *layout.Duplicates
+	Duplicates *dedup.Duplicates
 }
 
 var _ Source = TreeSource{}

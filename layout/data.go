@@ -10,6 +10,7 @@ import (
 	"path"
 
 	"github.com/aitgithub/telemetry-server/layout/backend"
+	"github.com/aitgithub/telemetry-server/layout/dedup"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
@@ -19,7 +20,8 @@ type Data struct {
 	dir    string
 	folder backend.Folder
 	schema *schema.Schema
-	seen   *seen // nil: not wanted
+	// repeats is the index of received submissions; nil: DropRepeats was not called.
+	repeats *dedup.Repeats
 }
 
 // OpenData opens a data folder and makes what is missing: the folder itself,
@@ -33,6 +35,7 @@ func OpenData(dir string) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	d := &Data{dir: dir, folder: backend.Folder{Disk: backend.NewDisk(root)}}
 	if err := d.prepare(); err != nil {
 		root.Close()
@@ -53,18 +56,24 @@ func (d *Data) prepare() error {
 			return err
 		}
 	}
-	doc, err := d.folder.Root.ReadFile(SchemaFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		d.schema = schema.Default()
-		return nil
-	}
-	if err == nil {
-		d.schema, err = schema.ParseSchema(doc)
-	}
+
+	var err error
+	d.schema, err = d.readSchema()
 	if err != nil {
 		return fmt.Errorf("%s: %w", SchemaFile, err)
 	}
 	return nil
+}
+
+func (d *Data) readSchema() (*schema.Schema, error) {
+	doc, err := d.folder.Root.ReadFile(SchemaFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return schema.Default(), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return schema.ParseSchema(doc)
 }
 
 // Root is the folder; every access by a name that came from outside goes
@@ -81,11 +90,14 @@ func (d *Data) Schema() *schema.Schema { return d.schema }
 // quarantined ones if they are published elsewhere. It is valid until the Data is
 // closed and need not be closed itself.
 func (d *Data) Tree() *Tree {
-	if r := d.folder.Remote; r != nil {
-		return BlobTree(r)
+	if d.folder.Remote != nil {
+		return BlobTree(d.folder.Remote)
 	}
-	return newTree(d.dir, localStore(d.folder.Root, true), true)
+	return d.localTree()
 }
+
+// localTree is the folder's records on this machine, quarantined ones at least.
+func (d *Data) localTree() *Tree { return newTree(d.dir, localBackend(d.folder.Root, true), true) }
 
 // Close releases the folder. Writers must have ended.
 func (d *Data) Close() error {
@@ -102,33 +114,48 @@ func (d *Data) PublishTo(name string) error {
 	if !backend.IsURL(name) {
 		return fmt.Errorf("publish to %s: want a URL", name)
 	}
-	s, err := backend.OpenBlob(name)
+	remote, err := backend.OpenBlob(name)
 	if err != nil {
 		return fmt.Errorf("publish to %s: %w", name, err)
 	}
-	d.folder.Remote, d.folder.RemoteDir = s, PublishedDir
+
+	d.folder.Remote = remote
+	d.folder.RemoteDir = PublishedDir
 	return nil
 }
 
-// Folder is where the files of the data folder change, for who looks after them.
+// Folder is where the files of the data folder change, for packages that maintain
+// them.
 func (d *Data) Folder() *backend.Folder { return &d.folder }
 
-// Lock keeps out compaction, retention, repair and other holders of the lock, and
-// finishes what a former one committed: it is for who replaces segments. An error
-// wraps ErrBusy. The caller closes it.
+// DropRepeats makes Writers recognise, by Writer.Repeated, a submission that was
+// received before within so many days. Call it before the first NewWriter; 0 days
+// (the default) recognises nothing. While another process has a Writer, NewWriter
+// then waits, a minute at most.
+func (d *Data) DropRepeats(days int) {
+	d.repeats = nil
+	if days > 0 {
+		d.repeats = dedup.NewRepeats(d.dir, RepeatsFile, days)
+	}
+}
+
+// Lock locks the segments against compaction, retention, repair and others that
+// replace them, and finishes what a former holder committed. An error wraps ErrBusy.
+// The caller closes the result, which unlocks.
 func (d *Data) Lock() (io.Closer, error) { return d.folder.Stage(CompactDir) }
 
 // Recover finishes every committed publication that a crash interrupted and
 // drops the staging of every uncommitted one. What a live process holds is left
 // alone. Run it before raw logs are listed.
 func (d *Data) Recover(ctx context.Context) error {
-	es, err := d.folder.List(StagingDir)
+	staging, err := d.folder.List(StagingDir)
 	if err != nil {
 		return err
 	}
+
 	dirs := []string{CompactDir}
-	for _, e := range es {
-		dirs = append(dirs, path.Join(StagingDir, e.Name()))
+	for _, entry := range staging {
+		dirs = append(dirs, path.Join(StagingDir, entry.Name()))
 	}
 	return d.folder.Recover(ctx, dirs...)
 }

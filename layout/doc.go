@@ -1,8 +1,7 @@
-// Package layout is the data folder: partitions and their safe paths, and how
-// records are published, listed and read. Package schema below it has the dimensions.
+// Package layout is the data folder: how records are published, listed and read.
 //
-// In come records (Dims, document ID, JSON) from package ingest; out go blocks
-// of whole `<id>\t<json>\n` lines to package engine. FORMAT.md has every byte.
+// In come records (dimensions, document ID, JSON) from package ingest; out go the
+// lines `<id>\t<json>\n` of frames to package engine. FORMAT.md has every byte.
 //
 //	          Add                  Commit                 Segments, Open
 //	ingest ──────► state/staging/ ───────► published/ ──────────────────► engine
@@ -10,8 +9,9 @@
 //	                                           ▲
 //	                                        upkeep: compact, expire, check, repair, import
 //
-// Below it are segment, the format of one file, and store, where files lie and
-// how they change; upkeep looks after what is published.
+// Below it are schema (dimensions, filters and dates), segment (the format of one
+// file), backend (where files lie and how they change), dedup (what was submitted more
+// than once) and pipeline. Package upkeep maintains what is published.
 //
 // # Publishing (Writer, one per raw log)
 //
@@ -25,9 +25,10 @@
 //     the staged files are renamed into published/ and invalid/, and then the raw
 //     log is removed.
 //
-// A segment's name is a function of raw log and partition, so even a raw log that
-// comes back from a backup replaces its segments, merged or not (returned.go). Nothing is lost, nothing is
-// doubled, and no half file is ever visible, wherever the process dies.
+// A segment's name is a function of raw log and partition. So even a raw log that
+// comes back from a backup replaces its segments, merged or not (returned.go). Nothing
+// is lost, nothing is doubled, and no half file is ever visible, wherever the process
+// dies.
 //
 // # Reading (Tree)
 //
@@ -47,20 +48,31 @@
 //
 // # Duplicates
 //
-// A document may be submitted several times. Latest reads the ID indexes of the
-// segments of a job and tells the Reader which records to skip. What a client
-// sent again byte for byte is not published at all (DropRepeats).
+// A document may be submitted several times. Latest finds the records that the Reader
+// skips then. What a client sent again byte for byte is not published at all
+// (DropRepeats). Package dedup has both.
 //
 // # Paths
 //
-// Dimension values are made clean one by one (schema.Sanitise), Writer refuses those
-// that are not, and every access goes through os.Root, which follows no link
-// out of the folder.
+// Dimension values are made clean one by one (schema.Sanitise), Writer returns an
+// error for those that are not, and every access goes through os.Root, which follows
+// no link out of the folder.
 //
 // # To add a dimension
 //
-// In package schema, add its index before NumDims, its name to DimNames and its
-// place in the URL to URLOrder. Say in partitionDir, segmentName and
-// parseSegmentName where it stands in paths, and teach the
-// submission's conversion to fill it. Old trees then need `tmserver import --tree`.
+//  1. Package schema, dims.go: its index, and its row of the table: the name, its place
+//     in the URL, and whether it is a folder or in the file name (TestDimensions).
+//  2. Package schema, telemetry_schema.json: its allowed values (TestDimensions).
+//  3. Package ingest/convert, where a ping says which value it has (TestReference).
+//  4. The dimensions in tests and fixtures, which then have one value less
+//     (schema.ParseDims fails for them), and the pictures of the paths in FORMAT.md.
+//
+// Paths, the URL, filters, scripts, statistics and types.d.ts follow from the table.
+// Old trees then need `tmserver import --tree`.
+//
+// # To add a segment form
+//
+// A form is a container that is read from end to end. Detect its first bytes in
+// segment.unpack, and add its extension to extensions in segment.go (TestOldFiles
+// fails for a form of either without the other).
 package layout

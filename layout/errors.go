@@ -17,8 +17,8 @@ var (
 	// ErrBadRecord is returned (wrapped) by Writer.Add for an ID or a JSON text
 	// that would break the line format: a tab or a newline inside, or nothing.
 	ErrBadRecord = errors.New("record would break its line")
-	// ErrNoFrames is returned (wrapped) by Tree.Open when a part is asked of a
-	// file whose format has no frames.
+	// ErrNoFrames is returned (wrapped) by Tree.Open for a part of a file whose format
+	// has no frames.
 	ErrNoFrames = errors.New("format cannot be read in parts")
 )
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/dedup"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/upkeep"
@@ -39,7 +40,7 @@ func TestLatest(t *testing.T) {
 			p, id := layouttest.Partition, fmt.Sprintf("id-%d", rnd.IntN(150))
 			p[schema.Reason], p[schema.Channel] = reasons[rnd.IntN(3)], fmt.Sprintf("c%d", rnd.IntN(3))
 			at := time.Date(2013, 9, 10+rnd.IntN(3), 0, 0, 0, rnd.IntN(86_400_000)*1_000_000%1_000_000_000, time.UTC).Add(time.Duration(rnd.IntN(86_000)) * time.Second)
-			p[schema.SubmissionDate] = at.Format("20060102")
+			p[schema.SubmissionDate] = string(schema.DateOf(at))
 			json := fmt.Sprintf(`{"n":"%d-%d"}`, log, i)
 			w.SetTime(at)
 			if err := w.Add(p, []byte(id), []byte(json)); err != nil {
@@ -79,7 +80,7 @@ func TestLatest(t *testing.T) {
 			t.Fatal(err)
 		}
 		work := t.TempDir()
-		x, err := tree.Latest(t.Context(), segs, layout.LatestOptions{WorkDir: work, MemoryBytes: tt.memory})
+		x, err := tree.Latest(t.Context(), segs, dedup.Options{WorkDir: work, MemoryBytes: tt.memory})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +142,7 @@ func TestLatestReadsOldFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := tree.Latest(t.Context(), segs, layout.LatestOptions{})
+	x, err := tree.Latest(t.Context(), segs, dedup.Options{})
 	if err != nil || x.Dropped != 2 {
 		t.Fatalf("Latest dropped %d, %v; want 2", x.Dropped, err)
 	}

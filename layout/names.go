@@ -4,10 +4,10 @@ package layout
 // `ls` shows what is in flight, and recovery is a walk.
 const (
 	// RawDir holds the raw logs: telemetry.log.v3.<host>.<pid>.<unix ms>, one
-	// writer each; the suffix ".finished" says that nobody appends any more.
+	// writer each; the suffix ".finished" says that the raw log is complete.
 	RawDir = "raw"
 	// PublishedDir holds the partition tree:
-	// <reason>/<app>/<channel>/<version>/<buildID>.<YYYYMMDD>.v2.log.<unique>.zst.
+	// <folder dimensions>/<file dimensions>.v2.log.<unique>.zst, see package schema.
 	PublishedDir = "published"
 	// QuarantineDir holds quarantined submissions, one folder per class of rejection.
 	// Its name on disk is older than the word quarantine and public, as are the
@@ -16,7 +16,7 @@ const (
 	// StateDir holds what can be rebuilt: staging areas, locks, dedup index, job
 	// history, cached map results.
 	StateDir = "state"
-	// MapResultsDir holds the results of map tasks that tmrun remembers.
+	// MapResultsDir is tmrun's cache of the results of map tasks.
 	MapResultsDir = StateDir + "/map_results"
 	// ReplacedDir holds segments that compaction replaced, for the jobs that still
 	// read them: <unix seconds>-<hash of the path>.
@@ -24,12 +24,15 @@ const (
 	// CompactDir is the staging folder, and the lock, of compaction.
 	CompactDir = StateDir + "/compact"
 	// LockDir holds the lock of compaction in an object store: lock/<n>, each made
-	// once, by a conditional write. The greatest n has the say.
+	// once, by a conditional write. The process that made the greatest n holds the lock.
 	LockDir = StateDir + "/lock"
 	// DamagedDir holds what `tmserver check --repair` moved aside, by its path.
 	DamagedDir = StateDir + "/damaged"
 	// StagingDir holds one folder per raw log whose records are being published.
 	StagingDir = StateDir + "/staging"
+	// RepeatsFile is the index of received submissions, see package dedup; its name is
+	// older than the word repeat, and stays.
+	RepeatsFile = StateDir + "/dedup/seen.bolt"
 	// RevisionCacheDir holds <repo path>/<revision>/Histograms.json.
 	RevisionCacheDir = "histogram_cache"
 	// SchemaFile replaces the built-in dimension schema when it exists in the

@@ -4,23 +4,32 @@ import (
 	"bytes"
 	"io"
 	"io/fs"
+
+	"github.com/aitgithub/telemetry-server/layout/dedup"
 )
 
-// Reader hands out the records of a segment, or of some of its frames, in
-// blocks of whole lines. It belongs to one goroutine.
+// Reader returns the lines of a segment, or of some of its frames. It belongs to one
+// goroutine.
 type Reader struct {
 	path string
 	file io.Closer
-	next interface{ Next() ([]byte, error) }
+	next lines
 	err  error
 
-	drop   []uint64 // records to leave out, by number in the segment
-	record int      // number of the next one; counted only with drop
+	drop   dedup.Records // to leave out
+	record int           // number of the next one in the segment; counted only with drop
 }
 
-// Next returns the next block: one or more whole lines `<id>\t<json>\n`, valid
-// until the next call. It returns io.EOF after the last one and a *CorruptError
-// for damaged or truncated data, and then goes on returning that.
+// lines is what a segment is read by: its frames, or its text from end to end.
+type lines interface {
+	Next() ([]byte, error)
+	Close() error
+}
+
+// Next returns the lines of the next frame, `<id>\t<json>\n` each and at least one,
+// valid until the next call. A file without frames is returned in parts of about 1
+// MiB. After the last one it returns io.EOF, and for damaged or truncated data a
+// *CorruptError; then it goes on returning that.
 func (r *Reader) Next() ([]byte, error) {
 	if r.err != nil {
 		return nil, r.err
@@ -30,9 +39,12 @@ func (r *Reader) Next() ([]byte, error) {
 		if err != nil && err != io.EOF {
 			err = InFile(r.path, err)
 		}
-		if r.err = err; err != nil {
+		if err != nil {
+			r.err = err
 			return nil, err
 		}
+
+		// All lines of a frame may be duplicates; then the next frame follows.
 		if r.drop != nil {
 			b = r.withoutDuplicates(b)
 		}
@@ -47,27 +59,26 @@ func (r *Reader) Close() error {
 	if r.file == nil {
 		return nil
 	}
-	if c, ok := r.next.(io.Closer); ok {
-		c.Close()
-	}
+
+	r.next.Close()
 	f := r.file
-	r.file, r.err = nil, fs.ErrClosed
+	r.file = nil
+	r.err = fs.ErrClosed
 	return f.Close()
 }
 
 // Skip makes the Reader leave out the duplicates. Call it before Next.
-func (r *Reader) Skip(x *Duplicates) { r.drop = x.drop[r.path] }
+func (r *Reader) Skip(found *dedup.Duplicates) { r.drop = found.Of(r.path) }
 
-// withoutDuplicates removes the lines of dropped records from a block, in place.
+// withoutDuplicates removes the lines of dropped records, in place.
 func (r *Reader) withoutDuplicates(b []byte) []byte {
 	kept := b[:0]
-	for l := range bytes.Lines(b) {
-		n := r.record
+	for line := range bytes.Lines(b) {
+		record := r.record
 		r.record++
-		if n/64 < len(r.drop) && r.drop[n/64]>>(n%64)&1 != 0 {
-			continue
+		if !r.drop.Has(record) {
+			kept = append(kept, line...)
 		}
-		kept = append(kept, l...)
 	}
 	return kept
 }

@@ -10,15 +10,15 @@ import (
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
-// Rejected is a quarantined submission: why it was refused, and what is needed
-// to convert it again, byte for byte. It is stored as one line, id \t JSON, in
+// Rejected is a submission in quarantine: why it was rejected, and what is needed to
+// convert it again, byte for byte. It is stored as one line, id \t JSON, in
 // invalid/<class>/<partition>.
 type Rejected struct {
 	Class   string    `json:"class"`             // of the reason, such as "bad_payload"
 	Message string    `json:"message"`           // the reason as a sentence
 	Time    time.Time `json:"time"`              // of receipt
 	Origin  string    `json:"origin"`            // raw log
-	Offset  int64     `json:"offset"`            // of the frame in the raw log
+	Offset  int64     `json:"offset"`            // of the entry in the raw log
 	Country string    `json:"country,omitempty"` // of the client, if it was looked up
 	Path    string    `json:"path"`              // as received
 	// PathBytes is Path if that is not UTF-8, of which JSON cannot keep every byte.
@@ -36,9 +36,11 @@ func (q Rejected) ID() string {
 // dims returns the dimensions that the submission's path claims.
 func (q Rejected) dims() schema.Dims {
 	_, d, _ := schema.SplitSubmissionPath(q.Path)
-	if d[schema.SubmissionDate] = string(schema.DateOf(q.Time)); !schema.Date(d[schema.SubmissionDate]).WellFormed() {
-		d[schema.SubmissionDate] = "00000000" // a torn clock
+	date := schema.DateOf(q.Time)
+	if !date.WellFormed() {
+		date = schema.NoDate
 	}
+	d[schema.SubmissionDate] = string(date)
 	return d
 }
 

@@ -13,27 +13,30 @@ import (
 )
 
 // withoutMerged deals with a raw log whose name was published before and whose
-// segments were merged since: readers take what comes under their names for what
-// the merged segment has. So records that it really has (the same ID, received in
-// the same millisecond) are left out, and the rest, of a raw log that came back
-// with other content, gets a name of its own. It returns the parts that are left.
+// segments were merged since. Readers would ignore segments under those names,
+// because the merged segment names them as replaced. So records that the merged
+// segment really has (the same ID, received in the same millisecond) are left out.
+// The rest, of a raw log that came back with other content, gets a name of its own.
+// It returns the parts that are left.
 func (w *Writer) withoutMerged(ctx context.Context, parts []*part) ([]*part, error) {
 	merged := map[string][]Segment{} // by folder
 	var left []*part
 	for _, p := range parts {
 		dir := path.Dir(p.final)
-		if _, ok := merged[dir]; !ok {
-			segs, err := w.mergedIn(ctx, dir)
+		if _, listed := merged[dir]; !listed {
+			segments, err := w.mergedIn(ctx, dir)
 			if err != nil {
 				return nil, err
 			}
-			merged[dir] = segs
+			merged[dir] = segments
 		}
+
 		for _, s := range merged[dir] {
-			if strings.HasPrefix(p.final, s.Group()) {
-				if err := w.leaveOut(p, s); err != nil {
-					return nil, err
-				}
+			if !strings.HasPrefix(p.final, s.Group()) {
+				continue
+			}
+			if err := w.leaveOut(p, s); err != nil {
+				return nil, err
 			}
 		}
 		if p.Records > 0 {
@@ -44,23 +47,34 @@ func (w *Writer) withoutMerged(ctx context.Context, parts []*part) ([]*part, err
 }
 
 // mergedIn lists the merged segments of a folder.
-func (w *Writer) mergedIn(ctx context.Context, dir string) (segs []Segment, err error) {
-	es, err := w.treeOf(dir).files.List(ctx, dir)
-	for _, e := range es {
+func (w *Writer) mergedIn(ctx context.Context, dir string) ([]Segment, error) {
+	entries, err := w.treeOf(dir).files.List(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+
+	var merged []Segment
+	for _, e := range entries {
 		s := Segment{Path: path.Join(dir, e.Name)}
 		if e.Regular && s.parseSegmentName(e.Name) && s.Merged() {
-			segs = append(segs, s)
+			merged = append(merged, s)
 		}
 	}
-	return segs, err
+	return merged, nil
 }
 
-// treeOf is where a folder is published: quarantine stays here.
+// treeOf is where a folder is published: quarantine stays on this machine.
 func (w *Writer) treeOf(dir string) *Tree {
-	if w.d.folder.Remote != nil && !strings.HasPrefix(dir, PublishedDir) {
-		return newTree(w.d.dir, localStore(w.d.folder.Root, true), true)
+	if strings.HasPrefix(dir, PublishedDir) {
+		return w.d.Tree()
 	}
-	return w.d.Tree()
+	return w.d.localTree()
+}
+
+// receipt is what makes two records the same one.
+type receipt struct {
+	id      segment.ID
+	msOfDay uint32
 }
 
 // leaveOut makes p anew without the records that the merged segment has, if that
@@ -75,58 +89,65 @@ func (w *Writer) leaveOut(p *part, merged Segment) error {
 	if !slices.Contains(ix.Replaces, unique) {
 		return nil
 	}
+
 	ids, err := ix.ReadIDs(f)
 	if err != nil {
 		return InFile(merged.Path, err)
 	}
-	type record struct {
-		id      segment.ID
-		msOfDay uint32
-	}
-	has := map[record]bool{}
+	published := map[receipt]bool{}
 	for i := range ids.Len() {
-		id, ms := ids.At(i)
-		has[record{id, ms}] = true
+		id, msOfDay := ids.At(i)
+		published[receipt{id, msOfDay}] = true
 	}
-	staged := p.staged
-	p.staged += ".rest"
-	old, rest := p.Builder, (*segment.Builder)(nil)
-	if rest, err = segment.NewBuilder(w.d.folder.Appender(p.staged), w.enc); err != nil {
+
+	content, err := w.rewrite(p, published)
+	if err != nil || p.Records == 0 {
 		return err
 	}
-	p.Builder = rest
-	content := sha256.New()
-	all := old.IDs()
-	n := 0
-	err = w.d.eachLine(staged, func(id, json []byte) error {
-		rid, ms := all.At(n)
-		n++
-		if has[record{rid, ms}] {
+	p.final = strings.Replace(p.final, unique, uniqueOf(w.source, content), 1)
+	return w.d.folder.Sync(p.staged)
+}
+
+// rewrite stages p again without the published records. It returns a hash of the
+// records that remain.
+func (w *Writer) rewrite(p *part, published map[receipt]bool) (content []byte, err error) {
+	old, oldStaged := p.Builder, p.staged
+	p.staged += ".rest"
+	p.Builder, err = segment.NewBuilder(w.d.folder.Appender(p.staged), w.enc)
+	if err != nil {
+		return nil, err
+	}
+
+	sum := sha256.New()
+	ids := old.IDs()
+	record := 0
+	err = w.d.eachLine(oldStaged, func(id, json []byte) error {
+		recordID, msOfDay := ids.At(record)
+		record++
+		if published[receipt{recordID, msOfDay}] {
 			return nil
 		}
-		content.Write(id)
-		content.Write(json)
-		return rest.Add(id, json, ms)
+		sum.Write(id)
+		sum.Write(json)
+		return p.Add(id, json, msOfDay)
 	})
-	if err == nil {
-		err = rest.Finish()
+	if err != nil {
+		return nil, err
 	}
-	if err == nil && rest.Records > 0 {
-		p.final = strings.Replace(p.final, unique, uniqueOf(w.source, content.Sum(nil)), 1)
-		err = w.d.folder.Sync(p.staged)
-	}
-	return err
+	return sum.Sum(nil), p.Finish()
 }
 
 // eachLine reads a file in the form of a segment.
 func (d *Data) eachLine(name string, do func(id, json []byte) error) error {
-	t := newTree(d.dir, localStore(d.folder.Root, false), true)
+	t := newTree(d.dir, localBackend(d.folder.Root, false), true)
 	f, ix, err := t.Index(Segment{Path: name})
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	for frames := segment.NewFrames(f, ix.Frames); ; {
+
+	frames := segment.NewFrames(f, ix.Frames)
+	for {
 		b, err := frames.Next()
 		if err == io.EOF {
 			return nil
@@ -134,8 +155,9 @@ func (d *Data) eachLine(name string, do func(id, json []byte) error) error {
 		if err != nil {
 			return InFile(name, err)
 		}
-		for l := range bytes.Lines(b) {
-			id, json, _ := bytes.Cut(l[:len(l)-1], []byte("\t"))
+
+		for line := range bytes.Lines(b) {
+			id, json, _ := bytes.Cut(line[:len(line)-1], []byte("\t"))
 			if err := do(id, json); err != nil {
 				return err
 			}

@@ -10,123 +10,172 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Salvage hands out what can be read of a segment, block by block with the ID
-// index of its records, and returns the first damage, a *CorruptError, or an
-// error of the disk or of emit. With strict it stops at the damage.
+// Salvage calls emit with the lines that can be read of a segment, frame by frame,
+// with the ID index of their records. It returns the first damage, a *CorruptError,
+// or an error of the disk or of emit. With strict it stops at the damage.
 func (t *Tree) Salvage(s Segment, strict bool, emit func(lines []byte, ids segment.IDs) error) error {
 	f, err := t.files.Open(s.Path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if !s.Seekable() {
+
+	if s.Seekable() {
+		v := salvage{f: f, strict: strict, emit: emit}
+		err = v.run()
+	} else {
 		f.Ahead(0, f.Size())
-		return inFileIf(s.Path, salvageText(f, s.ext, emit))
+		err = salvageText(f, s.ext, emit)
 	}
-	var first error
-	damage := func(err error) bool {
-		if !IsDamage(err) {
-			return false
-		}
-		if first == nil {
-			first = err
-		}
-		return !strict
-	}
-	ix, err := segment.ReadIndex(f, f.Size())
 	if err != nil {
-		if !damage(err) {
-			return inFileIf(s.Path, err)
-		}
-		ix = &segment.Index{Frames: segment.FindFrames(f, f.Size())}
+		return InFile(s.Path, err)
 	}
-	ids, err := ix.ReadIDs(f)
-	if err != nil && !damage(err) {
-		return inFileIf(s.Path, err)
-	}
-	if first == nil {
-		f.Ahead(ix.Span(0, len(ix.Frames)))
-	}
-	record := 0
-	for i, e := range ix.Frames {
-		fr := segment.NewFrames(f, ix.Frames[i:i+1])
-		b, err := fr.Next()
-		var of segment.IDs
-		if ids.Len() > 0 {
-			of = ids.Slice(record, record+int(ix.PerFrame[i]))
-			record += int(ix.PerFrame[i])
-		}
-		if err == nil && ix.PerFrame != nil && uint32(xxhash.Sum64(b)) != e.Checksum {
-			err = &CorruptError{Offset: f.Size(), Err: fmt.Errorf("the seek table has another checksum of frame %d", i)}
-			if damage(err) {
-				err = nil
-			}
-		}
-		if err == nil {
-			of, err = checkLines(b, of, int64(e.CompressedOffset), ids.Len() > 0)
-		}
-		if err == nil {
-			err = emit(b, of)
-		}
-		if err != nil && !damage(err) {
-			return inFileIf(s.Path, err)
-		}
-	}
-	return inFileIf(s.Path, first)
+	return nil
 }
 
-func inFileIf(name string, err error) error {
-	if err == nil {
-		return nil
+// salvage reads one segment of ours.
+type salvage struct {
+	f      backend.File
+	strict bool
+	emit   func(lines []byte, ids segment.IDs) error
+	first  error // damage
+}
+
+func (v *salvage) run() error {
+	ix, ids, err := v.index()
+	if err != nil {
+		return err
 	}
-	return InFile(name, err)
+	if v.first == nil {
+		v.f.Ahead(ix.Span(0, len(ix.Frames)))
+	}
+
+	record := 0
+	for i := range ix.Frames {
+		var frameIDs segment.IDs
+		if ids.Len() > 0 {
+			end := record + int(ix.PerFrame[i])
+			frameIDs = ids.Slice(record, end)
+			record = end
+		}
+
+		err := v.frame(ix, i, frameIDs, ids.Len() > 0)
+		if err != nil && !v.passes(err) {
+			return err
+		}
+	}
+	return v.first
+}
+
+// passes notes damage, and says whether reading goes on behind the error.
+func (v *salvage) passes(err error) bool {
+	if !IsDamage(err) {
+		return false
+	}
+	if v.first == nil {
+		v.first = err
+	}
+	return !v.strict
+}
+
+// index reads the index and the ID index. Without the first, frames are searched in
+// the data; without the second, ids is empty.
+func (v *salvage) index() (*segment.Index, segment.IDs, error) {
+	ix, err := segment.ReadIndex(v.f, v.f.Size())
+	if err != nil {
+		if !v.passes(err) {
+			return nil, segment.IDs{}, err
+		}
+		ix = &segment.Index{Frames: segment.FindFrames(v.f, v.f.Size())}
+	}
+
+	ids, err := ix.ReadIDs(v.f)
+	if err != nil && !v.passes(err) {
+		return nil, segment.IDs{}, err
+	}
+	return ix, ids, nil
+}
+
+// frame reads one frame and emits its lines. indexed says that ids are what the ID
+// index has of it.
+func (v *salvage) frame(ix *segment.Index, number int, ids segment.IDs, indexed bool) error {
+	frames := segment.NewFrames(v.f, ix.Frames[number:number+1])
+	defer frames.Close()
+	lines, err := frames.Next()
+	if err != nil {
+		return err
+	}
+
+	// zstd's own checksum matched, so these lines are good and the seek table is
+	// damaged.
+	entry := ix.Frames[number]
+	if ix.PerFrame != nil && uint32(xxhash.Sum64(lines)) != entry.Checksum {
+		err := &CorruptError{Offset: v.f.Size(), Err: fmt.Errorf("the seek table has another checksum of frame %d", number)}
+		if !v.passes(err) {
+			return err
+		}
+	}
+
+	ids, err = checkLines(lines, ids, int64(entry.CompressedOffset), indexed)
+	if err != nil {
+		return err
+	}
+	return v.emit(lines, ids)
 }
 
 // checkLines checks that each line is id \t something, and that the ID index
-// agrees; where there is none it makes one, without times.
-func checkLines(b []byte, ids segment.IDs, offset int64, indexed bool) (segment.IDs, error) {
+// agrees; where there is no ID index it makes one, without times.
+func checkLines(lines []byte, ids segment.IDs, offset int64, indexed bool) (segment.IDs, error) {
+	damaged := func(format string, args ...any) (segment.IDs, error) {
+		return ids, &CorruptError{Offset: offset, Err: fmt.Errorf(format, args...)}
+	}
+
 	n := 0
-	for l := range bytes.Lines(b) {
-		id, doc, ok := bytes.Cut(l, []byte("\t"))
+	for line := range bytes.Lines(lines) {
+		id, doc, ok := bytes.Cut(line, []byte("\t"))
 		if !ok || len(id) == 0 || len(doc) < 2 {
-			return ids, &CorruptError{Offset: offset, Err: fmt.Errorf("line %d of the frame is no record", n+1)}
+			return damaged("line %d of the frame is no record", n+1)
 		}
+
 		if !indexed {
 			ids.Add(segment.IDOf(id), 0)
 		} else if n >= ids.Len() {
 			break
 		} else if got, _ := ids.At(n); got != segment.IDOf(id) {
-			return ids, &CorruptError{Offset: offset, Err: fmt.Errorf("the ID index does not have the ID of line %d of the frame", n+1)}
+			return damaged("the ID index does not have the ID of line %d of the frame", n+1)
 		}
 		n++
 	}
-	if got := bytes.Count(b, []byte("\n")); got != ids.Len() {
-		return ids, &CorruptError{Offset: offset, Err: fmt.Errorf("the frame has %d records, the trailer says %d", got, ids.Len())}
+
+	if got := bytes.Count(lines, []byte("\n")); got != ids.Len() {
+		return damaged("the frame has %d records, the trailer says %d", got, ids.Len())
 	}
 	return ids, nil
 }
 
-// SalvageText reads an old file up to its damage.
+// salvageText reads an old file up to its damage.
 func salvageText(f backend.File, ext string, emit func([]byte, segment.IDs) error) error {
-	l, err := segment.OpenText(f, f.Size(), ext)
+	text, err := segment.OpenText(f, f.Size(), ext)
 	if err != nil {
 		return err
 	}
-	defer l.Close()
+	defer text.Close()
+
 	for {
-		at := l.Offset()
-		b, err := l.Next()
+		offset := text.Offset()
+		lines, err := text.Next()
 		if err == io.EOF {
 			return nil
 		}
-		var ids segment.IDs
-		if err == nil {
-			ids, err = checkLines(b, ids, at, false)
-		}
-		if err == nil {
-			err = emit(b, ids)
-		}
 		if err != nil {
+			return err
+		}
+
+		ids, err := checkLines(lines, segment.IDs{}, offset, false)
+		if err != nil {
+			return err
+		}
+		if err := emit(lines, ids); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,9 +24,9 @@ type Segment struct {
 	ext         string // "zst", "xz", "lzma", "gz" or "" for plain text
 }
 
-// Seekable says whether the segment is one of ours, whose index tells what is in
-// it and lets parts of it be read. Its name says so, and then the index must be
-// there. Other files, an analyst's .zst too, are read from end to end.
+// Seekable says whether the segment is one of ours: it has an index, so that parts of
+// it can be read. Its name decides, and then the index must be there. Other files, an
+// analyst's .zst too, are read from end to end.
 func (s Segment) Seekable() bool {
 	ms, hash, ok := strings.Cut(strings.TrimPrefix(s.Unique, MergedPrefix), "_")
 	return ok && s.ext == "zst" && len(ms) == 13 && strings.Trim(ms, "0123456789") == "" &&
@@ -41,23 +42,18 @@ func (s Segment) Merged() bool { return s.Seekable() && strings.HasPrefix(s.Uniq
 // Age orders the segments of a partition by when their raw logs began.
 func (s Segment) Age() string { return strings.TrimPrefix(s.Unique, MergedPrefix) }
 
-// Group is what the paths of all segments of the partition have in common, in
-// one storage version: a segment's path is that, its unique part, and ".zst".
+// Group is how the paths of all segments of the partition begin, in one storage
+// version; their unique part and ".zst" follow.
 func (s Segment) Group() string {
 	return path.Join(path.Dir(s.Path), segmentPrefix(s.Dims, s.Version))
 }
 
+// segmentPrefix is how the names of a partition's segments begin.
 func segmentPrefix(p schema.Dims, version int) string {
 	if version == 0 {
-		return fmt.Sprintf("%s.%s.log.", p[schema.BuildID], p[schema.SubmissionDate])
+		return p.FilePrefix() + ".log."
 	}
-	return fmt.Sprintf("%s.%s.v%d.log.", p[schema.BuildID], p[schema.SubmissionDate], version)
-}
-
-// partitionDir is the folder of a partition relative to published/ or
-// invalid/<class>/.
-func partitionDir(p schema.Dims) string {
-	return path.Join(p[schema.Reason], p[schema.AppName], p[schema.Channel], p[schema.Version])
+	return fmt.Sprintf("%s.v%d.log.", p.FilePrefix(), version)
 }
 
 // SeekableName is the path of the segment that takes the place of one that is not
@@ -66,16 +62,17 @@ func (s Segment) SeekableName() string { return s.Group() + uniqueOf(s.Path, nil
 
 // segmentName is the path of a segment below published/ or invalid/<class>/.
 func segmentName(p schema.Dims, version int, unique string) string {
-	return path.Join(partitionDir(p), segmentPrefix(p, version)+unique+".zst")
+	return path.Join(p.Dir(), segmentPrefix(p, version)+unique+".zst")
 }
 
-// uniqueOf names what a raw log contributes to each partition. It begins with
-// the raw log's time, so that names sort by age, and depends on nothing but the
-// log's name (without ".finished", which comes and goes) and, for what came under
-// the name of another one, on content.
+// uniqueOf names what a raw log contributes to each partition. It begins with the
+// raw log's time, so that names sort by age. Otherwise it depends on the log's name
+// only, without ".finished", which comes and goes; and on the content, if that is
+// not nil, for a raw log that came under the name of another one.
 func uniqueOf(source string, content []byte) string {
 	source = strings.TrimSuffix(source, ".finished")
 	sum := sha256.Sum256(append([]byte(source), content...))
+
 	ms, err := strconv.ParseUint(source[strings.LastIndexByte(source, '.')+1:], 10, 64)
 	if err != nil || ms > 9_999_999_999_999 {
 		ms = 0
@@ -84,15 +81,15 @@ func uniqueOf(source string, content []byte) string {
 }
 
 // parseSegmentName fills what the file's name says:
-// <build>.<date>[.v<N>].log[.<unique>][.zst|.xz|.lzma|.gz]. It reports false for
+// <file dimensions>[.v<N>].log[.<unique>][.zst|.xz|.lzma|.gz]. It reports false for
 // a name of another shape, such as files in the making.
 func (s *Segment) parseSegmentName(name string) bool {
-	parts := strings.Split(name, ".")
-	if len(parts) < 3 || parts[0] == "" || !schema.Date(parts[1]).WellFormed() {
+	rest, ok := s.Dims.ParseFileName(name)
+	if !ok {
 		return false
 	}
-	s.Dims[schema.BuildID], s.Dims[schema.SubmissionDate] = parts[0], parts[1]
-	parts = parts[2:]
+
+	parts := strings.Split(rest, ".")
 	if v, ok := strings.CutPrefix(parts[0], "v"); ok {
 		n, err := strconv.Atoi(v)
 		if err != nil || n < 1 {
@@ -103,6 +100,7 @@ func (s *Segment) parseSegmentName(name string) bool {
 	if len(parts) == 0 || parts[0] != "log" {
 		return false
 	}
+
 	switch parts = parts[1:]; len(parts) {
 	case 0:
 		return true
@@ -113,9 +111,8 @@ func (s *Segment) parseSegmentName(name string) bool {
 	default:
 		return false
 	}
-	switch s.ext {
-	case "zst", "xz", "lzma", "gz":
-		return true
-	}
-	return false
+	return slices.Contains(extensions[:], s.ext)
 }
+
+// extensions are those of packed files: ours is the first, the others are read only.
+var extensions = [...]string{"zst", "xz", "lzma", "gz"}

@@ -33,32 +33,36 @@ func OpenTree(dir string) (*Tree, error) {
 	if backend.IsURL(dir) {
 		return openRemoteTree(dir)
 	}
+
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
+
 	fi, err := root.Stat(PublishedDir)
 	data := err == nil && fi.IsDir()
-	t := newTree(dir, localStore(root, data), data)
+	t := newTree(dir, localBackend(root, data), data)
 	t.close = root.Close
 	return t, nil
 }
 
 func openRemoteTree(name string) (*Tree, error) {
-	s, err := backend.OpenBlob(name)
+	blob, err := backend.OpenBlob(name)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
-	es, err := s.List(context.Background(), ".")
+	entries, err := blob.List(context.Background(), ".")
 	if err != nil {
-		s.Close()
+		blob.Close()
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
-	data := slices.ContainsFunc(es, func(e backend.Entry) bool {
-		return e.Dir && (e.Name == PublishedDir || e.Name == StateDir) // stores have no empty folders
+
+	// An object store has no empty folders, so published/ may be missing.
+	data := slices.ContainsFunc(entries, func(e backend.Entry) bool {
+		return e.Dir && (e.Name == PublishedDir || e.Name == StateDir)
 	})
-	t := newTree(name, s, data)
-	t.close = s.Close
+	t := newTree(name, blob, data)
+	t.close = blob.Close
 	return t, nil
 }
 
@@ -70,9 +74,9 @@ func newTree(name string, s backend.Backend, data bool) *Tree {
 	return &Tree{name: name, files: s, data: data, log: slog.New(slog.DiscardHandler)}
 }
 
-// localStore is a folder of this machine; in a data folder, compaction keeps for
-// a while what it replaced.
-func localStore(root *os.Root, data bool) backend.Backend {
+// localBackend is a folder of this machine; in a data folder, segments that
+// compaction replaced stay readable for a while.
+func localBackend(root *os.Root, data bool) backend.Backend {
 	if data {
 		return backend.Local{Root: root, Replaced: ReplacedDir}
 	}
@@ -97,7 +101,7 @@ func (t *Tree) Close() error {
 type Info struct {
 	Records  int64 // -1: the format does not say
 	RawBytes int64 // uncompressed; -1: the format does not say
-	Frames   int   // that Open may be asked for; 1 for formats without
+	Frames   int   // that Open can open; 1 for formats without frames
 }
 
 // Info reads the segment's trailer, not its data. Damage is a *CorruptError.
@@ -146,28 +150,39 @@ func InFile(name string, err error) error {
 // ErrNoFrames. The caller closes the Reader.
 func (t *Tree) Open(s Segment, lo, hi int) (*Reader, error) {
 	if s.Seekable() {
-		f, ix, err := t.Index(s)
-		if err != nil {
-			return nil, err
-		}
-		if hi < 0 || hi > len(ix.Frames) {
-			hi = len(ix.Frames)
-		}
-		lo = min(max(lo, 0), hi)
-		f.Ahead(ix.Span(lo, hi))
-		r := &Reader{path: s.Path, file: f, next: segment.NewFrames(f, ix.Frames[lo:hi])}
-		for _, n := range ix.PerFrame[:lo] {
-			r.record += int(n)
-		}
-		return r, nil
+		return t.openFrames(s, lo, hi)
 	}
 	if lo != 0 || hi >= 0 {
 		return nil, fmt.Errorf("open %s: %w", s.Path, ErrNoFrames)
 	}
+	return t.openText(s)
+}
+
+func (t *Tree) openFrames(s Segment, lo, hi int) (*Reader, error) {
+	f, ix, err := t.Index(s)
+	if err != nil {
+		return nil, err
+	}
+
+	if hi < 0 || hi > len(ix.Frames) {
+		hi = len(ix.Frames)
+	}
+	lo = min(max(lo, 0), hi)
+	f.Ahead(ix.Span(lo, hi))
+
+	r := &Reader{path: s.Path, file: f, next: segment.NewFrames(f, ix.Frames[lo:hi])}
+	for _, records := range ix.PerFrame[:lo] {
+		r.record += int(records)
+	}
+	return r, nil
+}
+
+func (t *Tree) openText(s Segment) (*Reader, error) {
 	f, err := t.files.Open(s.Path)
 	if err != nil {
 		return nil, err
 	}
+
 	f.Ahead(0, f.Size())
 	text, err := segment.OpenText(f, f.Size(), s.ext)
 	if err != nil {

@@ -51,6 +51,7 @@ type walk struct {
 	Listing
 }
 
+// all lists the whole tree.
 func (w *walk) all(ctx context.Context) error {
 	top := "."
 	if w.t.data {
@@ -59,46 +60,56 @@ func (w *walk) all(ctx context.Context) error {
 	if err := w.dir(ctx, top, 0, Segment{}); err != nil {
 		return err
 	}
-	switch {
-	case w.f.IncludeQuarantined && w.t.data:
-		classes, err := w.t.files.List(ctx, QuarantineDir)
-		if err != nil {
-			return err
+
+	if !w.f.IncludeQuarantined {
+		return nil
+	}
+	if w.t.data {
+		return w.classes(ctx)
+	}
+	// The predecessor kept invalid/ beside the reasons, without classes.
+	return w.dir(ctx, QuarantineDir, 0, Segment{Quarantined: true})
+}
+
+// classes lists the quarantine of a data folder, a partition tree for each class.
+func (w *walk) classes(ctx context.Context) error {
+	classes, err := w.t.files.List(ctx, QuarantineDir)
+	if err != nil {
+		return err
+	}
+
+	for _, e := range classes {
+		name := path.Join(QuarantineDir, e.Name)
+		if !e.Dir {
+			w.Strays = append(w.Strays, name)
+			continue
 		}
-		for _, e := range classes {
-			name := path.Join(QuarantineDir, e.Name)
-			if !e.Dir {
-				w.Strays = append(w.Strays, name)
-			} else if err := w.dir(ctx, name, 0, Segment{Quarantined: true, Class: e.Name}); err != nil {
-				return err
-			}
-		}
-	case w.f.IncludeQuarantined:
-		// The predecessor kept invalid/ beside the reasons, without classes.
-		if err := w.dir(ctx, QuarantineDir, 0, Segment{Quarantined: true}); err != nil {
+		if err := w.dir(ctx, name, 0, Segment{Quarantined: true, Class: e.Name}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// dir lists one folder at a level of the tree; s carries the dimensions above it.
+// dir lists one folder at a level of the tree; s has the dimensions above it.
 func (w *walk) dir(ctx context.Context, dir string, level int, s Segment) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if level == schema.BuildID {
+	if level == schema.FolderDims {
 		return w.leaf(ctx, dir, s)
 	}
-	es, err := w.t.files.List(ctx, dir)
+
+	entries, err := w.t.files.List(ctx, dir)
 	if err != nil {
 		return err
 	}
-	for _, e := range es {
+	for _, e := range entries {
 		switch {
 		case !e.Dir || e.Name[0] == '.':
 			w.Strays = append(w.Strays, path.Join(dir, e.Name))
 		case level == 0 && !w.t.data && e.Name == QuarantineDir:
+			// Not a reason: see all.
 		case w.f.Matches(level, e.Name):
 			s.Dims[level] = e.Name
 			if err := w.dir(ctx, path.Join(dir, e.Name), level+1, s); err != nil {
@@ -110,83 +121,123 @@ func (w *walk) dir(ctx context.Context, dir string, level int, s Segment) error 
 }
 
 // leaf lists a folder of segments.
-//
-// Compaction first makes the merged segment visible, then removes those that it
-// replaces. A listing is not atomic: it can miss the new name, which came behind
-// its back, and the old ones, which went before it got there. So the folder is
-// listed until two listings in a row agree. Had both missed the merged segment,
-// it would have come after the first one ended, and then the first one would
-// have the old ones, and so would the second. Having both is harmless: the
-// merged segment's trailer names what it replaces.
 func (w *walk) leaf(ctx context.Context, dir string, s Segment) error {
-	es, err := w.t.files.List(ctx, dir)
-	for err == nil {
-		var again []backend.Entry
-		if again, err = w.t.files.List(ctx, dir); slices.Equal(es, again) {
-			break
+	for {
+		err := w.tryLeaf(ctx, dir, s)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
-		es = again
-		if err == nil {
-			err = ctx.Err()
-		}
+		// Compaction replaced a segment between its listing and its reading.
 	}
+}
+
+func (w *walk) tryLeaf(ctx context.Context, dir string, s Segment) error {
+	entries, err := w.settled(ctx, dir)
 	if err != nil {
 		return err
 	}
+
 	groups := map[string][]Segment{}
 	var strays []string
-	for _, e := range es {
+	for _, e := range entries {
 		seg := s
 		switch {
 		case !e.Regular || !seg.parseSegmentName(e.Name):
 			strays = append(strays, path.Join(dir, e.Name))
-		case !w.f.Matches(schema.BuildID, seg.Dims[schema.BuildID]), !w.f.Matches(schema.SubmissionDate, seg.Dims[schema.SubmissionDate]):
-		case e.Size == 0 && seg.ext == "lzma": // the predecessor's placeholder of an exported file
+		case !w.selectsFile(seg.Dims):
+		case e.Size == 0 && seg.ext == "lzma":
+			// The predecessor's placeholder of an exported file.
 		default:
-			seg.Path, seg.Size = path.Join(dir, e.Name), e.Size
+			seg.Path = path.Join(dir, e.Name)
+			seg.Size = e.Size
 			key := seg.Group()
 			groups[key] = append(groups[key], seg)
 		}
 	}
+
+	// Only a folder that was read without a race counts.
 	var found, hidden []Segment
-	for _, g := range groups {
-		v, h, err := w.t.resolve(g)
-		if errors.Is(err, fs.ErrNotExist) {
-			return w.leaf(ctx, dir, s) // compaction came by
-		}
+	for _, group := range groups {
+		v, h, err := w.t.resolve(group)
 		if err != nil {
 			return err
 		}
-		found, hidden = append(found, v...), append(hidden, h...)
+		found = append(found, v...)
+		hidden = append(hidden, h...)
 	}
-	w.Segments, w.Hidden, w.Strays = append(w.Segments, found...), append(w.Hidden, hidden...), append(w.Strays, strays...)
+	w.Segments = append(w.Segments, found...)
+	w.Hidden = append(w.Hidden, hidden...)
+	w.Strays = append(w.Strays, strays...)
 	return nil
+}
+
+// selectsFile says whether the filter selects the dimensions in the file name; those
+// above were compared by dir.
+func (w *walk) selectsFile(d schema.Dims) bool {
+	for i := schema.FolderDims; i < schema.NumDims; i++ {
+		if !w.f.Matches(i, d[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// settled lists a folder until two listings in a row agree. One listing is not
+// atomic: while compaction replaces A by M it can miss both.
+//
+//	listing     reads the place of M: nothing there yet
+//	compaction  adds M, and then removes A
+//	listing     reads the place of A: nothing there any more
+//
+// M was added before that listing ended, so the next listing has it, and they differ.
+// A listing with both is harmless: the trailer of M names what it replaces.
+func (w *walk) settled(ctx context.Context, dir string) ([]backend.Entry, error) {
+	entries, err := w.t.files.List(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+
+	for {
+		again, err := w.t.files.List(ctx, dir)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Equal(entries, again) {
+			return entries, nil
+		}
+		entries = again
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // resolve splits the segments of one partition into those that count and those
 // that a merged segment among them replaces.
-func (t *Tree) resolve(g []Segment) (visible, hidden []Segment, err error) {
-	if len(g) == 1 {
-		return g, nil, nil
+func (t *Tree) resolve(group []Segment) (visible, hidden []Segment, err error) {
+	if len(group) == 1 {
+		return group, nil, nil
 	}
+
 	replaced := map[string]bool{}
-	for _, s := range g {
+	for _, s := range group {
 		if !s.Merged() {
 			continue
 		}
 		f, ix, err := t.Index(s)
 		if IsDamage(err) {
-			continue // reading it will fail, and say so
+			continue // reading the segment returns the error
 		}
 		if err != nil {
 			return nil, nil, err
 		}
 		f.Close()
-		for _, u := range ix.Replaces {
-			replaced[u] = true
+		for _, unique := range ix.Replaces {
+			replaced[unique] = true
 		}
 	}
-	for _, s := range g {
+
+	for _, s := range group {
 		if replaced[s.Unique] {
 			hidden = append(hidden, s)
 		} else {

@@ -13,6 +13,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/cache"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/dedup"
 )
 
 // session is what one command works with. Its steps, the methods below, open one
@@ -122,7 +123,7 @@ func (s *session) makePlan(ctx context.Context) error {
 
 // dropDuplicates leaves only the latest submission of each document in the source.
 func (s *session) dropDuplicates(ctx context.Context) (err error) {
-	s.source.Duplicates, err = s.tree.Latest(ctx, s.plan.Inputs(), layout.LatestOptions{WorkDir: s.engine.WorkDir})
+	s.source.Duplicates, err = s.tree.Latest(ctx, s.plan.Inputs(), dedup.Options{WorkDir: s.engine.WorkDir})
 	return err
 }
 

@@ -39,9 +39,7 @@ type Ping struct {
 
 // Path returns the URL path below /submit/telemetry/ that a browser posts p to.
 func (p *Ping) Path() string {
-	d := &p.Dims
-	return p.ID + "/" + d[schema.Reason] + "/" + d[schema.AppName] + "/" + d[schema.Version] +
-		"/" + d[schema.Channel] + "/" + d[schema.BuildID]
+	return schema.SubmissionPath(p.ID, p.Dims)
 }
 
 // Generator makes pings. It is owned by one goroutine; several with the same

@@ -13,6 +13,14 @@ const dateForm = "20060102"
 // zero value is no date.
 type Date string
 
+const (
+	// NoDate stands for a clock that could not be read: a date in paths, but no day of
+	// the calendar.
+	NoDate Date = "00000000"
+	// FirstDate is the first well-formed date that is not NoDate.
+	FirstDate Date = "00000101"
+)
+
 // DateOf returns the date of t in UTC. A time whose year does not have four
 // digits gives a Date that is not WellFormed.
 func DateOf(t time.Time) Date { return Date(t.UTC().Format(dateForm)) }
@@ -27,7 +35,7 @@ func ParseDate(text string) (Date, error) {
 }
 
 // WellFormed says whether d has eight digits, as dates in paths must. It need not
-// be a day of the calendar: 00000000 stands for a clock that could not be read.
+// be a day of the calendar, see NoDate.
 func (d Date) WellFormed() bool {
 	return len(d) == len(dateForm) && strings.Trim(string(d), "0123456789") == ""
 }

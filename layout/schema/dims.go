@@ -2,11 +2,11 @@ package schema
 
 import (
 	"fmt"
+	"path"
 	"strings"
 )
 
-// Indexes of the dimensions, in schema order. A submission's URL has another
-// order: see URLOrder.
+// Indexes of the dimensions, in schema order.
 const (
 	Reason = iota
 	AppName
@@ -17,15 +17,62 @@ const (
 	NumDims
 )
 
-// URLOrder holds the indexes of the dimensions in the order in which a
-// submission's URL has them behind the document ID. The version comes before the
-// channel there. The date is missing, because the server sets it.
-var URLOrder = [NumDims - 1]int{Reason, AppName, Version, Channel, BuildID}
+// dimensions says of each dimension all in which it differs from the others.
+// Documents, URLs and the paths of segments follow from it.
+var dimensions = [NumDims]struct {
+	// name is the field name, as the schema document, filters and scripts spell it.
+	name string
+	// inURL is the place in a submission's URL behind the document ID, from 1; 0 if
+	// the server sets the value.
+	inURL int
+	// inFileName says that the value is a part of a segment's file name. Others are a
+	// folder each, above all of these.
+	inFileName bool
+}{
+	Reason:         {name: "reason", inURL: 1},
+	AppName:        {name: "appName", inURL: 2},
+	Channel:        {name: "appUpdateChannel", inURL: 4},
+	Version:        {name: "appVersion", inURL: 3},
+	BuildID:        {name: "appBuildID", inURL: 5, inFileName: true},
+	SubmissionDate: {name: "submission_date", inFileName: true},
+}
 
-// DimNames are the field names of the dimensions in schema order, as the schema
-// document, filters and scripts spell them.
-var DimNames = [NumDims]string{
-	"reason", "appName", "appUpdateChannel", "appVersion", "appBuildID", "submission_date",
+var (
+	// DimNames are the field names of the dimensions in schema order.
+	DimNames = dimNames()
+	// URLOrder holds the indexes of the dimensions that a submission's URL has, in its
+	// order behind the document ID.
+	URLOrder = urlOrder()
+	// FolderDims is how many dimensions, the first ones, are folders; the others are
+	// in the names of the files.
+	FolderDims = folderDims()
+)
+
+func dimNames() (names [NumDims]string) {
+	for i, d := range dimensions {
+		names[i] = d.name
+	}
+	return names
+}
+
+func urlOrder() (order []int) {
+	for place := 1; place <= NumDims; place++ {
+		for i, d := range dimensions {
+			if d.inURL == place {
+				order = append(order, i)
+			}
+		}
+	}
+	return order
+}
+
+func folderDims() (folders int) {
+	for _, d := range dimensions {
+		if !d.inFileName {
+			folders++
+		}
+	}
+	return folders
 }
 
 const (
@@ -44,13 +91,14 @@ const maxDimBytes = 120
 // the values are as found. It is comparable and may be a map key.
 type Dims [NumDims]string
 
-// ParseDims splits "reason/app/channel/version/build/date".
+// ParseDims splits what String joins: "reason/app/channel/version/build/date".
 func ParseDims(s string) (Dims, error) {
 	var d Dims
 	parts := strings.Split(s, "/")
 	if len(parts) != NumDims {
 		return d, fmt.Errorf("dimensions %q: %d values, want %d", s, len(parts), NumDims)
 	}
+
 	copy(d[:], parts)
 	return d, nil
 }
@@ -58,8 +106,30 @@ func ParseDims(s string) (Dims, error) {
 // String joins the values with "/", in schema order.
 func (d Dims) String() string { return strings.Join(d[:], "/") }
 
+// Dir returns the folder of the partition in a tree of partitions.
+func (d Dims) Dir() string { return path.Join(d[:FolderDims]...) }
+
+// FilePrefix returns how the names of the partition's files begin in Dir; a "." and
+// the rest of the name follow.
+func (d Dims) FilePrefix() string { return strings.Join(d[FolderDims:], ".") }
+
+// ParseFileName fills d with what a file name says of the partition, see FilePrefix,
+// and returns what follows behind the ".". The name of another shape is not ok.
+func (d *Dims) ParseFileName(name string) (rest string, ok bool) {
+	for i := FolderDims; i < NumDims; i++ {
+		value, behind, found := strings.Cut(name, ".")
+		if !found || value == "" || i == SubmissionDate && !Date(value).WellFormed() {
+			return "", false
+		}
+
+		d[i] = value
+		name = behind
+	}
+	return name, true
+}
+
 // SplitSubmissionPath splits the path of a submission, which is a document ID,
-// alone or followed by the five dimensions of URLOrder. The dimensions are as the
+// alone or followed by the dimensions of URLOrder. The dimensions are as the
 // URL claims them, "" where it claims none. A path of another shape is not ok.
 func SplitSubmissionPath(submissionPath string) (id string, claimed Dims, ok bool) {
 	parts := strings.Split(submissionPath, "/")
@@ -76,6 +146,15 @@ func SplitSubmissionPath(submissionPath string) (id string, claimed Dims, ok boo
 	return parts[0], claimed, true
 }
 
+// SubmissionPath joins what SplitSubmissionPath splits.
+func SubmissionPath(id string, claimed Dims) string {
+	parts := []string{id}
+	for _, dim := range URLOrder {
+		parts = append(parts, claimed[dim])
+	}
+	return strings.Join(parts, "/")
+}
+
 // DimIndex returns the index of the dimension with that field name, or -1.
 func DimIndex(name string) int {
 	for i, n := range DimNames {
@@ -87,28 +166,31 @@ func DimIndex(name string) int {
 }
 
 // Sanitise returns the form of v that may stand in a path as dimension dim:
-// bytes outside [a-zA-Z0-9_.] become "_", as does a leading "." and, in the
-// build ID and the date (which share a file name whose parts "." separates),
-// every ".". The empty value becomes UNKNOWN. A value longer than 120 bytes is
+// bytes outside [a-zA-Z0-9_.] become "_", as does a leading "." and, in a dimension
+// that is part of a file name (whose parts "." separates), every ".". The empty value becomes UNKNOWN. A value longer than 120 bytes is
 // cut. The result holds no separator, is never "", "." or "..", and Sanitise of
 // it is itself.
 func Sanitise(dim int, v string) string {
 	if v == "" {
 		return Unknown
 	}
+
 	clean := func(i int, c byte) bool {
 		switch {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_':
 			return true
 		case c == '.':
-			return i > 0 && dim != BuildID && dim != SubmissionDate
+			return i > 0 && !dimensions[dim].inFileName
 		}
 		return false
 	}
+
+	// Values are clean, nearly always: only others are copied.
 	n := min(len(v), maxDimBytes)
 	for i := range n {
 		if !clean(i, v[i]) {
 			b := []byte(v[:n])
+
 			for j := i; j < n; j++ {
 				if !clean(j, b[j]) {
 					b[j] = '_'

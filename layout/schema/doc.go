@@ -8,4 +8,11 @@
 //
 // A value that the schema does not allow becomes OTHER, and a missing one UNKNOWN.
 // Every value is made safe for paths one by one (Sanitise).
+//
+// A partition is a folder (Dims.Dir) in which the names of its files begin alike
+// (Dims.FilePrefix):
+//
+//	<reason>/<appName>/<appUpdateChannel>/<appVersion>/<appBuildID>.<submission_date>…
+//
+// The recipe "To add a dimension" is in package layout.
 package schema

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -79,28 +78,6 @@ func TestRepeated(t *testing.T) {
 	}
 	if got := receive(t, d, "log.7", day(30), "x"); got != 0 {
 		t.Errorf("%d published by the second try, want none: log.8 has it", got)
-	}
-}
-
-// TestRepeatsInUse: another Data, as another process would, has the file open.
-func TestRepeatsInUse(t *testing.T) {
-	d := layouttest.Open(t)
-	d.DropRepeats(3)
-	w, err := d.NewWriter("log.1", layout.WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Abort()
-	other, err := layout.OpenData(d.Dir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	other.DropRepeats(3)
-	layout.SetSeenWait(t, 10*time.Millisecond)
-	_, err = other.NewWriter("log.2", layout.WriterOptions{})
-	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("seen.bolt: process %d has it", os.Getpid())) {
-		t.Errorf("NewWriter: %v, want an error that names file and process", err)
 	}
 }
 

@@ -1,0 +1,32 @@
+package dedup
+
+// Duplicates are the records of a list of segments that a later record of the same
+// document replaces. It is safe for concurrent use.
+type Duplicates struct {
+	byPath  map[string]Records // only segments that have some
+	Dropped int64              // records in all of them
+}
+
+// Of returns the duplicates in the segment of that path; nil if there are none. They
+// must not be changed.
+func (d *Duplicates) Of(path string) Records { return d.byPath[path] }
+
+// Records is a set of records of one segment, a bit for each by its number in the
+// segment.
+type Records []uint64
+
+// Has says whether the record with that number is in the set.
+func (r Records) Has(record int) bool {
+	return record/64 < len(r) && r[record/64]>>(record%64)&1 != 0
+}
+
+func (d *Duplicates) add(path string, record int) {
+	bits := d.byPath[path]
+	if missing := record/64 + 1 - len(bits); missing > 0 {
+		bits = append(bits, make(Records, missing)...)
+		d.byPath[path] = bits
+	}
+
+	bits[record/64] |= 1 << (record % 64)
+	d.Dropped++
+}

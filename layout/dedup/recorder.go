@@ -1,0 +1,133 @@
+package dedup
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aitgithub/telemetry-server/layout/schema"
+	"go.etcd.io/bbolt"
+)
+
+// keysPerTransaction bounds a transaction: bbolt splits a page only at its end, so
+// that one with many keys would copy a page that grows and grows.
+const keysPerTransaction = 10_000
+
+// Recorder looks up the submissions of one raw log, and records those that are new.
+// It belongs to one goroutine.
+type Recorder struct {
+	index *Repeats
+	from  source
+	added map[key]schema.Date // the new ones, and the day that they are recorded under
+}
+
+// Recorder opens the index for the submissions of the raw log of that name. While
+// another process has it open, this waits, a minute at most. The caller closes the
+// Recorder.
+func (r *Repeats) Recorder(rawLog string) (*Recorder, error) {
+	if err := r.acquire(); err != nil {
+		return nil, err
+	}
+
+	// A raw log's name has the suffix only once it is complete.
+	sum := sha256.Sum256([]byte(strings.TrimSuffix(rawLog, ".finished")))
+	return &Recorder{index: r, from: source(sum[:8]), added: map[key]schema.Date{}}, nil
+}
+
+// Repeated says whether the same body was received under the same ID before, earlier
+// in this raw log or in another one of the last days. If it was not, Record will
+// record it.
+func (c *Recorder) Repeated(id, body []byte, received time.Time) (bool, error) {
+	k := keyOf(id, body)
+	if _, ok := c.added[k]; ok {
+		return true, nil
+	}
+
+	// A day far ahead, of a clock that is wrong, would make expire remove all others.
+	day := received.UTC()
+	tomorrow := time.Now().UTC().AddDate(0, 0, 1)
+	if day.After(tomorrow) {
+		day = tomorrow
+	}
+
+	repeated, err := c.index.find(k, c.from, day)
+	if err == nil && !repeated {
+		c.added[k] = schema.DateOf(day)
+	}
+	return repeated, err
+}
+
+func keyOf(id, body []byte) key {
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%d ", len(id))
+	sum.Write(id)
+	sum.Write(body)
+	return key(sum.Sum(nil)[:16])
+}
+
+// Record makes the new submissions durable and removes days long past. Call it just
+// before the records are committed: if the process dies in between, the raw log is
+// still there and will be published later.
+func (c *Recorder) Record() error {
+	if len(c.added) == 0 {
+		return nil
+	}
+
+	byDay := map[schema.Date][]key{}
+	for k, day := range c.added {
+		byDay[day] = append(byDay[day], k)
+	}
+	for day, keys := range byDay {
+		// Neighbours in the file are written together.
+		slices.SortFunc(keys, func(a, b key) int { return bytes.Compare(a[:], b[:]) })
+		for part := range slices.Chunk(keys, keysPerTransaction) {
+			if err := c.recordKeys(day, part); err != nil {
+				return fmt.Errorf("update %s: %w", c.index.name, err)
+			}
+		}
+	}
+
+	if err := c.index.db.Update(c.index.expire); err != nil {
+		return fmt.Errorf("expire %s: %w", c.index.name, err)
+	}
+	return nil
+}
+
+func (c *Recorder) recordKeys(day schema.Date, keys []key) error {
+	return c.index.db.Update(func(tx *bbolt.Tx) error {
+		bucket, err := tx.CreateBucketIfNotExists([]byte(day))
+		if err != nil {
+			return err
+		}
+
+		for _, k := range keys {
+			if err := bucket.Put(k[:], c.from[:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Undo removes what Record wrote, because the commit then failed and perhaps is never
+// tried again.
+func (c *Recorder) Undo() error {
+	return c.index.db.Update(func(tx *bbolt.Tx) error {
+		for k, day := range c.added {
+			bucket := tx.Bucket([]byte(day))
+			if bucket == nil || !bytes.Equal(bucket.Get(k[:]), c.from[:]) {
+				continue
+			}
+			if err := bucket.Delete(k[:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Close ends the use of the index. All writes of the Recorder are done.
+func (c *Recorder) Close() error { return c.index.release(c.added) }
