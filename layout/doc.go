@@ -63,16 +63,10 @@
 //  1. Package schema, dims.go: its index, and its row of the table: the name, its place
 //     in the URL, and whether it is a folder or in the file name (TestDimensions).
 //  2. Package schema, telemetry_schema.json: its allowed values (TestDimensions).
-//  3. Package ingest/convert, where a ping says which value it has (TestReference).
+//  3. Package ingest/convert, where a ping says which value it has (TestConvertEqualsThePredecessor).
 //  4. The dimensions in tests and fixtures, which then have one value less
 //     (schema.ParseDims fails for them), and the pictures of the paths in FORMAT.md.
 //
 // Paths, the URL, filters, scripts, statistics and types.d.ts follow from the table.
 // Old trees then need `tmserver import --tree`.
-//
-// # To add a segment form
-//
-// A form is a container that is read from end to end. Detect its first bytes in
-// segment.unpack, and add its extension to extensions in segment.go (TestOldFiles
-// fails for a form of either without the other).
 package layout

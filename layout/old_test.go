@@ -13,6 +13,7 @@ import (
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
 	"github.com/aitgithub/telemetry-server/layout/schema"
+	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
 func TestReadsThePredecessorsTree(t *testing.T) {
@@ -48,7 +49,8 @@ func testOldFormats(t *testing.T, hideXZ bool) {
 	for i := range 3000 {
 		text.WriteString(strings.Repeat("i", i%20+1) + "\t{\"a\":\"" + strings.Repeat("b", i%700) + "\"}\n")
 	}
-	for _, tt := range []struct {
+
+	tests := []struct {
 		name, ext string
 		pack      []string // nil: as it is
 	}{
@@ -59,7 +61,18 @@ func testOldFormats(t *testing.T, hideXZ bool) {
 		{"xz", ".xz", []string{"xz", "-c"}},
 		{"LZMA-alone", ".lzma", []string{"xz", "--format=lzma", "-0", "-c"}},
 		{"xz named lzma", ".lzma", []string{"xz", "-c"}},
-	} {
+	}
+	tested := map[string]bool{}
+	for _, tt := range tests {
+		tested[tt.ext] = true
+	}
+	for _, ext := range segment.Extensions {
+		if !tested["."+ext] {
+			t.Errorf("no case has the extension %s", ext)
+		}
+	}
+
+	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			packed := []byte(text.String())

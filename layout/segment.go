@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/layout/schema"
+	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
 // Segment is one file of a partition tree. Dims are as its path has them.
@@ -111,8 +112,5 @@ func (s *Segment) parseSegmentName(name string) bool {
 	default:
 		return false
 	}
-	return slices.Contains(extensions[:], s.ext)
+	return slices.Contains(segment.Extensions[:], s.ext)
 }
-
-// extensions are those of packed files: ours is the first, the others are read only.
-var extensions = [...]string{"zst", "xz", "lzma", "gz"}

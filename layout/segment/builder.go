@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"encoding/binary"
 	"hash/crc32"
 	"io"
 	"slices"
@@ -19,16 +18,16 @@ type Builder struct {
 	out     io.Writer
 	enc     *zstd.Encoder
 	table   *seekable.Encoder
-	packed  []byte // what EncodeAll gives to table
+	packed  []byte // what preset returns to table
 	ids     IDs
 	buf     []byte // lines of the frame being filled
 	inBuf   uint32 // records in buf
 	size    int64
 }
 
-// NewBuilder begins a segment whose frames enc compresses and out gets, each by
-// one Write; enc may be nil if they come by AddFrame, and may serve several
-// Builders of one goroutine.
+// NewBuilder begins a segment. enc compresses its frames, and each is written to out
+// by one Write. enc may be nil if all frames come by AddFrame, and several Builders
+// of one goroutine may share it.
 func NewBuilder(out io.Writer, enc *zstd.Encoder) (*Builder, error) {
 	s := &Builder{out: out, enc: enc}
 	var err error
@@ -36,7 +35,7 @@ func NewBuilder(out io.Writer, enc *zstd.Encoder) (*Builder, error) {
 	return s, err
 }
 
-// preset gives the seekable encoder, which wants to compress, a frame that is
+// preset is a compressor for the seekable encoder that returns a frame that is
 // compressed already.
 type preset struct{ packed *[]byte }
 
@@ -60,12 +59,19 @@ func (s *Builder) Buffered() int { return cap(s.buf) }
 // Add appends a record, which is copied, to the frame being filled, and writes
 // that when it is full. msOfDay is the time of receipt as in IDs.
 func (s *Builder) Add(id, json []byte, msOfDay uint32) error {
-	if need := len(id) + len(json) + 2; len(s.buf) >= FrameBytes/8 && cap(s.buf)-len(s.buf) < need {
-		s.buf = slices.Grow(s.buf, FrameBytes-len(s.buf)+need) // it will fill a frame: grow once
+	// A buffer that has come so far will fill a frame: grow it once.
+	lineBytes := len(id) + len(json) + 2
+	if len(s.buf) >= FrameBytes/8 && cap(s.buf)-len(s.buf) < lineBytes {
+		s.buf = slices.Grow(s.buf, FrameBytes-len(s.buf)+lineBytes)
 	}
-	s.buf = append(append(append(append(s.buf, id...), '\t'), json...), '\n')
+
+	s.buf = append(s.buf, id...)
+	s.buf = append(s.buf, '\t')
+	s.buf = append(s.buf, json...)
+	s.buf = append(s.buf, '\n')
 	s.inBuf++
 	s.ids.Add(IDOf(id), msOfDay)
+
 	if len(s.buf) < FrameBytes {
 		return nil
 	}
@@ -77,12 +83,14 @@ func (s *Builder) Flush() error {
 	if len(s.buf) == 0 {
 		return nil
 	}
+
 	err := s.writeFrame(s.buf, s.enc.EncodeAll(s.buf, nil), s.inBuf)
-	s.buf, s.inBuf = s.buf[:0], 0
+	s.buf = s.buf[:0]
+	s.inBuf = 0
 	return err
 }
 
-// Release is Flush, and lets go of the memory.
+// Release is Flush, and frees the buffer.
 func (s *Builder) Release() error {
 	err := s.Flush()
 	s.buf = nil
@@ -102,6 +110,7 @@ func (s *Builder) writeFrame(plain, packed []byte, records uint32) error {
 	if err != nil {
 		return err
 	}
+
 	s.Records += int64(records)
 	s.RawBytes += int64(len(plain))
 	s.PerFrame = append(s.PerFrame, records)
@@ -132,16 +141,20 @@ func appendTrailer(b []byte, t Trailer, x IDs) []byte {
 	names := strings.Join(t.Replaces, "\n")
 	idsLen := len(x.ids) + len(x.times)
 	size := idsLen + 4*len(t.PerFrame) + len(names) + fixedBytes
-	le := binary.LittleEndian
+
 	b = le.AppendUint32(b, trailerMagic)
 	b = le.AppendUint32(b, uint32(size))
-	b = append(append(b, x.ids...), x.times...)
+	b = append(b, x.ids...)
+	b = append(b, x.times...)
 	idsCRC := crc32.Checksum(b[len(b)-idsLen:], crcTable)
+
+	// The checksum covers what follows.
 	start := len(b)
 	for _, n := range t.PerFrame {
 		b = le.AppendUint32(b, n)
 	}
 	b = append(b, names...)
+
 	b = le.AppendUint64(b, uint64(t.Records))
 	b = le.AppendUint64(b, uint64(t.RawBytes))
 	b = le.AppendUint64(b, uint64(idsLen))

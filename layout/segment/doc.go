@@ -2,14 +2,14 @@
 // read by frames, and the formats of the predecessor. It knows neither names nor
 // folders nor partitions.
 //
-// In come records (ID, JSON, time of receipt); out go blocks of whole
-// `<id>\t<json>\n` lines. ../FORMAT.md has every byte.
+// In come records (ID, JSON, time of receipt); out go the lines
+// `<id>\t<json>\n` of frames. ../FORMAT.md has every byte.
 //
 //	Add ──► frame being filled ──► zstd ──► out      Builder
 //	                                         │
-//	ReadIndex ──► Index ──► Frames ──► block ◄┤       seekable: any frame, any order
+//	ReadIndex ──► Index ──► Frames ──► lines ◄┤       seekable: any frame, any order
 //	                └─────► ReadIDs ──► IDs   │       which documents, without the data
-//	OpenText ─────────────► Text ────► block ◄┘       .log .gz .xz .lzma: end to end
+//	OpenText ─────────────► Text ────► lines ◄┘       .log .gz .xz .lzma: end to end
 //
 // Writing:
 //
@@ -24,10 +24,11 @@
 //  2. Frames decodes frame by frame. Where the index is damaged, FindFrames looks
 //     for frames in the data.
 //
-// Nothing here opens a file: who does puts its Path into a CorruptError.
+// Nothing here opens a file: the package that does sets the Path of a CorruptError.
 //
-// # To add an old format
+// # To add a segment form
 //
-// Tell it by its first bytes in unpack, and add its extension to the names that
-// package layout takes for segments.
+// A form is a container that is read from end to end. Add its extension to Extensions,
+// detect its first bytes in unpack, and pack one in TestOldFormats of package layout,
+// which fails for an extension without a case and for a case that unpack does not know.
 package segment

@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"encoding/binary"
 	"hash/crc32"
 	"io"
 	"strings"
@@ -12,6 +11,11 @@ import (
 // FindFrames finds the zstd frames of a segment without its seek table, also
 // behind damage. Their uncompressed sizes come from their headers; a short one
 // may have none.
+//
+// No library does that: klauspost's decoder reads frames from the start of a stream,
+// and stops at damage. The tests of repair in package upkeep damage segments at every
+// place and compare what is found with what was written. Repair is rare, so there is
+// no benchmark (2026-11-28).
 func FindFrames(r io.ReaderAt, size int64) []Frame {
 	var found []Frame
 	for at := nextMagic(r, 0, size); at < size; {
@@ -36,51 +40,58 @@ func FindReplaces(r io.ReaderAt, size int64, found []Frame) []string {
 	if n := len(found); n > 0 {
 		at = int64(found[n-1].CompressedOffset) + int64(found[n-1].CompressedSize)
 	}
-	le := binary.LittleEndian
+
+	// The size in the trailer's head says where it ends.
 	var head [8]byte
 	if _, err := r.ReadAt(head[:], at); err != nil || le.Uint32(head[:]) != trailerMagic {
 		return nil
 	}
 	end := at + 8 + int64(le.Uint32(head[4:]))
-	var fixed [fixedBytes]byte
 	if end > size || end-fixedBytes < at+8 {
 		return nil
 	}
+
+	var fixed [fixedBytes]byte
 	if _, err := r.ReadAt(fixed[:], end-fixedBytes); err != nil || le.Uint32(fixed[40:]) != trailerMagic {
 		return nil
 	}
-	names, covered := int64(le.Uint32(fixed[32:])), 4*int64(le.Uint32(fixed[28:]))+int64(le.Uint32(fixed[32:]))+fixedBytes
-	if covered > end-at-8 {
+	frames, names := int64(le.Uint32(fixed[28:])), int64(le.Uint32(fixed[32:]))
+	covered := 4*frames + names + fixedBytes
+	if covered > end-at-8 || names == 0 {
 		return nil
 	}
+
 	b := make([]byte, covered)
-	if _, err := r.ReadAt(b, end-covered); err != nil || crc32.Checksum(b[:covered-4], crcTable) != le.Uint32(b[covered-4:]) || names == 0 {
+	if _, err := r.ReadAt(b, end-covered); err != nil || crc32.Checksum(b[:covered-4], crcTable) != le.Uint32(b[covered-4:]) {
 		return nil
 	}
-	return strings.Split(string(b[covered-fixedBytes-names:covered-fixedBytes]), "\n")
+	return strings.Split(string(b[4*frames:4*frames+names]), "\n")
 }
 
 // nextMagic returns where the next zstd frame may begin, at or after that offset.
 func nextMagic(r io.ReaderAt, at, size int64) int64 {
 	const magic = 0xFD2FB528
+
 	buf := make([]byte, 64<<10)
 	for at < size {
 		n, _ := r.ReadAt(buf[:min(int64(len(buf)), size-at)], at)
 		for i := range n - 3 {
-			if binary.LittleEndian.Uint32(buf[i:]) == magic {
+			if le.Uint32(buf[i:]) == magic {
 				return at + int64(i)
 			}
 		}
 		if n < 4 {
 			break
 		}
+
+		// The magic may lie across the end of buf.
 		at += int64(n - 3)
 	}
 	return size
 }
 
-// frameSize walks over the blocks of the frame that begins there and returns its
-// sizes; 0, 0 if it is damaged or cut off.
+// frameSize walks over the zstd blocks of the frame that begins there and returns its
+// sizes in bytes; 0, 0 if it is damaged or cut off.
 func frameSize(r io.ReaderAt, at, size int64) (packed, plain int64) {
 	var b [zstd.HeaderMaxSize]byte
 	n, _ := r.ReadAt(b[:min(int64(len(b)), size-at)], at)
@@ -88,22 +99,25 @@ func frameSize(r io.ReaderAt, at, size int64) (packed, plain int64) {
 	if err := h.Decode(b[:n]); err != nil || h.Skippable || h.FrameContentSize > maxFrameBytes {
 		return 0, 0
 	}
+
+	// A block's header of three bytes: last, type (2 bits), size (21 bits).
 	end := at + int64(h.HeaderSize)
 	for last := false; !last; {
 		if _, err := r.ReadAt(b[:3], end); err != nil {
 			return 0, 0
 		}
-		v := int64(b[0]) | int64(b[1])<<8 | int64(b[2])<<16
-		last = v&1 != 0
-		switch v >> 1 & 3 {
+		header := int64(b[0]) | int64(b[1])<<8 | int64(b[2])<<16
+		last = header&1 != 0
+		switch header >> 1 & 3 {
 		case 1: // one byte, repeated
 			end += 3 + 1
 		case 3:
 			return 0, 0
 		default:
-			end += 3 + v>>3
+			end += 3 + header>>3
 		}
 	}
+
 	if h.HasCheckSum {
 		end += 4
 	}

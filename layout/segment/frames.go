@@ -33,10 +33,10 @@ type Frames struct {
 	*buffers
 }
 
-// buffers pass from one reader to the next: stores have many small segments.
+// buffers pass from one reader to the next, because many segments are small.
 type buffers struct {
 	packed []byte
-	plain  []byte // handed out
+	plain  []byte // returned by Next
 }
 
 var idle = sync.Pool{New: func() any { return new(buffers) }}
@@ -50,7 +50,8 @@ func NewFrames(r io.ReaderAt, list []Frame) *Frames {
 func (f *Frames) Close() error {
 	if f.buffers != nil {
 		idle.Put(f.buffers)
-		f.buffers, f.list = nil, nil
+		f.buffers = nil
+		f.list = nil
 	}
 	return nil
 }
@@ -71,18 +72,24 @@ func (f *Frames) Next() ([]byte, error) {
 	bad := func(err error) ([]byte, error) {
 		return nil, &CorruptError{Offset: int64(e.CompressedOffset), Err: err}
 	}
+
 	f.packed = grow(f.packed, int(e.CompressedSize))
-	if _, err := f.r.ReadAt(f.packed, int64(e.CompressedOffset)); err == io.EOF {
+	_, err := f.r.ReadAt(f.packed, int64(e.CompressedOffset))
+	if err == io.EOF {
 		return bad(io.ErrUnexpectedEOF)
-	} else if err != nil {
+	}
+	if err != nil {
 		return nil, err
 	}
+
 	f.plain = grow(f.plain, int(e.DecompressedSize))
 	b, err := decoder.DecodeAll(f.packed, f.plain[:0])
 	if err != nil {
 		return bad(err)
 	}
-	if f.plain = b; e.DecompressedSize > 0 && len(b) != int(e.DecompressedSize) {
+	f.plain = b
+
+	if e.DecompressedSize > 0 && len(b) != int(e.DecompressedSize) {
 		return bad(fmt.Errorf("frame has %d bytes, the seek table says %d", len(b), e.DecompressedSize))
 	}
 	if len(b) == 0 || b[len(b)-1] != '\n' {

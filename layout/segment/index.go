@@ -29,7 +29,15 @@ const (
 	idBytes        = 16
 	entryBytes     = idBytes + 4 // of the ID index, per record
 	tailBytes      = 16 << 10    // read at once from a segment's end
+
+	// The end of the seek table, after its entries: their number, flags, magic.
+	footerBytes = 9
+	footerFlags = 0x80 // entries have checksums
+	footerMagic = 0x8F92EAB1
 )
+
+// le is the byte order of all integers.
+var le = binary.LittleEndian
 
 var crcTable = crc32.MakeTable(crc32.Castagnoli)
 
@@ -65,105 +73,174 @@ func (ix *Index) Span(lo, hi int) (from, to int64) {
 // checked against the file's size before anything is allocated for it. Errors
 // are *CorruptError with an empty Path, or come from r.
 func ReadIndex(r io.ReaderAt, size int64) (*Index, error) {
-	bad := func(at int64, format string, args ...any) (*Index, error) {
-		return nil, &CorruptError{Offset: max(at, 0), Err: fmt.Errorf(format, args...)}
-	}
-	n := min(size, tailBytes)
-	tail := make([]byte, n)
-	if _, err := r.ReadAt(tail, size-n); err != nil && err != io.EOF {
-		return nil, err
-	}
-	// upTo returns the last n bytes before the offset end of the file.
-	upTo := func(end, n int64) ([]byte, error) {
-		if from := end - n - (size - int64(len(tail))); from >= 0 {
-			return tail[from : from+n], nil
-		}
-		b := make([]byte, n)
-		_, err := r.ReadAt(b, end-n)
-		if err == io.EOF {
-			err = nil
-		}
-		return b, err
-	}
-	le := binary.LittleEndian
-	const footer = 9
-	if size < footer || le.Uint32(tail[n-4:]) != 0x8F92EAB1 {
-		return bad(size, "no seek table at the end: the segment is torn or no segment")
-	}
-	tableBytes := 8 + 12*int64(le.Uint32(tail[n-footer:])) + footer
-	if tableBytes > size || tail[n-5] != 0x80 {
-		return bad(size-footer, "bad seek table footer")
-	}
-	b, err := upTo(size, tableBytes)
+	end, err := readTail(r, size)
 	if err != nil {
 		return nil, err
+	}
+
+	ix := &Index{}
+	tableAt, err := ix.readTable(end)
+	if err != nil {
+		return nil, err
+	}
+	if err := ix.readTrailer(end, tableAt); err != nil {
+		return nil, err
+	}
+	return ix, nil
+}
+
+func damaged(at int64, format string, args ...any) error {
+	return &CorruptError{Offset: max(at, 0), Err: fmt.Errorf(format, args...)}
+}
+
+// readTable reads the seek table, which is at the end of the file, and returns where
+// it begins.
+func (ix *Index) readTable(end *tail) (tableAt int64, err error) {
+	if end.size < footerBytes {
+		return 0, errTorn(end.size)
+	}
+	footer, err := end.before(end.size, footerBytes)
+	if err != nil {
+		return 0, err
+	}
+	if le.Uint32(footer[5:]) != footerMagic {
+		return 0, errTorn(end.size)
+	}
+	tableBytes := 8 + 12*int64(le.Uint32(footer)) + footerBytes
+	if tableBytes > end.size || footer[4] != footerFlags {
+		return 0, damaged(end.size-footerBytes, "bad seek table footer")
+	}
+
+	tableAt = end.size - tableBytes
+	b, err := end.before(end.size, tableBytes)
+	if err != nil {
+		return 0, err
 	}
 	table, err := seekable.NewSeekTable(b)
 	if err != nil {
-		return bad(size-tableBytes, "seek table: %w", err)
+		return 0, damaged(tableAt, "seek table: %w", err)
 	}
-	ix := &Index{Frames: make([]Frame, table.NumFrames())}
-	dataBytes, rawBytes := int64(0), int64(0)
+
+	ix.Frames = make([]Frame, table.NumFrames())
 	for i := range ix.Frames {
 		ix.Frames[i], _ = table.EntryByID(int64(i))
 		packed, raw := int64(ix.Frames[i].CompressedSize), int64(ix.Frames[i].DecompressedSize)
 		if raw == 0 || raw > maxFrameBytes || raw > packed*maxRatio {
-			return bad(size-tableBytes, "frame %d claims %d bytes from %d", i, raw, packed)
+			return 0, damaged(tableAt, "frame %d claims %d bytes from %d", i, raw, packed)
 		}
-		dataBytes += packed
-		rawBytes += raw
+		ix.RawBytes += raw
 	}
-	end := size - tableBytes
-	if dataBytes > end-8-fixedBytes {
-		return bad(end, "frames and trailer do not fit: %d bytes of frames", dataBytes)
+	return tableAt, nil
+}
+
+func errTorn(at int64) error {
+	return damaged(at, "no seek table at the end: the segment is torn or no segment")
+}
+
+// readTrailer reads the trailer, which ends where the seek table begins. See FORMAT.md
+// for the offsets in its fixed part.
+func (ix *Index) readTrailer(end *tail, tableAt int64) error {
+	_, dataBytes := ix.Span(0, len(ix.Frames))
+	if dataBytes > tableAt-8-fixedBytes {
+		return damaged(tableAt, "frames and trailer do not fit: %d bytes of frames", dataBytes)
 	}
-	if b, err = upTo(end, fixedBytes); err != nil {
-		return nil, err
+	fixed, err := end.before(tableAt, fixedBytes)
+	if err != nil {
+		return err
 	}
-	if le.Uint32(b[40:]) != trailerMagic {
-		return bad(end-fixedBytes, "no trailer")
+
+	fixedAt := tableAt - fixedBytes
+	if le.Uint32(fixed[40:]) != trailerMagic {
+		return damaged(fixedAt, "no trailer")
 	}
-	if v := le.Uint32(b[36:]); v != trailerVersion {
-		return bad(end-fixedBytes, "trailer of unknown version %d", v)
+	if v := le.Uint32(fixed[36:]); v != trailerVersion {
+		return damaged(fixedAt, "trailer of unknown version %d", v)
 	}
-	records, idsLen := le.Uint64(b), le.Uint64(b[16:])
-	frames, namesLen := int64(le.Uint32(b[28:])), int64(le.Uint32(b[32:]))
-	body := end - dataBytes - 8
-	if frames != int64(len(ix.Frames)) || le.Uint64(b[8:]) != uint64(rawBytes) ||
-		idsLen > uint64(body) || int64(idsLen)+4*frames+namesLen+fixedBytes != body ||
-		idsLen/entryBytes != records || idsLen%entryBytes != 0 {
-		return bad(end-fixedBytes, "trailer does not fit the seek table")
+
+	// Sizes must add up to the space between the frames and the seek table.
+	records, rawBytes, idsBytes := le.Uint64(fixed), le.Uint64(fixed[8:]), le.Uint64(fixed[16:])
+	frames, namesBytes := int64(le.Uint32(fixed[28:])), int64(le.Uint32(fixed[32:]))
+	body := tableAt - dataBytes - 8
+	if frames != int64(len(ix.Frames)) || rawBytes != uint64(ix.RawBytes) ||
+		idsBytes > uint64(body) || int64(idsBytes)+4*frames+namesBytes+fixedBytes != body ||
+		idsBytes/entryBytes != records || idsBytes%entryBytes != 0 {
+		return damaged(fixedAt, "trailer does not fit the seek table")
 	}
-	ix.Records, ix.RawBytes, ix.idsCRC = int64(records), rawBytes, le.Uint32(b[24:])
+	ix.Records = int64(records)
+	ix.idsCRC = le.Uint32(fixed[24:])
 	ix.idsAt = dataBytes + 8
-	covered := 4*frames + namesLen + fixedBytes
-	if b, err = upTo(end, covered); err != nil {
-		return nil, err
+
+	return ix.readCounts(end, tableAt, 4*frames+namesBytes+fixedBytes)
+}
+
+// readCounts reads the part of the trailer that its checksum covers, which ends where
+// the seek table begins: the records of each frame, and what was merged.
+func (ix *Index) readCounts(end *tail, tableAt, covered int64) error {
+	b, err := end.before(tableAt, covered)
+	if err != nil {
+		return err
 	}
 	if crc32.Checksum(b[:covered-4], crcTable) != le.Uint32(b[covered-4:]) {
-		return bad(end-covered, "trailer checksum does not match")
+		return damaged(tableAt-covered, "trailer checksum does not match")
 	}
+
 	sum := int64(0)
-	ix.PerFrame = make([]uint32, frames)
+	ix.PerFrame = make([]uint32, len(ix.Frames))
 	for i := range ix.PerFrame {
 		ix.PerFrame[i] = le.Uint32(b[4*i:])
 		sum += int64(ix.PerFrame[i])
 	}
 	if sum != ix.Records {
-		return bad(end-covered, "trailer counts %d records, its frames %d", ix.Records, sum)
+		return damaged(tableAt-covered, "trailer counts %d records, its frames %d", ix.Records, sum)
 	}
-	if namesLen > 0 {
-		ix.Replaces = strings.Split(string(b[4*frames:4*frames+namesLen]), "\n")
+
+	names := b[4*len(ix.Frames) : covered-fixedBytes]
+	if len(names) > 0 {
+		ix.Replaces = strings.Split(string(names), "\n")
 	}
-	return ix, nil
+	return nil
+}
+
+// tail is a file whose last bytes are in memory.
+type tail struct {
+	r    io.ReaderAt
+	size int64
+	last []byte // of the file, tailBytes at most
+}
+
+func readTail(r io.ReaderAt, size int64) (*tail, error) {
+	n := min(size, tailBytes)
+	t := &tail{r: r, size: size, last: make([]byte, n)}
+	if _, err := r.ReadAt(t.last, size-n); err != nil && err != io.EOF {
+		return nil, err
+	}
+	return t, nil
+}
+
+// before returns the n bytes of the file before the offset end. They must not be
+// changed.
+func (t *tail) before(end, n int64) ([]byte, error) {
+	from := end - n - (t.size - int64(len(t.last)))
+	if from >= 0 {
+		return t.last[from : from+n], nil
+	}
+
+	b := make([]byte, n)
+	_, err := t.r.ReadAt(b, end-n)
+	if err == io.EOF {
+		err = nil
+	}
+	return b, err
 }
 
 // ReadIDs reads the ID index.
 func (ix *Index) ReadIDs(r io.ReaderAt) (IDs, error) {
 	b := make([]byte, ix.Records*entryBytes)
-	if n, err := r.ReadAt(b, ix.idsAt); n < len(b) && err != nil && err != io.EOF {
+	n, err := r.ReadAt(b, ix.idsAt)
+	if n < len(b) && err != nil && err != io.EOF {
 		return IDs{}, err
 	}
+
 	if crc32.Checksum(b, crcTable) != ix.idsCRC {
 		return IDs{}, &CorruptError{Offset: ix.idsAt, Err: errors.New("checksum of the ID index does not match")}
 	}

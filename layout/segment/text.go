@@ -14,31 +14,37 @@ import (
 	"github.com/ulikunitz/xz/lzma"
 )
 
-// blockBytes is the size of the blocks that files without frames are read in.
-const blockBytes = 1 << 20
+// partBytes is how much of a file without frames is read at a time.
+const partBytes = 1 << 20
 
-// Text reads a file without frames, the predecessor's or anybody's, in blocks
-// of whole lines. It belongs to one goroutine.
+// Extensions are those of packed files: the first is ours, the others are read only.
+var Extensions = [...]string{"zst", "xz", "lzma", "gz"}
+
+// Text reads the lines of a file without frames, the predecessor's or an analyst's.
+// It belongs to one goroutine.
 type Text struct {
 	file *source
 	r    io.Reader // of unpacked text
-	buf  []byte    // handed out up to its last newline
+	buf  []byte    // returned up to its last newline
 	rest int       // where the unfinished line begins in buf
 	read int64     // unpacked bytes got from r
 	err  error     // of r, after what is in buf
 }
 
-// Next returns the next block, valid until the next call, or io.EOF. Damage is a
-// *CorruptError without a Path.
+// Next returns the next lines, about partBytes of them, valid until the next call, or
+// io.EOF. Damage is a *CorruptError without a Path.
 func (l *Text) Next() ([]byte, error) {
 	l.buf = l.buf[:copy(l.buf, l.buf[l.rest:])]
 	l.rest = 0
+
+	// Read until a line ends: one may be longer than a part.
 	for l.err == nil {
 		have := len(l.buf)
-		if cap(l.buf) < have+blockBytes {
-			l.buf = append(make([]byte, 0, 2*have+blockBytes), l.buf...)
+		if cap(l.buf) < have+partBytes {
+			l.buf = append(make([]byte, 0, 2*have+partBytes), l.buf...)
 		}
-		l.fill(blockBytes)
+		l.fill(partBytes)
+
 		if i := bytes.LastIndexByte(l.buf, '\n'); i >= 0 {
 			l.rest = i + 1
 			return l.buf[:l.rest], nil
@@ -47,6 +53,7 @@ func (l *Text) Next() ([]byte, error) {
 			return nil, &CorruptError{Offset: l.read, Err: fmt.Errorf("no line ends within %d bytes", maxFrameBytes)}
 		}
 	}
+
 	if l.file.err != nil {
 		return nil, l.file.err
 	}
@@ -56,7 +63,9 @@ func (l *Text) Next() ([]byte, error) {
 	if len(l.buf) == 0 {
 		return nil, io.EOF
 	}
-	l.buf = append(l.buf, '\n') // the last line of a file that somebody cut by hand
+
+	// The last line of a file may lack its newline.
+	l.buf = append(l.buf, '\n')
 	l.rest = len(l.buf)
 	return l.buf, nil
 }
@@ -64,11 +73,12 @@ func (l *Text) Next() ([]byte, error) {
 // fill reads n more bytes into buf, which has room for them, or up to the end of
 // the stream or its damage. (io.ReadFull would hide a stream that ends too early.)
 func (l *Text) fill(n int) {
-	for end := len(l.buf) + n; len(l.buf) < end && l.err == nil; {
-		var n int
-		n, l.err = l.r.Read(l.buf[len(l.buf):end])
-		l.buf = l.buf[:len(l.buf)+n]
-		l.read += int64(n)
+	end := len(l.buf) + n
+	for len(l.buf) < end && l.err == nil {
+		var got int
+		got, l.err = l.r.Read(l.buf[len(l.buf):end])
+		l.buf = l.buf[:len(l.buf)+got]
+		l.read += int64(got)
 	}
 }
 
@@ -104,35 +114,30 @@ func (s *source) Read(b []byte) (int, error) {
 // Offset is how many bytes of unpacked text were read so far.
 func (l *Text) Offset() int64 { return l.read }
 
-// unpack returns the text of a file. The container is told by its first bytes,
-// not its name: .lzma files hold LZMA-alone or xz. A result that is an io.Closer
+// unpack returns the text of a file. The first bytes say which container it is, not
+// its name: .lzma files hold LZMA-alone or xz. A result that is an io.Closer
 // must be closed.
 func unpack(src io.Reader, f io.ReaderAt, size int64, ext string) (io.Reader, error) {
 	r := bufio.NewReaderSize(src, 64<<10)
 	if ext == "" {
 		return r, nil
 	}
+
 	magic, _ := r.Peek(6)
 	var text io.Reader
 	var err error
 	switch {
 	case bytes.Equal(magic, []byte("\xfd7zXZ\x00")):
-		if err = xzEnds(f, size); err == nil {
-			if text = runXZ(r, "xz"); text == nil {
-				text, err = xz.NewReader(r)
-			}
+		err = xzEnds(f, size)
+		if err == nil {
+			text, err = openXZ(r)
 		}
 	case isZstd(magic):
-		var d *zstd.Decoder
-		if d, err = zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow)); err == nil {
-			text = d.IOReadCloser()
-		}
+		text, err = openZstd(r)
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
 		text, err = gzip.NewReader(r)
 	case bytes.HasPrefix(magic, []byte{0x5d, 0, 0}):
-		if text = runXZ(r, "lzma"); text == nil {
-			text, err = lzma.NewReader(r)
-		}
+		text, err = openLZMA(r)
 	case len(magic) < 6:
 		err = io.ErrUnexpectedEOF
 	default:
@@ -144,7 +149,29 @@ func unpack(src io.Reader, f io.ReaderAt, size int64, ext string) (io.Reader, er
 	return text, err
 }
 
-// maxWindow is what the zstd program, too, takes without being told more.
+func openXZ(r io.Reader) (io.Reader, error) {
+	if text := runXZ(r, "xz"); text != nil {
+		return text, nil
+	}
+	return xz.NewReader(r)
+}
+
+func openLZMA(r io.Reader) (io.Reader, error) {
+	if text := runXZ(r, "lzma"); text != nil {
+		return text, nil
+	}
+	return lzma.NewReader(r)
+}
+
+func openZstd(r io.Reader) (io.Reader, error) {
+	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	if err != nil {
+		return nil, err
+	}
+	return d.IOReadCloser(), nil
+}
+
+// maxWindow, in bytes, is also the zstd program's limit without its option --memory.
 const maxWindow = 128 << 20
 
 // isZstd says whether a file that begins so is zstd: a frame, or a skippable one.
@@ -153,8 +180,8 @@ func isZstd(magic []byte) bool {
 		len(magic) > 4 && magic[0]&0xf0 == 0x50 && bytes.Equal(magic[1:4], []byte{0x2a, 0x4d, 0x18})
 }
 
-// xzEnds checks that an xz file ends as one, which the xz package does not: it
-// takes a file that is cut off after its header for an empty one.
+// xzEnds checks that an xz file ends as one. The xz package does not: to it, a file
+// that is cut off after its header is empty.
 func xzEnds(f io.ReaderAt, size int64) error {
 	var end [4]byte // stream padding, too, is a multiple of four zeros
 	for ; size >= 4; size -= 4 {
@@ -195,8 +222,10 @@ func runXZ(r io.Reader, format string) io.Reader {
 		return nil
 	}
 	p := &xzProcess{cmd: exec.Command(tool, "-dc", "--format="+format)}
-	p.cmd.Stdin, p.cmd.Stderr = r, &p.stderr
-	if p.out, err = p.cmd.StdoutPipe(); err != nil || p.cmd.Start() != nil {
+	p.cmd.Stdin = r
+	p.cmd.Stderr = &p.stderr
+	p.out, err = p.cmd.StdoutPipe()
+	if err != nil || p.cmd.Start() != nil {
 		return nil
 	}
 	return p
@@ -210,6 +239,7 @@ func (p *xzProcess) Read(b []byte) (int, error) {
 	if err != io.EOF {
 		return n, err
 	}
+
 	p.ended = true
 	if err := p.cmd.Wait(); err != nil {
 		if msg := bytes.TrimSpace(p.stderr.Bytes()); len(msg) > 0 {
@@ -220,7 +250,7 @@ func (p *xzProcess) Read(b []byte) (int, error) {
 	return n, io.EOF
 }
 
-// Close ends a program whose output nobody wants any more.
+// Close ends the program, if it still runs.
 func (p *xzProcess) Close() error {
 	if !p.ended {
 		p.ended = true
