@@ -45,11 +45,12 @@ func (r *runner) cacheable(t Task) *result {
 		return nil // if the segment cannot be read, mapping will say so
 	}
 
-	b := append([]byte(cacheVersion+"\x00"), r.o.CacheKey...)
-	b = append(b, sum[:]...)
-	b = binary.AppendVarint(b, int64(t.Lo))
-	b = binary.AppendVarint(b, int64(t.Hi))
-	return &result{key: sha256.Sum256(b)}
+	// All that decides what the task emits.
+	identity := append([]byte(cacheVersion+"\x00"), r.o.CacheKey...)
+	identity = append(identity, sum[:]...)
+	identity = binary.AppendVarint(identity, int64(t.Lo))
+	identity = binary.AppendVarint(identity, int64(t.Hi))
+	return &result{key: sha256.Sum256(identity)}
 }
 
 // add adds a run.
@@ -57,6 +58,7 @@ func (c *result) add(w *shuffle.Builder) {
 	if c == nil {
 		return
 	}
+
 	c.runs = append(c.runs, w)
 	c.size += w.Bytes()
 	if c.size > maxCachedBytes {
@@ -82,11 +84,11 @@ var errResult = errors.New("malformed map result")
 // decodeResult is the inverse of save's encoding.
 func decodeResult(b []byte) (done TaskStats, runs []*shuffle.Builder, err error) {
 	for _, field := range []*int64{&done.Records, &done.RawBytes, &done.Emitted} {
-		n, width := binary.Uvarint(b)
+		number, width := binary.Uvarint(b)
 		if width <= 0 {
 			return done, nil, errResult
 		}
-		*field = int64(n)
+		*field = int64(number)
 		b = b[width:]
 	}
 	runs, err = shuffle.DecodeRuns(b)
@@ -99,11 +101,13 @@ func (r *runner) fetch(t Task, c *result) (found bool, err error) {
 	if !found {
 		return false, nil
 	}
+
 	done, runs, err := decodeResult(data)
 	if err != nil {
 		return false, nil // damaged: map again
 	}
 
+	// They are the runs that mapping would have stored.
 	for i, w := range runs {
 		if err := r.store.Put(t.Index, i, w); err != nil {
 			return false, err

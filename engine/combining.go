@@ -23,11 +23,11 @@ type combining struct {
 }
 
 func (c combining) NewMapper(ctx context.Context, t Task, emit Emit) (Mapper, error) {
-	m, err := c.Job.NewMapper(ctx, t, emit)
+	mapper, err := c.Job.NewMapper(ctx, t, emit)
 	if err != nil {
 		return nil, err
 	}
-	return combiningMapper{m, c.times}, nil
+	return combiningMapper{mapper, c.times}, nil
 }
 
 type combiningMapper struct {
@@ -38,18 +38,20 @@ type combiningMapper struct {
 func (m combiningMapper) Combines() bool { return m.times > 0 && m.Mapper.Combines() }
 
 func (m combiningMapper) Combine(key []byte, values *Values, write func([]byte)) error {
+	// All values must be in memory, to be halved.
 	var all [][]byte
 	for {
-		v, err := values.Next()
+		value, err := values.Next()
 		if err != nil {
 			return err
 		}
-		if v == nil {
+		if value == nil {
 			break
 		}
-		all = append(all, v)
+		all = append(all, value)
 	}
 
+	// The first time, to each half.
 	low, err := m.once(key, all[:len(all)/2])
 	if err != nil {
 		return err
@@ -60,14 +62,15 @@ func (m combiningMapper) Combine(key []byte, values *Values, write func([]byte))
 	}
 	all = append(low, high...)
 
+	// Then to the results, again and again.
 	for range m.times - 1 {
 		if all, err = m.once(key, all); err != nil {
 			return err
 		}
 	}
 
-	for _, v := range all {
-		write(v)
+	for _, value := range all {
+		write(value)
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ type mapTask struct {
 
 // mapTask runs task t, or fetches its result from the cache.
 func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
+	// A cached result replaces the work.
 	result := r.cacheable(t)
 	if result != nil {
 		found, err := r.fetch(t, result)
@@ -33,29 +34,35 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 		}
 	}
 
+	// Tables are large, so tasks use them one after the other.
 	m := &mapTask{task: t, table: r.tables.Get().(*shuffle.Table), reject: r.reject}
 	defer func() {
 		m.table.Reset()
 		r.tables.Put(m.table)
 	}()
+
+	// Each full table becomes a run, in the store and in the result for the cache.
 	seq := 0
 	m.store = func(groups []*shuffle.Group) error {
-		w := &shuffle.Builder{}
-		w.AddGroups(groups)
-		result.add(w)
+		built := &shuffle.Builder{}
+		built.AddGroups(groups)
+		result.add(built)
 		seq++
-		return r.store.Put(t.Index, seq-1, w)
+		return r.store.Put(t.Index, seq-1, built)
 	}
 
+	// The mapper comes first, because a script that does not start needs no input.
 	if err := m.open(ctx, r.job); err != nil {
 		return err
 	}
 	defer m.mapper.Close()
+
 	blocks, err := r.src.Open(t.Segment, t.Lo, t.Hi)
 	if err != nil {
 		return err
 	}
 	defer blocks.Close()
+
 	if err := m.run(ctx, blocks); err != nil {
 		return err
 	}
@@ -88,6 +95,7 @@ func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
 		if err != nil {
 			return err
 		}
+
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -96,6 +104,7 @@ func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
 		}
 	}
 
+	// Finish may emit; if it is rejected, what it has emitted does not count.
 	counted, err := m.mapper.Finish()
 	if err != nil {
 		if err := m.reject.tolerate("mapFinished", err); err != nil {
@@ -104,6 +113,8 @@ func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
 		m.done.Failed++
 		m.pending.Reset()
 	}
+
+	// The rest of the table is the task's last run.
 	if err := m.commit(); err != nil {
 		return err
 	}
@@ -129,9 +140,9 @@ func (m *mapTask) mapLines(block []byte) error {
 	m.done.RawBytes += int64(len(block))
 	for len(block) > 0 {
 		line := block
-		if i := bytes.IndexByte(block, '\n'); i >= 0 {
-			line = block[:i]
-			block = block[i+1:]
+		if end := bytes.IndexByte(block, '\n'); end >= 0 {
+			line = block[:end]
+			block = block[end+1:]
 		} else {
 			block = nil
 		}
@@ -152,6 +163,7 @@ func (m *mapTask) mapLine(line []byte) error {
 		return nil
 	}
 
+	// Without the record goes what it has emitted.
 	m.pending.Reset()
 	if err := m.reject.tolerate("record", err); err != nil {
 		return err
@@ -178,6 +190,7 @@ func (m *mapTask) commit() error {
 		return nil
 	}
 
+	// Keys and values in turn, as emit has put them.
 	entries := m.pending.Values()
 	for {
 		key, err := entries.Next()
@@ -185,6 +198,7 @@ func (m *mapTask) commit() error {
 			m.pending.Reset()
 			return err
 		}
+
 		value, err := entries.Next()
 		if err != nil {
 			return err
@@ -198,9 +212,9 @@ func (m *mapTask) commit() error {
 // add groups one key and value, and stores the table when it is full.
 func (m *mapTask) add(key, value []byte) error {
 	m.done.Emitted++
-	g := m.table.Add(key, value)
-	if g.Crowded() && m.combine != nil {
-		if err := m.combineGroup(g); err != nil {
+	group := m.table.Add(key, value)
+	if group.Crowded() && m.combine != nil {
+		if err := m.combineGroup(group); err != nil {
 			return err
 		}
 	}
@@ -225,6 +239,7 @@ func (m *mapTask) combineGroup(g *shuffle.Group) error {
 
 // flush combines, sorts and stores the table, and empties it.
 func (m *mapTask) flush() error {
+	// Combine what has several values, and leave out groups that end up without any.
 	groups := m.table.Sorted()
 	stored := groups[:0]
 	for _, g := range groups {
@@ -233,7 +248,7 @@ func (m *mapTask) flush() error {
 				return err
 			}
 		}
-		if g.Len() > 0 { // combine may write nothing
+		if g.Len() > 0 {
 			stored = append(stored, g)
 		}
 	}

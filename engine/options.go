@@ -29,8 +29,8 @@ type Options struct {
 
 // DefaultOptions uses every processor and 128 MiB.
 func DefaultOptions() Options {
-	n := runtime.GOMAXPROCS(0)
-	return Options{Mappers: n, Reducers: n, Memory: 128 << 20, Log: slog.New(slog.DiscardHandler)}
+	processors := runtime.GOMAXPROCS(0)
+	return Options{Mappers: processors, Reducers: processors, Memory: 128 << 20, Log: slog.New(slog.DiscardHandler)}
 }
 
 // validate checks the options and fills in what may be missing.

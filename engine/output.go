@@ -78,9 +78,12 @@ func (o *Output) Separators(field, record string) error {
 
 // write delivers an entry to the sink, or spools it.
 func (o *Output) write(kind entryKind, a, b []byte) error {
+	// Separators are needed for the rows of every shard, even in a preamble.
 	if o.drop && kind != entrySeparators {
 		return nil
 	}
+
+	// The budget is shared, so a job that writes too much ends whichever shard that is.
 	size := int64(len(a) + len(b))
 	if err := o.budget.spend(size); err != nil {
 		return err
@@ -89,6 +92,7 @@ func (o *Output) write(kind entryKind, a, b []byte) error {
 	if kind != entrySeparators {
 		o.rows++
 	}
+
 	if o.sink != nil {
 		return deliver(o.sink, kind, a, b)
 	}
@@ -105,16 +109,16 @@ func (o *Output) write(kind entryKind, a, b []byte) error {
 // spill moves what lies in memory to the file.
 func (o *Output) spill() error {
 	if o.file == nil {
-		f, err := os.CreateTemp(o.dir, "tmrun-output-*")
+		file, err := os.CreateTemp(o.dir, "tmrun-output-*")
 		if err != nil {
 			return fmt.Errorf("create output spool: %w", err)
 		}
-		os.Remove(f.Name()) // the open file stays readable; nothing is left behind
-		o.file = f
+		os.Remove(file.Name()) // the open file stays readable; nothing is left behind
+		o.file = file
 	}
 
-	n, err := o.file.WriteAt(o.inMemory, o.inFile)
-	o.inFile += int64(n)
+	written, err := o.file.WriteAt(o.inMemory, o.inFile)
+	o.inFile += int64(written)
 	o.inMemory = o.inMemory[:0]
 	if err != nil {
 		return fmt.Errorf("spool output to %s: %w", o.dir, err)
@@ -130,12 +134,14 @@ func (o *Output) mark() mark { return mark{o.inFile + int64(len(o.inMemory)), o.
 
 // rollBack removes what was spooled behind m.
 func (o *Output) rollBack(m mark) {
+	// The place is in memory, or in the part that was moved to the file.
 	if m.at >= o.inFile {
 		o.inMemory = o.inMemory[:m.at-o.inFile]
 	} else {
 		o.inFile = m.at
 		o.inMemory = o.inMemory[:0]
 	}
+
 	o.budget.refund(o.spent - m.spent)
 	o.rows = m.rows
 	o.spent = m.spent
@@ -158,18 +164,21 @@ func deliver(s Sink, kind entryKind, a, b []byte) error {
 // replay delivers what was spooled and frees the spool.
 func (o *Output) replay(sink Sink) error {
 	defer o.close()
+
+	// What lies in the file comes before what lies in memory.
 	var r io.Reader = bytes.NewReader(o.inMemory)
 	if o.file != nil {
 		r = io.MultiReader(io.NewSectionReader(o.file, 0, o.inFile), r)
 	}
 
 	spool := bufio.NewReaderSize(r, 64<<10)
-	var a, b []byte
+	var a, b []byte // reused from entry to entry
 	for {
 		kind, err := spool.ReadByte()
 		if err == io.EOF {
 			return nil
 		}
+
 		if err == nil {
 			a, err = readField(spool, a)
 		}
@@ -187,17 +196,17 @@ func (o *Output) replay(sink Sink) error {
 }
 
 // readField reads a length and so many bytes, into b where it is large enough.
-func readField(spool *bufio.Reader, b []byte) ([]byte, error) {
-	n, err := binary.ReadUvarint(spool)
+func readField(spool *bufio.Reader, buf []byte) ([]byte, error) {
+	size, err := binary.ReadUvarint(spool)
 	if err != nil {
-		return b, err
+		return buf, err
 	}
-	if uint64(cap(b)) < n {
-		b = make([]byte, n)
+	if uint64(cap(buf)) < size {
+		buf = make([]byte, size)
 	}
-	b = b[:n]
-	_, err = io.ReadFull(spool, b)
-	return b, err
+	buf = buf[:size]
+	_, err = io.ReadFull(spool, buf)
+	return buf, err
 }
 
 // close frees the spool.
@@ -217,9 +226,9 @@ type outputBudget struct {
 
 // newOutputBudget returns a budget of so many bytes; 0 is no limit.
 func newOutputBudget(bytes int64) *outputBudget {
-	b := &outputBudget{unlimited: bytes <= 0}
-	b.left.Store(bytes)
-	return b
+	budget := &outputBudget{unlimited: bytes <= 0}
+	budget.left.Store(bytes)
+	return budget
 }
 
 // spend returns ErrOutputLimit when the budget is used up.

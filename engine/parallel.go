@@ -17,24 +17,25 @@ import (
 // that a job with two faults would report now one and now the other.
 // TestParallelReturnsTheLowestError fails with it.
 func parallel(ctx context.Context, workers, n int, do func(context.Context, int) error) error {
-	p := &pool{ctx: ctx, n: n, failedAt: n, running: map[int]context.CancelFunc{}}
+	calls := &pool{ctx: ctx, n: n, failedAt: n, running: map[int]context.CancelFunc{}}
+
 	var wg sync.WaitGroup
 	for range min(workers, n) {
 		wg.Go(func() {
 			for {
-				i, ctx, cancel := p.begin()
+				i, ctx, cancel := calls.begin()
 				if cancel == nil {
 					return
 				}
-				p.end(i, guard(func() error { return do(ctx, i) }))
+				calls.end(i, guard(func() error { return do(ctx, i) }))
 				cancel()
 			}
 		})
 	}
 	wg.Wait()
 
-	if p.failed != nil {
-		return p.failed
+	if calls.failed != nil {
+		return calls.failed
 	}
 	return context.Cause(ctx)
 }
@@ -76,6 +77,7 @@ func (p *pool) end(i int, err error) {
 		return
 	}
 
+	// The lowest failure so far.
 	p.failed = err
 	p.failedAt = i
 	for k, cancel := range p.running {
@@ -88,8 +90,8 @@ func (p *pool) end(i int, err error) {
 // guard turns a panic into an error, so that a bug ends the job, not the process.
 func guard(do func() error) (err error) {
 	defer func() {
-		if p := recover(); p != nil {
-			err = NewPanicError(p)
+		if panicked := recover(); panicked != nil {
+			err = NewPanicError(panicked)
 		}
 	}()
 	return do()

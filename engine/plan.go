@@ -17,7 +17,7 @@ type Plan struct {
 	Tasks    []Task
 	Segments int
 	Bytes    int64 // compressed
-	Pruned   int   // segments that accept refused
+	Pruned   int   // segments that accept dropped
 }
 
 // NewPlan lists the segments that f and accept select and cuts them into tasks.
@@ -27,37 +27,41 @@ func NewPlan(ctx context.Context, src Source, f schema.Filter, accept func(schem
 	if err != nil {
 		return nil, fmt.Errorf("list segments: %w", err)
 	}
-	p := &Plan{}
-	verdict := map[schema.Dims]bool{} // accept is asked once per partition
-	for _, s := range segs {
+	plan := &Plan{}
+	decisions := map[schema.Dims]bool{} // accept is called once per partition
+	for _, seg := range segs {
 		if accept != nil {
-			ok, asked := verdict[s.Dims]
-			if !asked {
-				if ok, err = accept(s.Dims); err != nil {
+			ok, decided := decisions[seg.Dims]
+			if !decided {
+				if ok, err = accept(seg.Dims); err != nil {
 					return nil, err
 				}
-				verdict[s.Dims] = ok
+				decisions[seg.Dims] = ok
 			}
 			if !ok {
-				p.Pruned++
+				plan.Pruned++
 				continue
 			}
 		}
-		p.Segments++
-		p.Bytes += s.Size
-		if s.Frames <= FramesPerTask {
-			p.Tasks = append(p.Tasks, Task{Index: len(p.Tasks), Segment: s, Hi: -1, Bytes: s.Size})
+
+		plan.Segments++
+		plan.Bytes += seg.Size
+
+		// A small segment is one task, a big one several.
+		if seg.Frames <= FramesPerTask {
+			plan.Tasks = append(plan.Tasks, Task{Index: len(plan.Tasks), Segment: seg, Hi: -1, Bytes: seg.Size})
 			continue
 		}
-		for lo := 0; lo < s.Frames; lo += FramesPerTask {
-			hi := min(lo+FramesPerTask, s.Frames)
-			p.Tasks = append(p.Tasks, Task{
-				Index: len(p.Tasks), Segment: s, Lo: lo, Hi: hi,
-				Bytes: s.Size * int64(hi-lo) / int64(s.Frames),
+
+		for lo := 0; lo < seg.Frames; lo += FramesPerTask {
+			hi := min(lo+FramesPerTask, seg.Frames)
+			plan.Tasks = append(plan.Tasks, Task{
+				Index: len(plan.Tasks), Segment: seg, Lo: lo, Hi: hi,
+				Bytes: seg.Size * int64(hi-lo) / int64(seg.Frames),
 			})
 		}
 	}
-	return p, nil
+	return plan, nil
 }
 
 // Inputs returns the segments of the tasks, each once, in the order of the input.

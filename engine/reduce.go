@@ -21,11 +21,13 @@ func (r *runner) reduceShard(ctx context.Context, shard shuffle.Shard, i int, ou
 	defer reducer.Close()
 	out.drop = false
 
+	// A remote reducer gets the keys, and counts and rejects them there.
 	remote := r.job.Remote()
 	merged, err := r.store.Merge(shard)
 	if err != nil {
 		return err
 	}
+
 	var keys, failed int64
 	for {
 		key, values, err := merged.Next()
@@ -35,17 +37,21 @@ func (r *runner) reduceShard(ctx context.Context, shard shuffle.Shard, i int, ou
 		if values == nil {
 			break
 		}
+
 		keys++
 		if keys%cancelKeys == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 
-		if remote { // rejects there; its output arrives at any time
+		// The output of a remote reducer arrives at any time, so it cannot be rolled back.
+		if remote {
 			if err := reducer.Reduce(key, values); err != nil {
 				return err
 			}
 			continue
 		}
+
+		// What a rejected key has written must not appear.
 		before := out.mark()
 		if err := reducer.Reduce(key, values); err != nil {
 			if err := r.reject.tolerate("key", err); err != nil {
@@ -56,6 +62,7 @@ func (r *runner) reduceShard(ctx context.Context, shard shuffle.Shard, i int, ou
 		}
 	}
 
+	// Remote jobs say only now what they have rejected.
 	counted, err := reducer.Finish()
 	if err != nil {
 		return err
@@ -66,6 +73,7 @@ func (r *runner) reduceShard(ctx context.Context, shard shuffle.Shard, i int, ou
 			return err
 		}
 	}
+
 	r.shardDone(keys, failed, out.rows)
 	return nil
 }

@@ -48,15 +48,15 @@ func (r *rejections) tolerate(what string, err error) error {
 	if _, ok := errors.AsType[*RejectError](err); !ok {
 		return err
 	}
-	n := r.n.Add(1)
-	if r.limit >= 0 && n > r.limit {
+	total := r.n.Add(1)
+	if r.limit >= 0 && total > r.limit {
 		return err
 	}
 
 	if r.notify != nil {
 		r.notify(err)
 	}
-	if n <= maxWarnings {
+	if total <= maxWarnings {
 		r.log.Warn(what+" rejected", "err", err)
 	}
 	return nil

@@ -15,6 +15,7 @@ func Run(ctx context.Context, src Source, plan *Plan, job Job, sink Sink, o Opti
 	if err := o.validate(); err != nil {
 		return Stats{}, err
 	}
+
 	r := newRunner(src, job, o)
 	defer r.store.Close()
 	r.stats.Tasks = len(plan.Tasks)
@@ -103,18 +104,18 @@ type runner struct {
 
 // newRunner returns the runner of a job with valid options.
 func newRunner(src Source, job Job, o Options) *runner {
-	r := &runner{src: src, job: job, o: o, reject: newRejections(&o)}
-	r.store = shuffle.NewStore(shuffle.Options{Memory: o.Memory, Dir: o.WorkDir, Sizes: o.sizes})
-	r.tables.New = func() any { return shuffle.NewTable(o.sizes.TableBytes) }
-	return r
+	run := &runner{src: src, job: job, o: o, reject: newRejections(&o)}
+	run.store = shuffle.NewStore(shuffle.Options{Memory: o.Memory, Dir: o.WorkDir, Sizes: o.sizes})
+	run.tables.New = func() any { return shuffle.NewTable(o.sizes.TableBytes) }
+	return run
 }
 
 // taskDone counts a map task.
 func (r *runner) taskDone(t Task, done TaskStats, cached bool) {
-	p := r.o.Progress
-	p.TasksDone.Add(1)
-	p.BytesDone.Add(t.Bytes)
-	p.Records.Add(done.Records)
+	progress := r.o.Progress
+	progress.TasksDone.Add(1)
+	progress.BytesDone.Add(t.Bytes)
+	progress.Records.Add(done.Records)
 
 	r.mu.Lock()
 	defer r.mu.Unlock()

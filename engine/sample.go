@@ -21,11 +21,11 @@ type Sampled struct {
 
 // Sample returns job on share of the records, between 0 and 1.
 func Sample(job Job, share float64) *Sampled {
-	s := &Sampled{Job: job, limit: math.MaxUint64}
+	sampled := &Sampled{Job: job, limit: math.MaxUint64}
 	if share < 1 {
-		s.limit = uint64(max(share, 0) * (1 << 63) * 2)
+		sampled.limit = uint64(max(share, 0) * (1 << 63) * 2)
 	}
-	return s
+	return sampled
 }
 
 // Mapped returns how many records were in the sample so far.
@@ -33,11 +33,11 @@ func (s *Sampled) Mapped() int64 { return s.mapped.Load() }
 
 // NewMapper implements Job.
 func (s *Sampled) NewMapper(ctx context.Context, t Task, emit Emit) (Mapper, error) {
-	m, err := s.Job.NewMapper(ctx, t, emit)
+	mapper, err := s.Job.NewMapper(ctx, t, emit)
 	if err != nil {
 		return nil, err
 	}
-	return &sampledMapper{Mapper: m, s: s}, nil
+	return &sampledMapper{Mapper: mapper, s: s}, nil
 }
 
 type sampledMapper struct {
@@ -46,7 +46,7 @@ type sampledMapper struct {
 	n int64
 }
 
-// Map implements Mapper. A line without an ID is the mapper's to refuse.
+// Map implements Mapper. A line without an ID is for the mapper to reject.
 func (m *sampledMapper) Map(line []byte, n int64) error {
 	if tab := bytes.IndexByte(line, '\t'); tab >= 0 && xxhash.Sum64(line[:tab]) > m.s.limit {
 		return nil

@@ -20,7 +20,7 @@ import (
 //
 // Hex keeps the order of keys, so that any sort by text will do in between.
 
-// ErrStream is returned (wrapped) for a line that is none of the above.
+// ErrStream is returned (wrapped) for a line of another form.
 var ErrStream = errors.New("malformed line in a stream")
 
 // streamBytes is how much of a stream is read or written at once.
@@ -31,29 +31,31 @@ func MapStream(ctx context.Context, job Job, t Task, in io.Reader, out io.Writer
 	if err := o.validate(); err != nil {
 		return TaskStats{}, err
 	}
-	w := bufio.NewWriterSize(out, streamBytes)
-	m := &mapTask{task: t, table: shuffle.NewTable(o.sizes.TableBytes), reject: newRejections(&o)}
-	m.store = func(groups []*shuffle.Group) error { return writeEntries(w, groups) }
+	entries := bufio.NewWriterSize(out, streamBytes)
+	task := &mapTask{task: t, table: shuffle.NewTable(o.sizes.TableBytes), reject: newRejections(&o)}
+	task.store = func(groups []*shuffle.Group) error { return writeEntries(entries, groups) }
 
+	// A panic must not end the process before the status is reported.
 	err := guard(func() error {
-		if err := m.open(ctx, job); err != nil {
+		if err := task.open(ctx, job); err != nil {
 			return err
 		}
-		defer m.mapper.Close()
-		return m.run(ctx, &lineBlocks{r: in})
+		defer task.mapper.Close()
+		return task.run(ctx, &lineBlocks{r: in})
 	})
 
-	flushErr := w.Flush()
+	flushErr := entries.Flush()
 	if err == nil {
 		err = flushErr
 	}
-	return m.done, err
+	return task.done, err
 }
 
 // writeEntries writes the lines of groups.
 func writeEntries(w *bufio.Writer, groups []*shuffle.Group) error {
 	var line []byte
 	for _, g := range groups {
+		// A line for each value, so that any sort by text keeps keys together.
 		key := []byte(g.Key())
 		values := g.Values()
 		for {
@@ -79,22 +81,23 @@ func ReduceStream(ctx context.Context, job Job, shardIndex int, in io.Reader, si
 	if err := o.validate(); err != nil {
 		return TaskStats{}, err
 	}
-	r := newRunner(nil, job, o)
-	defer r.store.Close()
-	if err := storeEntries(r.store, in, o.sizes.TableBytes); err != nil {
+	run := newRunner(nil, job, o)
+	defer run.store.Close()
+	if err := storeEntries(run.store, in, o.sizes.TableBytes); err != nil {
 		return TaskStats{}, err
 	}
 
+	// The output waits in a spool only if a key may be rejected after it has written.
 	out := &Output{dir: o.WorkDir, budget: newOutputBudget(0)}
 	defer out.close()
-	if !r.reject.tolerates() {
+	if !run.reject.tolerates() {
 		out.sink = sink
 	}
-	err := guard(func() error { return r.reduceShard(ctx, shuffle.All(), shardIndex, out) })
+	err := guard(func() error { return run.reduceShard(ctx, shuffle.All(), shardIndex, out) })
 	if err == nil && out.sink == nil {
 		err = out.replay(sink)
 	}
-	return r.stats.TaskStats, err
+	return run.stats.TaskStats, err
 }
 
 // maxListBytes bounds how many of a key's values storeEntries collects before it adds
@@ -103,29 +106,32 @@ const maxListBytes = 32 << 10
 
 // storeEntries puts the entries of in into the store, as runs of some runBytes.
 func storeEntries(store *shuffle.Store, in io.Reader, runBytes int) error {
-	w := &shuffle.Builder{}
+	built := &shuffle.Builder{}
 	seq := 0
 	var key string
-	var values shuffle.List // of key, not yet in w
+	var values shuffle.List // of key, not yet in built
 
 	// Add the values to the run, and begin another run when it is large enough.
 	flush := func() error {
-		w.Add(key, &values)
+		built.Add(key, &values)
 		values.Reset()
-		if w.Bytes() < runBytes {
+		if built.Bytes() < runBytes {
 			return nil
 		}
-		full := w
-		w = &shuffle.Builder{}
+
+		full := built
+		built = &shuffle.Builder{}
 		seq++
 		return store.Put(0, seq-1, full)
 	}
 
+	// Collect the values of one key at a time.
 	err := DecodeEntries(in, func(k, v []byte) error {
 		if key != string(k) || values.Bytes() > maxListBytes {
 			if err := flush(); err != nil {
 				return err
 			}
+
 			if key > string(k) {
 				return fmt.Errorf("%w: the keys are not sorted", ErrStream)
 			}
@@ -137,8 +143,10 @@ func storeEntries(store *shuffle.Store, in io.Reader, runBytes int) error {
 	if err != nil {
 		return err
 	}
+
+	// The rest.
 	if err := flush(); err != nil {
 		return err
 	}
-	return store.Put(0, seq, w)
+	return store.Put(0, seq, built)
 }

@@ -21,6 +21,7 @@ type lineBlocks struct {
 
 // Next implements Blocks.
 func (l *lineBlocks) Next() ([]byte, error) {
+	// Begin with the part of a line behind the last block; read until a line ends.
 	l.buf = append(l.buf[:0], l.buf[l.end:]...)
 	l.end = 0
 	for l.err == nil {
@@ -58,18 +59,22 @@ func EncodeEntry(b, key, value []byte) []byte {
 // DecodeEntries calls do with each entry of a stream; the bytes are valid until
 // it returns. Errors wrap ErrStream, or are do's or the reader's.
 func DecodeEntries(in io.Reader, do func(key, value []byte) error) error {
-	var key, value []byte
+	var key, value []byte // reused from line to line
 	number := 0
+
 	return eachLine(in, func(line []byte) error {
 		number++
-		k, v, ok := bytes.Cut(line, []byte("\t"))
+		keyText, valueText, ok := bytes.Cut(line, []byte("\t"))
+
 		var err error
 		if ok {
-			key, err = hex.AppendDecode(key[:0], k)
+			key, err = hex.AppendDecode(key[:0], keyText)
 		}
 		if ok && err == nil {
-			value, err = base64.StdEncoding.AppendDecode(value[:0], v)
+			value, err = base64.StdEncoding.AppendDecode(value[:0], valueText)
 		}
+
+		// An empty value is no datum.
 		if !ok || err != nil || len(value) == 0 {
 			return fmt.Errorf("%w %d", ErrStream, number)
 		}

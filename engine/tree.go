@@ -28,12 +28,15 @@ func (s TreeSource) Segments(ctx context.Context, f schema.Filter) ([]Segment, e
 	if err != nil {
 		return nil, err
 	}
+
 	out := make([]Segment, len(list))
 	for i, seg := range list {
 		out[i].Segment = seg
 		if seg.Size < smallSegment || !seg.Seekable() {
 			continue
 		}
+
+		// Only a segment that can have frames for two tasks is opened to count them.
 		info, err := s.Tree.Info(seg)
 		if err != nil {
 			return nil, err
@@ -45,14 +48,14 @@ func (s TreeSource) Segments(ctx context.Context, f schema.Filter) ([]Segment, e
 
 // Open implements Source.
 func (s TreeSource) Open(seg Segment, lo, hi int) (Blocks, error) {
-	r, err := s.Tree.Open(seg.Segment, lo, hi)
+	reader, err := s.Tree.Open(seg.Segment, lo, hi)
 	if err != nil {
 		return nil, err
 	}
 	if s.Duplicates != nil {
-		r.Skip(s.Duplicates)
+		reader.Skip(s.Duplicates)
 	}
-	return r, nil
+	return reader, nil
 }
 
 // Fingerprint implements Source.

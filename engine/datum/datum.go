@@ -62,6 +62,8 @@ func AppendNumber(b []byte, v float64) []byte {
 		v = math.NaN()
 	}
 
+	// Bits of floats order like integers, except that the sign comes first and orders
+	// negative numbers backwards.
 	bits := math.Float64bits(v)
 	if bits>>63 != 0 {
 		bits = ^bits
@@ -106,11 +108,11 @@ func Float(b []byte) float64 {
 // Text returns the string that b, a String with its terminator, encodes; it
 // shares b's memory where it can.
 func Text(b []byte) []byte {
-	s := b[1 : len(b)-2]
-	if bytes.IndexByte(s, 0) < 0 {
-		return s
+	text := b[1 : len(b)-2]
+	if bytes.IndexByte(text, 0) < 0 {
+		return text
 	}
-	return bytes.ReplaceAll(s, []byte{0, 0xff}, []byte{0})
+	return bytes.ReplaceAll(text, []byte{0, 0xff}, []byte{0})
 }
 
 // Next splits the first token off b: a scalar datum, the opening byte of an
@@ -120,6 +122,7 @@ func Next(b []byte) (k Kind, token, rest []byte, err error) {
 		return 0, nil, nil, ErrMalformed
 	}
 
+	// The kind says how long the token is.
 	size := 1
 	k = Kind(b[0])
 	switch k {
@@ -172,6 +175,7 @@ func Skip(b []byte) (datum, rest []byte, err error) {
 		case End:
 			depth--
 		}
+
 		if depth < 0 || depth > MaxDepth {
 			return nil, nil, ErrMalformed
 		}
@@ -189,8 +193,8 @@ func Elements(array []byte) func(yield func([]byte) bool) {
 			return
 		}
 		for b := array[1:]; len(b) > 0 && Kind(b[0]) != End; {
-			d, rest, err := Skip(b)
-			if err != nil || !yield(d) {
+			element, rest, err := Skip(b)
+			if err != nil || !yield(element) {
 				return
 			}
 			b = rest

@@ -25,20 +25,20 @@ func AppendText(b, d []byte) []byte {
 // AppendJSON appends d as minimal JSON; NaN and the infinities become null, as with
 // JSON.stringify. At malformed bytes it stops.
 func AppendJSON(b, d []byte) []byte {
-	w := jsonWriter{b: b}
+	out := jsonWriter{b: b}
 	for len(d) > 0 {
-		k, token, rest, err := Next(d)
-		if err != nil || k == End && len(w.open) == 0 {
+		kind, token, rest, err := Next(d)
+		if err != nil || kind == End && len(out.open) == 0 {
 			break
 		}
 		d = rest
-		if k == End {
-			w.end()
+		if kind == End {
+			out.end()
 		} else {
-			w.begin(k, token)
+			out.begin(kind, token)
 		}
 	}
-	return w.b
+	return out.b
 }
 
 // jsonWriter writes one token after the other.
@@ -54,9 +54,10 @@ type container struct {
 }
 
 // begin writes a scalar, or the opening of an array or object.
-func (w *jsonWriter) begin(k Kind, token []byte) {
-	if n := len(w.open); n > 0 {
-		in := &w.open[n-1]
+func (w *jsonWriter) begin(kind Kind, token []byte) {
+	// Inside an object, names and values take turns.
+	if depth := len(w.open); depth > 0 {
+		in := &w.open[depth-1]
 		switch {
 		case in.tokens == 0:
 		case in.kind == Object && in.tokens%2 == 1:
@@ -67,7 +68,8 @@ func (w *jsonWriter) begin(k Kind, token []byte) {
 		in.tokens++
 	}
 
-	switch k {
+	// What opens an array or object makes it the innermost.
+	switch kind {
 	case Null:
 		w.b = append(w.b, "null"...)
 	case False:
@@ -75,32 +77,32 @@ func (w *jsonWriter) begin(k Kind, token []byte) {
 	case True:
 		w.b = append(w.b, "true"...)
 	case Number:
-		f := Float(token)
-		if math.IsNaN(f) || math.IsInf(f, 0) {
+		number := Float(token)
+		if math.IsNaN(number) || math.IsInf(number, 0) {
 			w.b = append(w.b, "null"...)
 		} else {
-			w.b = appendFloat(w.b, f)
+			w.b = appendFloat(w.b, number)
 		}
 	case String:
 		w.b = appendJSONString(w.b, Text(token))
 	case Array:
 		w.b = append(w.b, '[')
-		w.open = append(w.open, container{kind: k})
+		w.open = append(w.open, container{kind: kind})
 	case Object:
 		w.b = append(w.b, '{')
-		w.open = append(w.open, container{kind: k})
+		w.open = append(w.open, container{kind: kind})
 	}
 }
 
 // end closes the innermost array or object.
 func (w *jsonWriter) end() {
-	n := len(w.open) - 1
-	if w.open[n].kind == Array {
+	last := len(w.open) - 1
+	if w.open[last].kind == Array {
 		w.b = append(w.b, ']')
 	} else {
 		w.b = append(w.b, '}')
 	}
-	w.open = w.open[:n]
+	w.open = w.open[:last]
 }
 
 // appendFloat appends f as ECMAScript's Number::toString does.
@@ -116,6 +118,7 @@ func appendFloat(b []byte, f float64) []byte {
 		return strconv.AppendInt(b, int64(f), 10)
 	}
 
+	// Neither very large nor very small.
 	if size := math.Abs(f); size < 1e21 && size >= 1e-6 {
 		return strconv.AppendFloat(b, f, 'f', -1, 64)
 	}
@@ -123,9 +126,9 @@ func appendFloat(b []byte, f float64) []byte {
 	// Go writes e-07, JavaScript e-7.
 	start := len(b)
 	b = strconv.AppendFloat(b, f, 'e', -1, 64)
-	if n := len(b); n-start > 4 && b[n-4] == 'e' && b[n-2] == '0' {
-		b[n-2] = b[n-1]
-		b = b[:n-1]
+	if end := len(b); end-start > 4 && b[end-4] == 'e' && b[end-2] == '0' {
+		b[end-2] = b[end-1]
+		b = b[:end-1]
 	}
 	return b
 }
@@ -133,6 +136,7 @@ func appendFloat(b []byte, f float64) []byte {
 // appendJSONString quotes s as JSON.stringify does: only quotes, backslashes
 // and control characters are escaped.
 func appendJSONString(b, s []byte) []byte {
+	// Most strings need no escape: copy these at once.
 	plain := true
 	for _, c := range s {
 		if c < 0x20 || c == '"' || c == '\\' || c >= 0x7f {

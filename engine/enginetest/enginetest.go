@@ -37,17 +37,21 @@ func TestSource(t *testing.T, src engine.Source) {
 	if len(segments) == 0 {
 		t.Fatal("the source has no segments")
 	}
+
+	// Two runs must number their tasks alike.
 	inOrder := slices.IsSortedFunc(segments, func(a, b engine.Segment) int { return strings.Compare(a.Path, b.Path) })
 	if !inOrder {
 		t.Error("the segments are not in order of path")
 	}
 
+	// Frames must be what a task reads, and fingerprints follow the content.
 	contents := map[[32]byte]string{}
 	for _, seg := range segments {
 		whole := readSegment(t, src, seg, 0, -1)
 		if len(whole) == 0 {
 			t.Errorf("%s is empty", seg.Path)
 		}
+
 		var frames strings.Builder
 		for i := range seg.Frames {
 			frames.WriteString(readSegment(t, src, seg, i, i+1))
@@ -100,6 +104,8 @@ func readSegment(t *testing.T, src engine.Source, seg engine.Segment, lo, hi int
 // checks that the rows are the same. It returns them as TSV.
 func TestJob(t *testing.T, src engine.Source, job engine.Job) string {
 	t.Helper()
+
+	// No memory makes every run spill.
 	first := ""
 	for i, memory := range []int64{1 << 20, 0} {
 		for workers := 1; workers <= 4; workers += 3 {
@@ -108,10 +114,13 @@ func TestJob(t *testing.T, src engine.Source, job engine.Job) string {
 			o.Reducers = workers
 			o.Memory = memory
 			o.WorkDir = t.TempDir()
+
 			rows, err := run(t, src, job, o)
 			if err != nil {
 				t.Fatal(err)
 			}
+
+			// The first way is what the others are compared with.
 			if i == 0 && workers == 1 {
 				first = rows
 			}
@@ -129,6 +138,7 @@ func run(t *testing.T, src engine.Source, job engine.Job, o engine.Options) (str
 	if err != nil {
 		return "", fmt.Errorf("plan: %w", err)
 	}
+
 	var rows bytes.Buffer
 	sink := format.NewTSV(&rows)
 	if _, err := engine.Run(t.Context(), src, plan, job, sink, o); err != nil {

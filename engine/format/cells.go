@@ -40,10 +40,10 @@ func (c cell) name(columns []string) string {
 // appendRow appends the cells of a key and a value.
 func appendRow(cells []cell, k, v []byte, columns []string) []cell {
 	if isArray(k) {
-		n := 0
+		index := 0
 		for element := range datum.Elements(k) {
-			cells = append(cells, cell{key, n, element})
-			n++
+			cells = append(cells, cell{key, index, element})
+			index++
 		}
 	} else {
 		cells = append(cells, cell{key, -1, k})
@@ -53,10 +53,10 @@ func appendRow(cells []cell, k, v []byte, columns []string) []cell {
 
 // appendRecord appends the cells of an array.
 func appendRecord(cells []cell, array []byte, columns []string) []cell {
-	n := 0
+	index := 0
 	for element := range datum.Elements(array) {
-		cells = append(cells, cell{column, n, element})
-		n++
+		cells = append(cells, cell{column, index, element})
+		index++
 	}
 	return rename(cells, columns)
 }
@@ -80,6 +80,6 @@ func isNull(d []byte) bool { return len(d) == 0 || datum.Kind(d[0]) == datum.Nul
 
 // quote returns a name as JSON.
 func quote(name string) []byte {
-	b, _ := json.Marshal(name) // a string always can be
-	return b
+	quoted, _ := json.Marshal(name) // a string always can be
+	return quoted
 }

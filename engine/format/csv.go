@@ -20,15 +20,16 @@ type csv struct {
 var _ engine.Sink = (*csv)(nil)
 
 func openCSV(w io.Writer, columns []string, _ string) (engine.Sink, error) {
-	c := &csv{w: bufio.NewWriterSize(w, writeBytes), columns: columns}
+	sink := &csv{w: bufio.NewWriterSize(w, writeBytes), columns: columns}
 	if columns == nil {
-		return c, nil
+		return sink, nil
 	}
 
+	// The names are a row like any other.
 	for i, name := range columns {
-		c.cells = append(c.cells, cell{named, i, datum.AppendString(nil, name)})
+		sink.cells = append(sink.cells, cell{named, i, datum.AppendString(nil, name)})
 	}
-	return c, c.write()
+	return sink, sink.write()
 }
 
 // Row implements engine.Sink.
@@ -44,17 +45,17 @@ func (c *csv) Record(array []byte) error {
 }
 
 func (c *csv) write() error {
-	b := c.buf[:0]
+	row := c.buf[:0]
 	for i, cell := range c.cells {
 		if i > 0 {
-			b = append(b, ',')
+			row = append(row, ',')
 		}
 		if !isNull(cell.datum) {
-			b = appendQuoted(b, cell.datum)
+			row = appendQuoted(row, cell.datum)
 		}
 	}
 
-	c.buf = append(b, '\n')
+	c.buf = append(row, '\n')
 	_, err := c.w.Write(c.buf)
 	return err
 }

@@ -79,6 +79,7 @@ func Of(path string) string {
 // New returns the sink of a format. columns may be nil; dir is for temporary
 // data, "" is the system's folder. The error says which formats or columns there may be.
 func New(name string, w io.Writer, columns []string, dir string) (engine.Sink, error) {
+	// Columns with the same name could not be told apart in JSON or Parquet.
 	for i, c := range columns {
 		if slices.Contains(columns[:i], c) {
 			return nil, fmt.Errorf("columns: %q occurs twice", c)

@@ -38,16 +38,16 @@ func (j *jsonl) Record(array []byte) error {
 }
 
 func (j *jsonl) write() error {
-	b := append(j.buf[:0], '{')
-	for i, c := range j.cells {
+	object := append(j.buf[:0], '{')
+	for i, cell := range j.cells {
 		if i > 0 {
-			b = append(b, ',')
+			object = append(object, ',')
 		}
-		b = append(b, j.name(c)...)
-		b = datum.AppendJSON(b, c.datum)
+		object = append(object, j.name(cell)...)
+		object = datum.AppendJSON(object, cell.datum)
 	}
 
-	j.buf = append(b, "}\n"...)
+	j.buf = append(object, "}\n"...)
 	_, err := j.w.Write(j.buf)
 	return err
 }
@@ -68,6 +68,7 @@ func (j *jsonl) name(c cell) []byte {
 
 // Line implements engine.Sink: the text as it is if it is JSON, else an object.
 func (j *jsonl) Line(text []byte) error {
+	// One line, however the script has indented it.
 	var compact bytes.Buffer
 	if len(bytes.TrimSpace(text)) > 0 && json.Compact(&compact, text) == nil {
 		compact.WriteByte('\n')

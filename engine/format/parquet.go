@@ -73,23 +73,24 @@ func (p *parquet) Separators(string, string) error { return nil }
 // spoolRow writes the cells to the spool, and notes what their columns hold.
 func (p *parquet) spoolRow() error {
 	if p.spool == nil {
-		f, err := os.CreateTemp(p.dir, "tmrun-parquet-*")
+		file, err := os.CreateTemp(p.dir, "tmrun-parquet-*")
 		if err != nil {
 			return fmt.Errorf("create spool: %w", err)
 		}
-		os.Remove(f.Name()) // the open file stays readable; nothing is left behind
-		p.spool = f
-		p.buf = bufio.NewWriterSize(f, writeBytes)
+		os.Remove(file.Name()) // the open file stays readable; nothing is left behind
+		p.spool = file
+		p.buf = bufio.NewWriterSize(file, writeBytes)
 	}
 
 	p.rows++
-	b := binary.AppendUvarint(p.buf.AvailableBuffer(), uint64(len(p.cells)))
+	// The buffer's own memory saves a copy.
+	row := binary.AppendUvarint(p.buf.AvailableBuffer(), uint64(len(p.cells)))
 	for _, c := range p.cells {
-		b = binary.AppendUvarint(b, uint64(p.column(c)))
-		b = append(binary.AppendUvarint(b, uint64(len(c.datum))), c.datum...)
+		row = binary.AppendUvarint(row, uint64(p.column(c)))
+		row = append(binary.AppendUvarint(row, uint64(len(c.datum))), c.datum...)
 	}
 
-	if _, err := p.buf.Write(b); err != nil {
+	if _, err := p.buf.Write(row); err != nil {
 		return fmt.Errorf("spool rows to %s: %w", p.dir, err)
 	}
 	return nil
@@ -97,13 +98,13 @@ func (p *parquet) spoolRow() error {
 
 // column notes what c holds and returns the index of its column.
 func (p *parquet) column(c cell) int {
-	i := slices.IndexFunc(p.cols, func(col *pqColumn) bool { return col.cell.class == c.class && col.cell.index == c.index })
-	if i < 0 {
-		i = len(p.cols)
+	at := slices.IndexFunc(p.cols, func(col *pqColumn) bool { return col.cell.class == c.class && col.cell.index == c.index })
+	if at < 0 {
+		at = len(p.cols)
 		p.cols = append(p.cols, &pqColumn{cell: cell{class: c.class, index: c.index}})
 	}
 
-	col := p.cols[i]
+	col := p.cols[at]
 	kind := datum.Null
 	if len(c.datum) > 0 {
 		kind = datum.Kind(c.datum[0])
@@ -112,15 +113,17 @@ func (p *parquet) column(c cell) int {
 
 	// Integers that a double holds exactly fit an INT64 column; others make it DOUBLE.
 	if kind == datum.Number {
-		f := datum.Float(c.datum)
-		col.float = col.float || f != math.Trunc(f) || math.Abs(f) > 1<<53
+		number := datum.Float(c.datum)
+		col.float = col.float || number != math.Trunc(number) || math.Abs(number) > 1<<53
 	}
-	return i
+	return at
 }
 
 // node decides the column's type: every column may be null.
 func (c *pqColumn) node() pq.Node {
 	boolean := c.seen[datum.False] || c.seen[datum.True]
+
+	// Booleans are two kinds of datum, but one type.
 	kinds := 0
 	for _, k := range []bool{boolean, c.seen[datum.Number], c.seen[datum.String]} {
 		if k {
@@ -169,11 +172,11 @@ type group struct {
 }
 
 func (g group) Fields() []pq.Field {
-	f := g.Group.Fields()
-	slices.SortFunc(f, func(a, b pq.Field) int {
+	fields := g.Group.Fields()
+	slices.SortFunc(fields, func(a, b pq.Field) int {
 		return cmp.Compare(slices.Index(g.order, a.Name()), slices.Index(g.order, b.Name()))
 	})
-	return f
+	return fields
 }
 
 // Close implements engine.Sink: it writes the file.
@@ -188,12 +191,13 @@ func (p *parquet) Close() error {
 		}
 	}
 
+	// Only now all columns and their types are known.
 	root := p.schema()
-	w := pq.NewGenericWriter[any](p.w, pq.NewSchema("rows", root), pq.Compression(&pq.Zstd), pq.MaxRowsPerRowGroup(rowGroupRows))
-	if err := p.copyRows(w, len(root.order)); err != nil {
+	file := pq.NewGenericWriter[any](p.w, pq.NewSchema("rows", root), pq.Compression(&pq.Zstd), pq.MaxRowsPerRowGroup(rowGroupRows))
+	if err := p.copyRows(file, len(root.order)); err != nil {
 		return err
 	}
-	if err := w.Close(); err != nil {
+	if err := file.Close(); err != nil {
 		return fmt.Errorf("write Parquet: %w", err)
 	}
 	return nil
@@ -210,6 +214,7 @@ func (p *parquet) schema() group {
 		p.column(cell{class: value, index: -1})
 	}
 
+	// Columns are found in any order; the file has keys first.
 	order := slices.SortedStableFunc(slices.Values(p.cols), func(a, b *pqColumn) int {
 		return cmp.Or(cmp.Compare(a.cell.class, b.cell.class), cmp.Compare(a.cell.index, b.cell.index))
 	})
@@ -238,6 +243,7 @@ func (p *parquet) copyRows(w *pq.GenericWriter[any], columns int) error {
 			row[i] = pq.NullValue().Level(0, 0, i)
 		}
 
+		// The row has the cells it has; the other columns stay null.
 		cells, err := binary.ReadUvarint(spool)
 		for ; cells > 0 && err == nil; cells-- {
 			var at uint64
@@ -245,9 +251,10 @@ func (p *parquet) copyRows(w *pq.GenericWriter[any], columns int) error {
 			if err != nil {
 				break
 			}
+
 			col := p.cols[at]
-			if v := col.value(cellData); !v.IsNull() {
-				row[col.place] = v.Level(0, 1, col.place)
+			if value := col.value(cellData); !value.IsNull() {
+				row[col.place] = value.Level(0, 1, col.place)
 			}
 		}
 		if err != nil {

@@ -32,11 +32,11 @@ func newTSV(w io.Writer) *tsv {
 }
 
 func openTSV(w io.Writer, columns []string, _ string) (engine.Sink, error) {
-	t := newTSV(w)
+	sink := newTSV(w)
 	if columns == nil {
-		return t, nil
+		return sink, nil
 	}
-	return t, t.Line([]byte(strings.Join(columns, "\t")))
+	return sink, sink.Line([]byte(strings.Join(columns, "\t")))
 }
 
 // Row implements engine.Sink.
@@ -51,6 +51,7 @@ func (t *tsv) Row(key, value []byte) error {
 	}
 
 	t.buf = append(appendEscaped(t.buf, value), t.record...)
+
 	_, err := t.w.Write(t.buf)
 	return err
 }
@@ -63,6 +64,7 @@ func appendEscaped(b, d []byte) []byte {
 		return b
 	}
 
+	// Write it again, with escapes.
 	text := bytes.Clone(b[start:])
 	b = b[:start]
 	for _, c := range text {

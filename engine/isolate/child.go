@@ -80,10 +80,10 @@ func readStatus(report io.ReadCloser) <-chan Status {
 // readResult lets decode read the task's result, and kills a child whose result it
 // does not accept: the child would wait for a reader.
 func (c *child) readResult(decode func(io.Reader) error) error {
-	r := &chunkReader{r: c.out}
-	err := decode(r)
+	result := &chunkReader{r: c.out}
+	err := decode(result)
 	if err == nil {
-		_, err = io.Copy(io.Discard, r) // to the end
+		_, err = io.Copy(io.Discard, result) // to the end
 	}
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		c.kill()

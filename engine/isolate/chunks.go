@@ -59,24 +59,24 @@ type chunkReader struct {
 func (c *chunkReader) Read(p []byte) (int, error) {
 	// Begin the next chunk.
 	if c.left == 0 && !c.ended {
-		n, err := binary.ReadUvarint(c.r)
+		size, err := binary.ReadUvarint(c.r)
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
 		if err != nil {
 			return 0, err
 		}
-		c.left = n
-		c.ended = n == 0
+		c.left = size
+		c.ended = size == 0
 	}
 	if c.ended {
 		return 0, io.EOF
 	}
 
-	n, err := c.r.Read(p[:min(uint64(len(p)), c.left)])
-	c.left -= uint64(n)
+	size, err := c.r.Read(p[:min(uint64(len(p)), c.left)])
+	c.left -= uint64(size)
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	return n, err
+	return size, err
 }

@@ -78,12 +78,12 @@ func (j *Job) Remote() bool { return true }
 
 // NewMapper implements engine.Job.
 func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (engine.Mapper, error) {
-	s, err := j.begin(ctx, Task{Kind: "map", Segment: t.String(), Dims: t.Segment.Dims},
+	session, err := j.begin(ctx, Task{Kind: "map", Segment: t.String(), Dims: t.Segment.Dims},
 		func(r io.Reader) error { return engine.DecodeEntries(r, emit) })
 	if err != nil {
 		return nil, err
 	}
-	return &mapper{session: s}, nil
+	return &mapper{session: session}, nil
 }
 
 type mapper struct {
@@ -104,9 +104,9 @@ func (m *mapper) Map(line []byte, _ int64) error {
 
 // Finish implements engine.Mapper.
 func (m *mapper) Finish() (engine.TaskStats, error) {
-	s, err := m.finish()
-	m.effects = s.Effects
-	return s.TaskStats, err
+	status, err := m.finish()
+	m.effects = status.Effects
+	return status.TaskStats, err
 }
 
 // Effects implements engine.Mapper.
@@ -123,12 +123,12 @@ func (m *mapper) Close() { m.close() }
 
 // NewReducer implements engine.Job.
 func (j *Job) NewReducer(ctx context.Context, shard int, out *engine.Output) (engine.Reducer, error) {
-	s, err := j.begin(ctx, Task{Kind: "reduce", Shard: shard},
+	session, err := j.begin(ctx, Task{Kind: "reduce", Shard: shard},
 		func(r io.Reader) error { return engine.DecodeRows(r, out) })
 	if err != nil {
 		return nil, err
 	}
-	return &reducer{session: s}, nil
+	return &reducer{session: session}, nil
 }
 
 type reducer struct {
@@ -139,11 +139,11 @@ type reducer struct {
 // Reduce implements engine.Reducer.
 func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 	for {
-		v, err := values.Next()
-		if err != nil || v == nil {
+		value, err := values.Next()
+		if err != nil || value == nil {
 			return err
 		}
-		r.buf = engine.EncodeEntry(r.buf[:0], key, v)
+		r.buf = engine.EncodeEntry(r.buf[:0], key, value)
 		if _, err := r.child.in.Write(r.buf); err != nil {
 			return r.stopped()
 		}
@@ -152,8 +152,8 @@ func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 
 // Finish implements engine.Reducer.
 func (r *reducer) Finish() (engine.TaskStats, error) {
-	s, err := r.finish()
-	return s.TaskStats, err
+	status, err := r.finish()
+	return status.TaskStats, err
 }
 
 // Close implements engine.Reducer.

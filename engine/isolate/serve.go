@@ -45,9 +45,9 @@ func NewServer(in io.Reader, out, status io.Writer) *Server {
 const maxTaskBytes = 1 << 20
 
 // Serve does tasks until there are no more, or one fails: the child must end then.
-func (s *Server) Serve(do func(t Task, in io.Reader, out io.Writer) Status) error {
+func (s *Server) Serve(do func(task Task, in io.Reader, out io.Writer) Status) error {
 	for {
-		t, err := s.task()
+		task, err := s.task()
 		if err == io.EOF {
 			return nil
 		}
@@ -56,7 +56,7 @@ func (s *Server) Serve(do func(t Task, in io.Reader, out io.Writer) Status) erro
 		}
 
 		out := &chunkWriter{w: s.out}
-		status := do(t, &chunkReader{r: s.in}, out)
+		status := do(task, &chunkReader{r: s.in}, out)
 
 		// The result goes first: the parent uses the child again when it has the status.
 		if len(status.Error) == 0 {
@@ -64,6 +64,7 @@ func (s *Server) Serve(do func(t Task, in io.Reader, out io.Writer) Status) erro
 				return fmt.Errorf("write result: %w", err)
 			}
 		}
+		// After an error there may be input left, so this child does no other task.
 		if err := s.Report(status); err != nil || len(status.Error) > 0 {
 			return err
 		}
@@ -83,14 +84,14 @@ func collect() {
 	}
 }
 
-// task reads the chunk with the next task; io.EOF if there is none.
+// task reads the chunk with the next task; or returns io.EOF.
 func (s *Server) task() (t Task, err error) {
-	n, err := binary.ReadUvarint(s.in)
+	size, err := binary.ReadUvarint(s.in)
 	if err != nil {
 		return t, err
 	}
 
-	text := make([]byte, min(n, maxTaskBytes))
+	text := make([]byte, min(size, maxTaskBytes))
 	if _, err := io.ReadFull(s.in, text); err != nil {
 		return t, err
 	}

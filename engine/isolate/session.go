@@ -20,26 +20,27 @@ type session struct {
 
 // begin sends a task to a child. decode reads its result.
 func (j *Job) begin(ctx context.Context, t Task, decode func(io.Reader) error) (*session, error) {
-	c, err := j.send(t)
+	worker, err := j.send(t)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{job: j, child: c, read: make(chan error, 1)}
+	begun := &session{job: j, child: worker, read: make(chan error, 1)}
 
 	// A child cannot be interrupted, only killed.
 	stopTimer := func() {}
 	if j.TaskTime > 0 {
 		ctx, stopTimer = context.WithTimeoutCause(ctx, j.TaskTime, fmt.Errorf("%w after %s", ErrKilled, j.TaskTime))
 	}
-	unhook := context.AfterFunc(ctx, c.kill)
-	s.cause = func() error { return context.Cause(ctx) }
-	s.cancel = func() {
+	unhook := context.AfterFunc(ctx, worker.kill)
+	begun.cause = func() error { return context.Cause(ctx) }
+	begun.cancel = func() {
 		unhook()
 		stopTimer()
 	}
 
-	go func() { s.read <- c.readResult(decode) }()
-	return s, nil
+	// Read the result while the input is written: neither pipe holds all of it.
+	go func() { begun.read <- worker.readResult(decode) }()
+	return begun, nil
 }
 
 // send sends the header of a task to an idle child, or to a fresh one.
@@ -50,20 +51,21 @@ func (j *Job) send(t Task) (*child, error) {
 	}
 
 	for {
-		c, fresh, err := j.child()
+		worker, fresh, err := j.child()
 		if err != nil {
 			return nil, fmt.Errorf("start %s task: %w", t.Kind, err)
 		}
-		c.in.Write(header)
-		err = c.in.flush()
+
+		worker.in.Write(header)
+		err = worker.in.flush()
 		if err == nil {
-			return c, nil
+			return worker, nil
 		}
 
 		// An idle child may have died while it waited: try the next.
-		exit := c.end()
+		exit := worker.end()
 		if fresh {
-			return nil, c.died(exit)
+			return nil, worker.died(exit)
 		}
 	}
 }
@@ -90,6 +92,8 @@ func (s *session) finish() (Status, error) {
 		s.job.release(s.child)
 		return status, nil
 	}
+
+	// The error of the script says most, then why the task had to end.
 	exit := s.child.end()
 	switch {
 	case failed:

@@ -36,6 +36,7 @@ func (s Source) Segments(_ context.Context, f schema.Filter) ([]engine.Segment, 
 			continue
 		}
 
+		// As on disk, where the size is that of the file.
 		var size int64
 		for _, fr := range seg.Frames {
 			size += int64(len(fr))
@@ -70,11 +71,11 @@ func (s Source) Fingerprint(seg engine.Segment) ([sha256.Size]byte, error) {
 }
 
 func (s Source) find(path string) (Segment, error) {
-	i := slices.IndexFunc(s, func(seg Segment) bool { return seg.Path == path })
-	if i < 0 {
+	at := slices.IndexFunc(s, func(seg Segment) bool { return seg.Path == path })
+	if at < 0 {
 		return Segment{}, fmt.Errorf("no segment %s", path)
 	}
-	return s[i], nil
+	return s[at], nil
 }
 
 // blocks is an open segment: a block is a frame.

@@ -18,10 +18,12 @@ type arena struct {
 
 // carve returns n bytes, of any content and with no room to append to.
 func (a *arena) carve(n int) []byte {
+	// What is large would waste the rest of a chunk.
 	if n > arenaChunk/4 {
 		return make([]byte, n)
 	}
 
+	// Go on to the next chunk, which may be there from before a reset.
 	if a.chunk < len(a.chunks) && a.off+n > arenaChunk {
 		a.chunk++
 		a.off = 0
@@ -30,16 +32,16 @@ func (a *arena) carve(n int) []byte {
 		a.chunks = append(a.chunks, make([]byte, arenaChunk))
 	}
 
-	b := a.chunks[a.chunk][a.off : a.off+n : a.off+n]
+	carved := a.chunks[a.chunk][a.off : a.off+n : a.off+n]
 	a.off += n
-	return b
+	return carved
 }
 
 // text returns a copy of b, valid until reset.
 func (a *arena) text(b []byte) string {
-	c := a.carve(len(b))
-	copy(c, b)
-	return unsafe.String(unsafe.SliceData(c), len(c))
+	copied := a.carve(len(b))
+	copy(copied, b)
+	return unsafe.String(unsafe.SliceData(copied), len(copied))
 }
 
 // reset releases all memory that was carved.

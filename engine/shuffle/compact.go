@@ -41,6 +41,8 @@ func ceil(a, b int) int { return (a + b - 1) / b }
 
 // merge makes one run of some, which it frees.
 func (s *Store) merge(runs []*run) (*run, error) {
+	// The merged run has the place of the first in the order of the input, and takes
+	// exactly the bytes of all: entries are copied.
 	merged := &run{task: runs[0].task, seq: runs[0].seq}
 	var size int64
 	for _, r := range runs {
@@ -50,19 +52,21 @@ func (s *Store) merge(runs []*run) (*run, error) {
 		return nil, err
 	}
 
-	m, err := newMerger(runs, All(), s.o.Sizes.HeldBytes)
+	merger, err := newMerger(runs, All(), s.o.Sizes.HeldBytes)
 	if err != nil {
 		return nil, err
 	}
+
 	out := blockWriter{s: s, run: merged}
-	for c := m.top(); c != nil; c = m.top() {
+	for c := merger.top(); c != nil; c = merger.top() {
 		if err := out.add(c); err != nil {
 			return nil, err
 		}
-		if err := m.advance(); err != nil {
+		if err := merger.advance(); err != nil {
 			return nil, err
 		}
 	}
+
 	if err := out.flush(); err != nil {
 		return nil, err
 	}

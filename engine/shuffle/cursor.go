@@ -22,6 +22,7 @@ type cursor struct {
 
 // parse reads the entry at off.
 func (c *cursor) parse() error {
+	// The key.
 	c.start = c.off
 	keyLen, ok := c.uvarint()
 	if !ok || keyLen > len(c.data)-c.off {
@@ -30,6 +31,7 @@ func (c *cursor) parse() error {
 	c.key = c.data[c.off : c.off+keyLen]
 	c.off += keyLen
 
+	// The values, which are only found here, not read.
 	n, ok1 := c.uvarint()
 	valuesLen, ok2 := c.uvarint()
 	if !ok1 || !ok2 || valuesLen > len(c.data)-c.off {
@@ -55,9 +57,9 @@ func (c *cursor) uvarint() (int, bool) {
 		return int(c.data[c.off-1]), true
 	}
 
-	x, width := binary.Uvarint(c.data[c.off:])
+	number, width := binary.Uvarint(c.data[c.off:])
 	c.off += max(width, 0)
-	return int(x), width > 0 && x < 1<<40
+	return int(number), width > 0 && number < 1<<40
 }
 
 // contender is a cursor with the prefix of its key: most comparisons look at that only.
@@ -90,9 +92,9 @@ type tournament []contender
 
 // newTournament lets all leaves play, in the order of their runs. There must be one.
 func newTournament(leaves []contender) tournament {
-	t := make(tournament, len(leaves))
-	t[0] = t.play(1, leaves)
-	return t
+	tree := make(tournament, len(leaves))
+	tree[0] = tree.play(1, leaves)
+	return tree
 }
 
 // play lets the leaves below i play and returns their winner.
@@ -101,6 +103,7 @@ func (t tournament) play(i int, leaves []contender) contender {
 		return leaves[i-len(leaves)]
 	}
 
+	// Play the matches on both sides first.
 	winner, loser := t.play(2*i, leaves), t.play(2*i+1, leaves)
 	if loser.less(winner) {
 		winner, loser = loser, winner

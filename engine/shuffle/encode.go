@@ -17,40 +17,43 @@ var errEncoding = errors.New("malformed encoding of runs")
 // The builders may be in a Store already.
 func AppendRuns(b []byte, runs []*Builder) []byte {
 	b = binary.AppendUvarint(b, uint64(len(runs)))
-	for _, w := range runs {
-		w.cut()
-		b = binary.AppendUvarint(b, uint64(len(w.blocks)))
-		for _, bl := range w.blocks {
-			b = binary.AppendUvarint(b, uint64(bl.len))
-			b = appendValue(b, []byte(bl.first))
+	for _, built := range runs {
+		built.cut()
+		b = binary.AppendUvarint(b, uint64(len(built.blocks)))
+		for _, block := range built.blocks {
+			b = binary.AppendUvarint(b, uint64(block.len))
+			b = appendValue(b, []byte(block.first))
 		}
-		b = appendValue(b, w.buf)
+		b = appendValue(b, built.buf)
 	}
 	return b
 }
 
 // DecodeRuns is the inverse of AppendRuns. The builders share the memory of b.
 func DecodeRuns(b []byte) ([]*Builder, error) {
-	d := decoder{rest: b}
+	in := decoder{rest: b}
+
 	var runs []*Builder
-	for n := d.number(); n > 0 && d.err == nil; n-- {
-		w := &Builder{}
+	for left := in.number(); left > 0 && in.err == nil; left-- {
+		// The blocks, one behind the other.
+		built := &Builder{}
 		off := 0
-		for k := d.number(); k > 0 && d.err == nil; k-- {
-			bl := block{off: off, len: d.number()}
-			bl.first = string(d.bytes())
-			off += bl.len
-			w.blocks = append(w.blocks, bl)
+		for blocks := in.number(); blocks > 0 && in.err == nil; blocks-- {
+			next := block{off: off, len: in.number()}
+			next.first = string(in.bytes())
+			off += next.len
+			built.blocks = append(built.blocks, next)
 		}
 
-		w.buf = d.bytes()
-		w.start = len(w.buf)
-		if w.start != off && d.err == nil {
-			d.err = errEncoding
+		// The entries, which the blocks must cover.
+		built.buf = in.bytes()
+		built.start = len(built.buf)
+		if built.start != off && in.err == nil {
+			in.err = errEncoding
 		}
-		runs = append(runs, w)
+		runs = append(runs, built)
 	}
-	return runs, d.err
+	return runs, in.err
 }
 
 // decoder reads numbers and bytes until the first error.
@@ -60,24 +63,24 @@ type decoder struct {
 }
 
 func (d *decoder) number() int {
-	n, width := binary.Uvarint(d.rest)
-	if width <= 0 || n > 1<<40 {
+	number, width := binary.Uvarint(d.rest)
+	if width <= 0 || number > 1<<40 {
 		d.err = errEncoding
 		d.rest = nil
 		return 0
 	}
 	d.rest = d.rest[width:]
-	return int(n)
+	return int(number)
 }
 
 func (d *decoder) bytes() []byte {
-	n := d.number()
-	if n > len(d.rest) {
+	size := d.number()
+	if size > len(d.rest) {
 		d.err = errEncoding
 		d.rest = nil
 		return nil
 	}
-	b := d.rest[:n:n]
-	d.rest = d.rest[n:]
-	return b
+	field := d.rest[:size:size]
+	d.rest = d.rest[size:]
+	return field
 }

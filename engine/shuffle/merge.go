@@ -22,6 +22,8 @@ type Merger struct {
 func newMerger(runs []*run, shard Shard, heldBytes int) (*Merger, error) {
 	m := &Merger{shard: shard, common: likelyPrefix(runs, shard), heldBytes: heldBytes}
 	m.hi = m.prefix([]byte(shard.hi))
+
+	// Without runs there is one that has ended.
 	if len(runs) == 0 {
 		m.runs = tournament{{cursor: &cursor{}}}
 		return m, nil
@@ -30,14 +32,14 @@ func newMerger(runs []*run, shard Shard, heldBytes int) (*Merger, error) {
 	// Move each cursor to its first key of the shard.
 	leaves := make([]contender, len(runs))
 	for i, r := range runs {
-		c := &cursor{run: r, order: i, block: r.seek(shard.lo) - 1}
+		reader := &cursor{run: r, order: i, block: r.seek(shard.lo) - 1}
 		for {
-			p, err := m.next(c)
+			first, err := m.next(reader)
 			if err != nil {
 				return nil, err
 			}
-			leaves[i] = p
-			if p.key == nil || string(p.key) >= shard.lo {
+			leaves[i] = first
+			if first.key == nil || string(first.key) >= shard.lo {
 				break
 			}
 		}
@@ -66,10 +68,12 @@ func likelyPrefix(runs []*run, shard Shard) (common string) {
 
 // prefix orders keys as they are ordered, or makes them equal.
 func (m *Merger) prefix(key []byte) uint64 {
-	n := len(m.common)
-	if len(key) >= n && string(key[:n]) == m.common {
-		return keyPrefix(key, n)
+	size := len(m.common)
+	if len(key) >= size && string(key[:size]) == m.common {
+		return keyPrefix(key, size)
 	}
+
+	// The key does not begin like the others, so it comes before or behind all of them.
 	if string(key) < m.common {
 		return 0
 	}
@@ -80,6 +84,7 @@ func (m *Merger) prefix(key []byte) uint64 {
 func (m *Merger) next(c *cursor) (contender, error) {
 	for c.off == len(c.data) {
 		m.leave(c)
+
 		if c.block+1 == len(c.run.blocks) {
 			c.key = nil
 			c.data = nil
@@ -87,6 +92,7 @@ func (m *Merger) next(c *cursor) (contender, error) {
 			return contender{math.MaxUint64, c}, nil
 		}
 
+		// Load the next block, into memory that is free if it has to be read.
 		c.block++
 		var spare []byte
 		if n := len(m.free); n > 0 && c.run.data == nil {
@@ -129,48 +135,51 @@ func (m *Merger) top() *cursor {
 
 // advance moves the top cursor to its next entry.
 func (m *Merger) advance() error {
-	p, err := m.next(m.runs[0].cursor)
+	moved, err := m.next(m.runs[0].cursor)
 	if err != nil {
 		return err
 	}
-	m.runs.replace(p)
+	m.runs.replace(moved)
 	return nil
 }
 
 // Next returns the next key and its values, which are valid until the next call;
 // nil at the shard's end. Errors are those of reading runs that were spilled.
 func (m *Merger) Next() (key []byte, values *Values, err error) {
+	// The values of the last key are done with, so their blocks are free.
 	m.free = append(m.free, m.left...)
 	m.left = m.left[:0]
-	c := m.top()
-	if c == nil || m.ended(c) {
+
+	top := m.top()
+	if top == nil || m.ended(top) {
 		return nil, nil, nil
 	}
 
-	m.key = append(m.key[:0], c.key...)
-	v := &m.values
-	*v = Values{pieces: v.pieces[:0]}
+	// Collect the values of this key from all runs, in their order.
+	m.key = append(m.key[:0], top.key...)
+	all := &m.values
+	*all = Values{pieces: all.pieces[:0]}
 	prefix := m.runs[0].prefix
 	held := 0
-	for ; c != nil && m.runs[0].prefix == prefix && bytes.Equal(c.key, m.key); c = m.top() {
-		p := piece{run: c.run, block: c.block, off: c.valuesOff, bytes: c.valuesLen}
+	for ; top != nil && m.runs[0].prefix == prefix && bytes.Equal(top.key, m.key); top = m.top() {
+		part := piece{run: top.run, block: top.block, off: top.valuesOff, bytes: top.valuesLen}
 
 		// Keep what was read in memory, up to a bound; Values reads the rest again.
-		if c.run.data != nil || held < m.heldBytes {
-			p.data = c.values()
-			if c.run.data == nil {
-				held += len(c.data)
-				c.held = true
+		if top.run.data != nil || held < m.heldBytes {
+			part.data = top.values()
+			if top.run.data == nil {
+				held += len(top.data)
+				top.held = true
 			}
 		}
-		v.pieces = append(v.pieces, p)
-		v.n += c.n
+		all.pieces = append(all.pieces, part)
+		all.n += top.n
 
 		if err := m.advance(); err != nil {
 			return nil, nil, err
 		}
 	}
-	return m.key, v, nil
+	return m.key, all, nil
 }
 
 // ended says whether the top cursor is behind the shard's end.

@@ -31,16 +31,16 @@ type block struct {
 // load returns block i: a part of the run's memory, or, if it has to be read, in
 // spare where that is large enough. The caller must not change it.
 func (r *run) load(i int, spare []byte) ([]byte, error) {
-	b := r.blocks[i]
+	block := r.blocks[i]
 	if r.data != nil {
-		return r.data[b.off : b.off+b.len], nil
+		return r.data[block.off : block.off+block.len], nil
 	}
 
-	if cap(spare) < b.len {
-		spare = make([]byte, max(b.len, blockBytes))
+	if cap(spare) < block.len {
+		spare = make([]byte, max(block.len, blockBytes))
 	}
-	buf := spare[:b.len]
-	if _, err := r.file.ReadAt(buf, r.off+int64(b.off)); err != nil {
+	buf := spare[:block.len]
+	if _, err := r.file.ReadAt(buf, r.off+int64(block.off)); err != nil {
 		return nil, fmt.Errorf("read spilled run: %w", err)
 	}
 	return buf, nil
@@ -72,6 +72,7 @@ const entryOverhead = 6
 
 // AddGroups adds groups, which are in key order.
 func (w *Builder) AddGroups(groups []*Group) {
+	// Allocate once.
 	size := 0
 	for _, g := range groups {
 		size += len(g.key) + len(g.list.bytes) + entryOverhead
@@ -87,9 +88,10 @@ func (w *Builder) AddGroups(groups []*Group) {
 func (w *Builder) Add(key string, values *List) {
 	rest := values.bytes
 	for n := values.Len(); n > 0; {
-		part, k := rest, n
+		// As many values as a block holds, in a block with room for them.
+		part, count := rest, n
 		if len(part) > blockBytes {
-			part, k = splitList(rest, blockBytes)
+			part, count = splitList(rest, blockBytes)
 		}
 
 		used := len(w.buf) - w.start
@@ -101,11 +103,11 @@ func (w *Builder) Add(key string, values *List) {
 		}
 
 		w.buf = append(binary.AppendUvarint(w.buf, uint64(len(key))), key...)
-		w.buf = binary.AppendUvarint(w.buf, uint64(k))
+		w.buf = binary.AppendUvarint(w.buf, uint64(count))
 		w.buf = append(binary.AppendUvarint(w.buf, uint64(len(part))), part...)
 
 		rest = rest[len(part):]
-		n -= k
+		n -= count
 	}
 }
 

@@ -25,12 +25,14 @@ func cutShards(runs []*run, shardBytes int64) []Shard {
 	for _, r := range runs {
 		total += r.size()
 	}
+
 	want := int(total/shardBytes) + 1
 	shards := []Shard{All()}
 	if want == 1 {
 		return shards
 	}
 
+	// The first keys of all blocks are a sample of the keys, weighted by bytes.
 	var all []block
 	for _, r := range runs {
 		all = append(all, r.blocks...)

@@ -28,17 +28,18 @@ type sortEntry struct {
 // sort returns pointers to the groups in the order of their keys, which differ, and
 // of which all share the first common bytes.
 func (s *sorter) sort(groups []Group, common int) []*Group {
-	n := len(groups)
-	s.entries = slices.Grow(s.entries[:0], n)[:n]
-	s.spare = slices.Grow(s.spare[:0], n)[:n]
-	s.out = slices.Grow(s.out[:0], n)[:n]
+	size := len(groups)
+	s.entries = slices.Grow(s.entries[:0], size)[:size]
+	s.spare = slices.Grow(s.spare[:0], size)[:size]
+	s.out = slices.Grow(s.out[:0], size)[:size]
 	for i := range groups {
-		g := &groups[i]
-		s.entries[i] = sortEntry{keyPrefix(g.key, common), g}
+		group := &groups[i]
+		s.entries[i] = sortEntry{keyPrefix(group.key, common), group}
 	}
 
 	sortEntries(s.entries, s.spare, common)
 
+	// The prefixes are done with; callers get the groups.
 	for i, e := range s.entries {
 		s.out[i] = e.group
 	}
@@ -57,6 +58,7 @@ func sortEntries(entries, spare []sortEntry, common int) {
 		return
 	}
 
+	// Sort by the prefixes alone.
 	radixSort(entries, spare)
 
 	// Entries of one prefix are neighbours now; sort them by the rest of their keys.
@@ -87,6 +89,7 @@ func sortTied(entries, spare []sortEntry, common int) {
 		return
 	}
 
+	// The keys share more: take the eight bytes behind that, and sort by these.
 	for i := range entries {
 		entries[i].prefix = keyPrefix(entries[i].group.key, shared)
 	}
@@ -96,6 +99,7 @@ func sortTied(entries, spare []sortEntry, common int) {
 // radixSort sorts by prefix, digit after digit from the last; digits that all share
 // cost no pass.
 func radixSort(entries, spare []sortEntry) {
+	// Count every digit of all prefixes in one pass.
 	var counts [8][256]int
 	for _, e := range entries {
 		for d := range counts {
@@ -103,6 +107,7 @@ func radixSort(entries, spare []sortEntry) {
 		}
 	}
 
+	// Move all entries to their places by one digit, back and forth between the slices.
 	from, to := entries, spare
 	for d := range counts {
 		at := &counts[d]
@@ -116,6 +121,7 @@ func radixSort(entries, spare []sortEntry) {
 			at[i] = sum
 			sum += n
 		}
+
 		for _, e := range from {
 			digit := byte(e.prefix >> (8 * d))
 			to[at[digit]] = e
@@ -132,29 +138,30 @@ func radixSort(entries, spare []sortEntry) {
 // keyPrefix returns the 8 bytes of key behind the first common as a number, zeros
 // behind the key's end. It orders keys that differ there as the keys are ordered.
 func keyPrefix[T string | []byte](key T, common int) uint64 {
-	k := key[common:]
-	if len(k) >= 8 {
-		return uint64(k[0])<<56 | uint64(k[1])<<48 | uint64(k[2])<<40 | uint64(k[3])<<32 |
-			uint64(k[4])<<24 | uint64(k[5])<<16 | uint64(k[6])<<8 | uint64(k[7])
+	rest := key[common:]
+	if len(rest) >= 8 {
+		return uint64(rest[0])<<56 | uint64(rest[1])<<48 | uint64(rest[2])<<40 | uint64(rest[3])<<32 |
+			uint64(rest[4])<<24 | uint64(rest[5])<<16 | uint64(rest[6])<<8 | uint64(rest[7])
 	}
 
-	var p uint64
+	// A short key: fill up with zeros.
+	var prefix uint64
 	for i := range 8 {
-		p <<= 8
-		if i < len(k) {
-			p |= uint64(k[i])
+		prefix <<= 8
+		if i < len(rest) {
+			prefix |= uint64(rest[i])
 		}
 	}
-	return p
+	return prefix
 }
 
 // commonPrefix returns how many leading bytes a and b share.
 func commonPrefix(a, b string) int {
-	n := min(len(a), len(b))
-	for i := range n {
+	shorter := min(len(a), len(b))
+	for i := range shorter {
 		if a[i] != b[i] {
 			return i
 		}
 	}
-	return n
+	return shorter
 }

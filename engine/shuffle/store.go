@@ -37,19 +37,20 @@ func (s *Store) Put(task, seq int, w *Builder) error {
 		return nil
 	}
 
-	r := &run{task: task, seq: seq, blocks: w.blocks}
-	if err := s.reserve(r, int64(len(w.buf)), w.buf); err != nil {
+	// Only finding the room is under the lock, so that tasks write at the same time.
+	added := &run{task: task, seq: seq, blocks: w.blocks}
+	if err := s.reserve(added, int64(len(w.buf)), w.buf); err != nil {
 		return err
 	}
-	if r.data == nil {
-		if _, err := r.file.WriteAt(w.buf, r.off); err != nil {
+	if added.data == nil {
+		if _, err := added.file.WriteAt(w.buf, added.off); err != nil {
 			return fmt.Errorf("spill to %s: %w", s.o.Dir, err)
 		}
 	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.runs = append(s.runs, r)
+	s.runs = append(s.runs, added)
 	return nil
 }
 
@@ -58,6 +59,8 @@ func (s *Store) Put(task, seq int, w *Builder) error {
 func (s *Store) reserve(r *run, size int64, buf []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
+	// Memory is first come, first served: the output does not depend on where runs lie.
 	if s.held+size <= s.o.Memory {
 		s.held += size
 		if buf == nil {
@@ -76,18 +79,18 @@ func (s *Store) reserve(r *run, size int64, buf []byte) error {
 	return nil
 }
 
-// open creates the file, if there is none. The caller holds mu.
+// open creates the file unless it exists. The caller holds mu.
 func (s *Store) open() error {
 	if s.file != nil {
 		return nil
 	}
 
-	f, err := os.CreateTemp(s.o.Dir, "tmrun-spill-*")
+	file, err := os.CreateTemp(s.o.Dir, "tmrun-spill-*")
 	if err != nil {
 		return fmt.Errorf("create spill file: %w", err)
 	}
-	os.Remove(f.Name()) // the open file stays readable; nothing is left behind
-	s.file = f
+	os.Remove(file.Name()) // the open file stays readable; nothing is left behind
+	s.file = file
 	return nil
 }
 
@@ -126,7 +129,7 @@ func (s *Store) Close() error {
 	if s.file == nil {
 		return nil
 	}
-	f := s.file
+	file := s.file
 	s.file = nil
-	return f.Close()
+	return file.Close()
 }

@@ -76,32 +76,37 @@ func (t *Table) Full() bool { return t.bytes >= t.limit }
 // Add appends a copy of a value to its key's group and returns the group, which is
 // valid until the next Add.
 func (t *Table) Add(key, value []byte) *Group {
+	// The key is often that of the latest value.
 	if t.last < 0 || t.groups[t.last].key != string(key) {
 		t.last = t.find(key)
 	}
 
-	g := &t.groups[t.last]
-	if g.list.bytes == nil {
-		g.list.bytes = t.arena.carve(uvarintLen(len(value)) + len(value))[:0]
+	// The first value lies in the arena; more values move the list out of it.
+	group := &t.groups[t.last]
+	if group.list.bytes == nil {
+		group.list.bytes = t.arena.carve(uvarintLen(len(value)) + len(value))[:0]
 	}
-	before := g.list.Bytes()
-	g.list.Append(value)
-	t.bytes += g.list.Bytes() - before
-	return g
+
+	before := group.list.Bytes()
+	group.list.Append(value)
+	t.bytes += group.list.Bytes() - before
+	return group
 }
 
-// find returns the number of the key's group, which it makes if there is none.
+// find returns the number of the key's group, and makes the group if it is new.
 func (t *Table) find(key []byte) int {
+	// Search from the slot that the hash names up to a free one.
 	hash := uint32(maphash.Bytes(hashSeed, key))
 	mask := len(t.slots) - 1
-	i := int(hash) & mask
-	for ; t.slots[i] != 0; i = (i + 1) & mask {
-		slot := t.slots[i]
+	at := int(hash) & mask
+	for ; t.slots[at] != 0; at = (at + 1) & mask {
+		slot := t.slots[at]
 		if uint32(slot>>32) == hash && t.groups[uint32(slot)-1].key == string(key) {
 			return int(uint32(slot) - 1)
 		}
 	}
 
+	// The key is new: copy it, and see what it shares with the others.
 	copied := t.arena.text(key)
 	if len(t.groups) == 0 {
 		t.common = len(copied)
@@ -111,31 +116,33 @@ func (t *Table) find(key []byte) int {
 	t.groups = append(t.groups, Group{key: copied, hash: hash, next: combineValues})
 	t.bytes += len(key) + groupOverhead
 
-	n := len(t.groups)
-	t.slots[i] = uint64(hash)<<32 | uint64(n)
-	if 2*n > len(t.slots) {
+	// Keep the index at most half full, so that searches are short.
+	number := len(t.groups)
+	t.slots[at] = uint64(hash)<<32 | uint64(number)
+	if 2*number > len(t.slots) {
 		t.grow()
 	}
-	return n - 1
+	return number - 1
 }
 
 // grow doubles the index.
 func (t *Table) grow() {
-	n := 2 * len(t.slots)
-	if cap(t.slots) < n {
-		t.slots = make([]uint64, n)
+	size := 2 * len(t.slots)
+	if cap(t.slots) < size {
+		t.slots = make([]uint64, size)
 	} else {
-		t.slots = t.slots[:n]
+		t.slots = t.slots[:size]
 		clear(t.slots)
 	}
 
-	for k := range t.groups {
-		hash := t.groups[k].hash
-		i := int(hash) & (n - 1)
-		for t.slots[i] != 0 {
-			i = (i + 1) & (n - 1)
+	// Enter all groups anew: their places depend on the size.
+	for number := range t.groups {
+		hash := t.groups[number].hash
+		slot := int(hash) & (size - 1)
+		for t.slots[slot] != 0 {
+			slot = (slot + 1) & (size - 1)
 		}
-		t.slots[i] = uint64(hash)<<32 | uint64(k+1)
+		t.slots[slot] = uint64(hash)<<32 | uint64(number+1)
 	}
 }
 

@@ -36,19 +36,22 @@ func (v *Values) Rewind() {
 // Next returns the next value, valid while the Values are, or nil after the last.
 // Errors are those of reading a run that was spilled.
 func (v *Values) Next() ([]byte, error) {
+	// Go on to the next piece that has values.
 	for len(v.rest) == 0 {
 		if v.next == len(v.pieces) {
 			return nil, nil
 		}
-		p := &v.pieces[v.next]
+		part := &v.pieces[v.next]
 		v.next++
-		v.rest = p.data
-		if p.run != nil && p.data == nil {
-			block, err := p.run.load(p.block, nil)
+		v.rest = part.data
+
+		// The merger has not held this one in memory.
+		if part.run != nil && part.data == nil {
+			block, err := part.run.load(part.block, nil)
 			if err != nil {
 				return nil, err
 			}
-			v.rest = block[p.off : p.off+p.bytes]
+			v.rest = block[part.off : part.off+part.bytes]
 		}
 	}
 
