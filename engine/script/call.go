@@ -16,10 +16,13 @@ import (
 // maxCallBytes bounds the values that a Call keeps.
 const maxCallBytes = 16 << 20
 
+// callVersion is the version of the JSON form of a Call.
+const callVersion = 1
+
 // Call is a call of a script's function that failed, with all that it takes to
 // make it again. Its JSON is what `tmrun repro` reads.
 type Call struct {
-	Version int    `json:"version"` // 1
+	Version int    `json:"version"` // callVersion
 	Script  string `json:"script"`  // of match and ingest: the filter
 	Phase   string `json:"phase"`   // match, ingest, map, mapFinished, combine or reduce
 	Error   string `json:"error"`
@@ -65,7 +68,7 @@ func keepCall(err error, c *Call) error {
 	if _, ok := errors.AsType[*Error](err); !ok || CallOf(err) != nil {
 		return err
 	}
-	c.Version, c.Error = 1, err.Error()
+	c.Version, c.Error = callVersion, err.Error()
 	return &callError{err, c}
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
-// Filter selects partitions, segments and records. It is immutable and safe for
-// concurrent use.
+// FilterScript selects partitions, segments and records. It is immutable and safe
+// for concurrent use.
 type FilterScript struct {
 	Selection schema.Filter // prunes folders
 	script    *Script       // nil for a JSON filter
@@ -27,7 +27,7 @@ type FilterScript struct {
 func NewDocumentFilter(f schema.Filter) *FilterScript { return &FilterScript{Selection: f} }
 
 // NewFilterScript reads a compiled script's dimensions, and whether it has accept,
-// match and ingest.
+// match and ingest. Errors are *Error.
 func NewFilterScript(ctx context.Context, s *Script, limits Limits, console func(level, text string)) (*FilterScript, error) {
 	f := &FilterScript{Selection: schema.All(), script: s, limits: limits, console: console}
 	h, err := newHost(ctx, s, limits, console, f.read)
@@ -38,21 +38,20 @@ func NewFilterScript(ctx context.Context, s *Script, limits Limits, console func
 	return f, nil
 }
 
-// read takes from a script what it exports.
+// read reads what the script exports.
 func (f *FilterScript) read(h *host) error {
 	f.hasAccept = h.function(declare.Accept) != nil
 	f.hasMatch = h.function(declare.Match) != nil
 	f.hasIngest = h.function(declare.Ingest) != nil
-	dims := h.exports.Get(declare.Dimensions)
-	if dims == nil && !f.hasAccept && !f.judges() {
-		return &Error{
-			File: h.script.Name, Phase: "load", Message: "the filter exports none of dimensions, accept, match and ingest",
-			Notes: []string{"It exports " + strings.Join(h.exports.Keys(), ", ") + "."},
-		}
+	dimensions, _ := h.export(declare.Dimensions)
+	if dimensions == nil && !f.hasAccept && !f.decidesRecords() {
+		return f.noExports(h)
 	}
+
+	// The selection of a script is checked as that of a JSON document.
 	doc := map[string]any{"version": 1}
-	if dims != nil {
-		doc["dimensions"] = dims.Export()
+	if dimensions != nil {
+		doc["dimensions"] = dimensions.Export()
 	}
 	if v, _ := h.export(declare.IncludeInvalid); v != nil {
 		doc["include_invalid"] = v.ToBoolean()
@@ -67,61 +66,59 @@ func (f *FilterScript) read(h *host) error {
 	return nil
 }
 
+// noExports is the error of a script that is no filter.
+func (f *FilterScript) noExports(h *host) error {
+	names := declare.Making(declare.Filter)
+	last := len(names) - 1
+	return &Error{
+		File: h.script.Name, Phase: "load",
+		Message: "the filter exports none of " + strings.Join(names[:last], ", ") + " and " + names[last],
+		Notes:   []string{"It exports " + strings.Join(h.exports.Keys(), ", ") + "."},
+	}
+}
+
+// decidesRecords reports whether the filter reads records.
+func (f *FilterScript) decidesRecords() bool { return f.hasMatch || f.hasIngest }
+
 // Accept returns the segment test for engine.NewPlan, nil if there is none, and
 // a function that frees it.
 func (f *FilterScript) Accept(ctx context.Context) (accept func(schema.Dims) (bool, error), free func(), err error) {
 	if !f.hasAccept {
 		return nil, func() {}, nil
 	}
-	var fn goja.Callable
-	h, err := newHost(ctx, f.script, f.limits, f.console, func(h *host) error {
-		fn = h.function(declare.Accept)
-		return nil
-	})
+	r, err := f.newRuntime(ctx, f.limits, f.console)
 	if err != nil {
 		return nil, nil, err
 	}
 	return func(d schema.Dims) (bool, error) {
-		h.SetDims(d)
-		return h.accepts(fn, d)
-	}, h.close, nil
-}
-
-// accepts asks accept about the partition d, which SetDims has named. Errors are
-// *Error.
-func (h *host) accepts(accept goja.Callable, d schema.Dims) (ok bool, err error) {
-	err = h.guard(func() error {
-		v, err := accept(goja.Undefined(), h.Dims())
-		if err == nil {
-			ok = v.ToBoolean()
+		if err := r.h.enter(d); err != nil {
+			return false, err
 		}
-		return err
-	})
-	return ok, h.script.wrap(err, declare.Accept, "partition "+d.String())
+		return r.accepts(d)
+	}, r.close, nil
 }
 
-// judges says whether the filter looks at records.
-func (f *FilterScript) judges() bool { return f.hasMatch || f.hasIngest }
-
-// matcher runs match, and ingest, for one task, in a runtime of its own.
-type matcher struct {
+// filterRuntime runs a filter's functions for one task, in a runtime of its own.
+type filterRuntime struct {
 	h        *host
 	accept   goja.Callable // or nil
 	match    goja.Callable // or nil
 	ingest   goja.Callable // or nil
-	decide   goja.Callable // sets decision to what its argument says
+	read     goja.Callable // sets decision to what its argument says
 	decision Decision
 }
 
-func (f *FilterScript) newMatcher(ctx context.Context, limits Limits, console func(level, text string)) (*matcher, error) {
-	m := &matcher{}
+func (f *FilterScript) newRuntime(ctx context.Context, limits Limits, console func(level, text string)) (*filterRuntime, error) {
+	r := &filterRuntime{}
 	var err error
-	m.h, err = newHost(ctx, f.script, limits, console, func(h *host) error {
-		m.accept = h.function(declare.Accept)
-		m.match = h.function(declare.Match)
-		m.ingest = h.function(declare.Ingest)
-		m.decide, _ = goja.AssertFunction(h.rt.ToValue(func(call goja.FunctionCall) goja.Value {
-			m.decision = h.decision(call.Argument(0))
+	r.h, err = newHost(ctx, f.script, limits, console, func(h *host) error {
+		r.accept = h.function(declare.Accept)
+		r.match = h.function(declare.Match)
+		r.ingest = h.function(declare.Ingest)
+
+		// A JavaScript function, because reading a decision may run the script's code.
+		r.read, _ = goja.AssertFunction(h.rt.ToValue(func(call goja.FunctionCall) goja.Value {
+			r.decision = h.decision(call.Argument(0))
 			return nil
 		}))
 		return nil
@@ -129,18 +126,31 @@ func (f *FilterScript) newMatcher(ctx context.Context, limits Limits, console fu
 	if err != nil {
 		return nil, err
 	}
-	return m, nil
+	return r, nil
 }
 
-// judge asks match, and then ingest, about a record of the partition that
-// SetDims has named. Errors are *Error.
-func (m *matcher) judge(id, text []byte, record string) (d Decision, err error) {
-	h, phase := m.h, declare.Match
-	h.NextPing()
-	err = h.guard(func() error {
-		args := []goja.Value{h.rt.ToValue(string(id)), h.Dims(), h.Ping(text)}
-		if m.match != nil {
-			v, err := m.match(goja.Undefined(), args...)
+// accepts calls accept about the partition d, which enter has named. Errors are
+// *Error.
+func (r *filterRuntime) accepts(d schema.Dims) (ok bool, err error) {
+	err = r.h.guard(func() error {
+		v, err := r.accept(goja.Undefined(), r.h.Dims())
+		if err == nil {
+			ok = v.ToBoolean()
+		}
+		return err
+	})
+	return ok, r.h.script.wrap(err, declare.Accept, "partition "+d.String())
+}
+
+// decide calls match, and then ingest, about a record of the partition that
+// enter has named. place names the record in errors, which are *Error.
+func (r *filterRuntime) decide(id, text []byte, place string) (d Decision, err error) {
+	phase := declare.Match
+	r.h.NextPing()
+	err = r.h.guard(func() error {
+		args := []goja.Value{r.h.rt.ToValue(string(id)), r.h.Dims(), r.h.Ping(text)}
+		if r.match != nil {
+			v, err := r.match(goja.Undefined(), args...)
 			if err != nil {
 				return err
 			}
@@ -149,26 +159,27 @@ func (m *matcher) judge(id, text []byte, record string) (d Decision, err error) 
 				return nil
 			}
 		}
-		if m.ingest == nil {
+
+		if r.ingest == nil {
 			return nil
 		}
 		phase = declare.Ingest
-		v, err := m.ingest(goja.Undefined(), args...)
+		v, err := r.ingest(goja.Undefined(), args...)
 		if err == nil && !goja.IsUndefined(v) {
-			_, err = m.decide(goja.Undefined(), v)
-			d = m.decision
+			_, err = r.read(goja.Undefined(), v)
+			d = r.decision
 		}
 		return err
 	})
 	if err != nil {
-		d = Decision{}
+		return Decision{}, r.h.script.wrap(err, phase, place)
 	}
-	return d, m.h.script.wrap(err, phase, record)
+	return d, nil
 }
 
-// close frees the matcher, which may be nil.
-func (m *matcher) close() {
-	if m != nil {
-		m.h.close()
+// close frees the runtime, which may be nil.
+func (r *filterRuntime) close() {
+	if r != nil {
+		r.h.close()
 	}
 }

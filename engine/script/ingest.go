@@ -1,156 +1,110 @@
 package script
 
 import (
-	"cmp"
 	"context"
-	"time"
-
-	"github.com/dop251/goja"
 
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
-// Decision is what a filter says of a record that is about to be published.
-type Decision struct {
-	Action Action
-	Reason string // of Drop and Quarantine
-}
-
-// Action is what becomes of a record.
-type Action int
-
-// The actions.
-const (
-	Keep       Action = iota // it is published
-	Drop                     // it is counted under the reason, and gone
-	Quarantine               // it is kept aside with the reason
-)
-
-// IngestLimits are those of DefaultLimits, but a call may take 1 s: a filter that
-// is slower than that for one record cannot keep up with a server.
-func IngestLimits() Limits {
-	l := DefaultLimits()
-	l.Call = time.Second
-	return l
-}
-
 // IngestFilter decides about records of any partition, one after the other, in a
 // runtime of its own. It belongs to one goroutine.
 type IngestFilter struct {
-	f        *FilterScript
-	ctx      context.Context
-	m        *matcher             // nil until needed, and after an interrupt
-	part     schema.Dims          // that the runtime's dims are of
-	accepted map[schema.Dims]bool // what accept said
+	filter   *FilterScript
+	ctx      context.Context      // ends its calls; it is given for the filter's whole life
+	r        *filterRuntime       // nil until needed, and after an interrupt
+	at       schema.Dims          // the partition that r's dims are of
+	accepted map[schema.Dims]bool // what accept has decided
 }
 
-// maxAccepted bounds the partitions whose acceptance is remembered.
+// maxAccepted bounds the partitions whose acceptance is cached.
 const maxAccepted = 10_000
 
 // NewIngestFilter returns an IngestFilter that ctx ends. The caller closes it.
 func (f *FilterScript) NewIngestFilter(ctx context.Context) *IngestFilter {
-	return &IngestFilter{f: f, ctx: ctx, accepted: map[schema.Dims]bool{}}
+	return &IngestFilter{filter: f, ctx: ctx, accepted: map[schema.Dims]bool{}}
 }
 
-// Decide asks dimensions, accept, match and ingest, in this order, about a record
+// Decide applies dimensions, accept, match and ingest, in this order, to a record
 // of partition p, until one does not keep it. The reason of a Drop is the name of
 // the one that dropped, unless ingest gave one. An error is ctx's, or says that
 // the filter failed on this record; it wraps ErrTimeout if the filter took too
-// long. The IngestFilter can be used again after all but ctx's. It keeps neither id nor
-// text.
-func (d *IngestFilter) Decide(p schema.Dims, id, text []byte) (Decision, error) {
-	if !d.f.Selection.Selects(p) {
+// long. The IngestFilter can be used again after all but ctx's. It keeps neither
+// id nor text.
+func (f *IngestFilter) Decide(p schema.Dims, id, text []byte) (Decision, error) {
+	if !f.filter.Selection.Selects(p) {
 		return Decision{Drop, "dimensions"}, nil
 	}
-	if d.f.script == nil {
+	if f.filter.script == nil {
 		return Decision{}, nil
 	}
-	dec, err := d.ask(p, id, text)
+
+	d, err := f.run(p, id, text)
 	if err == nil {
-		return dec, nil
+		return d, nil
 	}
-	if err := context.Cause(d.ctx); err != nil {
-		d.Close()
+	if err := context.Cause(f.ctx); err != nil {
+		f.Close()
 		return Decision{}, err
 	}
+	// An interrupt may still be pending in the runtime.
 	if fatal(err) {
-		d.Close() // an interrupt may be pending still
+		f.Close()
 	}
 	return Decision{}, err
 }
 
-func (d *IngestFilter) ask(p schema.Dims, id, text []byte) (_ Decision, err error) {
-	// A script may have replaced what the host itself calls, such as Object.freeze.
+// run applies the script's functions.
+func (f *IngestFilter) run(p schema.Dims, id, text []byte) (_ Decision, err error) {
+	// A bug of the host must not end the conversion.
 	defer func() {
 		if p := recover(); p != nil {
 			err = engine.NewPanicError(p)
 		}
 	}()
-	if d.m == nil {
-		m, err := d.f.newMatcher(d.ctx, d.f.limits, d.f.console)
-		if err != nil {
+
+	if f.r == nil {
+		if f.r, err = f.filter.newRuntime(f.ctx, f.filter.limits, f.filter.console); err != nil {
 			return Decision{}, err
 		}
-		d.m, d.part = m, schema.Dims{}
+		f.at = schema.Dims{}
 	}
-	if p != d.part {
-		d.m.h.SetDims(p)
-		d.part = p
-	}
-	if d.m.accept != nil {
-		ok, known := d.accepted[p]
-		if !known {
-			var err error
-			if ok, err = d.m.h.accepts(d.m.accept, p); err != nil {
-				return Decision{}, err
-			}
-			if len(d.accepted) < maxAccepted {
-				d.accepted[p] = ok
-			}
+	if p != f.at {
+		if err := f.r.h.enter(p); err != nil {
+			return Decision{}, err
 		}
-		if !ok {
-			return Decision{Drop, "accept"}, nil
-		}
+		f.at = p
 	}
-	if !d.f.judges() {
+
+	if ok, err := f.accepts(p); err != nil {
+		return Decision{}, err
+	} else if !ok {
+		return Decision{Drop, "accept"}, nil
+	}
+	if !f.filter.decidesRecords() {
 		return Decision{}, nil
 	}
-	return d.m.judge(id, text, "")
+	return f.r.decide(id, text, "")
 }
 
-// Close frees the runtime.
-func (d *IngestFilter) Close() {
-	if d.m != nil {
-		d.m.h.close()
-		d.m = nil
+// accepts reports whether accept keeps the partition; it is called once for each.
+func (f *IngestFilter) accepts(p schema.Dims) (bool, error) {
+	if f.r.accept == nil {
+		return true, nil
 	}
+	if ok, known := f.accepted[p]; known {
+		return ok, nil
+	}
+
+	ok, err := f.r.accepts(p)
+	if err == nil && len(f.accepted) < maxAccepted {
+		f.accepted[p] = ok
+	}
+	return ok, err
 }
 
-// decision reads what ingest returned. It runs inside a JavaScript call: reading
-// a member may run code of the script, and throw.
-func (h *host) decision(v goja.Value) Decision {
-	switch {
-	case goja.IsUndefined(v):
-		return Decision{}
-	case goja.IsString(v):
-		switch v.String() {
-		case "keep":
-			return Decision{}
-		case "drop":
-			return Decision{Drop, "ingest"}
-		}
-	default:
-		if o, ok := v.(*goja.Object); ok {
-			drop, aside := o.Get("drop"), o.Get("quarantine")
-			switch {
-			case aside == nil && drop != nil && goja.IsString(drop):
-				return Decision{Drop, cmp.Or(drop.String(), "ingest")}
-			case drop == nil && aside != nil && goja.IsString(aside):
-				return Decision{Quarantine, cmp.Or(aside.String(), "ingest")}
-			}
-		}
-	}
-	h.ThrowType(`ingest returned %s: want "keep", "drop", {drop: "reason"} or {quarantine: "reason"}`, h.show(v))
-	return Decision{}
+// Close frees the runtime. It may be called again.
+func (f *IngestFilter) Close() {
+	f.r.close()
+	f.r = nil
 }

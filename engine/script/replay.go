@@ -16,9 +16,10 @@ import (
 // one record, whatever that is. Of match and ingest, the script is that of j's
 // filter, and whether it keeps the record is written.
 func (j *Job) Replay(c *Call) (engine.Job, error) {
-	if c.Version != 1 {
-		return nil, fmt.Errorf("the call has version %d, want 1", c.Version)
+	if c.Version != callVersion {
+		return nil, fmt.Errorf("the call has version %d, want %d", c.Version, callVersion)
 	}
+
 	switch c.Phase {
 	case declare.Match, declare.Ingest, declare.Map, declare.MapFinished:
 	case declare.Combine, declare.Reduce:
@@ -26,7 +27,8 @@ func (j *Job) Replay(c *Call) (engine.Job, error) {
 			return nil, errors.New("the call has no data")
 		}
 		for _, d := range c.Data {
-			if _, rest, err := datum.Skip(d); err != nil || len(rest) > 0 {
+			_, rest, err := datum.Skip(d)
+			if err != nil || len(rest) > 0 {
 				return nil, fmt.Errorf("data of the call: %w", datum.ErrMalformed)
 			}
 		}
@@ -36,7 +38,7 @@ func (j *Job) Replay(c *Call) (engine.Job, error) {
 	return &replay{job: j, call: c}, nil
 }
 
-// OfFilter says whether the call is of a filter's function.
+// OfFilter reports whether the call is of a filter's function.
 func (c *Call) OfFilter() bool { return c.Phase == declare.Match || c.Phase == declare.Ingest }
 
 // replay makes one call.
@@ -45,17 +47,23 @@ type replay struct {
 	call *Call
 }
 
+// Remote implements engine.Job.
 func (r *replay) Remote() bool { return false }
 
+// NewMapper implements engine.Job.
 func (r *replay) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (engine.Mapper, error) {
 	if r.call.OfFilter() {
-		m, err := r.job.Filter.newMatcher(ctx, r.job.Limits, r.job.Console)
+		filter, err := r.job.Filter.newRuntime(ctx, r.job.Limits, r.job.Console)
 		if err != nil {
 			return nil, err
 		}
-		m.h.SetDims(t.Segment.Dims)
-		return &judgeMapper{matcher: m, task: t, line: r.call.Line, emit: emit}, nil
+		if err := filter.h.enter(t.Segment.Dims); err != nil {
+			filter.close()
+			return nil, err
+		}
+		return &decisionMapper{filter: filter, task: t, line: r.call.Line, emit: emit}, nil
 	}
+
 	m := &replayMapper{call: r.call, emit: emit, mute: r.call.Phase == declare.MapFinished}
 	var err error
 	m.Mapper, err = r.job.NewMapper(ctx, t, func(key, value []byte) error {
@@ -70,6 +78,7 @@ func (r *replay) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit)
 	return m, nil
 }
 
+// NewReducer implements engine.Job.
 func (r *replay) NewReducer(ctx context.Context, shard int, out *engine.Output) (engine.Reducer, error) {
 	if r.call.Phase == declare.Reduce {
 		return r.job.NewReducer(ctx, shard, out)
@@ -77,31 +86,38 @@ func (r *replay) NewReducer(ctx context.Context, shard int, out *engine.Output) 
 	return rowWriter{out}, nil
 }
 
+// replayMapper makes a call of map or mapFinished, or emits the values of one of
+// combine or reduce.
 type replayMapper struct {
 	engine.Mapper
 	call *Call
 	emit engine.Emit
-	mute bool // what is emitted is not what was asked for
+	mute bool // drops what map emits before mapFinished is called
 }
 
+// Map implements engine.Mapper.
 func (m *replayMapper) Map(line []byte, n int64) error {
 	switch m.call.Phase {
 	case declare.Map:
 		return m.Mapper.Map(line, m.call.Line)
 	case declare.MapFinished:
+		// A record that was rejected then is rejected now.
 		if err := m.Mapper.Map(line, n); fatal(err) {
 			return err
 		}
-		return nil // rejected then, rejected now
+		return nil
 	}
-	for _, v := range m.call.Data[1:] {
-		if err := m.emit(m.call.Data[0], v); err != nil {
+
+	key, values := m.call.Data[0], m.call.Data[1:]
+	for _, value := range values {
+		if err := m.emit(key, value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// Finish implements engine.Mapper.
 func (m *replayMapper) Finish() (engine.TaskStats, error) {
 	if m.call.Phase != declare.MapFinished {
 		return engine.TaskStats{}, nil
@@ -110,47 +126,38 @@ func (m *replayMapper) Finish() (engine.TaskStats, error) {
 	return m.Mapper.Finish()
 }
 
+// Combines implements engine.Mapper.
 func (m *replayMapper) Combines() bool { return m.call.Phase == declare.Combine && m.Mapper.Combines() }
 
-// judgeMapper emits whether a filter keeps the record.
-type judgeMapper struct {
-	*matcher
-	task engine.Task
-	line int64
-	emit engine.Emit
+// decisionMapper emits whether a filter keeps the record.
+type decisionMapper struct {
+	filter *filterRuntime
+	task   engine.Task
+	line   int64
+	emit   engine.Emit
 }
 
-func (m *judgeMapper) Map(line []byte, _ int64) error {
+// Map implements engine.Mapper.
+func (m *decisionMapper) Map(line []byte, _ int64) error {
 	id, text, _ := bytes.Cut(line, []byte("\t"))
-	d, err := m.judge(id, text, recordPlace(m.task, id, m.line))
+	d, err := m.filter.decide(id, text, recordPlace(m.task, id, m.line))
 	if err != nil {
 		return err
 	}
 	return m.emit(datum.AppendString(nil, id), datum.AppendBool(nil, d.Action == Keep))
 }
 
-func (m *judgeMapper) Finish() (engine.TaskStats, error) { return engine.TaskStats{}, nil }
-func (m *judgeMapper) Combines() bool                    { return false }
-func (m *judgeMapper) Effects() bool                     { return false }
-func (m *judgeMapper) Close()                            { m.close() }
+// Finish implements engine.Mapper.
+func (m *decisionMapper) Finish() (engine.TaskStats, error) { return engine.TaskStats{}, nil }
 
-func (m *judgeMapper) Combine([]byte, *engine.Values, func([]byte)) error { return nil }
+// Combines implements engine.Mapper.
+func (m *decisionMapper) Combines() bool { return false }
 
-// rowWriter writes every value as a row.
-type rowWriter struct{ out *engine.Output }
+// Effects implements engine.Mapper.
+func (m *decisionMapper) Effects() bool { return false }
 
-func (rowWriter) Finish() (engine.TaskStats, error) { return engine.TaskStats{}, nil }
+// Combine implements engine.Mapper; it is not called.
+func (m *decisionMapper) Combine([]byte, *engine.Values, func(value []byte)) error { return nil }
 
-func (w rowWriter) Reduce(key []byte, values *engine.Values) error {
-	for {
-		v, err := values.Next()
-		if err != nil || v == nil {
-			return err
-		}
-		if err := w.out.Row(key, v); err != nil {
-			return err
-		}
-	}
-}
-
-func (w rowWriter) Close() {}
+// Close implements engine.Mapper.
+func (m *decisionMapper) Close() { m.filter.close() }
