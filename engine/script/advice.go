@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
@@ -38,22 +39,16 @@ var (
 )
 
 // advice says what a person may do about e; nothing where the message says it all.
+// goja gives its errors no class, so that the text decides; it decides nothing else.
 func advice(e *Error) []string {
 	if errors.Is(e.Cause, ErrStack) {
 		return []string{"A function that calls itself must end somewhere."}
 	}
+
 	if m := noMember.FindStringSubmatch(e.Message); m != nil {
-		if !strings.Contains(e.Excerpt, "."+m[1]) {
-			return nil
-		}
-		if near := suggest.Nearest(m[1], declare.ContextMembers()); near != "" {
-			return []string{fmt.Sprintf("Did you mean %s?", near)}
-		}
-		if m[1] == "emit" || m[1] == "print" || m[1] == "output" || m[1] == "collect" {
-			return []string{"Did you mean ctx.write(key, value)?"}
-		}
+		return adviseMember(e, m[1])
 	}
-	if m := noProperty.FindStringSubmatch(e.Message); m != nil && e.Phase == "map" {
+	if m := noProperty.FindStringSubmatch(e.Message); m != nil && e.Phase == declare.Map {
 		return []string{fmt.Sprintf("Not every ping has every section: ?.%s gives undefined where it is missing.", m[1])}
 	}
 	if m := notDefined.FindStringSubmatch(e.Message); m != nil {
@@ -64,11 +59,26 @@ func advice(e *Error) []string {
 	return nil
 }
 
-// suggestExport says which export looks like the one that is missing.
-func suggestExport(want string, exports []string) string {
-	near := suggest.Nearest(want, exports)
-	if _, meant := declare.Find(near); near != "" && !meant {
-		return fmt.Sprintf("Did you mean %s where it has %s?", want, near)
+// adviseMember says which member of ctx a missing one may have meant.
+func adviseMember(e *Error, name string) []string {
+	if !strings.Contains(e.Excerpt, "."+name) {
+		return nil
 	}
-	return ""
+	if near := suggest.Nearest(name, declare.ContextMembers()); near != "" {
+		return []string{fmt.Sprintf("Did you mean %s?", near)}
+	}
+	// What other MapReduce systems call it.
+	if slices.Contains([]string{"emit", "print", "output", "collect"}, name) {
+		return []string{"Did you mean ctx.write(key, value)?"}
+	}
+	return nil
+}
+
+// suggestExport names the export that looks like the one that is missing.
+func suggestExport(missing string, exports []string) string {
+	near := suggest.Nearest(missing, exports)
+	if _, declared := declare.Find(near); near == "" || declared {
+		return ""
+	}
+	return fmt.Sprintf("Did you mean %s where it has %s?", missing, near)
 }

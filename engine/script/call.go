@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -13,7 +14,7 @@ import (
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
-// maxCallBytes bounds the values that a Call keeps.
+// maxCallBytes bounds the values that a Call holds.
 const maxCallBytes = 16 << 20
 
 // callVersion is the version of the JSON form of a Call.
@@ -63,8 +64,8 @@ type callError struct {
 
 func (e *callError) Unwrap() error { return e.error }
 
-// keepCall adds to err what was called when it came about, unless it has that.
-func keepCall(err error, c *Call) error {
+// withCall adds to err the call that failed with it, unless it has one.
+func withCall(err error, c *Call) error {
 	if _, ok := errors.AsType[*Error](err); !ok || CallOf(err) != nil {
 		return err
 	}
@@ -72,16 +73,16 @@ func keepCall(err error, c *Call) error {
 	return &callError{err, c}
 }
 
-// rejection is what the engine is told of a call that failed with err.
+// rejection is the error that the engine gets for a call that failed with err.
 func rejection(err error, c *Call) error {
-	err = keepCall(err, c)
+	err = withCall(err, c)
 	if fatal(err) {
 		return err
 	}
 	return &engine.RejectError{Err: err}
 }
 
-// fatal says that the runtime cannot be used any more, or that it was no fault of
+// fatal reports whether the runtime cannot be used any more, or the failure is not
 // the script's.
 func fatal(err error) bool {
 	_, interrupted := errors.AsType[*interruption](err)
@@ -98,6 +99,8 @@ func phaseOf(err error) string {
 // recordCall is a call of match, ingest or map.
 func recordCall(s *Script, phase string, t engine.Task, id, text []byte, n int64) *Call {
 	c := &Call{Script: s.Name, Phase: phase, Segment: t.String(), Line: n, Dims: t.Segment.Dims, ID: string(id)}
+
+	// JSON cannot hold text that is not UTF-8.
 	if utf8.Valid(text) {
 		c.Text = string(text)
 	} else {
@@ -108,30 +111,33 @@ func recordCall(s *Script, phase string, t engine.Task, id, text []byte, n int64
 
 // keyCall is a call of combine or reduce.
 func keyCall(s *Script, phase string, key []byte, values *engine.Values) *Call {
-	c := &Call{Script: s.Name, Phase: phase, Key: datum.AppendJSON(nil, key), Data: [][]byte{append([]byte(nil), key...)}}
+	c := &Call{Script: s.Name, Phase: phase, Key: datum.AppendJSON(nil, key), Data: [][]byte{bytes.Clone(key)}}
+
+	// The values from the first on: the script has read some of them.
 	values.Rewind()
 	size := 0
 	for {
-		v, err := values.Next()
-		if v == nil || err != nil {
+		value, err := values.Next()
+		if value == nil || err != nil {
 			return c
 		}
-		if size += len(v); size > maxCallBytes {
+		size += len(value)
+		if size > maxCallBytes {
 			c.Left++
 			continue
 		}
-		c.Data = append(c.Data, append([]byte(nil), v...))
+		c.Data = append(c.Data, bytes.Clone(value))
 	}
 }
 
 // Record returns the line of a map call as it is stored.
 func (c *Call) Record() (string, error) {
-	text := []byte(c.Text)
-	if c.Base64 != "" {
-		var err error
-		if text, err = base64.StdEncoding.DecodeString(c.Base64); err != nil {
-			return "", fmt.Errorf("json_base64: %w", err)
-		}
+	if c.Base64 == "" {
+		return c.ID + "\t" + c.Text, nil
+	}
+	text, err := base64.StdEncoding.DecodeString(c.Base64)
+	if err != nil {
+		return "", fmt.Errorf("json_base64: %w", err)
 	}
 	return c.ID + "\t" + string(text), nil
 }

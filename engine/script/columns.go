@@ -10,11 +10,12 @@ import (
 // of its output's rows, nil if it does not. Errors are *Error.
 func (s *Script) Columns(ctx context.Context, limits Limits) (names []string, err error) {
 	h, err := newHost(ctx, s, limits, nil, func(h *host) error {
-		v := h.exports.Get(declare.Columns)
-		if v == nil {
+		columns, _ := h.export(declare.Columns)
+		if columns == nil {
 			return nil
 		}
-		if err := h.rt.ExportTo(v, &names); err != nil || len(names) == 0 {
+		err := h.rt.ExportTo(columns, &names)
+		if err != nil || len(names) == 0 {
 			return &Error{File: s.Name, Phase: "load", Message: "columns must be an array of the names of the output's columns"}
 		}
 		return nil

@@ -8,33 +8,37 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
 )
 
-// installConsole makes console.log and its kin.
+// installConsole makes console, whose methods pass a line each to sink; nil drops
+// them.
 func (h *host) installConsole(sink func(level, text string)) {
-	c := h.rt.NewObject()
+	console := h.rt.NewObject()
 	for _, level := range declare.ConsoleMethods() {
-		c.Set(level, func(call goja.FunctionCall) goja.Value {
+		console.Set(level, func(call goja.FunctionCall) goja.Value {
 			h.logged = true
 			if sink == nil {
 				return goja.Undefined()
 			}
-			var b strings.Builder
-			for i, a := range call.Arguments {
-				if i > 0 {
-					b.WriteByte(' ')
-				}
-				b.WriteString(h.show(a))
+
+			var texts []string
+			for _, argument := range call.Arguments {
+				texts = append(texts, h.show(argument))
 			}
-			sink(level, b.String())
+			sink(level, strings.Join(texts, " "))
 			return goja.Undefined()
 		})
 	}
-	h.rt.Set("console", c)
+	h.rt.Set("console", console)
 }
 
-// show renders a value for console: objects as JSON.
+// show renders a value for console and for errors: objects as JSON.
 func (h *host) show(v goja.Value) string {
-	if o, ok := v.(*goja.Object); ok && (o.ClassName() == "Object" || o.ClassName() == "Array") {
-		stringify, _ := goja.AssertFunction(h.rt.Get("JSON").ToObject(h.rt).Get("stringify"))
+	o, ok := v.(*goja.Object)
+	if !ok || o.ClassName() != "Object" && o.ClassName() != "Array" {
+		return v.String()
+	}
+
+	// The script may have replaced JSON.stringify.
+	if stringify := h.Method("JSON", "stringify"); stringify != nil {
 		if s, err := stringify(goja.Undefined(), v); err == nil {
 			return s.String()
 		}

@@ -16,11 +16,9 @@ func (h *host) newContext(phase string, write engine.Emit) *goja.Object {
 	ctx.Set("counter", h.counter)
 	ctx.Set("write", func(call goja.FunctionCall) goja.Value {
 		h.wantPair(call)
-		if err := write(h.EncodeKey(call.Argument(0)), h.EncodeValue(call.Argument(1))); err != nil {
-			h.throwWrite(err)
-		}
-		return goja.Undefined()
+		return h.written(write(h.EncodeKey(call.Argument(0)), h.EncodeValue(call.Argument(1))))
 	})
+
 	for _, name := range declare.Methods(declare.ReduceContext) {
 		ctx.Set(name, func(goja.FunctionCall) goja.Value {
 			h.ThrowType("ctx.%s is for reduce; in %s use ctx.write(key, value)", name, phase)
@@ -30,19 +28,24 @@ func (h *host) newContext(phase string, write engine.Emit) *goja.Object {
 	return ctx
 }
 
+// wantPair throws unless ctx.write was called with a key and a value.
 func (h *host) wantPair(call goja.FunctionCall) {
 	if len(call.Arguments) < 2 {
 		h.ThrowType("ctx.write takes a key and a value")
 	}
 }
 
-// throwWrite throws what writing has failed with: the engine's error, or that of
-// a combine that it has called.
-func (h *host) throwWrite(err error) {
+// written is what a function that writes returns. It throws what writing has failed
+// with: the engine's error, or that of a combine that it has called.
+func (h *host) written(err error) goja.Value {
+	if err == nil {
+		return goja.Undefined()
+	}
 	if _, ok := errors.AsType[*Error](err); ok {
 		h.Throw(err)
 	}
 	h.ThrowEngine(err)
+	return nil
 }
 
 // newReduceContext makes the ctx of setupReduce and reduce.
@@ -52,50 +55,44 @@ func (h *host) newReduceContext(out *engine.Output) *goja.Object {
 	ctx.Set("write", func(call goja.FunctionCall) goja.Value {
 		h.wantPair(call)
 		// A value may be an object, and so may a key that is only written, not sorted.
-		if err := out.Row(h.EncodeCell(call.Argument(0)), h.EncodeValue(call.Argument(1))); err != nil {
-			h.throwWrite(err)
-		}
-		return goja.Undefined()
+		return h.written(out.Row(h.EncodeCell(call.Argument(0)), h.EncodeValue(call.Argument(1))))
 	})
-	line := func(call goja.FunctionCall) goja.Value {
-		if err := out.Line([]byte(call.Argument(0).String())); err != nil {
-			h.throwWrite(err)
-		}
-		return goja.Undefined()
-	}
-	ctx.Set("writeLine", line)
-	ctx.Set("writeline", line)
-	csv := func(call goja.FunctionCall) goja.Value {
-		v := h.EncodeValue(call.Argument(0))
-		if len(v) == 0 || datum.Kind(v[0]) != datum.Array {
+
+	h.setAll(ctx, "writeLine", func(call goja.FunctionCall) goja.Value {
+		return h.written(out.Line([]byte(call.Argument(0).String())))
+	})
+	h.setAll(ctx, "writeCSV", func(call goja.FunctionCall) goja.Value {
+		cells := h.EncodeValue(call.Argument(0))
+		if len(cells) == 0 || datum.Kind(cells[0]) != datum.Array {
 			h.ThrowType("ctx.writeCSV takes an array")
 		}
-		if err := out.Record(v); err != nil {
-			h.throwWrite(err)
-		}
-		return goja.Undefined()
-	}
-	ctx.Set("writeCSV", csv)
-	ctx.Set("writecsv", csv)
+		return h.written(out.Record(cells))
+	})
+
 	field, record := "\t", "\n"
-	for _, p := range []struct {
-		names [2]string
-		at    *string
-	}{
-		{[2]string{"fieldSeparator", "field_separator"}, &field},
-		{[2]string{"recordSeparator", "record_separator"}, &record},
-	} {
-		get := h.rt.ToValue(func(goja.FunctionCall) goja.Value { return h.rt.ToValue(*p.at) })
-		set := h.rt.ToValue(func(call goja.FunctionCall) goja.Value {
-			*p.at = call.Argument(0).String()
-			if err := out.Separators(field, record); err != nil {
-				h.throwWrite(err)
-			}
-			return goja.Undefined()
-		})
-		for _, n := range p.names {
-			ctx.DefineAccessorProperty(n, get, set, goja.FLAG_TRUE, goja.FLAG_TRUE)
-		}
-	}
+	apply := func() { h.written(out.Separators(field, record)) }
+	h.accessor(ctx, "fieldSeparator", &field, apply)
+	h.accessor(ctx, "recordSeparator", &record, apply)
 	return ctx
+}
+
+// setAll sets a declared member of the ctx of reduce, by its name and its aliases.
+func (h *host) setAll(ctx *goja.Object, name string, method func(goja.FunctionCall) goja.Value) {
+	for _, name := range declare.MemberNames(declare.ReduceContext, name) {
+		ctx.Set(name, method)
+	}
+}
+
+// accessor defines a declared property of the ctx of reduce, by its name and its
+// aliases: *value, after each change of which apply is called.
+func (h *host) accessor(ctx *goja.Object, name string, value *string, apply func()) {
+	get := h.rt.ToValue(func(goja.FunctionCall) goja.Value { return h.rt.ToValue(*value) })
+	set := h.rt.ToValue(func(call goja.FunctionCall) goja.Value {
+		*value = call.Argument(0).String()
+		apply()
+		return goja.Undefined()
+	})
+	for _, name := range declare.MemberNames(declare.ReduceContext, name) {
+		ctx.DefineAccessorProperty(name, get, set, goja.FLAG_TRUE, goja.FLAG_TRUE)
+	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Counters are what scripts count with ctx.counter(name).add(n), over all tasks
-// of a job. What a rejected record counted is taken back. Safe for concurrent use.
+// of a job. What a rejected record counted is dropped. Safe for concurrent use.
 type Counters struct {
 	mu sync.Mutex // protects n
 	n  map[string]int64
@@ -26,6 +26,7 @@ func (c *Counters) Add(counts map[string]int64) {
 	if c == nil || len(counts) == 0 {
 		return
 	}
+
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.n == nil {
@@ -39,8 +40,8 @@ func (c *Counters) Add(counts map[string]int64) {
 // taskCounts are those of one runtime. Not safe for concurrent use.
 type taskCounts struct {
 	all    map[string]int64
-	record []count // of the record being mapped
-	made   map[string]*goja.Object
+	record []count                 // of the record being mapped
+	made   map[string]*goja.Object // counters by name
 }
 
 type count struct {
@@ -48,7 +49,7 @@ type count struct {
 	n    int64
 }
 
-// keep makes the record's counts count.
+// keep adds the record's counts to all.
 func (c *taskCounts) keep() {
 	for _, r := range c.record {
 		if c.all == nil {
@@ -59,7 +60,7 @@ func (c *taskCounts) keep() {
 	c.record = c.record[:0]
 }
 
-// drop takes the record's counts back.
+// drop drops the record's counts.
 func (c *taskCounts) drop() { c.record = c.record[:0] }
 
 // flush adds what the task has counted to the job's counters.
@@ -69,18 +70,18 @@ func (c *taskCounts) flush(to *Counters) {
 	clear(c.all)
 }
 
-// counter is ctx.counter(name): an object with add(n = 1).
+// counter is ctx.counter(name): an object with add(n = 1), the same one each time.
 func (h *host) counter(call goja.FunctionCall) goja.Value {
-	name := call.Argument(0)
-	if !goja.IsString(name) {
+	if !goja.IsString(call.Argument(0)) {
 		h.ThrowType("ctx.counter takes a name")
 	}
-	key := name.String()
-	if o := h.counts.made[key]; o != nil {
-		return o
+	name := call.Argument(0).String()
+	if counter := h.counts.made[name]; counter != nil {
+		return counter
 	}
-	o := h.rt.NewObject()
-	o.Set("add", func(call goja.FunctionCall) goja.Value {
+
+	counter := h.rt.NewObject()
+	counter.Set("add", func(call goja.FunctionCall) goja.Value {
 		n := int64(1)
 		if v := call.Argument(0); !goja.IsUndefined(v) {
 			if !goja.IsNumber(v) {
@@ -88,12 +89,12 @@ func (h *host) counter(call goja.FunctionCall) goja.Value {
 			}
 			n = v.ToInteger()
 		}
-		h.counts.record = append(h.counts.record, count{key, n})
+		h.counts.record = append(h.counts.record, count{name, n})
 		return goja.Undefined()
 	})
 	if h.counts.made == nil {
 		h.counts.made = map[string]*goja.Object{}
 	}
-	h.counts.made[key] = o
-	return o
+	h.counts.made[name] = counter
+	return counter
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
@@ -128,8 +129,12 @@ func TestDecideHostile(t *testing.T) {
 	} {
 		d := ingestFilter(t, text, script.IngestLimits()).NewIngestFilter(t.Context())
 		for range 50 {
-			if got, err := d.Decide(release, []byte("a"), []byte(`{}`)); err == nil || got != (script.Decision{}) {
+			got, err := d.Decide(release, []byte("a"), []byte(`{}`))
+			if err == nil || got != (script.Decision{}) {
 				t.Errorf("%s: %+v, %v", text, got, err)
+			}
+			if _, bug := errors.AsType[*engine.PanicError](err); bug {
+				t.Errorf("%s: the script's mistake is taken for the host's: %v", text, err)
 			}
 		}
 		d.Close()

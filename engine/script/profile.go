@@ -21,12 +21,14 @@ func (s *Script) StartProfile(w io.Writer) (stop func() error, err error) {
 	if err := goja.StartProfile(&raw); err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
 	}
+
 	return func() error {
 		goja.StopProfile()
 		p, err := profile.Parse(&raw)
 		if err != nil {
 			return fmt.Errorf("profile: %w", err)
 		}
+
 		// goja has the lines of the sources, but the bundle's file name.
 		for _, f := range p.Function {
 			f.Filename = s.fileOf(f.Name)
@@ -41,11 +43,13 @@ func (s *Script) StartProfile(w io.Writer) (stop func() error, err error) {
 // fileOf returns the source file that a function of that name is in: the
 // script unless only an import declares one.
 func (s *Script) fileOf(function string) string {
-	name, _, _ := strings.Cut(function, ".") // goja numbers functions of one name
+	// goja numbers functions of the same name: f.1.
+	name, _, _ := strings.Cut(function, ".")
 	declares := regexp.MustCompile(`(function\s+|\b)` + regexp.QuoteMeta(name) + `\s*(=[^=]|\([^)]*\)\s*\{)`)
 	if declares.MatchString(s.Sources[s.Name]) {
 		return s.Name
 	}
+
 	for _, file := range slices.Sorted(maps.Keys(s.Sources)) {
 		if declares.MatchString(s.Sources[file]) {
 			return file

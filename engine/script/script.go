@@ -76,7 +76,8 @@ func (s *Script) Exports(ctx context.Context, limits Limits) (Exports, error) {
 	return e, nil
 }
 
-// NoMap says what a script without map exports instead.
+// NoMap returns the error of a script without map, which says what it exports
+// instead.
 func (s *Script) NoMap(exports []string) *Error {
 	e := &Error{File: s.Name, Phase: "load", Message: "the script has no function map"}
 	mapFunction, _ := declare.Find(declare.Map)
@@ -85,6 +86,7 @@ func (s *Script) NoMap(exports []string) *Error {
 		e.Notes = append(e.Notes, "It exports nothing: "+form)
 		return e
 	}
+
 	e.Notes = append(e.Notes, "It exports "+strings.Join(exports, ", ")+".")
 	if slices.Contains(exports, "default") {
 		e.Notes = append(e.Notes, "A default export counts if it is an object with map: else write "+form)

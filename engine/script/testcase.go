@@ -45,7 +45,7 @@ func LoadTests(ctx context.Context, path string, limits Limits, console func(lev
 	}
 	var cases []TestCase
 	s.setup = func(h *host) {
-		stringify, _ := goja.AssertFunction(h.rt.Get("JSON").ToObject(h.rt).Get("stringify"))
+		stringify := h.Method("JSON", "stringify")
 		h.rt.Set("test", func(call goja.FunctionCall) goja.Value {
 			name := call.Argument(0).String()
 			if _, ok := call.Argument(1).(*goja.Object); !ok {

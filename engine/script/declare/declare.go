@@ -131,6 +131,16 @@ func Members(of string) (names []string) {
 	return names
 }
 
+// MemberNames returns the name and the aliases of one of the members of an object.
+func MemberNames(of, name string) []string {
+	for _, m := range members(of) {
+		if m.name == name {
+			return m.names()
+		}
+	}
+	return nil
+}
+
 // Methods returns those of Members that are functions.
 func Methods(of string) (names []string) {
 	for _, m := range members(of) {
