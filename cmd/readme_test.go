@@ -96,14 +96,14 @@ func TestReadmeRecipes(t *testing.T) {
 		file := match[1]
 		text := recipes(t, file)
 		if text == "" {
-			t.Errorf("%s has no text \"To add a …\"", file)
+			t.Errorf("%s has no text \"To add …\"", file)
 		}
 		checkMentions(t, file, text, files, names)
 	}
 }
 
 // recipes returns the paragraphs and lists of a Go file's comments that follow
-// "To add a".
+// "To add".
 func recipes(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile("../" + file)
@@ -119,7 +119,7 @@ func recipes(t *testing.T, file string) string {
 		if !ok || strings.HasPrefix(comment, " # ") {
 			inside = false // the end of the comment, or another heading
 		}
-		if ok && strings.Contains(comment, "To add a") {
+		if ok && strings.Contains(comment, "To add ") {
 			inside = true
 		}
 		if inside {

@@ -66,7 +66,7 @@
 // An endpoint of the public address: a row in endpoints, a method of handler in the
 // handler_*.go of its subject, and its paragraph in the status table above and in
 // docs/operating.md. TestEndpointsAreDocumented fails if a paragraph is missing,
-// cmd.s TestStatusTableInDocs if the two tables differ. Metrics and the
+// cmd's TestStatusTableInDocs if the two tables differ. Metrics and the
 // request log need nothing: they count by status code.
 //
 // An endpoint of the admin address: see the documentation of cmd/tmserver.

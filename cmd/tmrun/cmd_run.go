@@ -55,8 +55,9 @@ func (c *runCmd) Help() string {
 them. The result goes to standard output or a file, everything else to standard
 error. Calls that fail are saved, and tmrun repro makes them again.
 
-EXIT STATUS: 0 done; 1 failed; 2 usage; 3 done, but records were rejected, or none were selected; 4 a
-segment is damaged; 5 the script failed; 6 a limit was hit; 130 interrupted.`
+EXIT STATUS: 0 done; 1 failed; 2 usage; 3 done, but records were rejected, or none
+were selected; 4 a segment is damaged; 5 the script failed; 6 a limit was hit; 130
+interrupted.`
 }
 
 // Run implements the command.
