@@ -134,11 +134,11 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 func tuneRuntime(st *cli.State) {
 	// Two scheduler processors for each of the machine. A goroutine that waits for the
 	// disk occupies one for a while; without a second one, the goroutine that writes the
-	// raw log has to wait behind the handlers when the disk is done. Measured in
-	// docs/BENCHMARKS.md, "Acquisition" (26,000 to 30,000 and more small bodies a second,
-	// 2026-11-23): measure again with make bench-acquire and GOMAXPROCS in the
-	// environment before changing it. What computes in parallel uses as many goroutines
-	// as the machine has processors, pipeline.Processors.
+	// raw log has to wait behind the handlers when the disk is done. The figures are in
+	// docs/BENCHMARKS.md (1.15 times the submissions a second, 2026-11-28): measure with
+	// GOMAXPROCS in the environment and make bench-acquire before changing it. What
+	// computes in parallel uses as many goroutines as the machine has processors, which
+	// is pipeline.Processors.
 	if st.Env("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(2 * runtime.GOMAXPROCS(0))
 	}

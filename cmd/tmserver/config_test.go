@@ -7,9 +7,9 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// TestEveryKeyIsFlagAndVariable checks that whatever serve can be told can be told
-// in three ways: a flag, the environment (TMSERVER_ and its name), and the
-// configuration file, whose keys are the flags' names.
+// TestEveryKeyIsFlagAndVariable checks that each setting of serve can be given in three
+// ways: by a flag, by a variable of the environment (TMSERVER_ and the flag's name), and
+// in the configuration file, whose keys are the flags' names.
 func TestEveryKeyIsFlagAndVariable(t *testing.T) {
 	var c struct {
 		Serve serveCmd `cmd:""`
@@ -18,6 +18,7 @@ func TestEveryKeyIsFlagAndVariable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	flags := map[string]bool{}
 	for _, f := range k.Model.Children[0].Flags {
 		if f.Name == "help" {
@@ -29,6 +30,7 @@ func TestEveryKeyIsFlagAndVariable(t *testing.T) {
 			t.Errorf("--%s is read from %q, want %s", f.Name, f.Envs, want)
 		}
 	}
+
 	for key, old := range predecessorKeys {
 		if !flags[old.flag] {
 			t.Errorf("the predecessor's key %s stands for --%s, which is no flag", key, old.flag)

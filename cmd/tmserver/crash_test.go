@@ -72,7 +72,8 @@ func TestKilledServerLosesNothing(t *testing.T) {
 	for i := range bodies {
 		bodies[i] = gzipped(g.Ping(i).JSON)
 	}
-	acked := map[string]bool{}
+
+	acked := map[string]bool{} // answered with 200
 	for round := range rounds {
 		// Small logs, so that the kill hits rotation and conversion as well.
 		s := ingesttest.Serve(t, "tmserver", dir, "--max-log-size", "1000000", "--workers", "2")
@@ -81,6 +82,8 @@ func TestKilledServerLosesNothing(t *testing.T) {
 		timer.Stop()
 		s.Kill()
 	}
+
+	// The last server converts what is left.
 	s := ingesttest.Serve(t, "tmserver", dir, "--workers", "2")
 	s.Stop(t)
 	if out, err := exec.Command("tmserver", "check", "--data-dir", dir).CombinedOutput(); err != nil {
@@ -97,6 +100,7 @@ func TestKilledServerLosesNothing(t *testing.T) {
 			t.Errorf("%s is stored %d times", id, n)
 		}
 	}
+
 	t.Logf("%d rounds: %d acknowledged, %d stored", rounds, len(acked), len(stored))
 	if len(acked) == 0 {
 		t.Error("nothing was acknowledged")

@@ -54,6 +54,7 @@ func TestFiltersInConfigMap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { filters.run(ctx) })
@@ -87,6 +88,7 @@ func TestFiltersInConfigMap(t *testing.T) {
 	if s := filters.status(); s.Error != "" || len(s.Files) != 1 || s.Files[0].Name != "ingest.js" || s.Files[0].Error != "" {
 		t.Errorf("status %+v", s)
 	}
+
 	// Without the folder what was loaded stays, and the status does not tell where it was.
 	if err := os.Rename(dir, dir+".gone"); err != nil {
 		t.Fatal(err)
@@ -97,9 +99,9 @@ func TestFiltersInConfigMap(t *testing.T) {
 	}
 }
 
-// TestFilterChangesLoseNothing kills a server whose ingest filter changes all the
-// time. Each raw log is judged by one version, and each of its submissions exactly
-// once: it is published, quarantined, or counted as dropped.
+// TestFilterChangesLoseNothing kills a server whose ingest filter changes all the time.
+// One version decides about a whole raw log, and about each of its submissions once: it
+// is published, quarantined, or counted as dropped.
 func TestFilterChangesLoseNothing(t *testing.T) {
 	rounds := 10
 	if testing.Short() {
@@ -107,6 +109,8 @@ func TestFilterChangesLoseNothing(t *testing.T) {
 	}
 	const files, perFile = 8, 100
 	dir, spool, filters := t.TempDir(), t.TempDir(), t.TempDir()
+
+	// The operator, who changes the filter, at times without renaming.
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -125,6 +129,7 @@ func TestFilterChangesLoseNothing(t *testing.T) {
 			time.Sleep(rand.N(300 * time.Millisecond))
 		}
 	})
+
 	logs := 0
 	for range rounds {
 		for range files {
@@ -144,6 +149,8 @@ func TestFilterChangesLoseNothing(t *testing.T) {
 		time.Sleep(rand.N(300 * time.Millisecond)) // anywhere in its work
 		s.Kill()
 	}
+
+	// The last server has a filter that keeps everything.
 	stop()
 	wg.Wait()
 	if err := os.WriteFile(filepath.Join(filters, "ingest.js"), []byte(`export function ingest() {}`), 0o644); err != nil {
@@ -173,6 +180,7 @@ func TestFilterChangesLoseNothing(t *testing.T) {
 			dropped += n
 		}
 	}
+
 	tree, err := layout.OpenTree(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -191,6 +199,7 @@ func TestFilterChangesLoseNothing(t *testing.T) {
 			kept[q.ID()]++
 		}
 	}
+
 	for log := range logs {
 		n := 0
 		for i := range perFile {

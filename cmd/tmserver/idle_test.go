@@ -34,6 +34,7 @@ func TestCompactWhenIdle(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	c := &idleCompaction{
@@ -45,6 +46,7 @@ func TestCompactWhenIdle(t *testing.T) {
 		defer close(done)
 		c.run(ctx)
 	}()
+
 	for {
 		segs, err := data.Tree().Segments(t.Context(), schema.All())
 		if err != nil {
@@ -55,6 +57,7 @@ func TestCompactWhenIdle(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
+
 	stop()
 	<-done
 }

@@ -40,8 +40,9 @@ func killAtChange() {
 	if err != nil || at < 0 && list == "" {
 		return
 	}
-	var mu sync.Mutex
-	n := 0
+
+	var mu sync.Mutex // protects n
+	n := 0            // changes so far
 	files.DefaultHook = func(root *os.Root, o files.Op, name string) error {
 		mu.Lock()
 		defer mu.Unlock()
@@ -106,6 +107,8 @@ func TestKilledAtEveryChange(t *testing.T) {
 				}
 				dir := copyOf(t, tt.before)
 				runProgram(t, []string{killAtEnv + "=" + fmt.Sprint(at)}, []int{killed}, command(dir)...)
+
+				// Before anything is recovered.
 				if tt.sees != nil {
 					requireNoDamage(t, dir)
 					seen := ingesttest.Published(t, dir)
@@ -118,6 +121,8 @@ func TestKilledAtEveryChange(t *testing.T) {
 						}
 					}
 				}
+
+				// The same command again finishes or repeats everything.
 				runProgram(t, nil, tt.exits, command(dir)...)
 				runProgram(t, nil, []int{0}, "check", "--data-dir", dir)
 				requireStatistics(t, dir, change)
@@ -172,12 +177,14 @@ func rawLogs(t *testing.T) string {
 	if err := os.Mkdir(filepath.Join(dir, layout.RawDir), 0o777); err != nil {
 		t.Fatal(err)
 	}
+
 	g := gen.New(1)
 	for n := range killLogs {
 		log := rawlog.AppendHead(nil, 1)
 		add := func(id string, body []byte) {
 			log = rawlog.AppendEntry(log, &rawlog.Submission{Path: id, Body: body, Time: time.UnixMilli(1391385600000)}, 1)
 		}
+
 		for i := range killPings {
 			add(fmt.Sprintf("log%d-ping%d", n, i), g.Ping(i).JSON)
 		}

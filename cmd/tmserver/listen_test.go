@@ -32,13 +32,16 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	if s.ReadHeaderTimeout <= 0 || s.ReadTimeout <= 0 || s.WriteTimeout <= 0 || s.IdleTimeout <= 0 {
 		t.Fatalf("a time limit is missing: %+v", s)
 	}
-	s.ReadHeaderTimeout, s.ReadTimeout, s.IdleTimeout = 100*time.Millisecond, 300*time.Millisecond, 100*time.Millisecond
+	s.ReadHeaderTimeout = 100 * time.Millisecond
+	s.ReadTimeout = 300 * time.Millisecond
+	s.IdleTimeout = 100 * time.Millisecond
 	ls, err := c.listenAll([]*http.Server{s}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	go s.Serve(ls[0])
 	defer s.Close()
+
 	for name, start := range map[string]string{
 		"head": "POST /submit/telemetry/slow HTTP/1.1\r\nHost: x\r\nX-",
 		"body": "POST /submit/telemetry/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n",
@@ -51,6 +54,7 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 			}
 			defer slow.Close()
 			io.WriteString(slow, start)
+
 			ended := make(chan struct{})
 			go func() {
 				defer close(ended)
@@ -67,8 +71,10 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 			<-ended
 		})
 	}
+
+	// On a busy machine the quick clients are slow at times, and cut off too.
 	tr := &http.Transport{DisableKeepAlives: true}
-	ingesttest.Wait(t, func() bool { // on a busy machine the quick are slow at times
+	ingesttest.Wait(t, func() bool {
 		resp, err := (&http.Client{Transport: tr}).Post("http://"+ls[0].Addr().String()+"/submit/telemetry/quick", "", strings.NewReader("{}"))
 		if err != nil {
 			t.Log(err)
@@ -83,8 +89,9 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	}
 }
 
-// TestStopFinishesWhatIsInHand stops a server while a body is on its way: nobody
-// else gets in, that submission gets its 200, and it is published before the end.
+// TestStopFinishesWhatIsInHand stops a server while a body is on its way: new
+// connections are refused, that submission gets its 200, and it is published before the
+// end.
 func TestStopFinishesWhatIsInHand(t *testing.T) {
 	dir := t.TempDir()
 	s := ingesttest.Serve(t, "tmserver", dir)
@@ -100,6 +107,7 @@ func TestStopFinishesWhatIsInHand(t *testing.T) {
 	if resp, err := http.ReadResponse(answers, nil); err != nil || resp.StatusCode != http.StatusContinue {
 		t.Fatal(resp, err)
 	}
+
 	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -110,10 +118,12 @@ func TestStopFinishesWhatIsInHand(t *testing.T) {
 		}
 		return err != nil
 	})
+
 	io.WriteString(c, body)
 	if resp, err := http.ReadResponse(answers, nil); err != nil || resp.StatusCode != http.StatusOK {
 		t.Errorf("the submission in hand: %v, %v", resp, err)
 	}
+
 	if err := s.Cmd.Wait(); err != nil {
 		t.Error(err)
 	}
@@ -139,6 +149,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 		return err
 	}
 	answered := func(c net.Conn) (string, error) { return bufio.NewReader(c).ReadString('\n') }
+
 	first, second := dial(), dial()
 	for _, c := range []net.Conn{first, second} {
 		submit(c)
@@ -146,12 +157,14 @@ func TestConnectionsAreLimited(t *testing.T) {
 			t.Fatalf("%q, %v", line, err)
 		}
 	}
+
 	third := dial()
 	submit(third)
 	third.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	if line, err := answered(third); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a third connection got %q, %v", line, err)
 	}
+
 	first.Close()
 	third.SetReadDeadline(time.Now().Add(time.Minute))
 	if line, err := answered(third); err != nil || !strings.Contains(line, "200") {

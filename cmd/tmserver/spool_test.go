@@ -43,6 +43,7 @@ func TestSpoolSurvivesKills(t *testing.T) {
 		time.Sleep(rand.N(60 * time.Millisecond)) // anywhere in its work
 		s.Kill()
 	}
+
 	s := ingesttest.Serve(t, "tmserver", dir, "--spool", spool)
 	ingesttest.Wait(t, func() bool {
 		left, err := os.ReadDir(spool)
@@ -52,6 +53,7 @@ func TestSpoolSurvivesKills(t *testing.T) {
 		return len(left) == 0
 	})
 	s.Stop(t)
+
 	stored := ingesttest.Published(t, dir)
 	for i := range sent {
 		if n := stored[fmt.Sprint("id", i)]; n != 1 {
