@@ -46,8 +46,8 @@ func (f *filterFlags) openFilters(ctx context.Context, log *slog.Logger, definit
 	}
 
 	folder, err := reload.Open(ctx, f.Filters, reload.Options[*script.FilterScript]{
-		Wants:  isFilter,
-		Logger: log,
+		Wants: isFilter,
+		Log:   log,
 		Compile: func(ctx context.Context, path string, text []byte) (*script.FilterScript, []string, error) {
 			if filepath.Ext(path) == ".json" {
 				filter, err := compileDocument(path, text)

@@ -1,4 +1,4 @@
-package lint_test
+package lint
 
 import (
 	"fmt"
@@ -7,12 +7,13 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
-	"github.com/aitgithub/telemetry-server/engine/script/lint"
 	"github.com/aitgithub/telemetry-server/filters"
 	"github.com/aitgithub/telemetry-server/scripts"
 )
 
+// TestCheck: each check finds something in one of the scripts.
 func TestCheck(t *testing.T) {
+	found := map[string]bool{}
 	for _, tt := range []struct{ name, text, want string }{
 		{"nothing", "export function map(id, dims, ping, ctx) { ctx.write([id, dims], { a: 1 }) }", ""},
 		{"syntax", "export function map( {", `x.js:1:23: compile: Expected identifier but found end of file`},
@@ -42,14 +43,16 @@ func TestCheck(t *testing.T) {
 		{"two", "let a = 0\nexport function map(id, dims, ping, ctx) { ctx.write({}, a++) }", "x.js:2:54: error: a key must"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			findings, err := lint.Check(t.Context(), "x.js", tt.text, script.DefaultLimits())
+			findings, err := Check(t.Context(), "x.js", tt.text, script.DefaultLimits())
 			if err != nil {
 				t.Fatal(err)
 			}
 			var lines []string
 			for _, f := range findings {
 				lines = append(lines, f.Err.Error())
+				found[f.check] = true
 			}
+
 			got := strings.Join(lines, "\n")
 			if !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" {
 				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
@@ -61,10 +64,16 @@ func TestCheck(t *testing.T) {
 			}
 		})
 	}
+
+	for _, check := range checks {
+		if !found[check.name] {
+			t.Errorf("no script here has a finding of the check %q", check.name)
+		}
+	}
 }
 
 func TestCheckTypeScript(t *testing.T) {
-	findings, err := lint.Check(t.Context(), "x.ts", "interface A {\n a: number }\n\nexport function map(id: string, dims: any, ping: A, ctx: any): void {\n  ctx.write({ id }, 1)\n}", script.DefaultLimits())
+	findings, err := Check(t.Context(), "x.ts", "interface A {\n a: number }\n\nexport function map(id: string, dims: any, ping: A, ctx: any): void {\n  ctx.write({ id }, 1)\n}", script.DefaultLimits())
 	if err != nil || fmt.Sprint(findings) == "[]" || !strings.HasPrefix(findings[0].Err.Error(), "x.ts:5:13: error") {
 		t.Errorf("%v, %v", findings, err)
 	}
@@ -73,7 +82,7 @@ func TestCheckTypeScript(t *testing.T) {
 // TestShippedScriptsAreClean: what ships has no warnings.
 func TestShippedScriptsAreClean(t *testing.T) {
 	check := func(name string, text []byte) {
-		findings, err := lint.Check(t.Context(), name, string(text), script.DefaultLimits())
+		findings, err := Check(t.Context(), name, string(text), script.DefaultLimits())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +122,7 @@ func TestCheckKnowsEveryFunction(t *testing.T) {
 				if e.Name != declare.Map && e.Of == declare.Job {
 					text += "\nexport function map() {}"
 				}
-				findings, err := lint.Check(t.Context(), "x.js", text, script.DefaultLimits())
+				findings, err := Check(t.Context(), "x.js", text, script.DefaultLimits())
 				if err != nil || len(findings) != 1 || !strings.Contains(findings[0].Err.Message, p.Name+" has no member none") {
 					t.Errorf("%s: findings %v, %v", text, findings, err)
 				}

@@ -6,10 +6,11 @@ import (
 	"github.com/dop251/goja/ast"
 )
 
-// walk calls enter for n and every node below it, in the order of the source,
-// and leave (unless it is nil) after those below. Nodes are pointers to structs of package ast.
-func walk(n any, enter, leave func(node any)) {
-	walkValue(reflect.ValueOf(n), enter, leave)
+// walk calls enter for a node and every node below it, in the order of the source,
+// and leave (unless it is nil) after those below. Nodes are pointers to structs of
+// package ast, which has no walk of its own.
+func walk(node any, enter, leave func(node any)) {
+	walkValue(reflect.ValueOf(node), enter, leave)
 }
 
 var astPackage = reflect.TypeFor[ast.Program]().PkgPath()
@@ -37,7 +38,8 @@ func walkValue(v reflect.Value, enter, leave func(node any)) {
 		}
 		for i := range v.NumField() {
 			// DeclarationList repeats what the body has.
-			if f := v.Type().Field(i); f.IsExported() && f.Name != "DeclarationList" {
+			f := v.Type().Field(i)
+			if f.IsExported() && f.Name != "DeclarationList" {
 				walkValue(v.Field(i), enter, leave)
 			}
 		}

@@ -9,8 +9,8 @@ import (
 	"os"
 )
 
-// maxFileBytes bounds a file: what somebody puts into the folder by mistake must
-// not fill the memory.
+// maxFileBytes bounds a file: one that lies in the folder by mistake must not fill
+// the memory.
 const maxFileBytes = 8 << 20
 
 // sum identifies what a file holds, with what it imports.
@@ -24,13 +24,15 @@ type content struct {
 
 // read reads a file. It follows symbolic links.
 func read(path string) content {
+	// Opening a pipe would wait for a writer.
 	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() { // opening a pipe would wait for a writer
+	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%s: not a file", path)
 	}
 	if err != nil {
 		return content{err: err}
 	}
+
 	f, err := os.Open(path)
 	if err != nil {
 		return content{err: err}
@@ -59,11 +61,12 @@ func (c content) sum(imports []string) sum {
 	if len(imports) == 0 {
 		return s
 	}
+
 	all := sha256.New()
 	all.Write(s[:])
 	for _, path := range imports {
-		s := read(path).own()
-		all.Write(s[:])
+		imported := read(path).own()
+		all.Write(imported[:])
 	}
 	return sum(all.Sum(nil))
 }

@@ -19,28 +19,27 @@ const (
 	// compiled.
 	settleTime = 100 * time.Millisecond
 	// goneTime is how long a file must have been missing before it counts as
-	// removed. Editors take a file away for some milliseconds, on a loaded machine
-	// for longer.
+	// removed. Editors remove a file for some milliseconds, on a loaded machine for
+	// longer.
 	goneTime = time.Second
-	// pollTime is how often the folder is looked through without being told, and a
-	// file that does not compile is tried again.
+	// pollTime is how often the folder is read without an event, and a file that
+	// does not compile is compiled again.
 	pollTime = 2 * time.Second
-	// retryShare bounds the time spent on such files, which may loop until they are
-	// stopped, to one part in so many.
+	// retryShare bounds the time spent on such files, which may run until a limit
+	// stops them: one part in so many.
 	retryShare = 50
 )
 
 // Options configure a Folder.
 type Options[T any] struct {
-	// Wants says whether the file of that name, which is no path, counts.
+	// Wants reports whether the file of that name, which is no path, counts.
 	Wants func(name string) bool
 	// Compile makes a version of the file at path (the folder's name and the
 	// file's), which has that text, and says which other files it read. It is
 	// called by Open and then by Run only. A panic counts as an error.
 	Compile func(ctx context.Context, path string, text []byte) (version T, read []string, err error)
-	// Logger is told about every version and every failure, from when Run runs; nil:
-	// nobody is.
-	Logger *slog.Logger
+	// Log gets every version and every failure, from when Run runs; nil drops them.
+	Log *slog.Logger
 }
 
 // Version is what is known of a file.
@@ -60,7 +59,7 @@ var errEmpty = errors.New("the folder is another than before, and empty")
 type Folder[T any] struct {
 	dir string
 	o   Options[T]
-	log *slog.Logger // belongs to look, as files and filled
+	log *slog.Logger // belongs to look, as files and filled do
 
 	files  map[string]*file // by name
 	filled os.FileInfo      // the folder, as the last look saw it; nil if it did not
@@ -83,7 +82,7 @@ type file struct {
 }
 
 // Open reads and compiles what is in the folder, at once. A file that does not
-// compile is no error; its Version tells.
+// compile is no error; its Version has the reason.
 func Open[T any](ctx context.Context, dir string, o Options[T]) (*Folder[T], error) {
 	if _, err := os.ReadDir(dir); err != nil {
 		return nil, err
@@ -116,7 +115,7 @@ func (f *Folder[T]) All() []Version[T] {
 	return all
 }
 
-// Err says why the folder cannot be read now; nil: it can.
+// Err returns why the folder cannot be read now; nil: it can.
 func (f *Folder[T]) Err() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -129,18 +128,20 @@ func (f *Folder[T]) look(ctx context.Context, settle time.Duration) (wait time.D
 	names, err := f.list()
 	f.setErr(err)
 	if err != nil {
+		// Nothing is known about whether files are missing.
 		f.filled = nil
-		for _, fl := range f.files { // whether they are missing nobody knows
+		for _, fl := range f.files {
 			fl.missing = time.Time{}
 		}
 		return pollTime
 	}
+
 	wait = pollTime
 	there := map[string]bool{}
 	now := time.Now()
 	for _, name := range names {
 		c := read(filepath.Join(f.dir, name))
-		if c.missing() { // removed as we came, or a link that leads nowhere
+		if c.missing() { // removed since the folder was listed, or a link that leads nowhere
 			continue
 		}
 		there[name] = true
@@ -149,11 +150,9 @@ func (f *Folder[T]) look(ctx context.Context, settle time.Duration) (wait time.D
 			fl = &file{}
 			f.files[name] = fl
 		}
-		fl.missing = time.Time{}
-		if s := c.sum(fl.imports); s != fl.seen || fl.since.IsZero() {
-			fl.seen, fl.since = s, now
-		}
-		if fl.seen == fl.tried && !fl.at.IsZero() && (fl.again.IsZero() || now.Before(fl.again)) {
+
+		fl.see(c, now)
+		if !fl.due(now) {
 			continue
 		}
 		if left := settle - now.Sub(fl.since); left > 0 {
@@ -162,6 +161,7 @@ func (f *Folder[T]) look(ctx context.Context, settle time.Duration) (wait time.D
 		}
 		f.compile(ctx, name, fl, c)
 	}
+
 	for name, fl := range f.files {
 		if there[name] {
 			continue
@@ -178,8 +178,26 @@ func (f *Folder[T]) look(ctx context.Context, settle time.Duration) (wait time.D
 	return wait
 }
 
+// see notes the file's content at a look.
+func (fl *file) see(c content, now time.Time) {
+	fl.missing = time.Time{}
+	sum := c.sum(fl.imports)
+	if sum != fl.seen || fl.since.IsZero() {
+		fl.seen, fl.since = sum, now
+	}
+}
+
+// due reports whether the content is to be compiled: it is another than that which
+// was compiled last, or that failed and is to be tried again.
+func (fl *file) due(now time.Time) bool {
+	if fl.seen != fl.tried || fl.at.IsZero() {
+		return true
+	}
+	return !fl.again.IsZero() && !now.Before(fl.again)
+}
+
 // list returns the names that count. A folder that is empty and not the one of
-// before is an error: somebody is about to fill it, or what was mounted there is
+// before is an error: it is about to be filled, or what was mounted there is
 // not any more.
 func (f *Folder[T]) list() (names []string, err error) {
 	info, err := os.Stat(f.dir)
@@ -190,8 +208,10 @@ func (f *Folder[T]) list() (names []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+
 	for _, e := range entries {
-		if name := e.Name(); !strings.HasPrefix(name, ".") && f.o.Wants(name) {
+		name := e.Name()
+		if !strings.HasPrefix(name, ".") && f.o.Wants(name) {
 			names = append(names, name)
 		}
 	}
@@ -204,49 +224,67 @@ func (f *Folder[T]) list() (names []string, err error) {
 
 // compile tries to make a version of the file's content.
 func (f *Folder[T]) compile(ctx context.Context, name string, fl *file, c content) {
-	var value T
-	err, start := c.err, time.Now()
-	// The sums of what it imports have to be older than what the compiler reads,
-	// or a change in between would go unnoticed. Which files those are it tells.
-	for range 2 {
-		fl.tried = c.sum(fl.imports)
-		if c.err != nil {
-			break
-		}
-		var imports []string
-		if value, imports, err = f.call(ctx, filepath.Join(f.dir, name), c.text); err != nil || slices.Equal(imports, fl.imports) {
-			break
-		}
-		fl.imports = imports
-	}
+	start := time.Now()
+	value, err := f.make(ctx, name, fl, c)
 	if ctx.Err() != nil {
 		return
 	}
+
 	fl.seen, fl.at, fl.again = fl.tried, time.Now(), time.Time{}
 	if err != nil {
-		fl.again = fl.at.Add(max(pollTime/2, retryShare*fl.at.Sub(start)))
+		took := fl.at.Sub(start)
+		fl.again = fl.at.Add(max(pollTime/2, retryShare*took))
 	}
-	f.mu.Lock()
-	v := f.versions[name]
-	v.Name = name
-	before := v.Err
-	if err != nil {
-		v.Err = err
-		if before == nil {
-			v.Failed = fl.at
-		}
-	} else {
-		v.Value, v.Loaded, v.Err, v.Failed = value, fl.at, nil, time.Time{}
-	}
-	f.versions[name] = v
-	f.mu.Unlock()
-	if err == nil || before == nil || before.Error() != err.Error() { // else it was tried again
-		f.tell(v)
+	v, before := f.publish(name, value, err, fl.at)
+
+	// The same failure again is not news.
+	if err == nil || before == nil || before.Error() != err.Error() {
+		f.report(v)
 	}
 }
 
-// tell logs what became of a file.
-func (f *Folder[T]) tell(v Version[T]) {
+// make compiles the file's content, and notes what was compiled and what it read.
+func (f *Folder[T]) make(ctx context.Context, name string, fl *file, c content) (value T, err error) {
+	// The sums of the imports have to be older than what the compiler reads, or a
+	// change in between would go unnoticed. Only the compiler knows which files those
+	// are: if they are others than before, it compiles again.
+	for range 2 {
+		fl.tried = c.sum(fl.imports)
+		if c.err != nil {
+			return value, c.err
+		}
+		var imports []string
+		value, imports, err = f.call(ctx, filepath.Join(f.dir, name), c.text)
+		if err != nil || slices.Equal(imports, fl.imports) {
+			return value, err
+		}
+		fl.imports = imports
+	}
+	return value, nil
+}
+
+// publish makes value the version of a file, or keeps the one before with the
+// reason err. It returns what is known of the file now, and the Err before.
+func (f *Folder[T]) publish(name string, value T, err error, at time.Time) (v Version[T], before error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	v = f.versions[name]
+	v.Name = name
+	before = v.Err
+	switch {
+	case err == nil:
+		v.Value, v.Loaded, v.Err, v.Failed = value, at, nil, time.Time{}
+	case before == nil:
+		v.Err, v.Failed = err, at
+	default:
+		v.Err = err
+	}
+	f.versions[name] = v
+	return v, before
+}
+
+// report logs what became of a file.
+func (f *Folder[T]) report(v Version[T]) {
 	switch {
 	case v.Err == nil:
 		f.log.Info("loaded", "script", v.Name)
@@ -267,6 +305,7 @@ func (f *Folder[T]) call(ctx context.Context, path string, text []byte) (value T
 	return f.o.Compile(ctx, path, text)
 }
 
+// remove drops a file that is gone.
 func (f *Folder[T]) remove(name string) {
 	delete(f.files, name)
 	f.mu.Lock()
@@ -275,11 +314,13 @@ func (f *Folder[T]) remove(name string) {
 	f.log.Info("removed", "script", name)
 }
 
+// setErr publishes why the folder cannot be read, and logs what is new.
 func (f *Folder[T]) setErr(err error) {
 	f.mu.Lock()
 	before := f.err
 	f.err = err
 	f.mu.Unlock()
+
 	if err != nil && (before == nil || before.Error() != err.Error()) {
 		f.log.Error("folder cannot be read; what was loaded stays in use", "dir", f.dir, "err", err)
 	}

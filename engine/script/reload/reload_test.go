@@ -51,7 +51,7 @@ func openWords(t *testing.T, dir string) *Folder[string] {
 	t.Helper()
 	f, err := Open(t.Context(), dir, Options[string]{
 		Wants: wantsTxt, Compile: compileWords,
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -9,35 +9,37 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// batchTime is how long events are gathered before the folder is looked through.
+// batchTime is how long events are gathered before the folder is read.
 const batchTime = 20 * time.Millisecond
 
-// Run takes changes over until ctx ends.
+// Run publishes changes until ctx ends.
 func (f *Folder[T]) Run(ctx context.Context) {
-	if f.o.Logger != nil {
-		f.log = f.o.Logger
+	if f.o.Log != nil {
+		f.log = f.o.Log
 	}
 	for _, v := range f.All() {
-		f.tell(v)
+		f.report(v)
 	}
+
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
-		f.log.Warn("cannot watch the folder; it is looked through from time to time", "dir", f.dir, "every", pollTime, "err", err)
+		f.log.Warn("cannot watch the folder; it is read from time to time", "dir", f.dir, "every", pollTime, "err", err)
 		f.poll(ctx, nil, nil, func() {})
 		return
 	}
 	defer w.Close()
+
 	var watched os.FileInfo
 	f.poll(ctx, w.Events, w.Errors, func() {
 		// The name may lead to another folder than before; events would come from
 		// the old one.
 		info, err := os.Stat(f.dir)
-		alive := slices.Contains(w.WatchList(), f.dir) // a removed folder takes its watch along
+		alive := slices.Contains(w.WatchList(), f.dir) // a removed folder has no watch any more
 		if err == nil && alive && os.SameFile(info, watched) {
 			return
 		}
 		if alive {
-			w.Remove(f.dir) // fails if it died as we came
+			w.Remove(f.dir) // fails if the folder was removed just now
 		}
 		if err == nil && w.Add(f.dir) == nil { // else the next look tries again
 			watched = info
@@ -64,6 +66,8 @@ func (f *Folder[T]) poll(ctx context.Context, events <-chan fsnotify.Event, errs
 		case <-events:
 		case <-errs: // events were lost
 		}
+
+		// Something happened: look soon, but let the other events of a save come first.
 		if at := time.Now().Add(batchTime); at.Before(next) {
 			timer.Reset(batchTime)
 			next = at

@@ -1,0 +1,153 @@
+package lint
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/dop251/goja/ast"
+	"github.com/dop251/goja/file"
+	"github.com/dop251/goja/token"
+
+	"github.com/aitgithub/telemetry-server/engine/script/declare"
+	"github.com/aitgithub/telemetry-server/engine/script/suggest"
+	"github.com/aitgithub/telemetry-server/layout/schema"
+)
+
+// checks look at each node of the syntax tree.
+var checks = []struct {
+	name string
+	look func(c *checker, node any)
+}{
+	{"clock", (*checker).clock},
+	{"shared state", (*checker).sharedState},
+	{"written", (*checker).written},
+	{"members", (*checker).members},
+}
+
+// clock finds the time of a clock that there is not.
+func (c *checker) clock(node any) {
+	switch n := node.(type) {
+	case *ast.NewExpression:
+		if identifier(n.Callee) == "Date" && len(n.ArgumentList) == 0 {
+			c.warn(n.New, "new Date() is always 1970: there is no clock")
+		}
+	case *ast.CallExpression:
+		dot, ok := n.Callee.(*ast.DotExpression)
+		if ok && identifier(dot.Left) == "Date" && dot.Identifier.Name == "now" {
+			c.warn(dot.Idx0(), "Date.now() is always 0: there is no clock")
+		}
+	}
+}
+
+// mutators change what they are called on.
+var mutators = []string{"push", "pop", "shift", "unshift", "splice", "sort", "reverse", "fill", "set", "add", "delete", "clear"}
+
+// sharedState finds globals that functions change.
+func (c *checker) sharedState(node any) {
+	switch n := node.(type) {
+	case *ast.AssignExpression:
+		c.mutation(n.Left, n.Left.Idx0())
+	case *ast.UnaryExpression:
+		if n.Operator == token.INCREMENT || n.Operator == token.DECREMENT || n.Operator == token.DELETE {
+			c.mutation(n.Operand, n.Operand.Idx0())
+		}
+	case *ast.CallExpression:
+		dot, ok := n.Callee.(*ast.DotExpression)
+		if ok && slices.Contains(mutators, dot.Identifier.Name.String()) {
+			c.mutation(dot.Left, dot.Idx0())
+		}
+	}
+}
+
+// mutation warns of a change of e, once for each global.
+func (c *checker) mutation(e ast.Expression, at file.Idx) {
+	atTopLevel := len(c.locals) == 0
+	name := c.global(e)
+	if name == "" || atTopLevel || c.gathers || c.reported[name] {
+		return
+	}
+	c.reported[name] = true
+	c.warn(at, "%s is kept from one call to the next, but not from one task to the next: what depends on it depends on how the records lie in segments; write it in mapFinished, or keep it in the function", name)
+}
+
+// isWrite reports whether an expression is ctx.write.
+func (c *checker) isWrite(dot *ast.DotExpression) bool {
+	return c.ctx != "" && identifier(dot.Left) == c.ctx && dot.Identifier.Name == "write"
+}
+
+// written finds keys and values that ctx.write cannot take.
+func (c *checker) written(node any) {
+	n, ok := node.(*ast.CallExpression)
+	if !ok {
+		return
+	}
+	dot, ok := n.Callee.(*ast.DotExpression)
+	if !ok || !c.isWrite(dot) {
+		return
+	}
+
+	// Where reduce writes, a key is a cell: it is not sorted.
+	if len(n.ArgumentList) > 0 {
+		c.writable(n.ArgumentList[0], c.function != declare.Reduce)
+	}
+	if len(n.ArgumentList) > 1 {
+		c.writable(n.ArgumentList[1], false)
+	}
+}
+
+// unwritable are classes whose objects cannot be written.
+var unwritable = []string{"Map", "Set", "WeakMap", "WeakSet", "Promise", "Error", "RegExp"}
+
+// writable finds what cannot be written in an expression.
+func (c *checker) writable(e ast.Expression, key bool) {
+	what := ""
+	switch n := e.(type) {
+	case *ast.ObjectLiteral:
+		if key {
+			c.fail(n.Idx0(), "a key must be a string, number, boolean, null or an array of these, not an object")
+		}
+	case *ast.ArrayLiteral:
+		for _, element := range n.Value {
+			c.writable(element, key)
+		}
+	case *ast.FunctionLiteral, *ast.ArrowFunctionLiteral, *ast.ClassLiteral:
+		what = "function"
+	case *ast.RegExpLiteral:
+		what = "RegExp"
+	case *ast.NewExpression:
+		if class := identifier(n.Callee); slices.Contains(unwritable, class) {
+			what = class
+		}
+	}
+	if what != "" {
+		c.fail(e.Idx0(), "cannot write a %s: write a plain object or an array", what)
+	}
+}
+
+// dimsMembers are what scripts use of dims beside the names: of arrays.
+var dimsMembers = []string{"length", "at", "concat", "entries", "every", "filter", "find", "findIndex", "flat", "flatMap", "forEach",
+	"includes", "indexOf", "join", "keys", "lastIndexOf", "map", "reduce", "reduceRight", "slice", "some", "toString", "values"}
+
+// members finds members that ctx and dims do not have.
+func (c *checker) members(node any) {
+	dot, ok := node.(*ast.DotExpression)
+	if !ok {
+		return
+	}
+	object, name := identifier(dot.Left), dot.Identifier.Name.String()
+	if object == "" {
+		return
+	}
+
+	if object == c.dims && !slices.Contains(schema.DimNames[:], name) && !slices.Contains(dimsMembers, name) {
+		c.fail(dot.Identifier.Idx, "dims has no member %s: it has %s", name, strings.Join(schema.DimNames[:], ", "))
+	}
+	all := declare.ContextMembers()
+	if object == c.ctx && !slices.Contains(all, name) {
+		hint := "it has " + strings.Join(all, ", ")
+		if near := suggest.Nearest(name, all); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		c.fail(dot.Identifier.Idx, "ctx has no member %s: %s", name, hint)
+	}
+}
