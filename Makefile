@@ -1,5 +1,5 @@
-# make test is what CI runs: it installs what is missing where it can, and says
-# what it skips and why where it cannot. The test runner's own lines come last.
+# make test is what CI runs. It installs missing programs where it can; where it cannot,
+# it prints which tests it skips and why. The test runner's own lines come last.
 
 FUZZTIME ?= 5s
 # Where the programs must build; tests run on linux.
@@ -29,7 +29,8 @@ check:
 fuzz:
 	@.ci/fuzz $(FUZZTIME)
 
-# By itself the race detector has every process sleep for a second at its end.
+# Without atexit_sleep_ms the race detector lets every process sleep for a second at
+# its end.
 race:
 	GORACE=atexit_sleep_ms=10 go test -race -timeout 20m ./...
 
@@ -37,7 +38,7 @@ race:
 bench-peers:
 	@.ci/bench-peers
 
-# Submissions taken a second, beside servers that never sync.
+# Submissions per second, compared with servers that never sync.
 bench-acquire:
 	@.ci/bench-acquire
 

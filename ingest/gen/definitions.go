@@ -31,6 +31,7 @@ func Refs() []revisions.Ref {
 // WriteCache writes the definitions of all Refs to dir, laid out as a revision
 // cache, so that the pings can be converted without any server.
 func WriteCache(dir string) error {
+	// All revisions have the same definitions.
 	for _, ref := range Refs() {
 		folder := filepath.Join(dir, filepath.FromSlash(ref.Repo), ref.Revision)
 		if err := os.MkdirAll(folder, 0o777); err != nil {

@@ -14,6 +14,7 @@
 //
 // To add a histogram: add it to Histograms.json. Every later ping of every seed
 // changes, and so do the golden files that were made from them.
+// TestPingsAgreeWithTheDefinitions fails for a histogram that is written wrongly.
 package gen
 
 import (
@@ -61,7 +62,7 @@ func New(seed uint64) *Generator {
 	return g
 }
 
-// What the pings of a Generator keep to; the few that would not are drawn again.
+// The limits of a Generator's pings; the few that would exceed them are drawn again.
 const (
 	minHistograms, maxHistograms = 150, 300
 	minPingBytes, maxPingBytes   = 20_000, 40_000
@@ -72,20 +73,25 @@ func (g *Generator) Ping(i int) Ping {
 	g.src.Seed(g.seed, uint64(i))
 	for {
 		p, histograms := g.draw()
-		if size := len(p.JSON); minHistograms <= histograms && histograms <= maxHistograms && minPingBytes <= size && size <= maxPingBytes {
+		size := len(p.JSON)
+		if minHistograms <= histograms && histograms <= maxHistograms && minPingBytes <= size && size <= maxPingBytes {
 			return p
 		}
 	}
 }
 
-// draw makes a ping of what the random numbers say next, and counts its histograms.
+// draw makes a ping from the next random numbers, and counts its histograms.
 func (g *Generator) draw() (p Ping, histograms int) {
 	p.ID = g.uuid()
 	p.Time = Start.Add(time.Duration(g.rng.Int64N(7*24*3600*1000)) * time.Millisecond)
-	date := p.Time.Format("20060102")
+	date := schema.DateOf(p.Time)
 	b := g.browser(date)
-	p.Dims = schema.Dims{b.reason, b.app, b.channel, b.version, b.build, date}
+	p.Dims = schema.Dims{
+		schema.Reason: b.reason, schema.AppName: b.app, schema.Channel: b.channel, schema.Version: b.version,
+		schema.BuildID: b.build, schema.SubmissionDate: string(date),
+	}
 
+	// The order of the members is that of browsers.
 	o := &g.out
 	o.buf = o.buf[:0]
 	o.open()
@@ -109,8 +115,12 @@ func (g *Generator) uuid() string {
 	var b [16]byte
 	binary.LittleEndian.PutUint64(b[:8], g.rng.Uint64())
 	binary.LittleEndian.PutUint64(b[8:], g.rng.Uint64())
+
+	// Version and variant have fixed bits.
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
+
+	// 8-4-4-4-12 digits, with a dash before each group but the first.
 	var s [36]byte
 	for i, at := range [...]struct{ from, to, at int }{{0, 4, 0}, {4, 6, 9}, {6, 8, 14}, {8, 10, 19}, {10, 16, 24}} {
 		hex.Encode(s[at.at:], b[at.from:at.to])
@@ -118,6 +128,7 @@ func (g *Generator) uuid() string {
 			s[at.at-1] = '-'
 		}
 	}
+
 	return string(s[:])
 }
 

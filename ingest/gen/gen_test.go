@@ -32,6 +32,7 @@ func TestPingsAgreeWithTheDefinitions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	g := New(7)
 	var bytesTotal int
 	for i := range 2000 {
@@ -40,6 +41,7 @@ func TestPingsAgreeWithTheDefinitions(t *testing.T) {
 		if err := json.Unmarshal(p.JSON, &got); err != nil {
 			t.Fatalf("ping %d: %v\n%s", i, err, p.JSON)
 		}
+
 		bytesTotal += len(p.JSON)
 		if n := len(got.Histograms); n < 150 || n > 300 {
 			t.Errorf("ping %d has %d histograms, want 150 to 300", i, n)
@@ -47,6 +49,7 @@ func TestPingsAgreeWithTheDefinitions(t *testing.T) {
 		if n := len(p.JSON); n < 20_000 || n > 40_000 {
 			t.Errorf("ping %d has %d bytes, want 20 to 40 kB", i, n)
 		}
+
 		for name, h := range got.Histograms {
 			d := spec.Lookup([]byte(name))
 			if d == nil || d.Kind.TypeCode() != h.Type || d.BucketCount != h.BucketCount || h.Range != [2]int{d.Low, d.High} {
@@ -72,12 +75,14 @@ func TestPingsAgreeWithTheDefinitions(t *testing.T) {
 				t.Fatalf("ping %d: %s has log_sum %v, its buckets %v", i, name, *h.LogSum, logSum)
 			}
 		}
+
 		for dim, name := range schema.DimNames[:schema.SubmissionDate] {
 			if got.Info[name] != p.Dims[dim] {
 				t.Errorf("ping %d: info.%s is %v, the dimension %q", i, name, got.Info[name], p.Dims[dim])
 			}
 		}
 	}
+
 	t.Logf("mean %d bytes", bytesTotal/300)
 }
 
@@ -89,6 +94,7 @@ func TestKeysAreInBrowserOrder(t *testing.T) {
 		if err != nil {
 			break
 		}
+
 		switch v := tok.(type) {
 		case json.Delim:
 			if v == '{' || v == '[' {
@@ -102,6 +108,7 @@ func TestKeysAreInBrowserOrder(t *testing.T) {
 			}
 		}
 	}
+
 	order := []string{"ver", "simpleMeasurements", "histograms", "slowSQL", "chromeHangs", "lateWrites", "addonHistograms", "fileIOReports", "addonDetails", "info"}
 	if !slices.IsSortedFunc(got, func(a, b string) int { return slices.Index(order, a) - slices.Index(order, b) }) || got[0] != "ver" || got[len(got)-1] != "info" {
 		t.Errorf("keys are %q", got)
@@ -127,17 +134,20 @@ func TestEveryKindAndNotationIsDefined(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	n, kinds := 0, map[revisions.Kind]int{}
 	for d := range spec.Definitions() {
 		if d.Err != nil {
 			t.Error(d.Err)
 		}
+
 		n++
 		kinds[d.Kind]++
 	}
 	if n < 300 || len(kinds) != 6 {
 		t.Errorf("%d definitions of kinds %v, want 300 or more of 6", n, kinds)
 	}
+
 	for _, text := range []string{`"80 + 1"`, `"high": "10000"`, `"keyed": true`} {
 		if !bytes.Contains(Definitions, []byte(text)) {
 			t.Errorf("no definition has %s", text)

@@ -24,8 +24,8 @@ type histogram struct {
 	mid, spread, volume float64
 }
 
-// early are the parts of a name by which browsers know the histograms of which
-// they take a copy, STARTUP_<name>, when the start is over.
+// early are the parts of a name by which browsers recognise the histograms that they
+// copy to STARTUP_<name> when the start is over.
 var early = [...]string{"SQLITE", "HTTP", "SPDY", "CACHE", "DNS"}
 
 // unsent are the definitions that no ping has: keyed and expired ones.
@@ -38,12 +38,15 @@ func prepare() (all []histogram, scratch []int64) {
 	if err != nil {
 		panic("gen: " + err.Error())
 	}
+
+	// revisions.Spec does not have this attribute, because conversion does not need it.
 	var extended map[string]struct {
 		OK bool `json:"extended_statistics_ok"`
 	}
 	if err := json.Unmarshal(Definitions, &extended); err != nil {
 		panic("gen: " + err.Error())
 	}
+
 	for d := range spec.Definitions() {
 		if d.Err != nil {
 			panic("gen: " + d.Err.Error())
@@ -51,6 +54,8 @@ func prepare() (all []histogram, scratch []int64) {
 		if unsent[d.Name] {
 			continue
 		}
+
+		// The copy of the start comes right behind the original, as in browsers.
 		all = append(all, newHistogram(d, d.Name, extended[d.Name].OK))
 		for _, part := range early {
 			if strings.Contains(d.Name, part) && len(d.Name) < 30 {
@@ -62,6 +67,7 @@ func prepare() (all []histogram, scratch []int64) {
 			scratch = make([]int64, n)
 		}
 	}
+
 	return all, scratch
 }
 
@@ -85,6 +91,8 @@ func newHistogram(d *revisions.Definition, name string, extended bool) histogram
 		hash /= 1024
 		return v
 	}
+
+	// All figures are fractions of the number of buckets.
 	n := float64(d.BucketCount)
 	h := histogram{
 		head: string(o.buf), kind: d.Kind, bounds: d.Bounds(),
@@ -93,18 +101,22 @@ func newHistogram(d *revisions.Definition, name string, extended bool) histogram
 		spread:     1 + n*(0.02+0.06*part()),
 		volume:     0.9 + 3*part()*part(),
 	}
+
+	// Keys and logarithms are computed once, not for each ping.
 	for _, b := range h.bounds {
 		h.keys = append(h.keys, `"`+strconv.Itoa(b)+`":`)
 		if extended {
 			h.logs = append(h.logs, math.Log1p(float64(b)))
 		}
 	}
+
 	return h
 }
 
 // writeHistograms writes the member "histograms" and returns how many it holds.
 func (g *Generator) writeHistograms(o *object) (n int) {
 	o.begin("histograms")
+	// Some sessions use more of the browser than others, and use it more.
 	share := 0.42 + 0.1*g.rng.Float64() // of all histograms
 	activity := pow(1.4, g.rng.NormFloat64())
 	for i := range g.histograms {
@@ -117,11 +129,13 @@ func (g *Generator) writeHistograms(o *object) (n int) {
 			n++
 		}
 	}
+
 	o.end()
 	return n
 }
 
 func (g *Generator) writeHistogram(o *object, h *histogram, activity float64) {
+	// A flag has one sample, a boolean some, and a count one bucket.
 	counts := g.counts[:len(h.bounds)]
 	switch h.kind {
 	case revisions.Flag:
@@ -137,6 +151,7 @@ func (g *Generator) writeHistogram(o *object, h *histogram, activity float64) {
 	case revisions.Count:
 		counts[0] = int64(g.logNormal(1+2*activity, 2)) + 1
 	default:
+		// Each session has its own mean, around which its samples lie.
 		mid := h.mid + h.spread*g.rng.NormFloat64()
 		for range 1 + min(g.logNormal(h.volume*activity, 1.8), 10) {
 			b := int(mid + h.spread*g.rng.NormFloat64())
@@ -147,6 +162,7 @@ func (g *Generator) writeHistogram(o *object, h *histogram, activity float64) {
 			counts[min(max(b, 0), len(counts)-1)] += times
 		}
 	}
+
 	g.writeCounts(o, h, counts)
 }
 
@@ -156,6 +172,7 @@ func (g *Generator) writeCounts(o *object, h *histogram, counts []int64) {
 	o.buf = append(o.buf, h.head...)
 	var sum, squares int64
 	var logSum, logSquares float64
+	// A bucket that is empty is written if a neighbour is not.
 	before := -1 // the last bucket written
 	for i, n := range counts {
 		if n == 0 {
@@ -164,6 +181,7 @@ func (g *Generator) writeCounts(o *object, h *histogram, counts []int64) {
 		if before < 0 && i > 0 {
 			o.member(h.keys[i-1], 0)
 		}
+
 		o.member(h.keys[i], n)
 		before = i
 		v := int64(h.bounds[i])
@@ -173,13 +191,17 @@ func (g *Generator) writeCounts(o *object, h *histogram, counts []int64) {
 			logSum += float64(n) * h.logs[i]
 			logSquares += float64(n) * h.logs[i] * h.logs[i]
 		}
+
 		counts[i] = 0
 	}
+	// The empty bucket behind the last one ends the list.
 	if before+1 < len(counts) {
 		o.member(h.keys[before+1], 0)
 	}
+
 	o.buf = append(o.buf, `},"sum":`...)
 	o.buf = strconv.AppendInt(o.buf, sum, 10)
+	// Exponential histograms have sums of logarithms, the others sums of squares.
 	if h.kind == revisions.Exponential {
 		o.buf = append(o.buf, `,"log_sum":`...)
 		o.float(logSum)
@@ -191,6 +213,7 @@ func (g *Generator) writeCounts(o *object, h *histogram, counts []int64) {
 		o.buf = append(o.buf, `,"sum_squares_hi":`...)
 		o.buf = strconv.AppendUint(o.buf, uint64(squares)>>32, 10)
 	}
+
 	o.buf = append(o.buf, '}')
 }
 

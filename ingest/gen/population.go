@@ -1,6 +1,10 @@
 package gen
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+
+	"github.com/aitgithub/telemetry-server/layout/schema"
+)
 
 // browser is one installation in one session, with its machine.
 type browser struct {
@@ -23,12 +27,15 @@ func draw[T any](r *rand.Rand, of []share[T]) T {
 	for i := range of {
 		total += of[i].weight
 	}
+
 	n := r.IntN(total)
 	for i := range of {
-		if n -= of[i].weight; n < 0 {
+		n -= of[i].weight
+		if n < 0 {
 			return of[i].value
 		}
 	}
+
 	panic("unreachable")
 }
 
@@ -94,28 +101,34 @@ var knownAddons = []addon{
 	{"{7e1e7e1e-0000-4000-8000-00000000cafe}", "%7B7e1e7e1e-0000-4000-8000-00000000cafe%7D", "5.5", "Dictionary of Everything"},
 }
 
-// browser draws a browser that submits on date (YYYYMMDD, not before Start): its
+// browser draws a browser that submits on date, which is not before Start: its
 // build is not of a later day.
-func (g *Generator) browser(date string) browser {
+func (g *Generator) browser(date schema.Date) browser {
 	r := g.rng
-	c := draw(r, channelShares)
-	bd := draw(r, c.builds)
-	for bd.id[:len(date)] > date {
-		bd = draw(r, c.builds)
+	from := draw(r, channelShares)
+	build := draw(r, from.builds)
+	for build.id[:len(date)] > string(date) {
+		build = draw(r, from.builds)
 	}
+
 	b := browser{
-		reason: draw(r, reasons), app: draw(r, apps), channel: c.name, version: bd.version, build: bd.id,
-		revisionURL: c.revisionURL, locale: draw(r, locales), addons: knownAddons[:1],
+		reason: draw(r, reasons), app: draw(r, apps), channel: from.name, version: build.version, build: build.id,
+		revisionURL: from.revisionURL, locale: draw(r, locales), addons: knownAddons[:1],
 	}
+
+	// Fennec is Firefox for Android.
 	if b.app == "Fennec" {
 		b.os, b.osVersion, b.arch = "Android", "17", "arm"
 	} else {
-		s := draw(r, systems)
-		b.os, b.osVersion, b.arch = s[0], s[1], s[2]
+		system := draw(r, systems)
+		b.os, b.osVersion, b.arch = system[0], system[1], system[2]
 	}
+
+	// Few browsers have many add-ons; without any, the default theme is one.
 	if n := min(g.logNormal(1, 2.5), len(knownAddons)-1); n > 0 {
-		from := 1 + r.IntN(len(knownAddons)-n)
-		b.addons = knownAddons[from : from+n]
+		first := 1 + r.IntN(len(knownAddons)-n)
+		b.addons = knownAddons[first : first+n]
 	}
+
 	return b
 }

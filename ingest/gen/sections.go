@@ -8,6 +8,7 @@ import (
 )
 
 func (g *Generator) simpleMeasurements(o *object, b *browser) {
+	// The times of the start ascend: each is some while after the one before.
 	start := g.logNormal(60, 2)
 	at := start
 	next := func(mid float64) int { at += g.logNormal(mid, 2); return at }
@@ -35,6 +36,8 @@ func (g *Generator) simpleMeasurements(o *object, b *browser) {
 	if b.reason == "saved-session" {
 		o.int("shutdownDuration", g.logNormal(900, 2))
 	}
+
+	// More is read until the window is visible than until the session is restored.
 	read := g.logNormal(2e7, 1.6)
 	o.int("startupSessionRestoreReadBytes", read)
 	o.int("startupSessionRestoreWriteBytes", g.logNormal(4e4, 2))
@@ -58,6 +61,7 @@ var statements = [...]string{
 }
 
 func (g *Generator) slowSQL(o *object) {
+	// Each thread has some statements in a row, each with its calls and milliseconds.
 	thread := func(name string, mid float64) {
 		o.begin(name)
 		from := g.rng.IntN(len(statements))
@@ -68,6 +72,7 @@ func (g *Generator) slowSQL(o *object) {
 		}
 		o.end()
 	}
+
 	o.begin("slowSQL")
 	thread("mainThread", 0.8)
 	thread("otherThreads", 2.5)
@@ -75,18 +80,22 @@ func (g *Generator) slowSQL(o *object) {
 }
 
 func (g *Generator) chromeHangs(o *object) {
+	// Nearly all sessions have no hang.
 	if !g.chance(0.05) {
 		o.raw("chromeHangs", `{"memoryMap":[],"stacks":[],"durations":[]}`)
 		return
 	}
+
 	o.begin("chromeHangs")
 	o.raw("memoryMap", `[["xul.pdb","7E1E0000000000000000000000000030A"],["user32.pdb","7E1E000000000000000000000000000B2"],["ntdll.pdb","7E1E000000000000000000000000000C1"]]`)
+	// A stack is pairs of a module in memoryMap and an offset in it.
 	hangs := 1 + g.rng.IntN(3)
 	o.raw("stacks", "[")
 	for i := range hangs {
 		if i > 0 {
 			o.buf = append(o.buf, ',')
 		}
+
 		o.buf = append(o.buf, '[')
 		for j := range 4 + g.rng.IntN(12) {
 			if j > 0 {
@@ -94,14 +103,18 @@ func (g *Generator) chromeHangs(o *object) {
 			}
 			o.ints(g.rng.IntN(3), g.rng.IntN(1<<24))
 		}
+
 		o.buf = append(o.buf, ']')
 	}
+
 	o.buf = append(o.buf, ']')
 	o.key("durations")
+	// One duration for each stack, in seconds.
 	durations := make([]int, hangs)
 	for i := range durations {
 		durations[i] = 5 + g.rng.IntN(20)
 	}
+
 	o.ints(durations...)
 	o.end()
 }
@@ -118,11 +131,14 @@ func (g *Generator) fileIO(o *object, b *browser) {
 	if b.channel != "nightly" {
 		return
 	}
+
 	o.begin("fileIOReports")
+	// Not every file is used in each session.
 	for _, f := range profileFiles {
 		if g.chance(0.4) {
 			continue
 		}
+
 		o.key(f)
 		sep := byte('[')
 		for range 3 {
@@ -134,14 +150,17 @@ func (g *Generator) fileIO(o *object, b *browser) {
 				o.ints(g.logNormal(8, 3), g.rng.IntN(4), g.rng.IntN(40), g.rng.IntN(12), g.rng.IntN(3), g.rng.IntN(9))
 			}
 		}
+
 		o.buf = append(o.buf, ']')
 	}
+
 	o.end()
 }
 
 func (g *Generator) addonDetails(o *object, b *browser) {
 	o.begin("addonDetails")
 	o.begin("XPI")
+	// Details vary: an add-on may be unpacked, slow or scanned.
 	for _, a := range b.addons {
 		o.begin(a.id)
 		o.str("name", a.name)
@@ -156,13 +175,16 @@ func (g *Generator) addonDetails(o *object, b *browser) {
 			o.int("scan_items", 1+g.rng.IntN(90))
 			o.int("scan_MS", g.logNormal(3, 2))
 		}
+
 		o.end()
 	}
+
 	o.end()
 	o.end()
 }
 
 func (g *Generator) info(o *object, b *browser) {
+	// The machine: memory grows with its cores.
 	cores := 1 << g.rng.IntN(4)
 	windows, arm := b.os == "WINNT", b.arch == "arm"
 	gpu := draw(g.rng, graphics)
@@ -181,12 +203,15 @@ func (g *Generator) info(o *object, b *browser) {
 	o.int("memsize", 1024*(1+g.rng.IntN(4*cores))-g.rng.IntN(200))
 	o.str("arch", b.arch)
 	o.str("version", b.osVersion)
+	// Every x86 has these, no ARM.
 	for _, f := range [...]string{"hasMMX", "hasSSE", "hasSSE2", "hasSSE3"} {
 		o.bool(f, !arm)
 	}
+
 	for _, f := range [...]string{"hasSSSE3", "hasSSE4A", "hasSSE4_1", "hasSSE4_2"} {
 		o.bool(f, !arm && g.chance(0.5))
 	}
+
 	o.bool("hasEDSP", arm)
 	o.bool("hasARMv6", arm)
 	o.bool("hasARMv7", arm)
@@ -204,15 +229,20 @@ func (g *Generator) info(o *object, b *browser) {
 		o.bool("D2DEnabled", g.chance(0.6))
 		o.bool("DWriteEnabled", g.chance(0.6))
 	}
+
 	o.str("persona", strconv.Itoa(g.rng.IntN(90000)))
+	// The list has IDs with escaped characters, as the URL's dimensions would.
 	var list strings.Builder
 	for i, a := range b.addons {
 		if i > 0 {
 			list.WriteByte(',')
 		}
+
 		list.WriteString(a.escaped + ":" + a.version)
 	}
+
 	o.str("addons", list.String())
+	// Some browsers have no Flash, and some take part in an experiment.
 	if flash := draw(g.rng, flashVersions); flash != "" && !arm {
 		o.str("flashVersion", flash)
 	}
@@ -220,5 +250,6 @@ func (g *Generator) info(o *object, b *browser) {
 		o.str("activeExperiment", "tab-order@experiments.example.org")
 		o.str("activeExperimentBranch", [...]string{"control", "newest-first"}[g.rng.IntN(2)])
 	}
+
 	o.end()
 }

@@ -24,6 +24,7 @@ func DataWith(t testing.TB, pathsAndBodies ...string) *layout.Data {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() { data.Close() })
 
 	log := rawlog.AppendHead(nil, 0)
@@ -34,10 +35,12 @@ func DataWith(t testing.TB, pathsAndBodies ...string) *layout.Data {
 			Time: time.Date(2013, 9, 10, 23, 59, i, 0, time.UTC),
 		}, 0)
 	}
+
 	name := filepath.Join(data.Dir(), layout.RawDir, RawLogName)
 	if err := os.WriteFile(name, log, 0o644); err != nil {
 		t.Fatal(err)
 	}
+
 	return data
 }
 
@@ -50,12 +53,14 @@ func Lines(t testing.TB, data *layout.Data, f schema.Filter) (lines []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, segment := range segments {
 		text := segmentText(t, tree, segment)
 		for line := range strings.Lines(text) {
 			lines = append(lines, segment.Dims.String()+"\t"+strings.TrimSuffix(line, "\n"))
 		}
 	}
+
 	return lines
 }
 
@@ -66,6 +71,7 @@ func segmentText(t testing.TB, tree *layout.Tree, segment layout.Segment) string
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer reader.Close()
 
 	var text []byte

@@ -1,6 +1,11 @@
-// Package ingesttest has what the tests of ingest and of the packages below it
-// share: the shared test data, a ping with its definitions, a raw log. (Package
-// rawlog, which this one imports, has helpers of its own.)
+// Package ingesttest has what the tests of ingest, of the packages below it and of
+// tmserver share: the shared test data, a ping with its definitions, a raw log, a
+// server in a process of its own. Package rawlog, which this one imports, has helpers
+// of its own.
+//
+// To add a helper: put it into the file of its noun, with testing.TB as its first
+// parameter and t.Helper() as its first statement. What it opens it closes in
+// t.Cleanup.
 package ingesttest
 
 import (
@@ -41,6 +46,7 @@ const sharedData = "../../../shared/data"
 // test is skipped where it is missing, but in CI it fails.
 func Shared(t testing.TB, name string) []byte {
 	t.Helper()
+	// In CI the shared data must be there.
 	b, err := os.ReadFile(filepath.Join(sharedData, name))
 	if err != nil {
 		if os.Getenv("CI") == "true" {
@@ -57,6 +63,7 @@ func Shared(t testing.TB, name string) []byte {
 			t.Fatal(err)
 		}
 	}
+
 	return b
 }
 
@@ -69,6 +76,7 @@ func Cache(t testing.TB) *revisions.Cache {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -105,8 +113,8 @@ const DefinitionsText = `{
 	"GC": {"kind": "exponential", "high": 16384, "n_buckets": 5}
 }`
 
-// Definitions answers Always for every revision; those with 404 in them are not
-// found, those with 503 cannot be asked for.
+// Definitions returns Always for every revision; those with 404 in them are not
+// found, for those with 503 the server does not answer.
 type Definitions struct{ Always *revisions.Spec }
 
 func (f Definitions) Spec(_ context.Context, r revisions.Ref) (*revisions.Spec, error) {
@@ -136,7 +144,7 @@ func Converted(histograms string) string {
 }
 
 // PerCore reports MB per second of processor time, which other programs on the
-// machine disturb less than time on the wall. Call the result at the end.
+// machine disturb less than wall-clock time. Call the result at the end.
 func PerCore(b *testing.B, bytes int64) func() {
 	used := func() time.Duration {
 		var u syscall.Rusage
@@ -145,32 +153,37 @@ func PerCore(b *testing.B, bytes int64) func() {
 		}
 		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 	}
+
 	b.SetBytes(bytes)
 	b.ReportAllocs()
 	before := used()
 	return func() { b.ReportMetric(float64(bytes)*float64(b.N)/1e6/(used()-before).Seconds(), "MB/core-s") }
 }
 
-// Log returns a Log in the folder dir with options that change has changed
-// (nil: none). It is closed in the end.
+// Log returns a Log in the folder dir, with the default options as change (unless
+// nil) has changed them. It is closed at the test's end.
 func Log(t testing.TB, dir string, change func(*rawlog.Options)) *rawlog.Log {
 	t.Helper()
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	o := rawlog.DefaultOptions()
 	if change != nil {
 		change(&o)
 	}
+
 	l, err := rawlog.Open(root, o)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		l.Close()
 		root.Close()
 	})
+
 	return l
 }
 
@@ -178,19 +191,22 @@ func Log(t testing.TB, dir string, change func(*rawlog.Options)) *rawlog.Log {
 // "path=body", sorted.
 func Stored(t testing.TB, dir string) []string {
 	t.Helper()
+	// Finished or not, both are read.
 	names, err := filepath.Glob(filepath.Join(dir, "telemetry*"))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	var got []string
 	for _, name := range names {
 		b, err := os.ReadFile(name)
-		if errors.Is(err, fs.ErrNotExist) { // finished as we came
+		if errors.Is(err, fs.ErrNotExist) { // finished, and renamed, meanwhile
 			return Stored(t, dir)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		subs, lost := read(t, b, rawlog.Version)
 		for _, s := range subs {
 			got = append(got, s.Path+"="+string(s.Body))
@@ -199,6 +215,7 @@ func Stored(t testing.TB, dir string) []string {
 			t.Errorf("%s: %d bytes lost", name, lost)
 		}
 	}
+
 	slices.Sort(got)
 	return got
 }
@@ -207,10 +224,12 @@ func Stored(t testing.TB, dir string) []string {
 // Germany and 2001:db8::/32 in Fiji.
 func Countries(t testing.TB) string {
 	t.Helper()
+	// Reserved networks are allowed, because the test networks are reserved.
 	w, err := mmdbwriter.New(mmdbwriter.Options{DatabaseType: "GeoLite2-Country", IncludeReservedNetworks: true})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for cidr, code := range map[string]string{"1.0.0.0/8": "DE", "2001:db8::/32": "FJ"} {
 		_, network, err := net.ParseCIDR(cidr)
 		if err != nil {
@@ -220,14 +239,17 @@ func Countries(t testing.TB) string {
 			t.Fatal(err)
 		}
 	}
+
 	var b bytes.Buffer
 	if _, err := w.WriteTo(&b); err != nil {
 		t.Fatal(err)
 	}
+
 	name := filepath.Join(t.TempDir(), "countries.mmdb")
 	if err := os.WriteFile(name, b.Bytes(), 0o666); err != nil {
 		t.Fatal(err)
 	}
+
 	return name
 }
 
@@ -235,19 +257,23 @@ func Countries(t testing.TB) string {
 // itself, and of its key.
 func Certificate(t testing.TB) (certFile, keyFile string) {
 	t.Helper()
+	// A new key for each test: no secret lies in the repository.
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	dir := t.TempDir()
 	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: keyDER}} {
@@ -255,5 +281,6 @@ func Certificate(t testing.TB) (certFile, keyFile string) {
 			t.Fatal(err)
 		}
 	}
+
 	return certFile, keyFile
 }

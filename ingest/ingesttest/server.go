@@ -22,12 +22,12 @@ import (
 type Server struct {
 	*exec.Cmd
 	URL string       // of the public listener, such as http://127.0.0.1:4711
-	Log bytes.Buffer // what it has written to stderr; for reading once it has ended
+	Log bytes.Buffer // its stderr; to be read once it has ended
 }
 
-// Serve has program, a tmserver, serve the data folder dir, offline and without an
-// admin address unless flags say otherwise, and returns when it takes
-// connections. What is left of it at the test's end is killed.
+// Serve starts program, a tmserver, on the data folder dir, offline and without an
+// admin address unless flags say otherwise, and returns when it accepts
+// connections. If it still runs at the test's end, it is killed.
 func Serve(t testing.TB, program, dir string, flags ...string) *Server {
 	t.Helper()
 	ready := filepath.Join(t.TempDir(), "ready")
@@ -37,27 +37,31 @@ func Serve(t testing.TB, program, dir string, flags ...string) *Server {
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		if s.ProcessState == nil {
 			s.Kill()
 		}
 	})
+
+	// The server writes the file when it takes connections, with its address.
 	Wait(t, func() bool {
 		text, _ := os.ReadFile(ready) // it may not be there yet
 		url, ok := strings.CutPrefix(string(text), "listening ")
 		s.URL, _, _ = strings.Cut(url, "\n")
 		return ok
 	})
+
 	return s
 }
 
-// Kill ends the server where it stands.
+// Kill ends the server at once, as a crash does.
 func (s *Server) Kill() {
 	s.Process.Kill() // it may have ended
 	s.Cmd.Wait()
 }
 
-// Stop has the server finish its work and end; anything but success is an error.
+// Stop lets the server finish its work and end; anything but success is an error.
 func (s *Server) Stop(t testing.TB) {
 	t.Helper()
 	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
@@ -70,28 +74,30 @@ func (s *Server) Stop(t testing.TB) {
 
 const waitLimit = 3 * time.Minute
 
-// Wait returns when done does; the test fails when that takes far longer than
+// Wait returns when done returns true. The test fails if that takes longer than
 // anything takes on a loaded machine.
 func Wait(t testing.TB, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(waitLimit); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("waited for nothing")
+			t.Fatal("waited in vain")
 		}
 	}
 }
 
-// FreePorts returns ports of 127.0.0.1 that nobody listens on, for programs that
-// want numbers. They are none that the kernel gives to connections: one of those
-// may be taken when the program comes to listen.
+// FreePorts returns ports of 127.0.0.1 that no program listens on, for programs that
+// need numbers. They are below those that the kernel assigns to connections: one of
+// those might be in use by the time the program listens.
 func FreePorts(t testing.TB, n int) (ports []int) {
 	t.Helper()
 	for len(ports) < n {
 		port := 10_000 + rand.N(22_000)
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			defer l.Close() // so that it is not found again
-			ports = append(ports, port)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
 		}
+		defer l.Close() // not yet, so that the port is not found again
+		ports = append(ports, port)
 	}
 	return ports
 }
@@ -104,17 +110,21 @@ func Published(t testing.TB, dir string) map[string]int {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer tree.Close()
+	// Every segment of every partition.
 	segments, err := tree.Segments(t.Context(), schema.All())
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	ids := map[string]int{}
 	for _, seg := range segments {
 		r, err := tree.Open(seg, 0, -1)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		for {
 			block, err := r.Next()
 			if err == io.EOF {
@@ -128,7 +138,9 @@ func Published(t testing.TB, dir string) map[string]int {
 				ids[string(id)]++
 			}
 		}
+
 		r.Close()
 	}
+
 	return ids
 }

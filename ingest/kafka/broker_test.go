@@ -26,23 +26,28 @@ func jars(t *testing.T) string {
 	if testing.Short() {
 		t.Skip("a real broker takes a minute")
 	}
+
 	missing := func(what string) {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("CI skips nothing: %s", what)
 		}
+
 		t.Skip(what)
 	}
 	if _, err := exec.LookPath("java"); err != nil {
 		missing("java is not installed")
 	}
+
 	cache := os.Getenv("XDG_CACHE_HOME")
 	if cache == "" {
 		cache = filepath.Join(os.Getenv("HOME"), ".cache")
 	}
+
 	found, err := filepath.Glob(filepath.Join(cache, "telemetry-server", "kafka", "*", "complete"))
 	if err != nil || len(found) == 0 {
 		missing("Kafka is not there; .ci/kafka fetches it")
 	}
+
 	return filepath.Join(filepath.Dir(found[len(found)-1]), "*")
 }
 
@@ -79,10 +84,12 @@ log.cleaner.enable=false
 	if err := os.WriteFile(b.config, []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
+
 	format := exec.CommandContext(t.Context(), "java", "-Xmx128m", "-cp", b.jars, "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", b.config)
 	if out, err := format.CombinedOutput(); err != nil {
 		t.Fatalf("format: %v\n%s", err, out)
 	}
+
 	b.start(t)
 	t.Cleanup(func() { b.stop(t, syscall.SIGKILL) })
 	return b
@@ -96,6 +103,7 @@ func (b *realBroker) start(t *testing.T) {
 	if err := b.process.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	ingesttest.Wait(t, func() bool {
 		conn, err := net.Dial("tcp", b.addr)
 		if err == nil {
@@ -113,6 +121,7 @@ func (b *realBroker) stop(t *testing.T, signal os.Signal) {
 	if err := b.process.Process.Signal(signal); err != nil {
 		t.Error(err)
 	}
+
 	b.process.Wait() // ends with a signal's or its own status
 	b.process = nil
 }
@@ -137,10 +146,12 @@ func TestRealBroker(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../cmd/tmserver").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+
 	client, err := kgo.NewClient(kgo.SeedBrokers(broker.addr), kgo.DefaultProduceTopic(topic))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer client.Close()
 	admin := kadm.NewClient(client)
 	ingesttest.Wait(t, func() bool { // a broker that takes connections may not have registered yet
@@ -148,11 +159,13 @@ func TestRealBroker(t *testing.T) {
 		if err != nil {
 			t.Log(err)
 		}
+
 		return err == nil || errors.Is(err, kerr.TopicAlreadyExists)
 	})
 	if got := complaint(t, nil, []string{broker.logins}, Security{Mechanism: "plain", User: "me", Password: "wrong"}); !strings.Contains(got, "SASL_AUTHENTICATION_FAILED") {
 		t.Errorf("a wrong password: %s", got)
 	}
+
 	sent := 0
 	produce := func() (sentAll func()) {
 		var rs []*kgo.Record
@@ -160,6 +173,7 @@ func TestRealBroker(t *testing.T) {
 			rs = append(rs, &kgo.Record{Key: fmt.Append(nil, "id", sent), Value: []byte(`{"ver":2,"info":{"appName":"Firefox"}}`)})
 			sent++
 		}
+
 		done := make(chan error, 1)
 		go func() { done <- client.ProduceSync(t.Context(), rs...).FirstErr() }()
 		return func() {
@@ -169,6 +183,7 @@ func TestRealBroker(t *testing.T) {
 			}
 		}
 	}
+
 	dir := t.TempDir()
 	first := serve(t, program, dir, broker)
 	produce()()
@@ -181,6 +196,7 @@ func TestRealBroker(t *testing.T) {
 		broker.start(t)
 		sentAll()
 	}
+
 	sentAll := produce()
 	first.Kill()
 	disturbances++
@@ -193,13 +209,16 @@ func TestRealBroker(t *testing.T) {
 		if err != nil {
 			t.Log(err) // the broker is still coming up
 		}
+
 		return found
 	}
+
 	readAll := func() bool {
 		n := 0
 		offsets().Each(func(o kadm.OffsetResponse) { n += int(max(o.At, 0)) })
 		return n >= sent
 	}
+
 	ingesttest.Wait(t, readAll)
 	second.Stop(t)
 	begin := kadm.Offsets{}
@@ -209,6 +228,7 @@ func TestRealBroker(t *testing.T) {
 	if err := admin.CommitAllOffsets(t.Context(), group, begin); err != nil {
 		t.Fatal(err)
 	}
+
 	third := serve(t, program, dir, broker)
 	ingesttest.Wait(t, readAll)
 	third.Stop(t)
@@ -223,6 +243,7 @@ func TestRealBroker(t *testing.T) {
 	if len(got) != sent {
 		t.Errorf("%d IDs are stored, %d were sent", len(got), sent)
 	}
+
 	again := 0
 	logs := first.Log.String() + second.Log.String() + third.Log.String()
 	for _, m := range regexp.MustCompile(`repeated=(\d+)`).FindAllStringSubmatch(logs, -1) {
@@ -230,8 +251,10 @@ func TestRealBroker(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		again += n
 	}
+
 	t.Logf("%d messages, %d disturbances: all stored once, %d were delivered again and dropped", sent, disturbances, again)
 	if again < sent || again > sent+disturbances*pollRecords {
 		t.Errorf("%d messages were delivered again; want all %d, and at most one round for each disturbance", again, sent)

@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Field numbers of BagheeraMessage, which is all there is to its schema.
+// Field numbers of BagheeraMessage.
 const (
 	fieldID        = 3 // string
 	fieldPayload   = 5 // bytes
@@ -35,21 +35,27 @@ func (e *envelope) path() string {
 	return strings.Join(append([]string{e.id}, e.partition...), "/")
 }
 
-// parseEnvelope decodes b. Unknown fields are passed over; of a field that comes
-// twice the last counts. The error is errEnvelope.
+// parseEnvelope decodes b. Unknown fields are skipped; of a field that comes twice
+// the last counts. The error is errEnvelope.
 func parseEnvelope(b []byte) (e envelope, err error) {
+	// Field by field, in any order.
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
 		if n < 0 {
 			return e, errEnvelope
 		}
+
 		b = b[n:]
+
 		n = protowire.ConsumeFieldValue(num, typ, b)
 		if n < 0 {
 			return e, errEnvelope
 		}
+
 		value := b[:n]
 		b = b[n:]
+
+		// A field of the wrong type is damage; one that we do not need is skipped.
 		switch num {
 		case fieldID, fieldPayload, fieldPartition:
 			if typ != protowire.BytesType {
@@ -76,5 +82,6 @@ func parseEnvelope(b []byte) (e envelope, err error) {
 			}
 		}
 	}
+
 	return e, nil
 }

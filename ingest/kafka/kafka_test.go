@@ -46,15 +46,18 @@ func newBed(t *testing.T, security Security, opts ...kfake.Opt) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(c.Close)
 	secured, err := security.options()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	client, err := kgo.NewClient(append(secured, kgo.SeedBrokers(c.ListenAddrs()...), kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(client.Close)
 	b := &bed{Cluster: c, security: security, client: client, dir: t.TempDir()}
 	b.log = ingesttest.Log(t, b.dir, func(o *rawlog.Options) { o.Reserve = 0 })
@@ -85,6 +88,7 @@ func (b *bed) start(t *testing.T, log Log, reg prometheus.Registerer) (stop func
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { s.Run(ctx) })
@@ -117,6 +121,7 @@ func (b *bed) stored(t *testing.T) map[string]int {
 	if err := b.log.Close(); err != nil {
 		t.Fatal(err)
 	}
+
 	got := map[string]int{}
 	for _, s := range ingesttest.Stored(t, b.dir) {
 		path, _, _ := strings.Cut(s, "=")
@@ -156,6 +161,7 @@ func TestTopicToRawLog(t *testing.T) {
 	if got["tab\tand\nnewline"] != 1 {
 		t.Error("an ID with a tab is not in the raw log")
 	}
+
 	unnamed := 0
 	for path := range got {
 		if strings.HasPrefix(path, "kafka/telemetry/1/") {
@@ -165,6 +171,7 @@ func TestTopicToRawLog(t *testing.T) {
 	if unnamed != 1 || len(got) != 2532 {
 		t.Errorf("%d without key, %d in all", unnamed, len(got))
 	}
+
 	const want = `# HELP telemetry_kafka_messages_total Messages consumed, by what became of them.
 # TYPE telemetry_kafka_messages_total counter
 telemetry_kafka_messages_total{class="appended"} 2531
@@ -209,6 +216,7 @@ func TestRefusedMessagesAreFetchedAgain(t *testing.T) {
 	if n := b.committed(t); n != 0 {
 		t.Errorf("%d messages committed that are not durable", n)
 	}
+
 	log.mu.Lock()
 	log.allowed = true
 	log.mu.Unlock()
@@ -229,6 +237,7 @@ func TestRebalanceLosesAndDoublesNothing(t *testing.T) {
 		stop()
 		stop = next
 	}
+
 	b.waitCommitted(t, 2*rounds*perRound)
 	stop()
 	got := b.stored(t)
@@ -271,6 +280,7 @@ func sum(t *testing.T, reg *prometheus.Registry) (n float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, f := range families {
 		for _, m := range f.Metric {
 			n += m.Counter.GetValue()

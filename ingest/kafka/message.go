@@ -2,6 +2,8 @@ package kafka
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -18,17 +20,18 @@ const (
 	JSON Format = iota
 	// Bagheera messages have a BagheeraMessage as value; their key means nothing.
 	Bagheera
+	numFormats
 )
+
+var formatNames = [numFormats]string{JSON: "json", Bagheera: "bagheera"}
 
 // ParseFormat returns the Format with that name, "json" or "bagheera".
 func ParseFormat(name string) (Format, error) {
-	switch name {
-	case "json":
-		return JSON, nil
-	case "bagheera":
-		return Bagheera, nil
+	i := slices.Index(formatNames[:], name)
+	if i < 0 {
+		return 0, fmt.Errorf("message format %q: want %s", name, strings.Join(formatNames[:], " or "))
 	}
-	return 0, fmt.Errorf("message format %q: want json or bagheera", name)
+	return Format(i), nil
 }
 
 // class says what became of a message; doc.go has the table.
@@ -50,43 +53,60 @@ func (c class) toStore() bool { return c != classSkipped && c != classTooLarge }
 // read makes a submission of a message. Its Body is a part of the message.
 func (s *Source) read(r *kgo.Record, now time.Time) (rawlog.Submission, class) {
 	sub := rawlog.Submission{Path: string(r.Key), Body: r.Value, Time: received(r.Timestamp, now)}
-	class := classAppended
-	switch {
-	case r.Value == nil:
+	if r.Value == nil {
 		return sub, classSkipped
-	case s.o.Format == Bagheera:
-		e, err := parseEnvelope(r.Value)
-		switch {
-		case err != nil:
-			class = classBadEnvelope
-		case e.operation != createUpdate:
-			return sub, classSkipped
-		case e.id == "":
-			class = classMissingID
-		default:
-			sub.Path, sub.Body = e.path(), e.payload
-		}
-		if err == nil && e.millis != 0 {
-			sub.Time = received(time.UnixMilli(e.millis), now)
-		}
-	case len(r.Key) == 0:
-		class = classMissingID
 	}
-	if class != classAppended {
-		// A path of four parts is none that the Converter takes.
+
+	// Key and value mean different things in each format.
+	class := classAppended
+	switch s.o.Format {
+	case JSON:
+		if len(r.Key) == 0 {
+			class = classMissingID
+		}
+	case Bagheera:
+		class = readEnvelope(&sub, now)
+	}
+
+	// The converter rejects a path of four parts, so the message comes into the
+	// quarantine, with the place that it came from.
+	if class == classMissingID || class == classBadEnvelope {
 		sub.Path = fmt.Sprintf("kafka/%s/%d/%d", r.Topic, r.Partition, r.Offset)
 	}
-	if len(sub.Path) > s.o.MaxPath || len(sub.Body) > s.o.MaxBody {
-		return sub, classTooLarge
+	if class.toStore() && (len(sub.Path) > s.o.MaxPath || len(sub.Body) > s.o.MaxBody) {
+		class = classTooLarge
 	}
+
 	return sub, class
+}
+
+// readEnvelope replaces path, body and time of a submission, whose body is a
+// Bagheera envelope, by what the envelope holds.
+func readEnvelope(sub *rawlog.Submission, now time.Time) class {
+	e, err := parseEnvelope(sub.Body)
+	if err != nil {
+		return classBadEnvelope
+	}
+	if e.operation != createUpdate {
+		return classSkipped
+	}
+
+	if e.millis != 0 {
+		sub.Time = received(time.UnixMilli(e.millis), now)
+	}
+	if e.id == "" {
+		return classMissingID
+	}
+
+	sub.Path = e.path()
+	sub.Body = e.payload
+	return classAppended
 }
 
 // clockSlack is how far a producer's clock may be ahead of ours.
 const clockSlack = 24 * time.Hour
 
-// received returns t, the time that a message states, or now if no clock that is
-// to be believed shows it.
+// received returns t, the time that a message states, or now if t cannot be right.
 func received(t, now time.Time) time.Time {
 	if t.UnixMilli() <= 0 || t.After(now.Add(clockSlack)) {
 		t = now

@@ -30,6 +30,7 @@ func (e *envelope) encode() []byte {
 		b = protowire.AppendTag(b, fieldPartition, protowire.BytesType)
 		b = protowire.AppendString(b, p)
 	}
+
 	return b
 }
 
@@ -82,6 +83,31 @@ func TestRead(t *testing.T) {
 				t.Errorf("got %q %q %v, want %q %q %v", sub.Path, sub.Body, sub.Time, c.path, c.body, c.time)
 			}
 		})
+	}
+}
+
+// TestEveryFormatIsNamedAndRead parses each format's name and reads a message of it.
+func TestEveryFormatIsNamedAndRead(t *testing.T) {
+	e := envelope{id: "i", payload: []byte("{}")}
+	examples := [numFormats]kgo.Record{
+		JSON:     {Key: []byte("i"), Value: []byte("{}")},
+		Bagheera: {Value: e.encode()},
+	}
+
+	for format := range numFormats {
+		name := formatNames[format]
+		if got, err := ParseFormat(name); err != nil || got != format || name == "" {
+			t.Errorf("ParseFormat(%q) = %v, %v, want %v", name, got, err, format)
+		}
+
+		s := &Source{o: Options{Format: format, MaxBody: 100, MaxPath: 100}}
+		sub, class := s.read(&examples[format], time.Now())
+		if class != classAppended || sub.Path != "i" || string(sub.Body) != "{}" {
+			t.Errorf("%s: read %q %q as %s", name, sub.Path, sub.Body, class)
+		}
+	}
+	if _, err := ParseFormat("xml"); err == nil || err.Error() != `message format "xml": want json or bagheera` {
+		t.Errorf("ParseFormat of an unknown format: %v", err)
 	}
 }
 

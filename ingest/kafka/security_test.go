@@ -25,6 +25,7 @@ func brokerTLS(t *testing.T, certFile, keyFile string, askClients bool) *tls.Con
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	c := &tls.Config{Certificates: []tls.Certificate{pair}}
 	if askClients {
 		text, err := os.ReadFile(certFile)
@@ -35,6 +36,7 @@ func brokerTLS(t *testing.T, certFile, keyFile string, askClients bool) *tls.Con
 		c.ClientCAs.AppendCertsFromPEM(text)
 		c.ClientAuth = tls.RequireAndVerifyClientCert
 	}
+
 	return c
 }
 
@@ -47,6 +49,7 @@ func TestSecurity(t *testing.T) {
 	user := func(mechanism string) opts {
 		return opts{kfake.EnableSASL(), kfake.Superuser(mechanism, "me", "secret")}
 	}
+
 	withTLS := func(ask bool) kfake.Opt { return kfake.TLS(brokerTLS(t, cert, key, ask)) }
 	tests := []struct {
 		name    string
@@ -65,6 +68,7 @@ func TestSecurity(t *testing.T) {
 		{"tls and scram", append(user("SCRAM-SHA-512"), withTLS(false)), Security{TLS: true, CA: cert, Mechanism: "scram-sha-512", User: "me", Password: "secret"},
 			Security{TLS: true, CA: cert}, "the broker"},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -94,6 +98,7 @@ func complaint(t *testing.T, log Log, brokers []string, security Security) strin
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { s.Run(ctx) })

@@ -52,6 +52,7 @@ func readLogs(t testing.TB, dir string) map[string][]string {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		r := NewReader(bytes.NewReader(b), VersionOf(name))
 		got[filepath.Base(name)] = readAll(t, r)
 		if r.BytesLost() > 0 {
