@@ -13,6 +13,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
 	"github.com/aitgithub/telemetry-server/ingest/decide"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
@@ -49,13 +50,13 @@ func (c *convertCmd) convertLines(ctx context.Context, st *cli.State) error {
 
 	lines := &lineConverter{
 		converter: converter,
-		date:      c.Date,
+		date:      schema.Date(c.Date),
 		out:       bufio.NewWriterSize(st.Stdout, 1<<16),
 		report:    st.Stderr,
 		echo:      c.EchoRejected,
 	}
 	if lines.date == "" {
-		lines.date = string(schema.DateOf(start))
+		lines.date = schema.DateOf(start)
 	}
 
 	// Flush also after an error: the records before it are complete.
@@ -75,7 +76,7 @@ func (c *convertCmd) convertLines(ctx context.Context, st *cli.State) error {
 // lineConverter converts lines "id<TAB>json".
 type lineConverter struct {
 	converter *decide.Converter
-	date      string // submission date of the lines
+	date      schema.Date // submission date of the lines
 	out       *bufio.Writer
 	report    io.Writer
 	echo      bool // print rejected pings to report
@@ -182,14 +183,14 @@ func scanLines(text []byte, eof bool) (advance int, line []byte, err error) {
 
 // reportDroppedHistograms names the histograms that were left out of records, each
 // once, in the predecessor's words.
-func reportDroppedHistograms(w io.Writer, dropped convert.DropCounts) {
-	byName := func(a, b convert.Drop) int {
+func reportDroppedHistograms(w io.Writer, dropped histogram.DropCounts) {
+	byName := func(a, b histogram.Drop) int {
 		return strings.Compare(a.Name+"\x00"+a.Reason, b.Name+"\x00"+b.Reason)
 	}
 	for _, drop := range slices.SortedFunc(maps.Keys(dropped), byName) {
 		name := cli.Printable(drop.Name)
 		what := "no histogram definition found for " + name
-		if drop.Reason != convert.DropUnknown {
+		if drop.Reason != histogram.DropUnknown {
 			what = "not the " + drop.Reason + " of the histogram definition: " + name
 		}
 		fmt.Fprintf(w, "ERROR: %s (%d times)\n", what, dropped[drop])

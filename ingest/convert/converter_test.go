@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
@@ -67,7 +68,7 @@ func TestConvertEqualsThePredecessor(t *testing.T) {
 				t.Error("fewer records than expected")
 			}
 			for d, n := range c.Dropped {
-				if d.Reason != DropUnknown {
+				if d.Reason != histogram.DropUnknown {
 					t.Errorf("%s dropped %d times: %s", d.Name, n, d.Reason)
 				}
 			}

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
+	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
@@ -339,7 +340,7 @@ func (r *reference) histogram(d *revisions.Definition, v any) (row []any, class 
 			row[i] = num
 		}
 	}
-	for _, name := range tailNames {
+	for _, name := range histogram.TailNames {
 		switch n := h[name].(type) {
 		case nil:
 			row = append(row, json.Number("-1"))
@@ -385,7 +386,7 @@ func FuzzConvert(f *testing.F) {
 	known := revisions.Ref{Repo: "mozilla-central", Revision: "26cb30a532a1"}
 	plain, c := reference{spec: spec, defs: ingesttest.Definitions{Always: spec}}, newTestConverter(f)
 	withFallback, c2 := plain, newTestConverter(f)
-	withFallback.fallback, c2.o.Fallback = known.URL(), always(known)
+	withFallback.fallback, c2.resolver.fallback = known.URL(), always(known)
 	compare := func(t *testing.T, ref *reference, c *Converter, text []byte) {
 		want, info, wantErr := ref.convert(bytes.Map(func(r rune) rune { return r }, text))
 		before := bytes.Clone(text)

@@ -2,28 +2,32 @@ package convert
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
+	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
+	"github.com/aitgithub/telemetry-server/revisions"
 )
 
-// The classes of bad submissions, by the predecessor's names where it had them, and
-// those of the operator's filter, which are good ones otherwise. They are folders
-// under invalid/, metric labels, and what `tmserver invalid` selects by.
+// The classes of rejected submissions, by the predecessor's names where it had them.
+// Those of the operator's filter are for submissions that can be converted. Classes
+// are public: they are folders under invalid/, metric labels, and what
+// `tmserver invalid` selects by.
 const (
 	ClassCorrupt         = "corrupted_data"        // does not unpack
 	ClassEmpty           = "empty_data"            // no body
 	ClassPath            = "invalid_path"          // neither ID nor ID and five dimensions
 	ClassControlChar     = "invalid_control_char"  // a control character in a JSON string
-	ClassBadPayload      = "bad_payload"           // a histogram with bad buckets
+	ClassBadPayload      = "bad_payload"           // a histogram with bad buckets or sums
 	ClassMissingRevision = "missing_revision"      // histograms without info.revision
 	ClassRevisionRepo    = "missing_revision_repo" // a revision URL without repository
 	ClassConversion      = "conversion_error"      // everything else
-	ClassFilter          = "ingest_filter"         // the operator's filter says so
+	ClassFilter          = "ingest_filter"         // rejected by the operator's filter
 	ClassFilterError     = "ingest_filter_error"   // the operator's filter failed on it
 )
 
 // Rejection is the error for a submission that cannot be converted: bad data, which
-// is counted and kept, not a failure of ours.
+// is counted and quarantined, not a failure of ours.
 type Rejection struct {
 	Class   string // one of the Class constants
 	Message string // a sentence, the predecessor's where it had one
@@ -31,40 +35,102 @@ type Rejection struct {
 
 func (r *Rejection) Error() string { return r.Class + ": " + r.Message }
 
-// Outage is the error for a submission whose histogram definitions cannot be had
+func reject(class, message string) *Rejection { return &Rejection{Class: class, Message: message} }
+
+// notJSON returns the Rejection for text that is not JSON; err is of jsonscan.
+func notJSON(err error) *Rejection {
+	class := ClassConversion
+	if e, ok := errors.AsType[*jsonscan.SyntaxError](err); ok && e.Reason == jsonscan.ControlCharacter {
+		class = ClassControlChar
+	}
+	return reject(class, "JSONDecodeError: "+err.Error())
+}
+
+// rejectURL returns the Rejection for a revision URL; err is of revisions.ParseURL.
+func rejectURL(err error) *Rejection {
+	class := ClassConversion
+	if e, ok := errors.AsType[*revisions.URLError](err); ok && e.NoRepository() {
+		class = ClassRevisionRepo
+	}
+	return reject(class, err.Error())
+}
+
+// faults is the class of each histogram.Fault, and how its message is written.
+var faults = [histogram.NumFaults]struct {
+	class   string
+	message func(e *histogram.Error, url []byte) string
+}{
+	histogram.NotObject: {ClassConversion, func(e *histogram.Error, _ []byte) string {
+		return "Not an object: histograms." + e.Histogram
+	}},
+	histogram.NoValues: {ClassConversion, func(_ *histogram.Error, url []byte) string {
+		return fmt.Sprintf("Bad Histogram key for revision %s: 'values'", url)
+	}},
+	histogram.ValuesNotObject: {ClassConversion, func(e *histogram.Error, _ []byte) string {
+		return "Not an object: histograms." + e.Histogram + ".values"
+	}},
+	histogram.BadDefinition: {ClassConversion, func(e *histogram.Error, url []byte) string {
+		return fmt.Sprintf("Bad Histogram definition for revision %s: %v", url, e.Definition)
+	}},
+	histogram.CountNotInteger: {ClassBadPayload, func(e *histogram.Error, _ []byte) string {
+		return fmt.Sprintf("Found non-integer bucket value: %s.values[%s] = '%s'", e.Histogram, e.Place, python(e.Value))
+	}},
+	histogram.CountNegative: {ClassBadPayload, func(e *histogram.Error, _ []byte) string {
+		return fmt.Sprintf("Found negative bucket value: %s.values[%s] = '%s'", e.Histogram, e.Place, python(e.Value))
+	}},
+	histogram.UnknownBucket: {ClassBadPayload, func(e *histogram.Error, _ []byte) string {
+		return fmt.Sprintf("Found invalid bucket %s.values[%s]", e.Histogram, e.Place)
+	}},
+	histogram.SumNotNumber: {ClassBadPayload, func(e *histogram.Error, _ []byte) string {
+		return fmt.Sprintf("Found non-numeric sum: %s.%s = '%s'", e.Histogram, e.Place, python(e.Value))
+	}},
+}
+
+// rejectHistograms returns the Rejection for what a histogram.Rewriter returned, with
+// definitions of the revision URL.
+func rejectHistograms(err error, url []byte) *Rejection {
+	if e, ok := errors.AsType[*histogram.Error](err); ok {
+		fault := &faults[e.Fault]
+		return reject(fault.class, fault.message(e, url))
+	}
+	switch err {
+	case histogram.ErrNotObject:
+		return reject(ClassConversion, "Not an object: histograms")
+	case histogram.ErrTooLong:
+		return reject(ClassConversion, fmt.Sprintf("Converted to more than %d bytes", histogram.MaxRecordBytes))
+	}
+	return notJSON(err)
+}
+
+// python spells a JSON value as the predecessor's messages did: strings bare,
+// null as None, booleans with a capital letter, the rest as it was written.
+func python(value []byte) string {
+	switch value[0] {
+	case '"':
+		return string(jsonscan.Unquote(value[1 : len(value)-1]))
+	case 'n':
+		return "None"
+	case 't':
+		return "True"
+	case 'f':
+		return "False"
+	}
+	return string(value)
+}
+
+// Outage is the error for a submission whose histogram definitions are not available
 // now. It is not bad, and has to wait.
 type Outage struct {
 	URL string // of the revision
 	Err error  // of Definitions
 }
 
-func (o *Outage) Error() string { return o.reason() + ": " + o.Err.Error() }
+func (o *Outage) Error() string { return failedToFetch(o.URL) + ": " + o.Err.Error() }
 func (o *Outage) Unwrap() error { return o.Err }
 
-// reason is the predecessor's message, which did not tell an outage from a
-// revision that does not exist.
-func (o *Outage) reason() string { return "Failed to fetch histograms for URL: " + o.URL }
+// Rejection returns the outage as a rejection, for callers that cannot wait.
+func (o *Outage) Rejection() *Rejection { return reject(ClassConversion, failedToFetch(o.URL)) }
 
-// Rejection returns the outage as a refusal, for callers that cannot wait.
-func (o *Outage) Rejection() *Rejection { return &Rejection{ClassConversion, o.reason()} }
-
-func reject(class, message string) error { return &Rejection{Class: class, Message: message} }
-
-// badConversion is a Rejection with a message that most often means ClassConversion.
-func badConversion(message string) error {
-	switch message {
-	case "Missing in payload: info.revision":
-		return reject(ClassMissingRevision, message)
-	case "Invalid revision URL: /rev/":
-		return reject(ClassRevisionRepo, message)
-	}
-	return reject(ClassConversion, message)
-}
-
-// badJSON is the Rejection for text that is not JSON.
-func badJSON(err error) error {
-	if e, ok := errors.AsType[*jsonscan.SyntaxError](err); ok && e.Reason == jsonscan.ControlCharacter {
-		return reject(ClassControlChar, "JSONDecodeError: "+err.Error())
-	}
-	return reject(ClassConversion, "JSONDecodeError: "+err.Error())
-}
+// failedToFetch is the predecessor's message, which did not distinguish an outage
+// from a revision that does not exist.
+func failedToFetch(url string) string { return "Failed to fetch histograms for URL: " + url }

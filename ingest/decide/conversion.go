@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
@@ -102,7 +103,7 @@ func (c *Converter) Close() {
 
 // Dropped returns how many histograms were left out of records so far. The caller may
 // keep it once the Converter is closed.
-func (c *Converter) Dropped() convert.DropCounts { return c.converter.Dropped }
+func (c *Converter) Dropped() histogram.DropCounts { return c.converter.Dropped }
 
 // Convert returns what becomes of a submission. An error says nothing about the
 // submission: ctx has ended, or the filter has taken too long too often (it wraps
@@ -113,7 +114,7 @@ func (c *Converter) Convert(ctx context.Context, s *rawlog.Submission) (Outcome,
 }
 
 // ConvertLine is Convert for a document ID and a ping that is not packed.
-func (c *Converter) ConvertLine(ctx context.Context, id, json []byte, date string) (Outcome, error) {
+func (c *Converter) ConvertLine(ctx context.Context, id, json []byte, date schema.Date) (Outcome, error) {
 	record, err := c.converter.ConvertLine(ctx, id, json, date)
 	return c.outcome(ctx, record, err)
 }

@@ -6,7 +6,7 @@ import (
 	"iter"
 	"sync"
 
-	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
 	"github.com/aitgithub/telemetry-server/ingest/decide"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout/pipeline"
@@ -50,13 +50,13 @@ type result struct {
 // became of it, in order, from one goroutine. It calls pace between two submissions.
 // It returns the histograms that were left out of records, and the first error: of
 // entries, of use, or of the conversion.
-func convertAll(ctx context.Context, conversion *decide.Conversion, entries *rawlog.Reader, pace func(), use func(*rawlog.Submission, decide.Outcome) error) (convert.DropCounts, error) {
+func convertAll(ctx context.Context, conversion *decide.Conversion, entries *rawlog.Reader, pace func(), use func(*rawlog.Submission, decide.Outcome) error) (histogram.DropCounts, error) {
 	c := &conversionStages{
 		entries:    entries,
 		pace:       pace,
 		conversion: conversion,
 		use:        use,
-		dropped:    convert.DropCounts{},
+		dropped:    histogram.DropCounts{},
 	}
 
 	err := pipeline.Run(ctx, pipeline.Stages[*batch, *results]{
@@ -77,7 +77,7 @@ type conversionStages struct {
 	batches, results sync.Pool // used ones
 
 	mu      sync.Mutex // protects dropped
-	dropped convert.DropCounts
+	dropped histogram.DropCounts
 }
 
 // read cuts the raw log into batches.

@@ -1,7 +1,7 @@
 package worker
 
 import (
-	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
 	"github.com/aitgithub/telemetry-server/ingest/statistics"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
@@ -26,7 +26,7 @@ type Stats struct {
 	// Mismatched counts, by dimension, where URL and payload differed.
 	Mismatched [schema.NumDims]int64
 	// Dropped counts the histograms left out of records.
-	Dropped convert.DropCounts
+	Dropped histogram.DropCounts
 	// Published are the segments, ordered by path.
 	Published []layout.Published
 }
@@ -36,7 +36,7 @@ func newStats() Stats {
 	return Stats{
 		Filtered:    map[string]int64{},
 		Quarantined: map[string]int64{},
-		Dropped:     convert.DropCounts{},
+		Dropped:     histogram.DropCounts{},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
 	"github.com/aitgithub/telemetry-server/ingest/decide"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/layout"
@@ -96,7 +97,7 @@ func TestConvertLog(t *testing.T) {
 		}
 	}
 	wantMismatched := [schema.NumDims]int64{schema.Reason: 1, schema.AppName: 1}
-	if got.Mismatched != wantMismatched || got.Dropped[convert.Drop{Name: "NO", Reason: convert.DropUnknown}] != 1 {
+	if got.Mismatched != wantMismatched || got.Dropped[histogram.Drop{Name: "NO", Reason: histogram.DropUnknown}] != 1 {
 		t.Errorf("%+v", got)
 	}
 

@@ -1,12 +1,12 @@
-package convert
+package histogram
 
-// Drop is why a histogram was left out of its record.
+// Drop is a histogram that was left out of its record, and why.
 type Drop struct {
 	Name   string
 	Reason string // one of the Drop constants
 }
 
-// The reasons of Drop.
+// The reasons of Drop. They are in the statistics on disk and in metrics.
 const (
 	DropUnknown     = "unknown"      // no definition has its name
 	DropType        = "type"         // its histogram_type is not the definition's
@@ -17,13 +17,14 @@ const (
 // DropCounts counts dropped histograms.
 type DropCounts map[Drop]int64
 
-// maxDrops bounds the names that a DropCounts tells apart, as clients make them
-// up; further ones count under the name "".
+// maxDrops bounds how many drops a DropCounts distinguishes, because clients invent
+// names; further ones count under the name "".
 const maxDrops = 10_000
 
-func (d DropCounts) add(k Drop) {
-	if _, ok := d[k]; !ok && len(d) >= maxDrops {
-		k.Name = ""
+// Add counts one dropped histogram.
+func (d DropCounts) Add(drop Drop) {
+	if _, ok := d[drop]; !ok && len(d) >= maxDrops {
+		drop.Name = ""
 	}
-	d[k]++
+	d[drop]++
 }

@@ -1,4 +1,4 @@
-package convert
+package histogram
 
 import (
 	"bytes"
@@ -7,75 +7,82 @@ import (
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
-// Histograms as browsers send them are converted here, fast. All else is given
-// up on, and done again by histogram.go and bucket.go, which know all of JSON and
-// say what is wrong.
+// usual is careful for what browsers send: the members in their order, the defined
+// bucketing, no whitespace. It gives up on everything else, and has written garbage
+// then.
+func (rw *Rewriter) usual(text []byte, i int, definition *revisions.Definition) (end int, ok bool) {
+	opening := definition.Opening()
+	if opening == nil || !bytes.HasPrefix(text[i:], opening) {
+		return i, false
+	}
+	rw.out = append(rw.out, '[')
+	i, ok = rw.bucketsInOrder(text, i+len(opening), definition.Bounds())
+	if !ok {
+		return i, false
+	}
+	i, ok = rw.sum(text, i, `,"sum":`)
+	if !ok {
+		return i, false
+	}
 
-// usualHistogram is histogram for what browsers send: the members in their order,
-// the defined layout, no whitespace. It gives up on all else, and what it wrote
-// is garbage then.
-func (c *Converter) usualHistogram(text []byte, i int, d *revisions.Definition) (end int, ok bool) {
-	open := d.Opening()
-	if open == nil || !bytes.HasPrefix(text[i:], open) {
-		return i, false
-	}
-	c.out = append(c.out, '[')
-	if i, ok = c.bucketsInOrder(text, i+len(open), d.Bounds()); !ok {
-		return i, false
-	}
-	if i, ok = c.sum(text, i, `,"sum":`); !ok {
-		return i, false
-	}
-	const none = "-1,-1"
+	// Then the histogram ends, or the logarithmic sums follow, or the squares.
+	const missing = "-1,-1"
 	switch {
 	case text[i] == '}':
-		c.out = append(c.out, none+","+none...)
+		rw.out = append(rw.out, missing+","+missing...)
 	case bytes.HasPrefix(text[i:], []byte(`,"l`)):
-		if i, ok = c.sum(text, i, `,"log_sum":`); ok {
-			i, ok = c.sum(text, i, `,"log_sum_squares":`)
+		i, ok = rw.sum(text, i, `,"log_sum":`)
+		if ok {
+			i, ok = rw.sum(text, i, `,"log_sum_squares":`)
 		}
-		c.out = append(c.out, none...)
+		rw.out = append(rw.out, missing...)
 	default:
-		c.out = append(c.out, none+","...)
-		if i, ok = c.sum(text, i, `,"sum_squares_lo":`); ok {
-			i, ok = c.sum(text, i, `,"sum_squares_hi":`)
+		rw.out = append(rw.out, missing+","...)
+		i, ok = rw.sum(text, i, `,"sum_squares_lo":`)
+		if ok {
+			i, ok = rw.sum(text, i, `,"sum_squares_hi":`)
 		}
-		c.out = c.out[:len(c.out)-1]
+		rw.out = rw.out[:len(rw.out)-1] // the last comma
 	}
 	if !ok || text[i] != '}' {
 		return i, false
 	}
-	c.out = append(c.out, ']')
+
+	rw.out = append(rw.out, ']')
 	return i + 1, true
 }
 
 // sum writes the number behind the name at text[i], and a comma. If ok, the
 // result is an offset in text.
-func (c *Converter) sum(text []byte, i int, name string) (end int, ok bool) {
+func (rw *Rewriter) sum(text []byte, i int, name string) (end int, ok bool) {
 	if len(text)-i < len(name) || string(text[i:i+len(name)]) != name {
 		return i, false
 	}
 	i += len(name)
-	if i == len(text) || text[i] != '-' && text[i]-'0' > 9 { // such as a space: no error worth its words
+
+	// Give up on a space, say, before Number makes an error of it, which costs more.
+	if i == len(text) || text[i] != '-' && text[i]-'0' > 9 {
 		return i, false
 	}
 	end, _, err := jsonscan.Number(text, i)
 	if err != nil || end >= len(text) {
 		return end, false
 	}
-	c.out = append(append(c.out, text[i:end]...), ',')
+	rw.out = append(append(rw.out, text[i:end]...), ',')
 	return end, true
 }
 
-// bucketsInOrder does what browsers send: {"0":5,"10":22}, ascending, without
-// whitespace. It gives up on all else.
-func (c *Converter) bucketsInOrder(text []byte, i int, bounds []int) (end int, ok bool) {
+// bucketsInOrder writes what browsers send: {"0":5,"10":22}, ascending, without
+// whitespace. It gives up on everything else.
+func (rw *Rewriter) bucketsInOrder(text []byte, i int, bounds []int) (end int, ok bool) {
 	if i+1 >= len(text) || text[i] != '{' {
 		return i, false
 	}
-	out, next := c.out, 0 // the first bound that has not been written
+	out := rw.out
+	next := 0 // the first bound that has not been written
 	i++
 	for text[i] != '}' || next > 0 {
+		// The key is the bound, at most nine digits in quotes.
 		if text[i] != '"' {
 			return i, false
 		}
@@ -88,6 +95,8 @@ func (c *Converter) bucketsInOrder(text []byte, i int, bounds []int) (end int, o
 		if i-from < 1 || i-from > 9 || i+2 >= len(text) || text[i] != '"' || text[i+1] != ':' {
 			return i, false
 		}
+
+		// The count is copied as it is spelled, at most eighteen digits.
 		i += 2
 		from = i
 		for i < len(text) && text[i]-'0' <= 9 {
@@ -96,6 +105,8 @@ func (c *Converter) bucketsInOrder(text []byte, i int, bounds []int) (end int, o
 		if i-from < 1 || i-from > 18 || text[from] == '0' && i-from > 1 || i+1 >= len(text) {
 			return i, false
 		}
+
+		// The buckets between the one before and this one are empty.
 		at := next
 		for at < len(bounds) && bounds[at] < bound {
 			at++
@@ -110,6 +121,7 @@ func (c *Converter) bucketsInOrder(text []byte, i int, bounds []int) (end int, o
 			out = append(append(out, text[from:i]...), ',')
 		}
 		next = at + 1
+
 		if text[i] == '}' {
 			break
 		}
@@ -118,13 +130,14 @@ func (c *Converter) bucketsInOrder(text []byte, i int, bounds []int) (end int, o
 		}
 		i++
 	}
-	c.out = appendZeros(out, len(bounds)-next)
+	rw.out = appendZeros(out, len(bounds)-next)
 	return i + 1, true
 }
 
 // zeros is what an empty bucket writes, many times.
 var zeros = bytes.Repeat([]byte("0,"), 1<<10)
 
+// appendZeros appends n empty buckets.
 func appendZeros(out []byte, n int) []byte {
 	for n > len(zeros)/2 {
 		out = append(out, zeros...)

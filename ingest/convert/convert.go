@@ -1,0 +1,210 @@
+package convert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
+	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/layout/schema"
+	"github.com/aitgithub/telemetry-server/revisions"
+)
+
+// Options configure a Converter. Start from DefaultOptions.
+type Options struct {
+	// MaxUnpacked bounds an unpacked body in bytes.
+	MaxUnpacked int
+	// RevisionHosts are the hosts that a revision URL may name; none: any.
+	// Definitions come from the configured server whatever the URL says.
+	RevisionHosts []string
+	// Schema decides whether the dimensions of URL and payload differ.
+	Schema *schema.Schema
+	// Countries finds the country of an address in a v2 raw log; nil: it is not
+	// looked up. The country that a v3 log carries is copied anyway.
+	Countries *Countries
+	// Fallback finds the revision of pings with histograms but without
+	// info.revision; nil: they are rejected. A record whose revision was found so
+	// has it as info.revision, and how as info.revisionFallback.
+	Fallback Fallback
+}
+
+// DefaultOptions returns the limits and hosts of a public server.
+func DefaultOptions() Options {
+	return Options{
+		MaxUnpacked:   16 << 20,
+		RevisionHosts: []string{revisions.DefaultHost},
+		Schema:        schema.Default(),
+	}
+}
+
+// Record is a converted submission. Its bytes are valid until the Converter's
+// next call.
+type Record struct {
+	ID []byte
+	// JSON is the ping with converted histograms: keys in the ping's order,
+	// everything else as it was spelled, on one line.
+	JSON []byte
+	// Dims are as the payload has them, "UNKNOWN" where it has none. The schema has
+	// not been applied.
+	Dims schema.Dims
+	// Mismatched has bit i set when dimension i of the URL lies in another
+	// partition than the payload's, which counts.
+	Mismatched uint8
+	RawBytes   int // length of the submitted JSON
+}
+
+// Converter turns submissions into records. Text that is not about histograms
+// is copied, never decoded and spelled again. It belongs to one goroutine.
+type Converter struct {
+	// Dropped counts the histograms that were left out of records, by reason and
+	// name. The owner may read it between calls, and clear it.
+	Dropped histogram.DropCounts
+
+	source  Definitions
+	options Options
+
+	// One field for each step, with the memory that it uses again.
+	unpacker unpacker
+	document document
+	plan     plan
+	resolver resolver
+	writer   writer
+	values   jsonscan.Interner // of dimensions
+
+	// Of the Record returned last:
+	id      []byte
+	located []byte // its JSON with a country
+}
+
+// New returns a Converter that fetches definitions from source.
+func New(source Definitions, options Options) *Converter {
+	return &Converter{
+		Dropped:  histogram.DropCounts{},
+		source:   source,
+		options:  options,
+		resolver: newResolver(source, options),
+		writer:   writer{rewriter: histogram.NewRewriter()},
+		values:   jsonscan.Interner{},
+	}
+}
+
+// Sibling returns a Converter with the same source and options, for another
+// goroutine.
+func (c *Converter) Sibling() *Converter { return New(c.source, c.options) }
+
+// Convert converts a submission; it sets the Country if that is to be looked
+// up. The error is a *Rejection for bad data, an *Outage when its definitions are
+// not available now; any other (the context ended) says nothing about the
+// submission. A panic costs one submission, which is quarantined, and not the
+// server, which would meet it again after each start.
+func (c *Converter) Convert(ctx context.Context, s *rawlog.Submission) (r Record, err error) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			fresh := c.Sibling() // because what c holds may be half done
+			fresh.Dropped = c.Dropped
+			*c = *fresh
+			r, err = Record{}, reject(ClassConversion, fmt.Sprintf("panic, a bug of the converter: %v", bug))
+		}
+	}()
+
+	text, err := c.unpacker.unpack(s.Body, c.options.MaxUnpacked)
+	if err != nil {
+		return Record{}, err
+	}
+	id, claimed, err := splitPath(s.Path)
+	if err != nil {
+		return Record{}, err
+	}
+	if s.Country == "" && s.Address != "" && c.options.Countries != nil {
+		s.Country = c.options.Countries.OfList(s.Address)
+	}
+
+	r, err = c.ConvertJSON(ctx, text, schema.DateOf(s.Time))
+	if err != nil {
+		return Record{}, err
+	}
+
+	if len(s.Country) == 2 {
+		c.located = appendWithCountry(c.located[:0], r.JSON, s.Country)
+		r.JSON = c.located
+	}
+	c.id = append(c.id[:0], id...)
+	r.ID, r.RawBytes = c.id, len(text)
+	if claimed != (schema.Dims{}) {
+		claimed[schema.SubmissionDate] = r.Dims[schema.SubmissionDate]
+		r.Mismatched = mismatched(c.options.Schema, claimed, r.Dims)
+	}
+	return r, nil
+}
+
+// ConvertLine is Convert for a document ID and a ping that is not packed. Errors are
+// as Convert's.
+func (c *Converter) ConvertLine(ctx context.Context, id, text []byte, date schema.Date) (Record, error) {
+	if err := checkID(string(id)); err != nil {
+		return Record{}, err
+	}
+	if len(text) == 0 {
+		return Record{}, reject(ClassEmpty, "Found empty data")
+	}
+
+	r, err := c.ConvertJSON(ctx, text, date)
+	c.id = append(c.id[:0], id...)
+	r.ID, r.RawBytes = c.id, len(text)
+	return r, err
+}
+
+// ConvertJSON converts a ping that is not packed. The Record has no ID. Errors are
+// as Convert's.
+func (c *Converter) ConvertJSON(ctx context.Context, text []byte, date schema.Date) (Record, error) {
+	text = c.unpacker.tidy(text)
+	r, err := c.convert(ctx, text)
+	if _, rejected := errors.AsType[*Rejection](err); rejected {
+		// The text has not been checked to its end. If it is not JSON, that is what
+		// it is rejected for, whatever else is wrong.
+		if syntax := jsonscan.Valid(text); syntax != nil {
+			err = notJSON(syntax)
+		}
+	}
+	r.Dims[schema.SubmissionDate] = string(date)
+	return r, err
+}
+
+// convert is the flow of doc.go, from the text of a ping on.
+func (c *Converter) convert(ctx context.Context, text []byte) (Record, error) {
+	// Index it. Histograms of a known revision are rewritten on the way.
+	c.writer.ahead.guess(text, c.resolver.known, c.writer.rewriter)
+	if err := c.document.index(text, &c.writer.ahead); err != nil {
+		return Record{}, err
+	}
+
+	// Plan the record by the version of the payload.
+	format, err := formatOf(&c.document)
+	if err != nil {
+		return Record{}, err
+	}
+	c.plan.reset()
+	if err := format(&c.document, &c.plan); err != nil {
+		return Record{}, err
+	}
+
+	// Write it by the definitions of its revision.
+	found, err := c.resolver.resolve(ctx, &c.plan.revision)
+	if err != nil {
+		return Record{}, err
+	}
+	json, err := c.writer.write(&c.document, &c.plan, &found)
+	if err != nil {
+		return Record{}, err
+	}
+
+	dims, err := c.plan.dimensions(c.values)
+	if err != nil {
+		return Record{}, err
+	}
+	for _, drop := range c.writer.dropped() {
+		c.Dropped.Add(drop)
+	}
+	return Record{JSON: json, Dims: dims}, nil
+}

@@ -1,0 +1,132 @@
+package convert
+
+import (
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
+)
+
+// document is a ping as received: where its members lie. Nothing is decoded.
+//
+// Values of the members in unchecked names are only skipped, because who takes them
+// apart checks them; verify checks the rest. All other values are checked.
+type document struct {
+	text       []byte
+	begin, end int // of the top-level object
+	top        jsonscan.Object
+	info       jsonscan.Object // of top or payload, by indexInfo
+	payload    jsonscan.Object // of a unified ping, by indexPayload
+	ahead      *ahead          // histograms whose end is known
+}
+
+// index indexes the top level of a ping. The error is a *Rejection.
+func (d *document) index(text []byte, ahead *ahead) error {
+	d.text, d.ahead = text, ahead
+	d.info.Reset(text)
+	d.payload.Reset(text)
+
+	d.begin = jsonscan.Space(text, 0)
+	if d.begin < len(text) && text[d.begin] != '{' {
+		if err := jsonscan.Valid(text); err != nil {
+			return notJSON(err)
+		}
+		return reject(ClassConversion, "Missing payload version")
+	}
+
+	end, err := d.indexObject(&d.top, d.begin, "histograms", "payload")
+	if err != nil || jsonscan.Space(text, end) < len(text) {
+		return notJSON(jsonscan.Valid(text)) // the first thing that is wrong
+	}
+	d.end = end
+	return nil
+}
+
+// indexObject indexes the object at text[start], and returns the offset behind it.
+// The values of members with the names in unchecked are only skipped.
+func (d *document) indexObject(o *jsonscan.Object, start int, unchecked ...string) (end int, err error) {
+	o.Reset(d.text)
+	it := jsonscan.Members(d.text, start)
+	for it.Next() {
+		skipped := false
+		for _, name := range unchecked {
+			skipped = skipped || string(it.Key) == name
+		}
+		if skipped {
+			end, ok := d.ahead.endOf(it.Start)
+			if !ok {
+				end = jsonscan.SkipTrusted(d.text, it.Start)
+			}
+			it.SetEnd(end)
+		}
+		o.Add(&it, skipped)
+	}
+	return it.After(), it.Err()
+}
+
+// indexPayload indexes the payload of a unified ping; one that is no object has no
+// members. The error is a *Rejection.
+func (d *document) indexPayload(payload *jsonscan.Member) error {
+	start := int(payload.Start)
+	if d.text[start] != '{' {
+		return nil
+	}
+
+	end, err := d.indexObject(&d.payload, start, "histograms")
+	if err == nil && end != int(payload.End) {
+		err = jsonscan.Valid(d.text) // skipping went astray, so this is an error
+	}
+	if err != nil {
+		return notJSON(err)
+	}
+	payload.Unchecked = false
+	return nil
+}
+
+// indexInfo indexes the info of an object, top or payload. The error is a
+// *Rejection.
+func (d *document) indexInfo(ping *jsonscan.Object) error {
+	m := ping.Find("info")
+	if m == nil || d.text[m.Start] == 'n' {
+		return reject(ClassConversion, "Missing in payload: info")
+	}
+	if d.text[m.Start] != '{' {
+		return reject(ClassConversion, "Not an object: info")
+	}
+
+	if _, err := d.info.Index(d.text, int(m.Start)); err != nil {
+		return notJSON(err)
+	}
+	return nil
+}
+
+// verify checks what was only skipped. The error is a *Rejection.
+func (d *document) verify() error {
+	for _, o := range [...]*jsonscan.Object{&d.top, &d.payload} {
+		if err := o.Verify(); err != nil {
+			return notJSON(err)
+		}
+	}
+	return nil
+}
+
+// lookUp returns where the value at the end of a path of names lies, in text
+// that has been checked. What is no object has no members; of members with the same
+// name the last counts.
+func (d *document) lookUp(start int, path ...string) (at int, ok bool) {
+	at = start
+	for _, name := range path {
+		if d.text[at] != '{' {
+			return 0, false
+		}
+
+		found := false
+		it := jsonscan.MembersTrusted(d.text, at)
+		for it.Next() {
+			if jsonscan.Is(it.Key, name) {
+				at, found = it.Start, true
+			}
+		}
+		if !found {
+			return 0, false
+		}
+	}
+	return at, true
+}
