@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -25,6 +27,8 @@ func decode(t testing.TB, text []byte) (v any) {
 	return v
 }
 
+// TestConvertEqualsThePredecessor compares with what the predecessor made of the shared
+// data.
 func TestConvertEqualsThePredecessor(t *testing.T) {
 	for _, f := range []struct {
 		log, expected string
@@ -34,45 +38,91 @@ func TestConvertEqualsThePredecessor(t *testing.T) {
 		{"telemetry.log.v1.100-realistic-pings", "100-realistic-pings.expected.tsv.gz", 100},
 	} {
 		t.Run(f.log, func(t *testing.T) {
-			subs := ingesttest.Submissions(t, ingesttest.Shared(t, "raw/"+f.log), 1)
-			want := bufio.NewScanner(bytes.NewReader(ingesttest.Shared(t, "raw/"+f.expected)))
-			want.Buffer(nil, 1<<20)
-			c := New(ingesttest.Cache(t), DefaultOptions())
-			if len(subs) != f.records {
-				t.Errorf("%d submissions, want %d", len(subs), f.records)
+			submissions := ingesttest.Submissions(t, ingesttest.Shared(t, "raw/"+f.log), 1)
+			if len(submissions) != f.records {
+				t.Errorf("%d submissions, want %d", len(submissions), f.records)
 			}
-			for i, s := range subs {
-				s.Time = time.Date(2013, 9, 10, 23, 59, 59, 0, time.UTC)
-				r, err := c.Convert(t.Context(), &s)
-				if err != nil {
-					t.Fatalf("submission %d: %v", i, err)
-				}
-				if !want.Scan() {
-					t.Fatal("more records than expected")
-				}
-				w := strings.SplitN(want.Text(), "\t", 3)
-				if string(r.ID) != w[0] || r.Dims.String() != w[1] {
-					t.Errorf("record %d: %s %s, want %s %s", i, r.ID, r.Dims, w[0], w[1])
-				}
-				if !reflect.DeepEqual(decode(t, r.JSON), decode(t, []byte(w[2]))) {
-					t.Errorf("record %d: the JSON differs", i)
-				}
-				if bytes.ContainsAny(r.JSON, "\r\n") {
-					t.Errorf("record %d has line ends", i)
-				}
-				if r.Mismatched != 0 {
-					t.Errorf("record %d: mismatched dimensions %b", i, r.Mismatched)
-				}
-			}
-			if want.Scan() {
-				t.Error("fewer records than expected")
-			}
-			for d, n := range c.Dropped {
-				if d.Reason != histogram.DropUnknown {
-					t.Errorf("%s dropped %d times: %s", d.Name, n, d.Reason)
-				}
-			}
+			converter := New(ingesttest.Cache(t), DefaultOptions())
+			equalsThePredecessor(t, converter, submissions, ingesttest.Shared(t, "raw/"+f.expected))
 		})
+	}
+}
+
+// TestConvertEqualsThePredecessorOnFixtures does the same with one real ping and two
+// generated ones of other revisions, which are in this repository: unpacked, and with
+// only those definitions that they need.
+func TestConvertEqualsThePredecessorOnFixtures(t *testing.T) {
+	o := revisions.DefaultOptions()
+	o.Dir, o.Offline = "testdata/predecessor/histogram_cache", true
+	cache, err := revisions.NewCache(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cache.Close()
+
+	var submissions []rawlog.Submission
+	for line := range bytes.Lines(fixture(t, "submissions.tsv.gz")) {
+		path, body, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte("\t"))
+		submissions = append(submissions, rawlog.Submission{Path: string(path), Body: body})
+	}
+	if len(submissions) != 3 {
+		t.Errorf("%d submissions, want 3", len(submissions))
+	}
+	equalsThePredecessor(t, New(cache, DefaultOptions()), submissions, fixture(t, "expected.tsv.gz"))
+}
+
+// fixture returns an unpacked file of testdata/predecessor.
+func fixture(t *testing.T, name string) []byte {
+	t.Helper()
+	packed, err := os.ReadFile("testdata/predecessor/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := Unpack(packed, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// equalsThePredecessor converts submissions and compares them with the lines of
+// expected: ID, dimensions and JSON.
+func equalsThePredecessor(t *testing.T, converter *Converter, submissions []rawlog.Submission, expected []byte) {
+	t.Helper()
+	lines := bufio.NewScanner(bytes.NewReader(expected))
+	lines.Buffer(nil, 1<<20)
+	for i, s := range submissions {
+		s.Time = time.Date(2013, 9, 10, 23, 59, 59, 0, time.UTC)
+		record, err := converter.Convert(t.Context(), &s)
+		if err != nil {
+			t.Fatalf("submission %d: %v", i, err)
+		}
+		if !lines.Scan() {
+			t.Fatal("more records than expected")
+		}
+
+		want := strings.SplitN(lines.Text(), "\t", 3)
+		if string(record.ID) != want[0] || record.Dims.String() != want[1] {
+			t.Errorf("record %d: %s %s, want %s %s", i, record.ID, record.Dims, want[0], want[1])
+		}
+		if !reflect.DeepEqual(decode(t, record.JSON), decode(t, []byte(want[2]))) {
+			t.Errorf("record %d: the JSON differs", i)
+		}
+		if bytes.ContainsAny(record.JSON, "\r\n") {
+			t.Errorf("record %d has line ends", i)
+		}
+		if record.Mismatched != 0 {
+			t.Errorf("record %d: mismatched dimensions %b", i, record.Mismatched)
+		}
+	}
+
+	if lines.Scan() {
+		t.Error("fewer records than expected")
+	}
+	for d, n := range converter.Dropped {
+		if d.Reason != histogram.DropUnknown {
+			t.Errorf("%s dropped %d times: %s", d.Name, n, d.Reason)
+		}
 	}
 }
 
