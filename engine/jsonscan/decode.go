@@ -18,6 +18,7 @@ func AppendUnquoted(dst, raw []byte) []byte {
 		dst = append(dst, raw[:n]...)
 		c := raw[n+1]
 		raw = raw[n+2:]
+
 		switch c {
 		case 'b':
 			dst = append(dst, '\b')
@@ -33,11 +34,13 @@ func AppendUnquoted(dst, raw []byte) []byte {
 			r := unit(raw)
 			raw = raw[min(4, len(raw)):]
 			if utf16.IsSurrogate(r) {
+				// Its other half is in the escape that follows, if it has one.
 				low := rune(-1)
 				if len(raw) >= 6 && raw[0] == '\\' && raw[1] == 'u' {
 					low = unit(raw[2:])
 				}
-				if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
+				r = utf16.DecodeRune(r, low)
+				if r != utf8.RuneError {
 					raw = raw[6:]
 				}
 			}
@@ -99,10 +102,13 @@ func Int(num []byte) (n int64, ok bool) {
 	if len(digits) > 0 && digits[0] == '-' {
 		digits = digits[1:]
 	}
+
+	// Up to eighteen digits cannot overflow.
 	if len(digits) == 0 || len(digits) > 18 {
 		n, err := strconv.ParseInt(string(num), 10, 64)
 		return n, err == nil && num[0] != '+'
 	}
+
 	for _, c := range digits {
 		if c-'0' > 9 {
 			return 0, false

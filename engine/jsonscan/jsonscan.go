@@ -1,17 +1,36 @@
 // Package jsonscan walks JSON text in place: it finds where values begin and
 // end without building anything. The converter uses it on submissions, which
-// nobody has checked (strict), the lazy pings of scripts on stored records,
+// are not checked yet (strict), the lazy pings of scripts on stored records,
 // which the converter has checked (trusted).
+//
+//	Skip, Valid          check a value and find its end
+//	Members, Elements    walk an object or an array, value by value (Iter)
+//	Object               an index of an object's members: by name, the last one counts
+//	Unquote, Int, Float  decode a scalar
 //
 // Strict means RFC 8259: exactly one value, no NaN or Infinity, no control
 // characters in strings, no unpaired brackets, and at most MaxDepth levels.
-// Bytes from 0x80 up are taken as they are: whoever needs UTF-8 asks
-// utf8.Valid first. A lone surrogate escape such as "\ud800" is legal text; it
-// decodes to U+FFFD, as with encoding/json. Duplicate keys are the caller's to
-// judge.
+// Bytes from 0x80 up are not checked: call utf8.Valid first if the text must be
+// UTF-8. A lone surrogate escape such as "\ud800" is legal text; it decodes to
+// U+FFFD, as with encoding/json. Duplicate keys are legal too; Object knows which
+// one counts.
 //
-// Offsets are always into the whole text. Nothing here allocates, but for
+// Offsets are always into the whole text. Nothing here allocates, except for
 // errors and what an append grows.
+//
+// # The fence
+//
+// This package replaces encoding/json, whose decoder takes some ten times as long
+// for the same text, and reading eight bytes at a time replaces reading them one by
+// one. FuzzScan and TestValidAgreesWithEncodingJSON compare with encoding/json.
+// BenchmarkSkip, beside json.Valid, pays for it: its rows are in
+// docs/BENCHMARKS.md, 2026-11-28. Trusted walks read only quotes and brackets;
+// FuzzScan compares them with strict ones, and BenchmarkSkip/trusted pays for them.
+//
+// # To add …
+//
+// A function that walks: an Iter or an Object is enough for most. One that reads
+// several bytes at a time belongs into FuzzScan and BenchmarkSkip.
 package jsonscan
 
 import (
@@ -48,7 +67,7 @@ func syntax(b []byte, i int, want string) error {
 }
 
 // Space returns the offset of the first byte at or after i that is not JSON
-// whitespace; len(b) if there is none.
+// whitespace; len(b) if all are.
 func Space(b []byte, i int) int {
 	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
 		i++
@@ -63,7 +82,8 @@ func Valid(b []byte) error {
 	if err != nil {
 		return err
 	}
-	if i = Space(b, i); i < len(b) {
+	i = Space(b, i)
+	if i < len(b) {
 		return syntax(b, i, "the end")
 	}
 	return nil
@@ -84,6 +104,7 @@ func String(b []byte, i int) (end int, escaped bool, err error) {
 	}
 	i++
 	for {
+		// Find the end of the plain text, first eight bytes at a time.
 		for i+8 <= len(b) {
 			x := binary.LittleEndian.Uint64(b[i:])
 			quote, slash := x^(ones*'"'), x^(ones*'\\')
@@ -97,6 +118,7 @@ func String(b []byte, i int) (end int, escaped bool, err error) {
 		for i < len(b) && b[i] >= 0x20 && b[i] != '"' && b[i] != '\\' {
 			i++
 		}
+
 		switch {
 		case i >= len(b):
 			return i, escaped, syntax(b, i, "")
@@ -106,7 +128,8 @@ func String(b []byte, i int) (end int, escaped bool, err error) {
 			return i, escaped, &SyntaxError{Offset: i, Reason: ControlCharacter}
 		}
 		escaped = true
-		if i, err = escape(b, i); err != nil {
+		i, err = escape(b, i)
+		if err != nil {
 			return i, escaped, err
 		}
 	}
@@ -142,21 +165,25 @@ func Number(b []byte, i int) (end int, integer bool, err error) {
 	case i >= len(b) || b[i]-'0' > 9:
 		return i, false, syntax(b, i, "a digit")
 	case b[i] == '0':
-		i++
+		i++ // no digit may follow
 	default:
 		i = digits(b, i)
 	}
+
 	integer = true
 	if i < len(b) && b[i] == '.' {
 		integer = false
-		if i++; i >= len(b) || b[i]-'0' > 9 {
+		i++
+		if i >= len(b) || b[i]-'0' > 9 {
 			return i, false, syntax(b, i, "a digit")
 		}
 		i = digits(b, i)
 	}
+
 	if i < len(b) && b[i]|0x20 == 'e' {
 		integer = false
-		if i++; i < len(b) && (b[i] == '+' || b[i] == '-') {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
 			i++
 		}
 		if i >= len(b) || b[i]-'0' > 9 {
@@ -167,7 +194,7 @@ func Number(b []byte, i int) (end int, integer bool, err error) {
 	return i, integer, nil
 }
 
-// digits returns the offset of the first byte at or after i that is no digit.
+// digits returns the offset of the first byte at or after i that is not a digit.
 func digits(b []byte, i int) int {
 	for i+8 <= len(b) {
 		x := binary.LittleEndian.Uint64(b[i:]) ^ ones*'0' // digits become 0 to 9
@@ -199,6 +226,7 @@ func Skip(b []byte, i int) (end int, err error) {
 	object := false
 value:
 	for {
+		// b[i] is before a value.
 		if depth > 0 && !object {
 			i = skipDigits(b, i)
 		}
@@ -220,12 +248,14 @@ value:
 				objects[depth>>6] &^= 1 << (depth & 63)
 			}
 			depth++
+
 			i = Space(b, i+1)
 			if i < len(b) && b[i] == c+2 { // '{'+2 is '}', '['+2 is ']'
 				break // empty; closed below
 			}
 			if object {
-				if i, err = key(b, i); err != nil {
+				i, err = key(b, i)
+				if err != nil {
 					return i, err
 				}
 			}
@@ -244,7 +274,10 @@ value:
 		if err != nil {
 			return i, err
 		}
-		for depth > 0 { // b[i] is behind a value, or closes an empty container
+
+		// b[i] is behind a value, or closes an empty container. Close as many
+		// containers as end here.
+		for depth > 0 {
 			i = Space(b, i)
 			switch {
 			case i >= len(b):
@@ -252,14 +285,16 @@ value:
 			case b[i] == ',':
 				i++
 				if object {
-					if i, err = key(b, Space(b, i)); err != nil {
+					i, err = key(b, Space(b, i))
+					if err != nil {
 						return i, err
 					}
 				}
 				continue value
 			case object && b[i] == '}' || !object && b[i] == ']':
 				i++
-				if depth--; depth > 0 {
+				depth--
+				if depth > 0 {
 					object = objects[(depth-1)>>6]>>((depth-1)&63)&1 == 1
 				}
 			case object:
@@ -292,7 +327,8 @@ func key(b []byte, i int) (int, error) {
 	if err != nil {
 		return i, err
 	}
-	if i = Space(b, i); i >= len(b) || b[i] != ':' {
+	i = Space(b, i)
+	if i >= len(b) || b[i] != ':' {
 		return i, syntax(b, i, "':'")
 	}
 	return i + 1, nil

@@ -144,6 +144,7 @@ func submitted() []byte {
 	return b.Bytes()
 }
 
+// BenchmarkSkip reads a ping of 20 to 40 kB in each way, beside encoding/json.
 func BenchmarkSkip(b *testing.B) {
 	for _, bb := range []struct {
 		name string
@@ -152,6 +153,12 @@ func BenchmarkSkip(b *testing.B) {
 	}{
 		{"strict/stored", func(p []byte) int { n, _ := Skip(p, 0); return n }, stored()},
 		{"strict/submitted", func(p []byte) int { n, _ := Skip(p, 0); return n }, submitted()},
+		{"json.Valid/stored", func(p []byte) int {
+			if !json.Valid(p) {
+				return 0
+			}
+			return len(p)
+		}, stored()},
 		{"trusted/stored", func(p []byte) int { return SkipTrusted(p, 0) }, stored()},
 		{"trusted/submitted", func(p []byte) int { return SkipTrusted(p, 0) }, submitted()},
 		{"trusted/members", func(p []byte) int {

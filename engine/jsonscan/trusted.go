@@ -7,14 +7,15 @@ import (
 )
 
 // SkipTrusted returns the offset after the value that begins at or, after
-// whitespace, behind b[i]. It looks at brackets and quotes only, so b must be
-// text that Skip has accepted; on anything else the result is some offset in
-// [i, len(b)], never a panic.
+// whitespace, behind b[i]. It reads brackets and quotes only, so b must be text
+// that Skip has accepted; for any other text the result is some offset in
+// [i, len(b)], and there is no panic.
 func SkipTrusted(b []byte, i int) (end int) {
 	i = Space(b, i)
 	if i >= len(b) {
 		return len(b)
 	}
+
 	switch b[i] {
 	case '"':
 		return StringTrusted(b, i)
@@ -32,6 +33,8 @@ func SkipTrusted(b []byte, i int) (end int) {
 		}
 		return skipNested(b, i+1, 1)
 	}
+
+	// A number or a literal.
 	for i < len(b) && !ends[b[i]] {
 		i++
 	}
@@ -51,6 +54,8 @@ func StringTrusted(b []byte, i int) (end int) {
 			return len(b)
 		}
 		end = i + n
+
+		// The quote is escaped by an odd number of backslashes.
 		slashes := 0
 		for k := end - 1; k >= i && b[k] == '\\'; k-- {
 			slashes++
@@ -64,6 +69,7 @@ func StringTrusted(b []byte, i int) (end int) {
 
 // skipNested returns the offset behind the bracket that brings depth to zero.
 func skipNested(b []byte, i, depth int) int {
+	// Eight bytes at a time: find the next quote or bracket.
 	for i+8 <= len(b) {
 		x := binary.LittleEndian.Uint64(b[i:])
 		quote := x ^ (ones * '"')
@@ -74,6 +80,7 @@ func skipNested(b []byte, i, depth int) int {
 			i += 8
 			continue
 		}
+
 		i += bits.TrailingZeros64(m) >> 3
 		if b[i] == '"' {
 			i = stringShort(b, i)
@@ -81,11 +88,16 @@ func skipNested(b []byte, i, depth int) int {
 		}
 		if b[i]&0x06 == 0x02 { // '[' or '{'
 			depth++
-		} else if depth--; depth == 0 {
-			return i + 1
+		} else {
+			depth--
+			if depth == 0 {
+				return i + 1
+			}
 		}
 		i++
 	}
+
+	// The last bytes one by one.
 	for i < len(b) {
 		switch b[i] {
 		case '"':
@@ -94,7 +106,8 @@ func skipNested(b []byte, i, depth int) int {
 		case '{', '[':
 			depth++
 		case '}', ']':
-			if depth--; depth == 0 {
+			depth--
+			if depth == 0 {
 				return i + 1
 			}
 		}

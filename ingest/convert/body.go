@@ -17,8 +17,8 @@ type unpacker struct {
 	tidied []byte
 }
 
-// Unpack returns the text of a body as a Converter does, in memory of its own or
-// the body's. The error is a *Rejection.
+// Unpack returns the text of a body as a Converter does. Its memory is new or the
+// body's. The error is a *Rejection.
 func Unpack(body []byte, limit int) ([]byte, error) { return new(unpacker).unpack(body, limit) }
 
 // unpack returns the text of a body: the body itself, or what it unpacks to if
@@ -31,9 +31,12 @@ func (u *unpacker) unpack(body []byte, limit int) ([]byte, error) {
 	if isZlib(body) {
 		return nil, reject(ClassCorrupt, "zlib, where gzip or plain JSON is meant")
 	}
+
+	// What does not begin like gzip is plain text, or rejected later as not JSON.
 	if len(body) < 2 || body[0] != 0x1f || body[1] != 0x8b {
 		return body, nil
 	}
+
 	text, err := u.gz.Gunzip(u.text, body, limit)
 	u.text = text
 	switch {
@@ -48,13 +51,13 @@ func (u *unpacker) unpack(body []byte, limit int) ([]byte, error) {
 }
 
 // isZlib says whether body begins like zlib without a dictionary (RFC 1950), which
-// some clients take for gzip. "8", which a number may begin with, is left to JSON.
+// some clients send instead of gzip. A body that begins with "8" may be a number.
 func isZlib(body []byte) bool {
 	return len(body) > 1 && body[0]&0x8f == 8 && body[0] != '8' && body[1]&0x20 == 0 && (int(body[0])<<8|int(body[1]))%31 == 0
 }
 
-// tidy returns text as UTF-8, with U+FFFD for what is not, and without the
-// whitespace between tokens if it has line ends, which a record must not have.
+// tidy returns text as UTF-8, with U+FFFD for each byte that is not. If text has line
+// ends, which a record must not have, the whitespace between tokens goes.
 func (u *unpacker) tidy(text []byte) []byte {
 	if !utf8.Valid(text) {
 		text = bytes.Map(func(r rune) rune { return r }, text) // one U+FFFD for every bad byte
@@ -62,8 +65,9 @@ func (u *unpacker) tidy(text []byte) []byte {
 	if bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') < 0 {
 		return text
 	}
-	// Strings stay as they are, so what was not JSON still is not. A space stays
-	// between what would otherwise become one token.
+
+	// Strings stay as they are, and so text that is not JSON does not become JSON. A
+	// space stays where two tokens would become one.
 	out := u.tidied[:0]
 	for i := 0; i < len(text); {
 		switch c := text[i]; c {

@@ -109,6 +109,7 @@ func (c *Converter) Convert(ctx context.Context, s *rawlog.Submission) (r Record
 		}
 	}()
 
+	// The order decides what a submission with several faults is rejected for.
 	text, err := c.unpacker.unpack(s.Body, c.options.MaxUnpacked)
 	if err != nil {
 		return Record{}, err
@@ -126,6 +127,7 @@ func (c *Converter) Convert(ctx context.Context, s *rawlog.Submission) (r Record
 		return Record{}, err
 	}
 
+	// Add what the ping does not say by itself.
 	if len(s.Country) == 2 {
 		c.located = appendWithCountry(c.located[:0], r.JSON, s.Country)
 		r.JSON = c.located

@@ -64,15 +64,19 @@ func appendWithCountry(dst, record []byte, country string) []byte {
 		if record[it.Start] != '{' {
 			break
 		}
+
+		// Replace what a client has there, because only the server knows.
 		members := 0
 		info := jsonscan.MembersTrusted(record, it.Start)
 		for ; info.Next(); members++ {
-			if jsonscan.Is(info.Key, "geoCountry") { // what a client claims does not count
+			if jsonscan.Is(info.Key, "geoCountry") {
 				dst = append(append(append(dst, record[:info.Start]...), '"'), country...)
 				return append(append(dst, '"'), record[info.End():]...)
 			}
 		}
-		end := it.End() - 1 // of info's closing brace
+
+		// Otherwise it becomes the last member.
+		end := it.End() - 1 // the offset of info's closing brace
 		dst = append(dst, record[:end]...)
 		if members > 0 {
 			dst = append(dst, ',')

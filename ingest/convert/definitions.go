@@ -18,8 +18,8 @@ type Definitions interface {
 
 // Fallback finds the revision of a ping that does not name one;
 // *revisions.Cache is one. Its arguments are as the ping has them, "UNKNOWN" for
-// what is missing. by says by what it was found, a short word that goes into the
-// record.
+// what is missing. The result by is a short word for how the revision was found,
+// which goes into the record.
 type Fallback interface {
 	FindRevision(channel, buildID, version string) (ref revisions.Ref, by string, ok bool)
 }
@@ -97,6 +97,7 @@ func (r *resolver) spec(ctx context.Context, revisionURL []byte) (*revisions.Spe
 	if err != nil {
 		return nil, rejectURL(err)
 	}
+
 	s, err := r.source.Spec(ctx, ref)
 	switch {
 	case errors.Is(err, revisions.ErrNotFound), errors.Is(err, revisions.ErrBadDefinitions):

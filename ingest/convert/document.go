@@ -6,8 +6,8 @@ import (
 
 // document is a ping as received: where its members lie. Nothing is decoded.
 //
-// Values of the members in unchecked names are only skipped, because who takes them
-// apart checks them; verify checks the rest. All other values are checked.
+// The values of histograms and payload are only skipped. They are checked when they
+// are rewritten or indexed, or else by verify. All other values are checked.
 type document struct {
 	text       []byte
 	begin, end int // of the top-level object

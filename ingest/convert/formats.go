@@ -68,7 +68,7 @@ func formatOf(d *document) (format, error) {
 	return nil, reject(ClassConversion, "Missing payload version")
 }
 
-// versionNumber returns the number that a ver or version is; -1 if it is none.
+// versionNumber returns the number that a ver or version spells; -1 for other values.
 func versionNumber(value []byte) int {
 	if len(value) == 1 && value[0]-'0' <= 9 {
 		return int(value[0] - '0')

@@ -43,6 +43,7 @@ func planFirefoxOS(d *document, p *plan) error {
 		}
 	}
 
+	// It gets an info with the dimensions.
 	info := newInfo{fields: p.info}
 	info.set("reason", []byte(`"ftu"`))
 	info.set("appName", []byte(`"FirefoxOS"`))
@@ -54,6 +55,7 @@ func planFirefoxOS(d *document, p *plan) error {
 		info.set(f.name, value)
 	}
 	p.setDims(info.value)
+
 	p.addInfo(&info)
 	p.close()
 	return nil

@@ -112,6 +112,7 @@ func (p *plan) need(ping, info *jsonscan.Object) error {
 		return nil
 	}
 
+	// Without a URL the revision may be found by the build.
 	p.revision.needed = true
 	if revision == nil {
 		p.revision.channel = p.dims[schema.Channel]
@@ -119,6 +120,7 @@ func (p *plan) need(ping, info *jsonscan.Object) error {
 		p.revision.version = p.dims[schema.Version]
 		return nil
 	}
+
 	if histograms == nil {
 		return reject(ClassConversion, "Missing in payload: histograms")
 	}

@@ -21,6 +21,7 @@ func (w *writer) dropped() []histogram.Drop { return w.out.Dropped }
 // what of the ping was not checked before. found are the definitions that the plan
 // needs. The error is a *Rejection.
 func (w *writer) write(d *document, p *plan, found *definitions) ([]byte, error) {
+	// Write the parts. Histograms are checked on the way.
 	w.out.Reset()
 	for i := range p.parts {
 		part := &p.parts[i]
@@ -47,12 +48,14 @@ func (w *writer) write(d *document, p *plan, found *definitions) ([]byte, error)
 		}
 	}
 
+	// What the plan does not write, or copies unseen, may still be no JSON.
 	if p.rejection != nil {
 		return nil, p.rejection
 	}
 	if err := d.verify(); err != nil {
 		return nil, err
 	}
+
 	if p.unchanged {
 		return d.text[d.begin:d.end], nil
 	}

@@ -74,6 +74,7 @@ func (rw *Rewriter) careful(text []byte, start int, name []byte, definition *rev
 	case definition.Err != nil && !definition.Unsized:
 		return start, "", &Error{Fault: BadDefinition, Histogram: string(name), Definition: definition.Err}
 	}
+
 	if reason := said.mismatch(definition); reason != "" {
 		return it.After(), reason, nil
 	}

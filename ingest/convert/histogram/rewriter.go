@@ -73,7 +73,7 @@ func (rw *Rewriter) rewrite(text []byte, start int, spec *revisions.Spec) (end i
 	}
 
 	// Of histograms with the same name only the last counts, so that an error in an
-	// earlier one is none.
+	// earlier one does not matter.
 	var index jsonscan.Object
 	if _, syntax := index.Index(text, start); syntax != nil {
 		return start, syntax
@@ -102,6 +102,7 @@ func (rw *Rewriter) each(text []byte, start int, spec *revisions.Spec, index *js
 			return start, repeats, ErrTooLong
 		}
 
+		// Names come from clients; most of them have a definition.
 		name := it.Name()
 		definition := spec.Lookup(name)
 		if definition == nil {
