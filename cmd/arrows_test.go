@@ -75,7 +75,7 @@ var owners = map[string]struct{ folder, why string }{
 	"github.com/SaveTheRbtz/zstd-seek": {"layout/segment", "segments are written and read in one place"},
 }
 
-// pkg is what `go list -json` tells of a package.
+// pkg is a package as `go list -json` describes it.
 type pkg struct {
 	ImportPath   string
 	Imports      []string

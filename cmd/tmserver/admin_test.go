@@ -36,6 +36,7 @@ func TestAdminEndpoints(t *testing.T) {
 				t.Errorf("%s with %q: %d", endpoint.pattern, wrong, got)
 			}
 		}
+
 		// A profile and a trace take seconds.
 		if path == "/debug/pprof/profile" || path == "/debug/pprof/trace" {
 			continue

@@ -32,6 +32,7 @@ func badServer(t *testing.T, answer string, keep bool) string {
 			if err != nil {
 				return
 			}
+
 			io.Copy(io.Discard, request.Body)
 			io.WriteString(conn, answer)
 			if !keep {
@@ -47,6 +48,7 @@ func badServer(t *testing.T, answer string, keep bool) string {
 			if err != nil {
 				return
 			}
+
 			wg.Go(func() { serve(conn) })
 		}
 	})
@@ -133,6 +135,7 @@ func TestBenchClientSeesWhatAClientSees(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		want.Body.Close()
 
 		conn, err := net.Dial("tcp", address)
@@ -149,6 +152,7 @@ func TestBenchClientSeesWhatAClientSees(t *testing.T) {
 			if err != nil || code != want.StatusCode || last != want.Close {
 				t.Errorf("%s: %d, last %v, %v; http.Client says %d, last %v", name, code, last, err, want.StatusCode, want.Close)
 			}
+
 			if last {
 				break
 			}
@@ -184,6 +188,7 @@ func BenchmarkBenchClient(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
+
 			io.Copy(io.Discard, answer.Body)
 			answer.Body.Close()
 		}

@@ -28,8 +28,9 @@ func tmserver(t *testing.T, stdin string, args ...string) (stdout, stderr string
 	return out.String(), errs.String(), code
 }
 
-// TestConvertWithoutRevision syncs the history of a real Mercurial server's four
-// repositories and converts pings that do not name a revision with what it says.
+// TestConvertWithoutRevision syncs the history of four repositories of a real
+// Mercurial server, and converts pings that name no revision with the definitions
+// that the history leads to.
 func TestConvertWithoutRevision(t *testing.T) {
 	hg := hgtest.New(t)
 	definitions := func(buckets string) string {
@@ -68,17 +69,18 @@ func TestConvertWithoutRevision(t *testing.T) {
 		converted = strings.Replace(converted, `{"values":{"1":1},"sum":1}`, p.counts, 1)
 		want.WriteString(id + "\tUNKNOWN/UNKNOWN/" + p.channel + "/" + p.version + "/" + p.build + "/20140301\t" + r.Replace(converted) + "\n")
 	}
+
 	convert := func(flags ...string) (stdout, stderr string, code int) {
 		return tmserver(t, lines.String(), append([]string{"convert", "--stdin", "--date", "20140301", "--revision-cache", dir, "--revision-server", hg.URL}, flags...)...)
 	}
-	refused := func(why, stdout, stderr string, code int) {
+	rejected := func(why, stdout, stderr string, code int) {
 		t.Helper()
 		if n := strings.Count(stderr, "Missing in payload: info.revision\n"); stdout != "" || code != cli.ExitRejected || n != len(pings) {
-			t.Errorf("%s: exit %d, %d refused\n%s%s", why, code, n, stdout, stderr)
+			t.Errorf("%s: exit %d, %d rejected\n%s%s", why, code, n, stdout, stderr)
 		}
 	}
 	stdout, stderr, code := convert()
-	refused("before sync", stdout, stderr, code)
+	rejected("before sync", stdout, stderr, code)
 
 	sync := func() string {
 		t.Helper()
@@ -101,15 +103,16 @@ releases/mozilla-release: 1 revisions, 1 new, 0 versions
 	if stdout, stderr, code = convert(); code != 0 || stdout != want.String() {
 		t.Errorf("exit %d\ngot\n%s%swant\n%s", code, stdout, stderr, want.String())
 	}
+
 	stdout, stderr, code = convert("--revision-fallback=off")
-	refused("switched off", stdout, stderr, code)
+	rejected("switched off", stdout, stderr, code)
 	if _, _, code = convert("--revision-fallback=maybe"); code != cli.ExitUsage {
 		t.Errorf("--revision-fallback=maybe: exit %d", code)
 	}
 
 	importDuringOutage(t, hg, dir)
 
-	// Another machine, without network, by a file.
+	// A file brings the cache to a machine without network.
 	file, far := filepath.Join(t.TempDir(), "cache.tar.gz"), filepath.Join(t.TempDir(), "new")
 	for _, args := range [][]string{
 		{"sync", "--fetch", "--revision-cache", dir, "--revision-server", hg.URL},
@@ -124,6 +127,7 @@ releases/mozilla-release: 1 revisions, 1 new, 0 versions
 	if stdout, stderr, code = convert("--revision-cache", far, "--offline"); code != 0 || stdout != want.String() {
 		t.Errorf("offline: exit %d\ngot\n%s%s", code, stdout, stderr)
 	}
+
 	if _, stderr, code := tmserver(t, "", "revisions", "sync", "--repo", "mozilla-central", "--revision-cache", far, "--revision-server", hg.URL); code != cli.ExitFailed || !strings.Contains(stderr, "unavailable") {
 		t.Errorf("sync without a server: exit %d\n%s", code, stderr)
 	}
@@ -145,11 +149,12 @@ releases/mozilla-release: 1 revisions, 1 new, 0 versions
 		t.Errorf("ls:\n%swant\n%s", stdout, want)
 	}
 
-	// A damaged index stops conversion, and the next sync makes it anew.
+	// A damaged index stops conversion; the next sync replaces it.
 	index := filepath.Join(dir, "history.tsv")
 	if err := os.Truncate(index, 100); err != nil {
 		t.Fatal(err)
 	}
+
 	if _, stderr, code = convert(); code != cli.ExitCorrupt || !strings.Contains(stderr, "hint: tmserver revisions sync") {
 		t.Errorf("damaged index: exit %d\n%s", code, stderr)
 	}
@@ -161,7 +166,7 @@ releases/mozilla-release: 1 revisions, 1 new, 0 versions
 }
 
 // importDuringOutage imports a raw log whose ping names no revision while the
-// definitions cannot be had: nothing is published and nothing is invalid. Once
+// definitions are not available: nothing is published or quarantined. Once
 // the server is back, the same command publishes the record.
 func importDuringOutage(t *testing.T, hg *hgtest.Server, cache string) {
 	const ping = `{"ver":1,"info":{"appUpdateChannel":"aurora","appBuildID":"20140204030204"},"histograms":{"A":{"values":{"1":1},"sum":1}}}`
@@ -174,11 +179,13 @@ func importDuringOutage(t *testing.T, hg *hgtest.Server, cache string) {
 	if err := errors.Join(err, os.WriteFile(raw, log, 0o644), os.Mkdir(empty, 0o755), os.WriteFile(filepath.Join(empty, "history.tsv"), index, 0o644)); err != nil {
 		t.Fatal(err)
 	}
+
 	files := func(dir string) (names []string) {
 		names, err := filepath.Glob(filepath.Join(data, dir, "*", "*", "*", "*", "*"))
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		return names
 	}
 	imported := func(want int) {

@@ -44,7 +44,7 @@ func (f *definitionFlags) open(st *cli.State, dataDir string) (*revisions.Cache,
 // converts embeds them.
 type revisionFlags struct {
 	definitionFlags  `embed:""`
-	RevisionFallback string `env:"TMSERVER_REVISION_FALLBACK" enum:"on,off" default:"on" help:"Whether pings without info.revision are converted with the definitions that their channel, build ID and version tell of, as far as \"tmserver revisions sync\" has found out: ${enum}."`
+	RevisionFallback string `env:"TMSERVER_REVISION_FALLBACK" enum:"on,off" default:"on" help:"Whether pings without info.revision are converted with the definitions that their channel, build ID and version lead to, by the index of \"tmserver revisions sync\": ${enum}."`
 
 	cache *revisions.Cache // that open opened
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
-// TestCompactWhenIdle waits for what a server does by itself: past days are
-// merged, today's partition is not, and what is too old goes.
+// TestCompactWhenIdle waits for what a server does while no raw log waits: it merges
+// past days, does not merge today's partition, and removes what is too old.
 func TestCompactWhenIdle(t *testing.T) {
 	data, err := layout.OpenData(t.TempDir())
 	if err != nil {
@@ -24,12 +24,14 @@ func TestCompactWhenIdle(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		for _, date := range []string{"20130801", "20130909", "20130910"} {
 			p := schema.Dims{"r", "a", "c", "1", "b", date}
 			if err := w.Add(p, fmt.Appendf(nil, "id-%d", log), []byte("{}")); err != nil {
 				t.Fatal(err)
 			}
 		}
+
 		if _, err := w.Commit(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -52,6 +54,7 @@ func TestCompactWhenIdle(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		if len(segs) == 4 { // one of the 9th, three of the 10th
 			break
 		}

@@ -24,8 +24,9 @@ func replayed(t *testing.T, url string, n int, flags ...string) (string, int) {
 	t.Helper()
 	text := rawlog.AppendHead(nil, 1)
 	for i := range n {
-		text = rawlog.AppendEntry(text, &rawlog.Submission{Path: fmt.Sprint("id", i), Body: []byte("\x1f\x8b not judged"), Time: time.UnixMilli(1391385600000)}, 1)
+		text = rawlog.AppendEntry(text, &rawlog.Submission{Path: fmt.Sprint("id", i), Body: []byte("\x1f\x8b not parsed"), Time: time.UnixMilli(1391385600000)}, 1)
 	}
+
 	name := filepath.Join(t.TempDir(), "log")
 	if err := os.WriteFile(name, text, 0o644); err != nil {
 		t.Fatal(err)
@@ -39,7 +40,8 @@ func replayed(t *testing.T, url string, n int, flags ...string) (string, int) {
 	return out.String(), code
 }
 
-// flaky answers an ID with its codes, one after the other; the last one stays.
+// flaky answers the requests for an ID with its codes, one after the other; the last
+// code is repeated.
 type flaky struct {
 	mu    sync.Mutex // protects what follows
 	codes map[string][]int
@@ -56,7 +58,7 @@ func (f *flaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		code = c[min(f.seen[id], len(c)-1)]
 	}
 	f.seen[id]++
-	if string(body) != "\x1f\x8b not judged" {
+	if string(body) != "\x1f\x8b not parsed" {
 		code = http.StatusTeapot
 	}
 	if code == 0 {
@@ -84,6 +86,7 @@ func TestReplayTriesAgain(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
+
 	if code != cli.ExitRejected {
 		t.Errorf("exit code %d", code)
 	}

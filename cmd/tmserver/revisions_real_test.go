@@ -15,9 +15,9 @@ import (
 	"github.com/aitgithub/telemetry-server/revisions/hgtest"
 )
 
-// TestRealPingsWithoutRevision takes info.revision out of a hundred real pings
-// and converts them with what a real Mercurial server of the real definitions
-// says: every record is what it was, but for its revision.
+// TestRealPingsWithoutRevision removes info.revision from a hundred real pings and
+// converts them with the history of a real Mercurial server that has the real
+// definitions: every record is the same as before, except for its revision.
 func TestRealPingsWithoutRevision(t *testing.T) {
 	const shared = "../../../shared/data"
 	if _, err := os.Stat(shared); err != nil {
@@ -26,11 +26,13 @@ func TestRealPingsWithoutRevision(t *testing.T) {
 		}
 		t.Skip(err)
 	}
+
 	read := func(name string) string {
 		b, err := os.ReadFile(filepath.Join(shared, name))
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		return string(b)
 	}
 	hg := hgtest.New(t)
@@ -51,12 +53,13 @@ func TestRealPingsWithoutRevision(t *testing.T) {
 	hg.Start()
 	member := regexp.MustCompile(`"revision":"https?://hg\.mozilla\.org/[^"]*",`)
 	var whole, stripped strings.Builder
-	frames := rawlog.NewReader(strings.NewReader(read("raw/telemetry.log.v1.100-realistic-pings")), 1)
+	entries := rawlog.NewReader(strings.NewReader(read("raw/telemetry.log.v1.100-realistic-pings")), 1)
 	for {
-		s, err := frames.Next()
+		s, err := entries.Next()
 		if err == io.EOF {
 			break
 		}
+
 		gz, err2 := gzip.NewReader(bytes.NewReader(s.Body))
 		if err != nil || err2 != nil {
 			t.Fatal(err, err2)
@@ -65,6 +68,7 @@ func TestRealPingsWithoutRevision(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		id, _, _ := strings.Cut(s.Path, "/")
 		whole.WriteString(id + "\t" + string(text) + "\n")
 		if n := len(member.FindAll(text, -1)); n != 1 {
@@ -72,6 +76,7 @@ func TestRealPingsWithoutRevision(t *testing.T) {
 		}
 		stripped.WriteString(id + "\t" + member.ReplaceAllString(string(text), "") + "\n")
 	}
+
 	cache := t.TempDir()
 	if _, stderr, code := tmserver(t, "", "revisions", "sync", "--revision-cache", cache, "--revision-server", hg.URL); code != 0 {
 		t.Fatalf("sync: exit %d\n%s", code, stderr)
@@ -80,8 +85,8 @@ func TestRealPingsWithoutRevision(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("without: exit %d\n%s", code, stderr)
 	}
-	// The same texts under the real names. Those of the shared data still have the
-	// C++ constants in them that are replaced in what is fetched.
+	// The fetched texts under the real names: those of the shared data still have the
+	// C++ constants that are replaced when a definition is fetched.
 	real := t.TempDir()
 	for file, here := range nodes {
 		text, err := os.ReadFile(filepath.Join(cache, here))
@@ -89,6 +94,7 @@ func TestRealPingsWithoutRevision(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	want, stderr, code := tmserver(t, whole.String(), "convert", "--stdin", "--date", "20130910", "--offline", "--revision-cache", real)
 	if code != 0 || strings.Count(want, "\n") != 100 {
 		t.Fatalf("with revisions: exit %d\n%s", code, stderr)
@@ -98,6 +104,7 @@ func TestRealPingsWithoutRevision(t *testing.T) {
 	for _, m := range found.FindAllStringSubmatch(got, -1) {
 		by[m[1]]++
 	}
+
 	if by["channel+buildID"] != 95 || by["version"] != 5 {
 		t.Errorf("found by %v", by)
 	}
@@ -110,6 +117,7 @@ func TestRealPingsWithoutRevision(t *testing.T) {
 		for k < min(len(gots[i]), len(wants[i])) && gots[i][k] == wants[i][k] {
 			k++
 		}
+
 		t.Errorf("line %d, at byte %d:\n%.100q\n%.100q", i+1, k, gots[i][k:], wants[i][k:])
 	}
 }

@@ -26,6 +26,7 @@ func functionsOf(t *testing.T, dir string) (functions []*ast.FuncDecl) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, name := range names {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
@@ -34,12 +35,14 @@ func functionsOf(t *testing.T, dir string) (functions []*ast.FuncDecl) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		for _, declaration := range file.Decls {
 			if function, ok := declaration.(*ast.FuncDecl); ok {
 				functions = append(functions, function)
 			}
 		}
 	}
+
 	return functions
 }
 
@@ -67,6 +70,7 @@ func buildFunctions(t *testing.T) map[string]*ast.FuncDecl {
 			builds[f.Name.Name] = f
 		}
 	}
+
 	return builds
 }
 
@@ -77,6 +81,7 @@ func rowsOfServeParts(t *testing.T) (rows []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	table := file.Scope.Lookup("serveParts").Decl.(*ast.ValueSpec)
 	ast.Inspect(table.Values[0], func(n ast.Node) bool {
 		if selector, ok := n.(*ast.SelectorExpr); ok && strings.HasPrefix(selector.Sel.Name, "build") {
@@ -114,6 +119,7 @@ func TestEverySourceIsWired(t *testing.T) {
 			return true
 		})
 	}
+
 	sources := 0
 	for _, f := range functionsOf(t, "../../ingest/intake") {
 		if f.Name.Name != "Run" || f.Recv == nil {
@@ -124,6 +130,7 @@ func TestEverySourceIsWired(t *testing.T) {
 			t.Errorf("no part of serve makes an intake.%s", receiver(f))
 		}
 	}
+
 	if sources < 2 {
 		t.Errorf("%d sources were found", sources)
 	}
@@ -171,6 +178,7 @@ func TestPartsStopInReverse(t *testing.T) {
 	if err := s.build(t.Context(), failing); !errors.Is(err, fs.ErrInvalid) {
 		t.Errorf("a part that fails: %v", err)
 	}
+
 	s.start()
 	stopped := s.stop()
 	closed := s.close()
@@ -190,6 +198,7 @@ func TestFailedStartConvertsNothing(t *testing.T) {
 	if code != cli.ExitFailed || !strings.Contains(stderr, "99999") {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
+
 	left, err := os.ReadDir(filepath.Join(dir, layout.RawDir))
 	if err != nil || len(left) != killLogs {
 		t.Errorf("left in raw/: %v, %v", left, err)

@@ -12,7 +12,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
-// TestSpoolSurvivesKills kills a server that takes files from a spool folder
+// TestSpoolSurvivesKills kills a server that publishes the files of a spool folder,
 // again and again. Every record is stored exactly once, and no file is left.
 func TestSpoolSurvivesKills(t *testing.T) {
 	rounds := 8
@@ -31,6 +31,7 @@ func TestSpoolSurvivesKills(t *testing.T) {
 				}, 1)
 				sent++
 			}
+
 			name := filepath.Join(spool, fmt.Sprintf("log%d.%d", round, i))
 			if err := os.WriteFile(name+".tmp", text, 0o644); err != nil {
 				t.Fatal(err)
@@ -39,6 +40,7 @@ func TestSpoolSurvivesKills(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+
 		s := ingesttest.Serve(t, "tmserver", dir, "--spool", spool)
 		time.Sleep(rand.N(60 * time.Millisecond)) // anywhere in its work
 		s.Kill()
@@ -50,6 +52,7 @@ func TestSpoolSurvivesKills(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		return len(left) == 0
 	})
 	s.Stop(t)

@@ -26,6 +26,7 @@ func TestEveryCountIsReported(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+
 		text, err := json.Marshal(r)
 		if err != nil {
 			t.Fatal(err)
@@ -33,6 +34,7 @@ func TestEveryCountIsReported(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, statistics.Dir, "log.json"), text, 0o666); err != nil {
 			t.Fatal(err)
 		}
+
 		stdout, stderr, code := tmserver(t, "", "stats", "--data-dir", dir, "--json")
 		if code != 0 {
 			t.Fatalf("exit %d\n%s", code, stderr)

@@ -17,7 +17,7 @@ import (
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
-// hostile are values that try to leave a folder, or to break it.
+// hostile are values that try to leave a folder, or to make a name that breaks it.
 var hostile = []string{
 	"..", ".", "../../../../outside", "/outside", "%2e%2e%2f%2e%2e%2foutside", "..%2F..%2F..%2Foutside", `..\..\outside`,
 	"a\x00b", "%00", "a%0Ab", strings.Repeat("x", 1500), strings.Repeat("../", 500), ".hidden", "~", "-rf", "COMMIT", "é\xff",
@@ -31,6 +31,7 @@ func TestNothingLeavesTheDataFolder(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
+
 	s := ingesttest.Serve(t, "tmserver", dir)
 	c, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 	if err != nil {
@@ -46,6 +47,7 @@ func TestNothingLeavesTheDataFolder(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%.100q: %v", path, err)
 		}
+
 		resp.Body.Close()
 		if resp.StatusCode == http.StatusOK {
 			stored++
@@ -54,6 +56,7 @@ func TestNothingLeavesTheDataFolder(t *testing.T) {
 			if c, err = net.Dial("tcp", strings.TrimPrefix(s.URL, "http://")); err != nil {
 				t.Fatal(err)
 			}
+
 			answers = bufio.NewReader(c)
 		}
 	}
@@ -62,6 +65,7 @@ func TestNothingLeavesTheDataFolder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		return b
 	}
 	for _, v := range append(hostile, strings.Repeat("y", 10_000)) {
@@ -71,25 +75,29 @@ func TestNothingLeavesTheDataFolder(t *testing.T) {
 			send(strings.Join(parts, "/"), info("appName", "Firefox"))
 			send(strings.Join(parts, "/"), []byte("no JSON: it goes to the quarantine"))
 		}
+
 		send(v, info("appName", "Firefox"))
 		for _, key := range append(schema.DimNames[:], "revision", "OS") {
 			send("id", info(key, v))
 		}
 	}
+
 	s.Stop(t)
 	if stored < 100 {
-		t.Errorf("only %d submissions were taken", stored)
+		t.Errorf("only %d submissions were accepted", stored)
 	}
 	depth := map[string]int{layout.PublishedDir: 5, layout.QuarantineDir: 6, layout.StateDir: 2} // state/stats/<raw log>.json
 	err = filepath.WalkDir(around, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
+
 		rel, err := filepath.Rel(dir, path)
 		if err != nil || strings.HasPrefix(rel, "..") {
 			t.Errorf("%s is outside the data folder", path)
 			return err
 		}
+
 		parts := strings.Split(rel, string(filepath.Separator))
 		if n, ok := depth[parts[0]]; !ok || len(parts) != n+1 {
 			t.Errorf("%s is in an unexpected place", rel)
@@ -99,6 +107,7 @@ func TestNothingLeavesTheDataFolder(t *testing.T) {
 				t.Errorf("%q has a bad name", rel)
 			}
 		}
+
 		return nil
 	})
 	if err != nil {

@@ -66,6 +66,7 @@ func Run(t *testing.T, dir string, programs ...string) {
 			t.Fatalf("build %s: %v\n%s", p, err, out)
 		}
 	}
+
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
 		RequireExplicitExec: true,
@@ -103,6 +104,7 @@ func Run(t *testing.T, dir string, programs ...string) {
 			if err != nil && os.Getenv("CI") == "true" {
 				return false, fmt.Errorf("CI skips nothing: %w", err)
 			}
+
 			return err == nil, nil
 		},
 	})
@@ -121,6 +123,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		got = ee.ExitCode()
 	}
+
 	if got != want {
 		ts.Fatalf("%s exited with %d, want %d", args[1], got, want)
 	}
