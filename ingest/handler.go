@@ -125,7 +125,7 @@ func (h *handler) finish(w http.ResponseWriter, err error) {
 		answerOK.send(w)
 	case errors.Is(err, rawlog.ErrClosed):
 		answerUnavailable.send(w)
-	// A full disk goes away by itself, when raw logs are converted or data expires.
+	// A full disk has space again when raw logs are converted or data expires.
 	case errors.Is(err, rawlog.ErrReserve), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		answerDiskFull.send(w)
 	default: // the raw log has logged it

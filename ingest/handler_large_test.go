@@ -53,7 +53,7 @@ func TestHandlerExpect(t *testing.T) {
 }
 
 // TestHandlerHearsOut plays clients that send all of a body that is far too long
-// before they listen. They are heard out, and get their answer.
+// before they listen. The server reads their bodies to the end, and answers.
 func TestHandlerHearsOut(t *testing.T) {
 	dir := t.TempDir()
 	s := testServer(t, dir, ingesttest.Log(t, dir, nil))

@@ -101,8 +101,8 @@ func TestHandlerStatusTable(t *testing.T) {
 		{"empty batch", batch("batch", ""), "411 Missing content length", ""},
 		{"GET", "GET /submit/telemetry/i HTTP/1.1\r\nHost: x\r\n\r\n", "405 Wrong request type", ""},
 		{"PUT", strings.Replace(post("/submit/telemetry/i", length(1), "1"), "POST", "PUT", 1), "405 Wrong request type", ""},
-		{"escape that is none", post("/submit/telemetry/%zz", length(1), "1"), "400 400 Bad Request", ""},
-		{"host that is none", post("http://%@x/submit/telemetry/i", length(1), "1"), "400 400 Bad Request", ""},
+		{"invalid escape", post("/submit/telemetry/%zz", length(1), "1"), "400 400 Bad Request", ""},
+		{"invalid host", post("http://%@x/submit/telemetry/i", length(1), "1"), "400 400 Bad Request", ""},
 		{"bad length", post("/submit/telemetry/i", "Content-Length: -1\r\n", "1"), "400 400 Bad Request", ""},
 	}
 

@@ -102,7 +102,7 @@ func (c *Cache) Spec(ctx context.Context, ref Ref) (*Spec, error) {
 			return e.spec, e.err
 		}
 
-		// Another call is at it: wait for its result.
+		// Another call fetches it: wait for its result.
 		select {
 		case <-e.done:
 		case <-ctx.Done():

@@ -116,7 +116,7 @@ func TestSyncWithMercurial(t *testing.T) {
 		}
 	}
 
-	// The definitions can be had, and the same text is one Spec.
+	// The definitions are available, and the same text is one Spec.
 	var specs [2]*Spec
 	for i, channel := range []string{"aurora", "beta"} {
 		ref, _, _ := c.FindRevision(channel, "20140301000000", "")

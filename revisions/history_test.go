@@ -20,7 +20,7 @@ import (
 )
 
 func day(d string) time.Time {
-	t, err := time.Parse("20060102", d)
+	t, err := time.Parse(buildIDForm[:8], d)
 	if err != nil {
 		panic(err)
 	}
@@ -177,7 +177,7 @@ func TestPushDates(t *testing.T) {
 
 	var got []string
 	for _, p := range h.Repo("releases/mozilla-aurora").Definitions {
-		got = append(got, p.Revision[39:]+" "+p.From.Format("20060102"))
+		got = append(got, p.Revision[39:]+" "+p.From.Format(buildIDForm[:8]))
 	}
 	if want := "1 20130924, 2 20140203, 3 20140204"; strings.Join(got, ", ") != want {
 		t.Errorf("in effect from %v, want %s", got, want)

@@ -15,7 +15,7 @@ import (
 
 const (
 	// maxFilterLimits is how often a filter may take too long in one conversion. A
-	// filter that always does would block the raw log for days, and its mended
+	// filter that always does would block the raw log for days, and its corrected
 	// version would not be used before the end.
 	maxFilterLimits = 10
 	// maxReasonBytes bounds the reason of a dropped record. A filter may have the

@@ -49,7 +49,7 @@ func (s Signal) Notify() {
 type RawFolderOptions struct {
 	// Workers is how many raw logs are converted at the same time; 0: one.
 	Workers int
-	// Finished tells of finished raw logs; nil: only sweeps find them.
+	// Finished says that a raw log was finished; nil: only sweeps find them.
 	Finished Signal
 	// Log is for raw logs that cannot be converted; nil: discarded.
 	Log *slog.Logger
@@ -219,7 +219,7 @@ func (f *RawFolder) convert(ctx context.Context, name string) error {
 	f.retry.Notify()
 
 	// A raw log that another process converts, and the end of the program, are no
-	// failures to tell of.
+	// failures to report.
 	if !errors.Is(err, layout.ErrBusy) && ctx.Err() == nil {
 		f.o.Log.Error("conversion stopped; the raw log is kept", "log", name, "retry_in", pause, "err", err)
 	}

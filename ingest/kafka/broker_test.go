@@ -54,7 +54,7 @@ func jars(t *testing.T) string {
 // realBroker is a Kafka of one node, broker and controller in one (KRaft).
 type realBroker struct {
 	jars, config string
-	addr, logins string // of the listeners for anybody, and for who logs in as "me" with "secret"
+	addr, logins string // of the listeners without login, and with the login "me" with "secret"
 	process      *exec.Cmd
 }
 

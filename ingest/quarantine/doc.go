@@ -7,7 +7,7 @@
 //
 // In come rejected submissions with the class and the message of the rejection, out
 // come published records, once the definitions, the filter or the converter are
-// mended. The folder is called invalid/, and the command tmserver invalid, because
+// corrected. The folder is called invalid/, and the command tmserver invalid, because
 // both are older than the word quarantine.
 //
 // Replay, in steps, for each quarantined segment:

@@ -124,14 +124,14 @@ func TestFilterAndReplay(t *testing.T) {
 	if n := replay(filter, ""); n.Tried != 10 || n.Records != 0 || !maps.Equal(n.Quarantined, want) {
 		t.Errorf("with the same filter: %+v", n)
 	}
-	mended := &byID{decide: func(id string) (decide.Decision, error) {
+	corrected := &byID{decide: func(id string) (decide.Decision, error) {
 		if strings.HasPrefix(id, "slow") {
 			return decide.Decision{Action: decide.Drop, Reason: "slow"}, nil
 		}
 		return decide.Decision{}, nil
 	}}
-	if n := replay(mended, convert.ClassFilterError); n.Tried != 6 || n.Records != 3 || n.Dropped["slow"] != 3 || len(n.Quarantined) != 0 {
-		t.Errorf("with the mended filter: %+v", n)
+	if n := replay(corrected, convert.ClassFilterError); n.Tried != 6 || n.Records != 3 || n.Dropped["slow"] != 3 || len(n.Quarantined) != 0 {
+		t.Errorf("with the corrected filter: %+v", n)
 	}
 	if n := replay(nil, convert.ClassFilter); n.Tried != 3 || n.Records != 3 {
 		t.Errorf("without a filter, asked for: %+v", n)
@@ -160,7 +160,7 @@ func TestSlowFilter(t *testing.T) {
 	filter.decide = keepAll
 	got, err := w.ConvertLog(t.Context(), name)
 	if err != nil || got.Records != 3*each {
-		t.Errorf("with the mended filter: %+v, %v", got, err)
+		t.Errorf("with the corrected filter: %+v, %v", got, err)
 	}
 }
 

@@ -98,7 +98,7 @@ func (l *Lock) Unlock() error {
 	return l.write(context.Background(), "", nil)
 }
 
-// greatest returns the number of the lock that has the say; 0 if there is none.
+// greatest returns the number of the lock that counts; 0 if there is none.
 func (s *Blob) greatest(ctx context.Context, dir string) (n int, err error) {
 	es, err := s.List(ctx, dir)
 	for _, e := range es {

@@ -17,7 +17,7 @@ type versionPart struct {
 	count   int64  // such as 1 of 0a1
 }
 
-// parseVersion splits a version; ok is false for what is none.
+// parseVersion splits a version; ok is false for text that is not a version.
 func parseVersion(version string) (parts []versionPart, ok bool) {
 	for _, text := range strings.Split(version, ".") {
 		digits := strings.TrimLeft(text, "0123456789")

@@ -4,7 +4,7 @@ import (
 	"github.com/dop251/goja"
 )
 
-// installNumber mends what goja writes of negative numbers: toString in bases other
+// installNumber corrects how goja writes negative numbers: toString in bases other
 // than 10 loses the sign between -1 and 0, and toPrecision and toExponential lose
 // the first digit where rounding makes it one more, as of -96867619 to one digit.
 // The positive number is written right, so these methods write that, and a sign.
