@@ -48,14 +48,17 @@ func advice(e *Error) []string {
 	if m := noMember.FindStringSubmatch(e.Message); m != nil {
 		return adviseMember(e, m[1])
 	}
+
 	if m := noProperty.FindStringSubmatch(e.Message); m != nil && e.Phase == declare.Map {
 		return []string{fmt.Sprintf("Not every ping has every section: ?.%s gives undefined where it is missing.", m[1])}
 	}
+
 	if m := notDefined.FindStringSubmatch(e.Message); m != nil {
 		if text, ok := missingHere[m[1]]; ok {
 			return []string{fmt.Sprintf("There is no %s here: %s.", m[1], text)}
 		}
 	}
+
 	return nil
 }
 
@@ -64,13 +67,16 @@ func adviseMember(e *Error, name string) []string {
 	if !strings.Contains(e.Excerpt, "."+name) {
 		return nil
 	}
+
 	if near := suggest.Nearest(name, declare.ContextMembers()); near != "" {
 		return []string{fmt.Sprintf("Did you mean %s?", near)}
 	}
+
 	// What other MapReduce systems call it.
 	if slices.Contains([]string{"emit", "print", "output", "collect"}, name) {
 		return []string{"Did you mean ctx.write(key, value)?"}
 	}
+
 	return nil
 }
 

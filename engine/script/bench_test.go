@@ -47,13 +47,16 @@ func benchTree(b *testing.B) (*layout.Tree, int64) {
 			d.pings = benchPings
 		}
 	})
+
 	if d.err != nil {
 		b.Fatal(d.err)
 	}
+
 	tree, err := layout.OpenTree(d.dir)
 	if err != nil {
 		b.Fatal(err)
 	}
+
 	b.Cleanup(func() { tree.Close() })
 	return tree, d.bytes
 }
@@ -64,11 +67,13 @@ func measure(dir string) error {
 	if err != nil {
 		return err
 	}
+
 	defer tree.Close()
 	segs, err := tree.Segments(context.Background(), schema.All())
 	if err != nil {
 		return err
 	}
+
 	d := &benchData
 	for _, s := range segs {
 		info, err := tree.Info(s)
@@ -77,10 +82,12 @@ func measure(dir string) error {
 		}
 		d.bytes, d.pings = d.bytes+info.RawBytes, d.pings+int(info.Records)
 	}
+
 	r, err := tree.Open(segs[0], 0, -1)
 	if err != nil {
 		return err
 	}
+
 	defer r.Close()
 	block, err := r.Next()
 	d.line = bytes.Clone(block[:bytes.IndexByte(block, '\n')])
@@ -92,21 +99,25 @@ func publish(b *testing.B, dir string, pings int) (size int64, line []byte, err 
 	if err := gen.WriteCache(cacheDir); err != nil {
 		return 0, nil, err
 	}
+
 	ro := revisions.DefaultOptions()
 	ro.Dir, ro.Offline = cacheDir, true
 	cache, err := revisions.NewCache(ro)
 	if err != nil {
 		return 0, nil, err
 	}
+
 	data, err := layout.OpenData(dir)
 	if err != nil {
 		return 0, nil, err
 	}
+
 	defer data.Close()
 	w, err := data.NewWriter("telemetry.log.v3.bench.1.1391385600000", layout.WriterOptions{})
 	if err != nil {
 		return 0, nil, err
 	}
+
 	c := convert.New(cache, convert.Options{})
 	g := gen.New(1)
 	for i := range pings {
@@ -121,6 +132,7 @@ func publish(b *testing.B, dir string, pings int) (size int64, line []byte, err 
 			return 0, nil, err
 		}
 	}
+
 	_, err = w.Commit(b.Context())
 	return size, line, err
 }
@@ -133,6 +145,7 @@ func BenchmarkScan(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+
 	b.SetBytes(size)
 	b.ReportAllocs()
 	defer cpuTime(b, benchData.pings)()

@@ -106,6 +106,7 @@ func recordCall(s *Script, phase string, t engine.Task, id, text []byte, n int64
 	} else {
 		c.Base64 = base64.StdEncoding.EncodeToString(text)
 	}
+
 	return c
 }
 
@@ -135,9 +136,11 @@ func (c *Call) Record() (string, error) {
 	if c.Base64 == "" {
 		return c.ID + "\t" + c.Text, nil
 	}
+
 	text, err := base64.StdEncoding.DecodeString(c.Base64)
 	if err != nil {
 		return "", fmt.Errorf("json_base64: %w", err)
 	}
+
 	return c.ID + "\t" + string(text), nil
 }

@@ -20,9 +20,11 @@ func (s *Script) Columns(ctx context.Context, limits Limits) (names []string, er
 		}
 		return nil
 	})
+
 	if err != nil {
 		return nil, err
 	}
+
 	h.close()
 	return names, nil
 }

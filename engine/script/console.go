@@ -27,6 +27,7 @@ func (h *host) installConsole(sink func(level, text string)) {
 			return goja.Undefined()
 		})
 	}
+
 	h.rt.Set("console", console)
 }
 
@@ -43,5 +44,6 @@ func (h *host) show(v goja.Value) string {
 			return s.String()
 		}
 	}
+
 	return v.String()
 }

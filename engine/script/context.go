@@ -25,6 +25,7 @@ func (h *host) newContext(phase string, write engine.Emit) *goja.Object {
 			return nil
 		})
 	}
+
 	return ctx
 }
 
@@ -41,9 +42,11 @@ func (h *host) written(err error) goja.Value {
 	if err == nil {
 		return goja.Undefined()
 	}
+
 	if _, ok := errors.AsType[*Error](err); ok {
 		h.Throw(err)
 	}
+
 	h.ThrowEngine(err)
 	return nil
 }
@@ -61,6 +64,7 @@ func (h *host) newReduceContext(out *engine.Output) *goja.Object {
 	h.setAll(ctx, "writeLine", func(call goja.FunctionCall) goja.Value {
 		return h.written(out.Line([]byte(call.Argument(0).String())))
 	})
+
 	h.setAll(ctx, "writeCSV", func(call goja.FunctionCall) goja.Value {
 		cells := h.EncodeValue(call.Argument(0))
 		if len(cells) == 0 || datum.Kind(cells[0]) != datum.Array {
@@ -92,6 +96,7 @@ func (h *host) accessor(ctx *goja.Object, name string, value *string, apply func
 		apply()
 		return goja.Undefined()
 	})
+
 	for _, name := range declare.MemberNames(declare.ReduceContext, name) {
 		ctx.DefineAccessorProperty(name, get, set, goja.FLAG_TRUE, goja.FLAG_TRUE)
 	}

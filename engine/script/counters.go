@@ -32,6 +32,7 @@ func (c *Counters) Add(counts map[string]int64) {
 	if c.n == nil {
 		c.n = map[string]int64{}
 	}
+
 	for name, n := range counts {
 		c.n[name] += n
 	}
@@ -75,6 +76,7 @@ func (h *host) counter(call goja.FunctionCall) goja.Value {
 	if !goja.IsString(call.Argument(0)) {
 		h.ThrowType("ctx.counter takes a name")
 	}
+
 	name := call.Argument(0).String()
 	if counter := h.counts.made[name]; counter != nil {
 		return counter
@@ -92,9 +94,11 @@ func (h *host) counter(call goja.FunctionCall) goja.Value {
 		h.counts.record = append(h.counts.record, count{name, n})
 		return goja.Undefined()
 	})
+
 	if h.counts.made == nil {
 		h.counts.made = map[string]*goja.Object{}
 	}
+
 	h.counts.made[name] = counter
 	return counter
 }

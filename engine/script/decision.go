@@ -30,6 +30,7 @@ func (h *host) decision(v goja.Value) Decision {
 	if goja.IsUndefined(v) {
 		return Decision{}
 	}
+
 	if goja.IsString(v) {
 		switch v.String() {
 		case "keep":

@@ -28,6 +28,7 @@ func walked(t *testing.T, text string) map[string]string {
 		what, names, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		found[what] = names
 	}
+
 	return found
 }
 
@@ -70,6 +71,7 @@ func TestContextsAreDeclared(t *testing.T) {
 		}
 		same(t, "the ctx of "+e.Name, found[e.Name], want)
 	}
+
 	same(t, "a counter", found["counter"], declare.Members(declare.Counter))
 }
 
@@ -153,6 +155,7 @@ func TestDeclaredConstantsAreRead(t *testing.T) {
 		}
 		return s
 	}
+
 	filter := func(t *testing.T, text string) *script.FilterScript {
 		t.Helper()
 		f, err := script.NewFilterScript(t.Context(), compile(t, text), script.DefaultLimits(), nil)
@@ -161,6 +164,7 @@ func TestDeclaredConstantsAreRead(t *testing.T) {
 		}
 		return f
 	}
+
 	checks := map[string]func(t *testing.T, name string){
 		declare.Columns: func(t *testing.T, name string) {
 			got, err := compile(t, "const "+name+" = ['a', 'b']").Columns(t.Context(), script.DefaultLimits())

@@ -40,6 +40,7 @@ func (s *Script) wrap(err error, phase, record string) error {
 	if err == nil {
 		return nil
 	}
+
 	if e, ok := errors.AsType[*Error](err); ok && e.Phase != "" && e.Record == record {
 		return err
 	}
@@ -53,6 +54,7 @@ func (s *Script) wrap(err error, phase, record string) error {
 	for _, f := range frames {
 		s.addFrame(e, f)
 	}
+
 	e.Excerpt = s.Line(e.File, e.Line)
 	e.Notes = append(e.Notes, advice(e)...)
 	return e
@@ -64,12 +66,15 @@ func failure(err error) (message string, cause error, frames []goja.StackFrame) 
 		cause, _ := interrupted.Value().(error)
 		return fmt.Sprint(interrupted.Value()), &interruption{cause}, interrupted.Stack()
 	}
+
 	if overflow, ok := errors.AsType[*goja.StackOverflowError](err); ok {
 		return "RangeError: " + ErrStack.Error(), ErrStack, overflow.Stack()
 	}
+
 	if exception, ok := errors.AsType[*goja.Exception](err); ok {
 		return thrown(exception), exception.Unwrap(), exception.Stack()
 	}
+
 	return err.Error(), err, nil
 }
 
@@ -81,6 +86,7 @@ func (s *Script) addFrame(e *Error, f goja.StackFrame) {
 	if file == "" {
 		return // native, or esbuild's
 	}
+
 	if e.Line == 0 {
 		e.File, e.Line, e.Column = file, p.Line, p.Column
 	}
@@ -89,6 +95,7 @@ func (s *Script) addFrame(e *Error, f goja.StackFrame) {
 	if name := f.FuncName(); name != "<anonymous>" && name != "" {
 		place = name + " (" + place + ")"
 	}
+
 	// A function that calls itself is shown once.
 	n := len(e.Stack)
 	if n < maxFrames && (n == 0 || e.Stack[n-1] != place) {
@@ -110,6 +117,7 @@ func thrown(x *goja.Exception) (text string) {
 	if v == nil {
 		return "threw nothing"
 	}
+
 	o, isObject := v.(*goja.Object)
 	if isObject && o.ClassName() == "Error" {
 		return strings.TrimPrefix(v.String(), "GoError: ")
@@ -121,5 +129,6 @@ func thrown(x *goja.Exception) (text string) {
 			text = string(b[:min(len(b), maxThrown)])
 		}
 	}
+
 	return "threw " + text
 }

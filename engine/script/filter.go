@@ -53,16 +53,20 @@ func (f *FilterScript) read(h *host) error {
 	if dimensions != nil {
 		doc["dimensions"] = dimensions.Export()
 	}
+
 	if v, _ := h.export(declare.IncludeInvalid); v != nil {
 		doc["include_invalid"] = v.ToBoolean()
 	}
+
 	text, err := json.Marshal(doc)
 	if err == nil {
 		f.Selection, err = schema.ParseFilter(text)
 	}
+
 	if err != nil {
 		return &Error{File: h.script.Name, Phase: "load", Message: "dimensions: " + err.Error(), Cause: err}
 	}
+
 	return nil
 }
 
@@ -80,16 +84,18 @@ func (f *FilterScript) noExports(h *host) error {
 // decidesRecords reports whether the filter reads records.
 func (f *FilterScript) decidesRecords() bool { return f.hasMatch || f.hasIngest }
 
-// Accept returns the segment test for engine.NewPlan, nil if there is none, and
-// a function that frees it.
+// Accept returns the segment test for engine.NewPlan, nil if the script has no
+// accept, and a function that frees it.
 func (f *FilterScript) Accept(ctx context.Context) (accept func(schema.Dims) (bool, error), free func(), err error) {
 	if !f.hasAccept {
 		return nil, func() {}, nil
 	}
+
 	r, err := f.newRuntime(ctx, f.limits, f.console)
 	if err != nil {
 		return nil, nil, err
 	}
+
 	return func(d schema.Dims) (bool, error) {
 		if err := r.h.enter(d); err != nil {
 			return false, err
@@ -123,9 +129,11 @@ func (f *FilterScript) newRuntime(ctx context.Context, limits Limits, console fu
 		}))
 		return nil
 	})
+
 	if err != nil {
 		return nil, err
 	}
+
 	return r, nil
 }
 
@@ -139,6 +147,7 @@ func (r *filterRuntime) accepts(d schema.Dims) (ok bool, err error) {
 		}
 		return err
 	})
+
 	return ok, r.h.script.wrap(err, declare.Accept, "partition "+d.String())
 }
 
@@ -160,6 +169,7 @@ func (r *filterRuntime) decide(id, text []byte, place string) (d Decision, err e
 			}
 		}
 
+		// In a job, ingest decides like match.
 		if r.ingest == nil {
 			return nil
 		}
@@ -171,9 +181,11 @@ func (r *filterRuntime) decide(id, text []byte, place string) (d Decision, err e
 		}
 		return err
 	})
+
 	if err != nil {
 		return Decision{}, r.h.script.wrap(err, phase, place)
 	}
+
 	return d, nil
 }
 

@@ -12,7 +12,7 @@ import (
 var promiseType = reflect.TypeFor[*goja.Promise]()
 
 // export returns what the script exports by a declared name or one of its
-// aliases, and the name that it has there; nil if there is none.
+// aliases, and the name that it has there; nil if it does not.
 func (h *host) export(declared string) (v goja.Value, name string) {
 	for _, name := range declare.Names(declared) {
 		if v := h.exports.Get(name); v != nil && !goja.IsUndefined(v) {
@@ -22,14 +22,15 @@ func (h *host) export(declared string) (v goja.Value, name string) {
 	return nil, ""
 }
 
-// function returns the exported function of a declared name; nil if there is
-// none. It panics with an *Error where the export is no function. The function
+// function returns the exported function of a declared name; nil if the script
+// exports none. It panics with an *Error where the export is no function. The function
 // fails if it returns a promise or a generator, or leaves a rejected promise.
 func (h *host) function(declared string) goja.Callable {
 	v, name := h.export(declared)
 	if v == nil {
 		return nil
 	}
+
 	f, ok := goja.AssertFunction(v)
 	if !ok {
 		panic(&Error{File: h.script.Name, Phase: "load", Message: fmt.Sprintf("%s is exported, but is no function: %s", name, h.show(v))})
@@ -45,6 +46,7 @@ func (h *host) function(declared string) goja.Callable {
 			return v, err
 		}
 
+		// No code would wait for what these will be.
 		if o, ok := v.(*goja.Object); ok {
 			switch {
 			case o.ExportType() == promiseType:

@@ -69,10 +69,12 @@ func newHost(ctx context.Context, s *Script, limits Limits, console func(level, 
 		}
 		return begin(h)
 	})
+
 	if err != nil {
 		h.close()
 		return nil, s.wrap(err, "load", "")
 	}
+
 	return h, nil
 }
 
@@ -87,6 +89,7 @@ func (h *host) load() error {
 	if h.exports == nil {
 		h.exports = h.rt.NewObject()
 	}
+
 	// CommonJS transpiled from ES modules, or `export default {map, …}`.
 	inner, ok := h.exports.Get("default").(*goja.Object)
 	if ok && h.exports.Get(declare.Map) == nil && inner.Get(declare.Map) != nil {
@@ -150,6 +153,7 @@ func (h *host) guard(do func() error) (err error) {
 			}
 		}
 	}()
+
 	return do()
 }
 
@@ -169,6 +173,7 @@ func thrownFromGo(p any) error {
 	case goja.Value:
 		return errors.New(p.String())
 	}
+
 	return nil
 }
 

@@ -35,6 +35,7 @@ func (f *IngestFilter) Decide(p schema.Dims, id, text []byte) (Decision, error) 
 	if !f.filter.Selection.Selects(p) {
 		return Decision{Drop, "dimensions"}, nil
 	}
+
 	if f.filter.script == nil {
 		return Decision{}, nil
 	}
@@ -43,14 +44,17 @@ func (f *IngestFilter) Decide(p schema.Dims, id, text []byte) (Decision, error) 
 	if err == nil {
 		return d, nil
 	}
+
 	if err := context.Cause(f.ctx); err != nil {
 		f.Close()
 		return Decision{}, err
 	}
+
 	// An interrupt may still be pending in the runtime.
 	if fatal(err) {
 		f.Close()
 	}
+
 	return Decision{}, err
 }
 
@@ -69,6 +73,7 @@ func (f *IngestFilter) run(p schema.Dims, id, text []byte) (_ Decision, err erro
 		}
 		f.at = schema.Dims{}
 	}
+
 	if p != f.at {
 		if err := f.r.h.enter(p); err != nil {
 			return Decision{}, err
@@ -81,9 +86,11 @@ func (f *IngestFilter) run(p schema.Dims, id, text []byte) (_ Decision, err erro
 	} else if !ok {
 		return Decision{Drop, "accept"}, nil
 	}
+
 	if !f.filter.decidesRecords() {
 		return Decision{}, nil
 	}
+
 	return f.r.decide(id, text, "")
 }
 
@@ -92,6 +99,7 @@ func (f *IngestFilter) accepts(p schema.Dims) (bool, error) {
 	if f.r.accept == nil {
 		return true, nil
 	}
+
 	if ok, known := f.accepted[p]; known {
 		return ok, nil
 	}
@@ -100,6 +108,7 @@ func (f *IngestFilter) accepts(p schema.Dims) (bool, error) {
 	if err == nil && len(f.accepted) < maxAccepted {
 		f.accepted[p] = ok
 	}
+
 	return ok, err
 }
 

@@ -23,10 +23,12 @@ func ingestFilter(t *testing.T, text string, limits script.Limits) *script.Filte
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	f, err := script.NewFilterScript(t.Context(), s, limits, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return f
 }
 
@@ -172,9 +174,11 @@ func TestIngestFilterInJobs(t *testing.T) {
 		filter:  `export function ingest(id, dims, ping) { return ping.info.OS === "Linux" ? { quarantine: "x" } : "keep" }`,
 		records: []string{pingA, pingB},
 	}
+
 	if out, _, err := j.run(t.Context()); err != nil || out != "a\tWINNT\n" {
 		t.Errorf("%q, %v", out, err)
 	}
+
 	j.filter = `export function ingest(id) { return 7 }`
 	if _, _, err := j.run(t.Context()); err == nil || !strings.Contains(err.Error(), "filter.js: ingest: TypeError: ingest returned 7: want") || !strings.Contains(err.Error(), "(record a in seg000:1)") {
 		t.Errorf("%v", err)
@@ -186,10 +190,12 @@ func BenchmarkDecide(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+
 	f, err := script.NewFilterScript(b.Context(), s, script.IngestLimits(), nil)
 	if err != nil {
 		b.Fatal(err)
 	}
+
 	d := f.NewIngestFilter(b.Context())
 	defer d.Close()
 	text := []byte(`{"ver":2,"simpleMeasurements":{` + strings.TrimSuffix(strings.Repeat(`"startup":123,`, 3000), ",") + `},"info":{"OS":"Linux"}}`)

@@ -45,9 +45,11 @@ func (j *Job) CacheKey() []byte {
 		hash := j.Filter.script.Hash()
 		key = append(key, hash[:]...)
 	}
+
 	if j.Limits.Definitions == nil {
 		key = append(key, "no definitions"...)
 	}
+
 	return append(key, cacheVersion...)
 }
 

@@ -11,7 +11,7 @@ import (
 type Limits struct {
 	Call  time.Duration // of one call of a script's function; 0 is no limit
 	Stack int           // JavaScript frames
-	// Definitions are what ping.histogram is bound to; nil: there are none.
+	// Definitions are what ping.histogram is bound to; nil: ErrNoDefinitions.
 	Definitions Definitions
 	// Stuck is called, once, when a call goes on for stuckTime after it was
 	// interrupted: native code may not react to an interrupt. Only the end of the

@@ -42,6 +42,7 @@ func newMapper(ctx context.Context, j *Job, t engine.Task, emit engine.Emit) (_ 
 		}
 	}
 
+	// The filter's runtime is another one: scripts share no globals.
 	m.h, err = newHost(ctx, j.Script, j.Limits, j.Console, func(h *host) error {
 		m.fn = h.function(declare.Map)
 		if m.fn == nil {
@@ -55,10 +56,12 @@ func newMapper(ctx context.Context, j *Job, t engine.Task, emit engine.Emit) (_ 
 		m.combineCtx = h.newContext(declare.Combine, m.combined)
 		return nil
 	})
+
 	if err != nil {
 		m.filter.close()
 		return nil, err
 	}
+
 	return m, nil
 }
 
@@ -68,8 +71,10 @@ func (m *mapper) Map(line []byte, n int64) error {
 	if tab < 0 {
 		return &engine.RejectError{Err: fmt.Errorf("%s:%d: %w", m.task, n, engine.ErrBadLine)}
 	}
+
 	id, text := line[:tab], line[tab+1:]
 
+	// What the filter does not keep is not mapped.
 	if m.filter != nil {
 		d, err := m.filter.decide(id, text, recordPlace(m.task, id, n))
 		if err != nil {
@@ -80,16 +85,19 @@ func (m *mapper) Map(line []byte, n int64) error {
 		}
 	}
 
+	// What a record counted is dropped with it.
 	h := m.h
 	h.NextPing()
 	err := h.guard(func() error {
 		_, err := m.fn(goja.Undefined(), h.rt.ToValue(string(id)), h.Dims(), h.Ping(text), m.ctx)
 		return err
 	})
+
 	if err == nil {
 		h.counts.keep()
 		return nil
 	}
+
 	h.counts.drop()
 	err = h.script.wrap(err, declare.Map, recordPlace(m.task, id, n))
 	return rejection(err, recordCall(h.script, declare.Map, m.task, id, text, n))
@@ -111,10 +119,12 @@ func (m *mapper) Finish() (engine.TaskStats, error) {
 		_, err := m.finished(goja.Undefined(), m.ctx)
 		return err
 	})
+
 	if err == nil {
 		m.h.counts.keep()
 		return engine.TaskStats{}, nil
 	}
+
 	m.h.counts.drop()
 	err = m.h.script.wrap(err, declare.MapFinished, "after the last record of "+m.task.String())
 	call := &Call{Script: m.h.script.Name, Phase: declare.MapFinished, Segment: m.task.String(), Dims: m.task.Segment.Dims}
@@ -154,9 +164,11 @@ func (m *mapper) Combine(key []byte, values *engine.Values, put func(value []byt
 		}
 		return err
 	})
+
 	if err == nil {
 		return nil
 	}
+
 	err = m.h.script.wrap(err, declare.Combine, keyPlace(key))
 	return rejection(err, keyCall(m.h.script, declare.Combine, key, values))
 }

@@ -16,16 +16,19 @@ func TestHostPanicIsOneLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	h, err := newHost(t.Context(), s, DefaultLimits(), nil, func(*host) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer h.close()
 	err = s.wrap(h.guard(func() error { var v any = "x\ny"; return v.(error) }), "map", "record a in b:1")
 	p, ok := errors.AsType[*engine.PanicError](err)
 	if !ok || len(p.Stack) == 0 {
 		t.Fatalf("%v has no PanicError with a stack", err)
 	}
+
 	if strings.ContainsRune(err.Error(), '\n') || !strings.Contains(err.Error(), "bug of the program") {
 		t.Errorf("error %q", err)
 	}
@@ -38,10 +41,12 @@ func TestInterruptedWhileStarting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	f, err := NewFilterScript(t.Context(), s, DefaultLimits(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	job := &Job{Script: s, Filter: f, Limits: DefaultLimits()}
 	for i := range 600 {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -66,6 +71,7 @@ func TestThrowingExports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	_, err = (&Job{Script: s, Limits: DefaultLimits()}).NewMapper(t.Context(), engine.Task{}, nil)
 	if err == nil || err.Error() != "x.js:1:38: load: Error: no" {
 		t.Errorf("error %v", err)

@@ -25,16 +25,19 @@ func TestErrorsNameFilesAsGiven(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	const text = "import { f } from './lib.js'\nexport function map(id, dims, ping) {\n\tf(ping)\n}"
 	const lib = "export const f = (p) => p.nope.x"
 	for _, d := range []string{outside, "sub", "with space"} {
 		write(filepath.Join(d, "job.js"), text)
 		write(filepath.Join(d, "lib.js"), lib)
 	}
+
 	rel, err := filepath.Rel(dir, outside)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, tt := range []struct{ path, lib string }{
 		{filepath.Join(outside, "job.js"), filepath.Join(outside, "lib.js")},
 		{filepath.Join(rel, "job.js"), filepath.Join(outside, "lib.js")},

@@ -55,5 +55,6 @@ func (s *Script) fileOf(function string) string {
 			return file
 		}
 	}
+
 	return s.Name
 }

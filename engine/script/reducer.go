@@ -31,9 +31,11 @@ func newReducer(ctx context.Context, j *Job, out *engine.Output) (_ engine.Reduc
 		_, err := setup(goja.Undefined(), r.ctx)
 		return j.Script.wrap(err, declare.SetupReduce, "")
 	})
+
 	if err != nil {
 		return nil, err
 	}
+
 	return r, nil
 }
 
@@ -53,9 +55,11 @@ func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 		}
 		return err
 	})
+
 	if err == nil {
 		return nil
 	}
+
 	err = r.h.script.wrap(err, declare.Reduce, keyPlace(key))
 	return rejection(err, keyCall(r.h.script, declare.Reduce, key, values))
 }

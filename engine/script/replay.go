@@ -35,6 +35,7 @@ func (j *Job) Replay(c *Call) (engine.Job, error) {
 	default:
 		return nil, fmt.Errorf("calls of %q cannot be replayed", c.Phase)
 	}
+
 	return &replay{job: j, call: c}, nil
 }
 
@@ -72,9 +73,11 @@ func (r *replay) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit)
 		}
 		return emit(key, value)
 	})
+
 	if err != nil {
 		return nil, err
 	}
+
 	return m, nil
 }
 
@@ -114,6 +117,7 @@ func (m *replayMapper) Map(line []byte, n int64) error {
 			return err
 		}
 	}
+
 	return nil
 }
 

@@ -69,9 +69,11 @@ func (s *Script) Exports(ctx context.Context, limits Limits) (Exports, error) {
 		}
 		return nil
 	})
+
 	if err != nil {
 		return Exports{}, err
 	}
+
 	h.close()
 	return e, nil
 }
@@ -91,8 +93,10 @@ func (s *Script) NoMap(exports []string) *Error {
 	if slices.Contains(exports, "default") {
 		e.Notes = append(e.Notes, "A default export counts if it is an object with map: else write "+form)
 	}
+
 	if hint := suggestExport(declare.Map, exports); hint != "" {
 		e.Notes = append(e.Notes, hint)
 	}
+
 	return e
 }

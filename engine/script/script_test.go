@@ -44,22 +44,28 @@ func (j job) run(ctx context.Context) (out, console string, err error) {
 	if j.name == "" {
 		j.name = "test.js"
 	}
+
 	if j.limits.Stack == 0 {
 		j.limits = script.DefaultLimits()
 	}
+
 	if j.opts.Mappers == 0 {
 		j.opts = engine.DefaultOptions()
 	}
+
 	for i, r := range j.records {
 		j.src = append(j.src, enginetest.Lines(fmt.Sprintf("seg%03d", i), r))
 	}
+
 	s, err := j.compiled, error(nil)
 	if s == nil {
 		s, err = script.Compile(j.name, j.text)
 	}
+
 	if err != nil {
 		return "", "", err
 	}
+
 	var mu sync.Mutex
 	var log strings.Builder
 	sj := &script.Job{Script: s, Limits: j.limits, Console: func(level, text string) {
@@ -84,10 +90,12 @@ func (j job) run(ctx context.Context) (out, console string, err error) {
 		}
 		defer free()
 	}
+
 	plan, err := engine.NewPlan(ctx, j.src, lf, accept)
 	if err != nil {
 		return "", "", err
 	}
+
 	var buf bytes.Buffer
 	sink := format.NewTSV(&buf)
 	_, err = engine.Run(ctx, j.src, plan, sj, sink, j.opts)
@@ -195,6 +203,7 @@ func TestJobs(t *testing.T) {
 			}`, records: []string{pingA}}, "h\t[[2,2,5,7,-1,-1,-1],4,10,[3]]\nn\t[2.5,4,2.5,10,1.5,1.4142135623730951,{\"a\":2},\"\\\"a,b\\\",1\",[[\"x \\\"y\\\"\",\"z\"],[\"1\"]]]\n"},
 		{"default export", job{text: `export default { map(id, dims, ping, ctx) { ctx.write(id, 1) } }`, records: []string{pingA}}, "a\t1\n"},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, _, err := tt.job.run(t.Context())
@@ -219,6 +228,7 @@ func TestFilters(t *testing.T) {
 		{"match", `export function match(id, dims, ping) { return ping.info.OS === "WINNT" && dims[2] !== "release" }`, "nightly\ta\t1\n"},
 		{"plain functions", `function match(id) { return id === "b" }`, "nightly\tb\t1\n"},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, _, err := job{text: count, src: src, filter: tt.filter}.run(t.Context())
@@ -227,6 +237,7 @@ func TestFilters(t *testing.T) {
 			}
 		})
 	}
+
 	for name, filter := range map[string]string{
 		"exports nothing": `export const x = 1`,
 		"bad dimensions":  `export const dimensions = [{field_name: "nope", allowed_values: "*"}]`,

@@ -37,44 +37,62 @@ type TestRecord struct {
 var testDims = schema.Dims{"saved_session", "Firefox", "nightly", "30.0a1", "20140301030201", "20140302"}
 
 // LoadTests runs a test file and returns its cases in order. Errors of the file
-// are *Error. Files that cases name are looked for in its folder.
+// are *Error. Files that cases name are read from its folder.
 func LoadTests(ctx context.Context, path string, limits Limits, console func(level, text string)) ([]TestCase, error) {
 	s, err := CompileFile(path)
 	if err != nil {
 		return nil, err
 	}
+
+	// The file has no exports: it calls test, which is global there.
 	var cases []TestCase
 	s.setup = func(h *host) {
-		stringify := h.Method("JSON", "stringify")
-		h.rt.Set("test", func(call goja.FunctionCall) goja.Value {
-			name := call.Argument(0).String()
-			if _, ok := call.Argument(1).(*goja.Object); !ok {
-				h.ThrowType("test takes a name and an object with records and want")
-			}
-			text, err := stringify(goja.Undefined(), call.Argument(1))
-			if err != nil {
-				panic(err)
-			}
-			c, err := parseCase(filepath.Dir(path), name, []byte(text.String()))
-			if err != nil {
-				h.Throw(fmt.Errorf("test %q: %w", name, err))
-			}
-			cases = append(cases, c)
-			return goja.Undefined()
-		})
+		h.rt.Set("test", h.testFunction(filepath.Dir(path), func(c TestCase) { cases = append(cases, c) }))
 	}
+
 	h, err := newHost(ctx, s, limits, console, func(*host) error { return nil })
 	if err != nil {
 		return nil, err
 	}
+
 	h.close()
+
 	if len(cases) == 0 {
-		return nil, &Error{File: path, Phase: "load", Message: "there is no test in it",
-			Notes: []string{`A test is test("name", { records: [{ ping: {…} }], want: [["key", 1]] }).`}}
+		return nil, &Error{
+			File: path, Phase: "load", Message: "there is no test in it",
+			Notes: []string{`A test is test("name", { records: [{ ping: {…} }], want: [["key", 1]] }).`},
+		}
 	}
+
 	return cases, nil
 }
 
+// testFunction returns the function test(name, {…}) of test files in a folder.
+func (h *host) testFunction(dir string, add func(TestCase)) func(goja.FunctionCall) goja.Value {
+	// Before the script runs, which may replace it.
+	stringify := h.Method("JSON", "stringify")
+
+	return func(call goja.FunctionCall) goja.Value {
+		name := call.Argument(0).String()
+		if _, ok := call.Argument(1).(*goja.Object); !ok {
+			h.ThrowType("test takes a name and an object with records and want")
+		}
+
+		// The case crosses as JSON, so that its values are those of a stored ping.
+		text, err := stringify(goja.Undefined(), call.Argument(1))
+		if err != nil {
+			panic(err)
+		}
+		c, err := parseCase(dir, name, []byte(text.String()))
+		if err != nil {
+			h.Throw(fmt.Errorf("test %q: %w", name, err))
+		}
+		add(c)
+		return goja.Undefined()
+	}
+}
+
+// parseCase reads a case's object.
 func parseCase(dir, name string, text []byte) (TestCase, error) {
 	var doc struct {
 		Records json.RawMessage `json:"records"`
@@ -82,96 +100,134 @@ func parseCase(dir, name string, text []byte) (TestCase, error) {
 		Throws  string          `json:"throws"`
 		Ordered bool            `json:"ordered"`
 	}
+
 	if err := strict(text, &doc); err != nil {
 		return TestCase{}, err
 	}
+
 	c := TestCase{Name: name, Throws: doc.Throws, Ordered: doc.Ordered}
 	var err error
 	if c.Records, err = parseRecords(dir, doc.Records); err != nil {
 		return c, fmt.Errorf("records: %w", err)
 	}
+
+	// What it wants is an error, a file, or rows.
 	if len(doc.Want) == 0 {
 		if doc.Throws == "" {
 			return c, errors.New("it has neither want nor throws")
 		}
 		return c, nil
 	}
+
 	var file string
 	if json.Unmarshal(doc.Want, &file) == nil {
 		c.Golden = filepath.Join(dir, file)
 		return c, nil
 	}
+
 	if err := json.Unmarshal(doc.Want, &c.Want); err != nil {
 		return c, errors.New("want must be an array of rows, or the name of a file")
 	}
+
 	return c, nil
 }
 
 // parseRecords reads a list of {id, dims, ping}, or a file of stored records
 // (`<id>\t<json>` lines), or one of such objects (.jsonl).
 func parseRecords(dir string, text json.RawMessage) ([]TestRecord, error) {
-	var list []json.RawMessage
 	var file string
-	switch {
-	case json.Unmarshal(text, &file) == nil:
-		b, err := os.ReadFile(filepath.Join(dir, file))
-		if err != nil {
-			return nil, err
-		}
-		lines := bytes.Split(bytes.TrimRight(b, "\n"), []byte("\n"))
-		if filepath.Ext(file) != ".jsonl" {
-			return storedRecords(file, lines)
-		}
-		for _, l := range lines {
-			list = append(list, l)
-		}
-	default:
-		if err := json.Unmarshal(text, &list); err != nil {
-			return nil, errors.New("want an array of {id, dims, ping}, or the name of a file")
-		}
+	if json.Unmarshal(text, &file) == nil {
+		return recordFile(dir, file)
 	}
+
+	var list []json.RawMessage
+	if err := json.Unmarshal(text, &list); err != nil {
+		return nil, errors.New("want an array of {id, dims, ping}, or the name of a file")
+	}
+
+	return recordList(list)
+}
+
+// recordFile reads the records of a file.
+func recordFile(dir, file string) ([]TestRecord, error) {
+	b, err := os.ReadFile(filepath.Join(dir, file))
+	if err != nil {
+		return nil, err
+	}
+
+	lines := bytes.Split(bytes.TrimRight(b, "\n"), []byte("\n"))
+	if filepath.Ext(file) != ".jsonl" {
+		return storedRecords(file, lines)
+	}
+
+	var list []json.RawMessage
+	for _, line := range lines {
+		list = append(list, line)
+	}
+
+	return recordList(list)
+}
+
+// recordList reads objects {id, dims, ping}; what they leave out is made up.
+func recordList(list []json.RawMessage) ([]TestRecord, error) {
 	var records []TestRecord
 	for i, item := range list {
-		var doc struct {
-			ID   string            `json:"id"`
-			Dims map[string]string `json:"dims"`
-			Ping json.RawMessage   `json:"ping"`
-		}
-		if err := strict(item, &doc); err != nil {
+		r, err := parseRecord(item)
+		if err != nil {
 			return nil, fmt.Errorf("record %d: %w", i+1, err)
 		}
-		r := TestRecord{ID: doc.ID, Dims: testDims, JSON: []byte("{}")}
 		if r.ID == "" {
 			r.ID = fmt.Sprintf("id%d", i+1)
 		}
-		for name, v := range doc.Dims {
-			at := slices.Index(schema.DimNames[:], name)
-			if at < 0 {
-				return nil, fmt.Errorf("record %d: no dimension %q: there are %s", i+1, name, strings.Join(schema.DimNames[:], ", "))
-			}
-			r.Dims[at] = schema.Sanitise(at, v)
-		}
-		if len(doc.Ping) > 0 {
-			var compact bytes.Buffer
-			if err := json.Compact(&compact, doc.Ping); err != nil {
-				return nil, fmt.Errorf("record %d: %w", i+1, err)
-			}
-			r.JSON = compact.Bytes()
-		}
 		records = append(records, r)
 	}
+
 	return records, nil
 }
 
+func parseRecord(text json.RawMessage) (TestRecord, error) {
+	var doc struct {
+		ID   string            `json:"id"`
+		Dims map[string]string `json:"dims"`
+		Ping json.RawMessage   `json:"ping"`
+	}
+
+	if err := strict(text, &doc); err != nil {
+		return TestRecord{}, err
+	}
+
+	r := TestRecord{ID: doc.ID, Dims: testDims, JSON: []byte("{}")}
+	for name, value := range doc.Dims {
+		at := slices.Index(schema.DimNames[:], name)
+		if at < 0 {
+			return r, fmt.Errorf("no dimension %q: there are %s", name, strings.Join(schema.DimNames[:], ", "))
+		}
+		r.Dims[at] = schema.Sanitise(at, value)
+	}
+
+	// Stored pings have no space between tokens.
+	if len(doc.Ping) > 0 {
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, doc.Ping); err != nil {
+			return r, err
+		}
+		r.JSON = compact.Bytes()
+	}
+
+	return r, nil
+}
+
+// storedRecords reads lines `<id>\t<json>`.
 func storedRecords(file string, lines [][]byte) ([]TestRecord, error) {
 	var records []TestRecord
-	for i, l := range lines {
-		id, text, ok := bytes.Cut(l, []byte("\t"))
+	for i, line := range lines {
+		id, text, ok := bytes.Cut(line, []byte("\t"))
 		if !ok {
 			return nil, fmt.Errorf("%s:%d: no tab between document ID and JSON", file, i+1)
 		}
 		records = append(records, TestRecord{ID: string(id), Dims: testDims, JSON: text})
 	}
+
 	return records, nil
 }
 

@@ -90,6 +90,7 @@ func TestErrors(t *testing.T) {
 		{"a ping kept for later", "t.js", "let old\nexport function map(id, d, p, ctx) { old = p }\nexport function mapFinished(ctx) { ctx.write(1, old.ver) }",
 			"t.js:3:53: mapFinished: this ping is gone: a ping is valid during its own map call only (copy what you keep) (after the last record of seg000)", "", nil},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			_, _, err := job{name: tt.file, text: tt.text, records: []string{pingA}, limits: limited(script.Limits{Stack: 500}, tt.is)}.run(t.Context())
@@ -121,6 +122,7 @@ func TestMalformedJSON(t *testing.T) {
 			t.Errorf("%q: error %v", text, err)
 		}
 	}
+
 	if _, _, err := (job{text: `export function map(id, d, ping, ctx) { ctx.write(id, 1) }`, records: []string{"a\tnot looked at"}}).run(t.Context()); err != nil {
 		t.Errorf("untouched text: %v", err)
 	}
@@ -144,6 +146,7 @@ func TestMaxErrorsTakesBackWhatARejectedRecordEmitted(t *testing.T) {
 	if err != nil || got != "n\t1\n" {
 		t.Errorf("got %q, %v", got, err)
 	}
+
 	o.MaxErrors = 1
 	if _, _, err := (job{text: text, records: []string{pingA, pingB, pingA}, opts: o}).run(t.Context()); err == nil {
 		t.Error("two errors were tolerated where one may be")

@@ -25,6 +25,7 @@ func (h *host) watch(limits Limits) (stop func()) {
 		defer close(ended)
 		w.run(done)
 	}()
+
 	return func() {
 		close(done)
 		<-ended
@@ -77,5 +78,6 @@ func (w *watchdog) look(passed time.Duration) (stuck bool) {
 		w.interrupted = true
 		return false
 	}
+
 	return w.interrupted && w.age > w.limits.Call+stuckTime && w.limits.Stuck != nil
 }

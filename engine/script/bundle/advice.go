@@ -18,31 +18,37 @@ func buildError(messages []api.Message, names sourceNames) error {
 	if len(messages) == 0 {
 		return nil
 	}
+
 	m := messages[0]
 	e := &Error{Phase: "compile", File: names.name, Message: m.Text}
 	if l := m.Location; l != nil {
 		e.File, e.Line, e.Column, e.Excerpt = names.of(l.File), l.Line, l.Column+1, l.LineText
 	}
 
+	// What has advice of our own.
 	if strings.HasPrefix(m.Text, "Top-level await") {
 		e.Message = "await has nothing to wait for here: a script has no files, no network and no clock"
 		return e
 	}
+
 	if found := couldNotResolve.FindStringSubmatch(m.Text); found != nil {
 		e.Message, e.Notes = importAdvice(found[1])
 		return e
 	}
+
 	if found := noExport.FindStringSubmatch(m.Text); found != nil {
 		e.Message, e.Notes = exportAdvice(found[1], found[2])
 		return e
 	}
 
+	// Of esbuild's own notes, those that say something without the place they point to.
 	for _, note := range m.Notes {
 		pointsToPlace := strings.HasSuffix(note.Text, ":")
 		if !pointsToPlace {
 			e.Notes = append(e.Notes, note.Text)
 		}
 	}
+
 	return e
 }
 
@@ -93,6 +99,7 @@ func importAdvice(name string) (message string, notes []string) {
 	if near != "" {
 		notes = append(notes, fmt.Sprintf("Did you mean %q?", near))
 	}
+
 	notes = append(notes, fmt.Sprintf("There are %s; a file beside the script is imported as \"./%s.js\".", strings.Join(declare.Modules(), ", "), path.Base(name)))
 	return message, notes
 }

@@ -17,6 +17,7 @@ func BenchmarkStart(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+
 	code, sourceMap := outputs(build(names, benchScript))
 
 	for _, bb := range []struct{ name, code string }{{"lightened", lighten(code)}, {"as esbuild writes it", code}} {
@@ -44,6 +45,7 @@ func BenchmarkCompile(b *testing.B) {
 			}
 		}
 	})
+
 	b.Run("nesting", func(b *testing.B) {
 		for b.Loop() {
 			tooDeep(benchScript)

@@ -42,26 +42,32 @@ func Compile(name, text string) (*Bundle, error) {
 	if err := checkNesting(name, text); err != nil {
 		return nil, err
 	}
+
+	// A script of plain functions gets exports.
 	exports, err := globalExports(name, text)
 	if err != nil {
 		return nil, adviseTypeScript(err, name, text)
 	}
 
+	// One function of the script and all its imports.
 	names, err := newSourceNames(name)
 	if err != nil {
 		return nil, fmt.Errorf("compile %s: %w", name, err)
 	}
+
 	res := build(names, text+exports)
 	if err := buildError(res.Errors, names); err != nil {
 		return nil, err
 	}
 
+	// The places of errors are those of the sources, not of the bundle.
 	b := &Bundle{Name: name, Sources: map[string]string{name: text}, names: map[string]string{}}
 	code, sourceMap := outputs(res)
 	b.code = lighten(code)
 	if sourceMap, err = b.nameSources(sourceMap, names); err != nil {
 		return nil, err
 	}
+
 	if b.Imports, err = importsOf(res.Metafile, names); err != nil {
 		return nil, fmt.Errorf("imports of %s: %w", name, err)
 	}
@@ -89,7 +95,7 @@ func adviseTypeScript(err error, name, text string) error {
 	return err
 }
 
-// build has esbuild bundle a script with all that it imports into one function
+// build bundles a script and its imports, with esbuild, into one function
 // whose result is the script's exports.
 func build(names sourceNames, text string) api.BuildResult {
 	return api.Build(api.BuildOptions{
@@ -117,6 +123,7 @@ func outputs(res api.BuildResult) (code string, sourceMap []byte) {
 			code = string(f.Contents)
 		}
 	}
+
 	return code, sourceMap
 }
 
@@ -136,6 +143,7 @@ func (b *Bundle) compile(sourceMap []byte) error {
 
 		return err
 	}
+
 	b.Program, err = goja.CompileAST(tree, true)
 
 	return err
@@ -157,6 +165,7 @@ func importsOf(metafile string, names sourceNames) (paths []string, err error) {
 	var meta struct {
 		Inputs map[string]struct{} `json:"inputs"` // by path from wd, or namespace:name
 	}
+
 	if err := json.Unmarshal([]byte(metafile), &meta); err != nil {
 		return nil, err
 	}
@@ -173,6 +182,7 @@ func importsOf(metafile string, names sourceNames) (paths []string, err error) {
 			paths = append(paths, path)
 		}
 	}
+
 	slices.Sort(paths)
 	return paths, nil
 }

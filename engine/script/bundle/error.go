@@ -33,6 +33,7 @@ func (e *Error) Error() string {
 	if e.Record != "" {
 		fmt.Fprintf(&b, " (%s)", e.Record)
 	}
+
 	return b.String()
 }
 
@@ -45,12 +46,15 @@ func (e *Error) Detail() string {
 	if e.Excerpt != "" && e.Column > 0 {
 		e.writeExcerpt(&b)
 	}
+
 	for _, frame := range e.Stack {
 		b.WriteString("    at " + frame + "\n")
 	}
+
 	for _, note := range e.Notes {
 		b.WriteString(note + "\n")
 	}
+
 	return b.String()
 }
 
@@ -70,5 +74,6 @@ func (e *Error) writeExcerpt(b *strings.Builder) {
 		}
 		b.WriteRune(r)
 	}
+
 	b.WriteString("^\n")
 }

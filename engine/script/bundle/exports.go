@@ -19,6 +19,7 @@ func globalExports(name, text string) (string, error) {
 		Sourcefile: name, Loader: loaderOf(name), Format: api.FormatCommonJS, Target: api.ES2020,
 		LogLevel: api.LogLevelSilent, TsconfigRaw: "{}",
 	})
+
 	if err := buildError(res.Errors, sourceNames{script: name, name: name}); err != nil {
 		return "", err
 	}
@@ -27,6 +28,7 @@ func globalExports(name, text string) (string, error) {
 	if strings.Contains(code, "module.exports") || strings.Contains(code, "exports.") {
 		return "", nil
 	}
+
 	program, err := goja.Parse(name, code, parser.WithDisableSourceMaps)
 	if err != nil {
 		return "", nil // the bundle will fail in the same way, with a better place
@@ -40,9 +42,11 @@ func globalExports(name, text string) (string, error) {
 			}
 		}
 	}
+
 	if len(names) == 0 {
 		return "", nil
 	}
+
 	return "\n;export { " + strings.Join(names, ", ") + " };", nil
 }
 
@@ -63,6 +67,7 @@ func Declared(statement ast.Statement) (names []string) {
 			names = append(names, id.Name.String())
 		}
 	}
+
 	return names
 }
 
@@ -85,5 +90,6 @@ func lighten(code string) string {
 	if i < 0 || !strings.HasSuffix(code, end) {
 		return code
 	}
+
 	return code[:i] + "  return (" + code[i+len(copying):]
 }

@@ -20,6 +20,7 @@ func TestLibraryIsDeclared(t *testing.T) {
 	for _, e := range entries {
 		files = append(files, strings.TrimSuffix(e.Name(), ".js"))
 	}
+
 	if modules := declare.Modules(); !slices.Equal(files, modules) {
 		t.Errorf("lib has %v, declared are %v", files, modules)
 	}

@@ -29,6 +29,7 @@ export default {}`)
 	if _, err := rt.RunProgram(b.Program); err != nil {
 		t.Fatal(err)
 	}
+
 	if got := rt.Get(ResultName).ToObject(rt).Keys(); !slices.Equal(got, []string{"a", "b", "default", "map"}) {
 		t.Errorf("exports %q", got)
 	}

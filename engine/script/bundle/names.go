@@ -25,10 +25,12 @@ func newSourceNames(name string) (sourceNames, error) {
 	if err != nil {
 		return sourceNames{}, err
 	}
+
 	script, err := filepath.Abs(name)
 	if err != nil {
 		return sourceNames{}, err
 	}
+
 	return sourceNames{wd: wd, script: script, name: name}, nil
 }
 
@@ -38,12 +40,14 @@ func (n sourceNames) of(file string) string {
 	if !filepath.IsAbs(file) {
 		abs = filepath.Join(n.wd, file)
 	}
+
 	switch {
 	case abs == n.script || file == n.name:
 		return n.name
 	case strings.HasPrefix(file, ".."):
 		return abs
 	}
+
 	return file
 }
 
@@ -69,6 +73,7 @@ func (b *Bundle) nameSources(sourceMap []byte, names sourceNames) ([]byte, error
 		Mappings       string   `json:"mappings"`
 		Names          []string `json:"names"`
 	}
+
 	if err := json.Unmarshal(sourceMap, &m); err != nil {
 		return nil, fmt.Errorf("source map of %s: %w", b.Name, err)
 	}

@@ -35,6 +35,7 @@ func checkNesting(name, text string) error {
 	if at < 0 {
 		return nil
 	}
+
 	lineStart := strings.LastIndexByte(text[:at], '\n') + 1
 	return &Error{
 		File: name, Phase: "compile",
@@ -69,6 +70,7 @@ func tooDeep(text string) int {
 			return start
 		}
 	}
+
 	return -1
 }
 
@@ -94,6 +96,8 @@ type nestingScanner struct {
 func (s *nestingScanner) token() {
 	c, start := s.text[s.at], s.at
 	s.at++
+
+	// In the order of what takes precedence: text, comments, brackets, tokens.
 	switch {
 	case c == '`':
 		s.afterOperand = s.inTemplate
@@ -155,6 +159,7 @@ func (s *nestingScanner) close(bracket byte) {
 		s.parts -= top.parts
 		s.levels = s.levels[:len(s.levels)-1]
 	}
+
 	s.part()
 
 	endsStatement := bracket == '}' && !s.inTemplate // most often
@@ -210,6 +215,7 @@ func (s *nestingScanner) skipQuoted(quote byte) {
 			inClass = c == '[' || inClass && c != ']'
 		}
 	}
+
 	s.at = min(s.at, len(s.text))
 }
 

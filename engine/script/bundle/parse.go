@@ -17,6 +17,7 @@ func Parse(name, text string) (*ast.Program, *sourcemap.Consumer, error) {
 		Sourcefile: "script", Loader: loaderOf(name), Format: api.FormatCommonJS, Target: api.ES2020,
 		Sourcemap: api.SourceMapExternal, LogLevel: api.LogLevelSilent, TsconfigRaw: "{}",
 	})
+
 	program, err := goja.Parse(name, string(res.Code), parser.WithDisableSourceMaps)
 	if err != nil {
 		return nil, nil, fmt.Errorf("check %s: %w", name, err)
@@ -26,5 +27,6 @@ func Parse(name, text string) (*ast.Program, *sourcemap.Consumer, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("check %s: %w", name, err)
 	}
+
 	return program, places, nil
 }

@@ -11,12 +11,14 @@ func shiftColumns(mappings string) string {
 	seenOriginal := false // a segment with an original place
 	for i, line := range lines {
 		segments := strings.Split(line, ",")
+
 		for j, segment := range segments {
 			// The fields are differences, to the line's segment before for generated
 			// columns, to the map's for original ones: only each first one moves.
 			if segment == "" || j > 0 && seenOriginal {
 				continue
 			}
+
 			fields := vlqFields(segment)
 			if j == 0 {
 				fields[0]++
@@ -29,6 +31,7 @@ func shiftColumns(mappings string) string {
 		}
 		lines[i] = strings.Join(segments, ",")
 	}
+
 	return strings.Join(lines, ";")
 }
 
@@ -59,6 +62,7 @@ func vlqFields(segment string) (fields []int) {
 		fields = append(fields, value/2)
 		value, shift = 0, 0
 	}
+
 	return fields
 }
 
@@ -81,5 +85,6 @@ func vlqString(fields []int) string {
 			segment = append(segment, base64Digits[digit])
 		}
 	}
+
 	return string(segment)
 }

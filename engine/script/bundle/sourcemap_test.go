@@ -11,6 +11,7 @@ func TestShiftColumns(t *testing.T) {
 	if got, want := shiftColumns(in), "CAAG,IAAI;;E,EACN"; got != want {
 		t.Errorf("shiftColumns(%q) = %q, want %q", in, got, want)
 	}
+
 	for _, fields := range [][]int{{0}, {-1, 15, 16, -16}, {511, -512, 1 << 20}} {
 		if got := vlqFields(vlqString(fields)); !slices.Equal(got, fields) {
 			t.Errorf("%v came back as %v", fields, got)

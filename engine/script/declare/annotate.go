@@ -14,10 +14,12 @@ func Annotate(text, ext string) string {
 	for _, e := range exports {
 		text = e.annotate(text, inComments)
 	}
+
 	const reference = "/// <reference path=\"./types.d.ts\" />\n"
 	if inComments {
 		return "// @ts-check\n" + reference + text
 	}
+
 	return reference + text
 }
 
@@ -27,11 +29,13 @@ func (e Export) annotate(text string, inComments bool) string {
 	if e.Constant() && !declared(e.Result) {
 		return text
 	}
+
 	start, typ := fmt.Sprintf(`(?m)^export const %s = `, e.Name), qualified(e.Result)
 	if !e.Constant() {
 		names := strings.TrimSuffix(strings.Repeat(`(\w+), `, len(e.Parameters)), ", ")
 		start, typ = fmt.Sprintf(`(?m)^export function %s\(%s\)`, e.Name, names), "tm."+e.typeName()
 	}
+
 	pattern := regexp.MustCompile(start)
 
 	switch {
@@ -40,10 +44,12 @@ func (e Export) annotate(text string, inComments bool) string {
 	case e.Constant():
 		return pattern.ReplaceAllString(text, "export const "+e.Name+": "+typ+" = ")
 	}
+
 	var parameters []string
 	for i, p := range e.Parameters {
 		parameters = append(parameters, fmt.Sprintf("$%d: %s", i+1, qualified(p.Type)))
 	}
+
 	return pattern.ReplaceAllString(text, "export function "+e.Name+"("+strings.Join(parameters, ", ")+")")
 }
 

@@ -46,10 +46,12 @@ func (e Export) Signature() string {
 	if e.Constant() {
 		return e.Name
 	}
+
 	var parameters []string
 	for _, p := range e.Parameters {
 		parameters = append(parameters, p.Name)
 	}
+
 	return e.Name + "(" + strings.Join(parameters, ", ") + ")"
 }
 
@@ -61,7 +63,7 @@ func (e Export) description() string {
 	return strings.TrimSpace("Called " + e.Called + ". " + e.Doc)
 }
 
-// Position returns the index of the parameter of that name, -1 if there is none.
+// Position returns the index of the parameter of that name, -1 if it has no such one.
 func (e Export) Position(parameter string) int {
 	return slices.IndexFunc(e.Parameters, func(p Parameter) bool { return p.Name == parameter })
 }
@@ -69,7 +71,7 @@ func (e Export) Position(parameter string) int {
 // Exports returns everything that a script may export for the host.
 func Exports() []Export { return slices.Clone(exports) }
 
-// Find returns the export with that name or alias; ok is false if there is none.
+// Find returns the export with that name or alias; ok is false if it is not declared.
 func Find(name string) (e Export, ok bool) {
 	for _, e := range exports {
 		if e.Name == name || slices.Contains(e.Aliases, name) {

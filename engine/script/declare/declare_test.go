@@ -36,6 +36,7 @@ func TestDeclarationsAreCurrent(t *testing.T) {
 		delete(tables, name)
 		return "<!-- " + name + ": generated from engine/script/declare -->\n\n" + table + "\n<!-- end -->\n"
 	})
+
 	for name := range tables {
 		t.Errorf("%s has no place for the table %q", docsFile, name)
 	}
@@ -61,6 +62,7 @@ func TestAnnotatedScriptsCompile(t *testing.T) {
 			t.Errorf("%s: %v\n%s", ext, err, got)
 		}
 	}
+
 	if types := declare.Types([]string{"GC_MS"}); !strings.Contains(types, "\"GC_MS\"?: Histogram\n") {
 		t.Error("histogram names are not in the types")
 	}

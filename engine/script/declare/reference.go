@@ -28,6 +28,7 @@ func exportTable(kind Kind) string {
 		}
 		fmt.Fprintf(&b, "| `%s`%s | %s |\n", e.Signature(), inParentheses(e.Aliases), e.description())
 	}
+
 	return b.String()
 }
 
@@ -44,6 +45,7 @@ func contextTable() string {
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", m.markdown("ctx."), where, m.doc)
 		}
 	}
+
 	return b.String()
 }
 
@@ -56,6 +58,7 @@ func memberTable(of, title, prefix string) string {
 			fmt.Fprintf(&b, "| %s | %s |\n", m.markdown(prefix), m.doc)
 		}
 	}
+
 	return b.String()
 }
 
@@ -66,12 +69,14 @@ func contextFunctions(of string) string {
 	if of == Context {
 		return "everywhere"
 	}
+
 	var functions []string
 	for _, e := range exports {
 		if slices.Contains(e.Parameters, Parameter{"ctx", of}) {
 			functions = append(functions, e.Name)
 		}
 	}
+
 	return strings.Join(functions, ", ")
 }
 
@@ -84,6 +89,7 @@ func moduleTable() string {
 			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", o.name, m.markdown(""), m.doc)
 		}
 	}
+
 	return b.String()
 }
 

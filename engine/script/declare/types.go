@@ -57,21 +57,25 @@ func Types(histograms []string) string {
 	for _, name := range histograms {
 		fmt.Fprintf(&b, "    %q?: Histogram\n", name)
 	}
+
 	b.WriteString("    [name: string]: Histogram | undefined\n  }\n")
 
 	for _, o := range objects {
 		o.write(&b)
 	}
+
 	for _, e := range exports {
 		if !e.Constant() {
 			e.write(&b)
 		}
 	}
+
 	fmt.Fprintf(&b, typesTail, union(schema.DimNames[:]))
 
 	for _, m := range modules {
 		m.writeModule(&b)
 	}
+
 	return b.String()
 }
 
@@ -91,6 +95,7 @@ func (o object) write(b *strings.Builder) {
 	if o.extends != "" {
 		fmt.Fprintf(b, "extends %s ", o.extends)
 	}
+
 	b.WriteString("{\n")
 
 	for _, m := range o.members {
@@ -100,6 +105,7 @@ func (o object) write(b *strings.Builder) {
 			fmt.Fprintf(b, "    /** @deprecated the predecessor's spelling of %s */\n    %s%s\n", m.name, alias, m.typ)
 		}
 	}
+
 	b.WriteString("  }\n")
 }
 
@@ -126,6 +132,7 @@ func (o object) writeModule(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "  export %s %s%s\n", kind, m.name, m.typ)
 	}
+
 	b.WriteString("}\n")
 }
 

@@ -37,11 +37,13 @@ func newChecker(s *script.Script, program *ast.Program, places *sourcemap.Consum
 		gathers: exports.Function(declare.MapFinished),
 		state:   map[string]bool{}, reported: map[string]bool{},
 	}
+
 	for _, statement := range program.Body {
 		for _, name := range bundle.Declared(statement) {
 			c.state[name] = true
 		}
 	}
+
 	return c
 }
 
@@ -80,6 +82,7 @@ func (c *checker) enter(node any) {
 	case *ast.ArrowFunctionLiteral:
 		c.into(n, n.ParameterList)
 	}
+
 	for _, check := range checks {
 		c.check = check.name
 		check.look(c, node)

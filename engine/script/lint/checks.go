@@ -81,6 +81,7 @@ func (c *checker) written(node any) {
 	if !ok {
 		return
 	}
+
 	dot, ok := n.Callee.(*ast.DotExpression)
 	if !ok || !c.isWrite(dot) {
 		return
@@ -90,6 +91,7 @@ func (c *checker) written(node any) {
 	if len(n.ArgumentList) > 0 {
 		c.writable(n.ArgumentList[0], c.function != declare.Reduce)
 	}
+
 	if len(n.ArgumentList) > 1 {
 		c.writable(n.ArgumentList[1], false)
 	}
@@ -100,6 +102,7 @@ var unwritable = []string{"Map", "Set", "WeakMap", "WeakSet", "Promise", "Error"
 
 // writable finds what cannot be written in an expression.
 func (c *checker) writable(e ast.Expression, key bool) {
+	// Only literals are sure: a name may be anything.
 	what := ""
 	switch n := e.(type) {
 	case *ast.ObjectLiteral:
@@ -119,6 +122,7 @@ func (c *checker) writable(e ast.Expression, key bool) {
 			what = class
 		}
 	}
+
 	if what != "" {
 		c.fail(e.Idx0(), "cannot write a %s: write a plain object or an array", what)
 	}
@@ -134,14 +138,17 @@ func (c *checker) members(node any) {
 	if !ok {
 		return
 	}
+
 	object, name := identifier(dot.Left), dot.Identifier.Name.String()
 	if object == "" {
 		return
 	}
 
+	// dims is an array with names.
 	if object == c.dims && !slices.Contains(schema.DimNames[:], name) && !slices.Contains(dimsMembers, name) {
 		c.fail(dot.Identifier.Idx, "dims has no member %s: it has %s", name, strings.Join(schema.DimNames[:], ", "))
 	}
+
 	all := declare.ContextMembers()
 	if object == c.ctx && !slices.Contains(all, name) {
 		hint := "it has " + strings.Join(all, ", ")

@@ -38,10 +38,12 @@ func Check(ctx context.Context, name, text string, limits script.Limits) ([]Find
 	if err != nil {
 		return severe(err)
 	}
+
 	exports, err := s.Exports(ctx, limits)
 	if err != nil {
 		return severe(err)
 	}
+
 	switch {
 	case exports.Has(declare.Filter):
 		if _, err := script.NewFilterScript(ctx, s, limits, nil); err != nil {
@@ -56,13 +58,16 @@ func Check(ctx context.Context, name, text string, limits script.Limits) ([]Find
 	if err != nil {
 		return nil, err
 	}
+
 	c := newChecker(s, program, places, exports)
 	for _, statement := range program.Body {
 		c.top(statement)
 	}
+
 	slices.SortStableFunc(c.findings, func(a, b Finding) int {
 		return cmp.Or(a.Err.Line-b.Err.Line, a.Err.Column-b.Err.Column)
 	})
+
 	return c.findings, nil
 }
 

@@ -90,10 +90,12 @@ func TestShippedScriptsAreClean(t *testing.T) {
 			t.Error(f.Err)
 		}
 	}
+
 	entries, err := scripts.FS.ReadDir(".")
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, e := range entries {
 		text, err := scripts.FS.ReadFile(e.Name())
 		if err != nil {
@@ -101,10 +103,12 @@ func TestShippedScriptsAreClean(t *testing.T) {
 		}
 		check(e.Name(), text)
 	}
+
 	text, err := filters.FS.ReadFile("windows_release.js")
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	check("windows_release.js", text)
 }
 

@@ -23,7 +23,7 @@ func walkValue(v reflect.Value, enter, leave func(node any)) {
 		for i := range v.Len() {
 			walkValue(v.Index(i), enter, leave)
 		}
-	case reflect.Pointer:
+	case reflect.Pointer: // a node
 		if v.IsNil() || v.Type().Elem().PkgPath() != astPackage {
 			return
 		}

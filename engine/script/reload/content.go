@@ -16,7 +16,7 @@ const maxFileBytes = 8 << 20
 // sum identifies what a file holds, with what it imports.
 type sum [sha256.Size]byte
 
-// content is what was found under a name: a text, or why there is none.
+// content is what was found under a name: a text, or why there is no text.
 type content struct {
 	text []byte
 	err  error
@@ -29,6 +29,7 @@ func read(path string) content {
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%s: not a file", path)
 	}
+
 	if err != nil {
 		return content{err: err}
 	}
@@ -37,11 +38,13 @@ func read(path string) content {
 	if err != nil {
 		return content{err: err}
 	}
+
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err == nil && len(text) > maxFileBytes {
 		err = fmt.Errorf("%s: longer than %d bytes", path, maxFileBytes)
 	}
+
 	return content{text, err}
 }
 
@@ -68,5 +71,6 @@ func (c content) sum(imports []string) sum {
 		imported := read(path).own()
 		all.Write(imported[:])
 	}
+
 	return sum(all.Sum(nil))
 }

@@ -13,6 +13,7 @@ func TestRealEditors(t *testing.T) {
 	vim := func(set string) []string {
 		return []string{"vim", "-u", "NONE", "-i", "NONE", "-es", "-c", set, "-c", "%s/old/new text here/", "-c", "wq", "a.txt"}
 	}
+
 	for _, e := range []struct {
 		name string
 		args []string

@@ -87,15 +87,17 @@ func Open[T any](ctx context.Context, dir string, o Options[T]) (*Folder[T], err
 	if _, err := os.ReadDir(dir); err != nil {
 		return nil, err
 	}
+
 	f := &Folder[T]{
 		dir: filepath.Clean(dir), o: o, log: slog.New(slog.DiscardHandler),
 		files: map[string]*file{}, versions: map[string]Version[T]{},
 	}
+
 	f.look(ctx, 0)
 	return f, ctx.Err()
 }
 
-// Get returns what is known of the file of that name; ok is false if there is none.
+// Get returns what is known of the file of that name; ok is false if the folder has no such file.
 func (f *Folder[T]) Get(name string) (v Version[T], ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -111,6 +113,7 @@ func (f *Folder[T]) All() []Version[T] {
 	for _, v := range f.versions {
 		all = append(all, v)
 	}
+
 	slices.SortFunc(all, func(a, b Version[T]) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }
@@ -151,6 +154,7 @@ func (f *Folder[T]) look(ctx context.Context, settle time.Duration) (wait time.D
 			f.files[name] = fl
 		}
 
+		// A file that still changes is not compiled yet.
 		fl.see(c, now)
 		if !fl.due(now) {
 			continue
@@ -162,6 +166,7 @@ func (f *Folder[T]) look(ctx context.Context, settle time.Duration) (wait time.D
 		f.compile(ctx, name, fl, c)
 	}
 
+	// An editor that saves by renaming removes the old file first.
 	for name, fl := range f.files {
 		if there[name] {
 			continue
@@ -175,6 +180,7 @@ func (f *Folder[T]) look(ctx context.Context, settle time.Duration) (wait time.D
 		}
 		f.remove(name)
 	}
+
 	return wait
 }
 
@@ -187,8 +193,8 @@ func (fl *file) see(c content, now time.Time) {
 	}
 }
 
-// due reports whether the content is to be compiled: it is another than that which
-// was compiled last, or that failed and is to be tried again.
+// due reports whether the content is to be compiled: it has changed since it was
+// compiled last, or that failed and the time has come to try again.
 func (fl *file) due(now time.Time) bool {
 	if fl.seen != fl.tried || fl.at.IsZero() {
 		return true
@@ -204,6 +210,7 @@ func (f *Folder[T]) list() (names []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+
 	entries, err := os.ReadDir(f.dir)
 	if err != nil {
 		return nil, err
@@ -215,9 +222,11 @@ func (f *Folder[T]) list() (names []string, err error) {
 			names = append(names, name)
 		}
 	}
+
 	if len(names) == 0 && len(f.files) > 0 && !os.SameFile(info, f.filled) {
 		return nil, errEmpty
 	}
+
 	f.filled = info
 	return names, nil
 }
@@ -235,6 +244,7 @@ func (f *Folder[T]) compile(ctx context.Context, name string, fl *file, c conten
 		took := fl.at.Sub(start)
 		fl.again = fl.at.Add(max(pollTime/2, retryShare*took))
 	}
+
 	v, before := f.publish(name, value, err, fl.at)
 
 	// The same failure again is not news.
@@ -260,6 +270,7 @@ func (f *Folder[T]) make(ctx context.Context, name string, fl *file, c content) 
 		}
 		fl.imports = imports
 	}
+
 	return value, nil
 }
 
@@ -279,6 +290,7 @@ func (f *Folder[T]) publish(name string, value T, err error, at time.Time) (v Ve
 	default:
 		v.Err = err
 	}
+
 	f.versions[name] = v
 	return v, before
 }

@@ -29,6 +29,7 @@ func compileWords(_ context.Context, path string, text []byte) (string, []string
 	case strings.Contains(string(text), "panic"):
 		panic("oh")
 	}
+
 	words := strings.Fields(string(text))
 	var imports []string
 	for i, w := range words {
@@ -42,6 +43,7 @@ func compileWords(_ context.Context, path string, text []byte) (string, []string
 			words[i] = strings.TrimSpace(string(b))
 		}
 	}
+
 	return strings.Join(words, " "), imports, nil
 }
 
@@ -53,9 +55,11 @@ func openWords(t *testing.T, dir string) *Folder[string] {
 		Wants: wantsTxt, Compile: compileWords,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
+
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return f
 }
 
@@ -207,6 +211,7 @@ func TestLinkedFolder(t *testing.T) {
 		s.mkdir(v)
 		put(t, s.path(v+"/a.txt"), v)
 	}
+
 	s.link("v1", "filters")
 	f := openWords(t, s.path("filters"))
 	run(t, f)
@@ -220,6 +225,7 @@ func TestLinkedFolder(t *testing.T) {
 	if value(f) != "v3" {
 		t.Errorf("without its folder %q is in use", value(f))
 	}
+
 	s.rename("v4", "v2")
 	await(t, func() bool { return f.Err() == nil })
 }
@@ -300,6 +306,7 @@ func TestManyAtOnce(t *testing.T) {
 			}
 		})
 	}
+
 	wg.Wait()
 	await(t, func() bool {
 		n := 0
@@ -329,6 +336,7 @@ func TestOdd(t *testing.T) {
 		}
 		got = append(got, v.Name)
 	}
+
 	if want := "folder.txt large.txt loop.txt"; strings.Join(got, " ") != want {
 		t.Errorf("known: %q, want %q", got, want)
 	}
@@ -339,6 +347,7 @@ func TestOpenFails(t *testing.T) {
 	if _, err := Open(t.Context(), filepath.Join(t.TempDir(), "none"), o); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without the folder: %v", err)
 	}
+
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := Open(ctx, t.TempDir(), o); !errors.Is(err, context.Canceled) {

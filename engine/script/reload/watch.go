@@ -17,6 +17,7 @@ func (f *Folder[T]) Run(ctx context.Context) {
 	if f.o.Log != nil {
 		f.log = f.o.Log
 	}
+
 	for _, v := range f.All() {
 		f.report(v)
 	}
@@ -27,6 +28,7 @@ func (f *Folder[T]) Run(ctx context.Context) {
 		f.poll(ctx, nil, nil, func() {})
 		return
 	}
+
 	defer w.Close()
 
 	var watched os.FileInfo

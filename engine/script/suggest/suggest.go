@@ -14,6 +14,7 @@ func Nearest(name string, candidates []string) string {
 			best, least = candidate, d
 		}
 	}
+
 	return best
 }
 
@@ -26,6 +27,7 @@ func distance(a, b string) int {
 	for i := range rows {
 		rows[i] = make([]int, len(b)+1)
 	}
+
 	for j := range rows[1] {
 		rows[1][j] = j
 	}
@@ -47,5 +49,6 @@ func distance(a, b string) int {
 		}
 		rows = [3][]int{previous, current, before}
 	}
+
 	return rows[1][len(b)]
 }

@@ -46,9 +46,11 @@ func (a *lazyArray) index() {
 	for it.Next() {
 		a.starts = append(a.starts, int32(it.Start))
 	}
+
 	if it.Err() != nil {
 		a.r.Throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
 	}
+
 	a.values = make([]goja.Value, len(a.starts))
 	a.ready = true
 }
@@ -63,6 +65,7 @@ func (a *lazyArray) Len() int {
 		}
 		a.index()
 	}
+
 	return len(a.values)
 }
 
@@ -73,6 +76,7 @@ func flatLen(text []byte) (n int, ok bool) {
 	if end < 0 {
 		return 0, false
 	}
+
 	flat := text[:end]
 	for _, c := range []byte(`"[{`) {
 		if bytes.IndexByte(flat, c) >= 0 {
@@ -83,6 +87,7 @@ func flatLen(text []byte) (n int, ok bool) {
 	if jsonscan.Space(flat, 0) == len(flat) {
 		return 0, true
 	}
+
 	return bytes.Count(flat, []byte(",")) + 1, true
 }
 
@@ -92,12 +97,15 @@ func (a *lazyArray) Get(i int) goja.Value {
 	if i < 0 || i >= len(a.values) {
 		return nil
 	}
+
+	// An element is the same value each time.
 	if a.values[i] == nil {
 		if a.own {
 			return goja.Undefined()
 		}
 		a.values[i] = a.r.lazy(a.text, int(a.starts[i]), a.gen)
 	}
+
 	return a.values[i]
 }
 
@@ -107,9 +115,11 @@ func (a *lazyArray) materialise() {
 	if a.own {
 		return
 	}
+
 	for i := range a.values {
 		a.Get(i)
 	}
+
 	a.own = true
 }
 
@@ -119,9 +129,11 @@ func (a *lazyArray) Set(i int, v goja.Value) bool {
 	if i < 0 || i > len(a.values)+maxGrowth {
 		return false
 	}
+
 	for i >= len(a.values) {
 		a.values = append(a.values, goja.Undefined())
 	}
+
 	a.values[i] = v
 	return true
 }
@@ -132,9 +144,11 @@ func (a *lazyArray) SetLen(n int) bool {
 	if n < 0 || n > len(a.values)+maxGrowth {
 		return false
 	}
+
 	for n > len(a.values) {
 		a.values = append(a.values, goja.Undefined())
 	}
+
 	a.values = a.values[:n]
 	return true
 }
@@ -151,8 +165,10 @@ func (a *lazyArray) numbers() []float64 {
 		}
 		numbers = append(numbers, f)
 	}
+
 	if it.Err() != nil {
 		a.r.Throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
 	}
+
 	return numbers
 }

@@ -42,9 +42,11 @@ func (f *fromEnd) next() (m jsonscan.Member, more, ok bool) {
 	if colon > f.stop && text[colon] == ':' {
 		quote = back(text, colon-1)
 	}
+
 	if quote <= f.stop || text[quote] != '"' {
 		return m, false, false
 	}
+
 	key := f.stringStart(quote)
 	if key < 0 {
 		return m, false, false
@@ -58,11 +60,11 @@ func (f *fromEnd) next() (m jsonscan.Member, more, ok bool) {
 	case f.at > f.stop && text[f.at] == ',':
 		return m, true, true
 	}
+
 	return m, false, false
 }
 
-// back returns the offset of the last byte at or before i that is no space; -1
-// if there is none.
+// back returns the offset of the last byte at or before i that is no space, or -1.
 func back(text []byte, i int) int {
 	for i >= 0 && jsonscan.Space(text[i:i+1], 0) == 1 {
 		i--
@@ -101,6 +103,7 @@ func (f *fromEnd) valueStart(end int) int {
 			return -1
 		}
 	}
+
 	return -1
 }
 
@@ -124,5 +127,6 @@ func (f *fromEnd) stringStart(end int) int {
 		}
 		i -= slashes
 	}
+
 	return -1
 }

@@ -15,6 +15,7 @@ func FuzzFromEnd(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
+
 	f.Fuzz(func(t *testing.T, text []byte) {
 		open := jsonscan.Space(text, 0)
 		ff, ok := newFromEnd(text, open)

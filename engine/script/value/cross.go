@@ -69,6 +69,7 @@ func (r *Runtime) appendDatum(b []byte, v goja.Value, depth int, key bool) []byt
 		return datum.AppendNumber(b, v.ToFloat())
 	}
 
+	// What is no object is a boolean, or refused.
 	o, ok := v.(*goja.Object)
 	if !ok {
 		if v == r.rt.ToValue(true) || v == r.rt.ToValue(false) {
@@ -76,14 +77,17 @@ func (r *Runtime) appendDatum(b []byte, v goja.Value, depth int, key bool) []byt
 		}
 		r.ThrowType("cannot write a %s: write its string or number", kindName(v))
 	}
+
 	if depth > maxCrossDepth {
 		r.ThrowType("cannot write a value that nests deeper than %d levels, or refers to itself", maxCrossDepth)
 	}
+
 	return r.appendObject(b, o, depth, key)
 }
 
 // appendObject appends the datum of an object of any class.
 func (r *Runtime) appendObject(b []byte, o *goja.Object, depth int, key bool) []byte {
+	// dims is the most common key.
 	if o == r.dims.object {
 		return append(b, r.dims.datum...)
 	}
@@ -113,12 +117,14 @@ func (r *Runtime) appendObject(b []byte, o *goja.Object, depth int, key bool) []
 		}
 		return r.appendMembers(b, o, depth)
 	}
+
 	r.refuse(o)
 	return nil
 }
 
 // appendArray appends an array.
 func (r *Runtime) appendArray(b []byte, o *goja.Object, depth int, key bool) []byte {
+	// What no script has changed crosses without being decoded.
 	if l := lazyArrayOf(o); l != nil && l.untouched() {
 		l.alive()
 		return r.appendJSON(b, l.text, l.start, key)
@@ -129,6 +135,7 @@ func (r *Runtime) appendArray(b []byte, o *goja.Object, depth int, key bool) []b
 	for i := range n {
 		b = r.appendDatum(b, at(o, i), depth+1, key)
 	}
+
 	return datum.AppendKind(b, datum.End)
 }
 
@@ -140,6 +147,7 @@ func (r *Runtime) appendMembers(b []byte, o *goja.Object, depth int) []byte {
 		return r.appendJSON(b, l.text, l.start, false)
 	}
 
+	// goja tells classes apart by the Go type that they export to.
 	switch t := o.ExportType(); {
 	case t == boundType:
 		return o.Export().(*bound).appendTo(b)
@@ -150,6 +158,7 @@ func (r *Runtime) appendMembers(b []byte, o *goja.Object, depth int) []byte {
 		r.refuse(o)
 	}
 
+	// A plain object, or a lazy one that the script has changed.
 	b = datum.AppendKind(b, datum.Object)
 	for _, name := range o.Keys() {
 		v := o.Get(name)
@@ -159,6 +168,7 @@ func (r *Runtime) appendMembers(b []byte, o *goja.Object, depth int) []byte {
 		b = datum.AppendString(b, name)
 		b = r.appendDatum(b, v, depth+1, false)
 	}
+
 	return datum.AppendKind(b, datum.End)
 }
 
@@ -186,6 +196,7 @@ func (r *Runtime) appendTypedArray(b []byte, v reflect.Value) []byte {
 			b = datum.AppendNumber(b, e.Float())
 		}
 	}
+
 	return datum.AppendKind(b, datum.End)
 }
 
@@ -224,11 +235,13 @@ func (r *Runtime) appendJSON(b, text []byte, i int, key bool) []byte {
 		return datum.AppendNull(b)
 	}
 
+	// Everything else should be a number.
 	end := jsonscan.SkipTrusted(text, i)
 	f, ok := number(text[i:end])
 	if !ok {
 		r.Throw(errBadJSON(text[i:end]))
 	}
+
 	return datum.AppendNumber(b, f)
 }
 
@@ -248,13 +261,16 @@ const maxExact = 1 << 53
 
 // number parses a JSON number; one beyond float64 is ±Infinity.
 func number(text []byte) (f float64, ok bool) {
+	// Most numbers are small integers.
 	n, isInt := jsonscan.Int(text)
 	if isInt && n < maxExact && n > -maxExact {
 		return float64(n), true
 	}
+
 	if len(text) == 0 || text[0] != '-' && text[0]-'0' > 9 {
 		return 0, false
 	}
+
 	f, _ = jsonscan.Float(text)
 	return f, true
 }
@@ -289,6 +305,7 @@ func (r *Runtime) decodeNext(d []byte) (v goja.Value, rest []byte, err error) {
 	case datum.Object:
 		return r.decodeObject(rest)
 	}
+
 	return nil, nil, datum.ErrMalformed
 }
 
@@ -301,6 +318,7 @@ func (r *Runtime) decodeArray(d []byte) (v goja.Value, rest []byte, err error) {
 		}
 		items = append(items, v)
 	}
+
 	return r.rt.NewArray(items...), d[min(1, len(d)):], nil
 }
 
@@ -320,6 +338,7 @@ func (r *Runtime) decodeObject(d []byte) (v goja.Value, rest []byte, err error) 
 			return nil, nil, err
 		}
 	}
+
 	return o, d[min(1, len(d)):], nil
 }
 

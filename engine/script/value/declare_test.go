@@ -34,6 +34,7 @@ func TestPingIsDeclared(t *testing.T) {
 			t.Errorf("a ping lacks %s, which is declared", name)
 		}
 	}
+
 	for name := range pingMethods {
 		if !slices.Contains(declare.Members(declare.Ping), name) && !slices.Contains(declare.StringMembers(), name) {
 			t.Errorf("a ping has %s, which is not declared", name)
@@ -48,6 +49,7 @@ func TestHistogramIsDeclared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	rt := goja.New()
 	r := New(rt, func(revisions.Ref) (*revisions.Spec, error) { return spec, nil })
 	rt.Set("ping", r.Ping([]byte(declaredPing)))
@@ -64,6 +66,7 @@ func TestHistogramIsDeclared(t *testing.T) {
 		}
 		got = append(got, p.name)
 	}
+
 	same(t, "a histogram", got, declare.Members(declare.BoundHistogram))
 }
 
@@ -79,6 +82,7 @@ func TestDimsAreDeclared(t *testing.T) {
 			got = append(got, name)
 		}
 	}
+
 	same(t, "dims", got, schema.DimNames[:])
 	for _, name := range got {
 		if !strings.Contains(declare.Types(nil), "readonly "+name+": string") {

@@ -26,6 +26,7 @@ func (r *Runtime) pingLayout(call goja.FunctionCall) goja.Value {
 	if ping == nil {
 		r.ThrowType("layout is a method of the ping")
 	}
+
 	key := layoutKey{r.revision(ping), call.Argument(0).String()}
 	if v := r.layouts[key]; v != nil {
 		return v
@@ -35,6 +36,7 @@ func (r *Runtime) pingLayout(call goja.FunctionCall) goja.Value {
 	if r.layouts == nil || len(r.layouts) == maxLayouts {
 		r.layouts = map[layoutKey]goja.Value{}
 	}
+
 	r.layouts[key] = v
 	return v
 }
@@ -50,6 +52,7 @@ func (r *Runtime) layoutOf(key layoutKey) string {
 		// Another try may find it: "unknown" would depend on the day.
 		r.Throw(err)
 	}
+
 	return "unknown"
 }
 
@@ -59,10 +62,12 @@ func (r *Runtime) revision(ping *lazyObject) string {
 	if !ok {
 		return ""
 	}
+
 	v := info.Get("revision")
 	if v == nil {
 		return ""
 	}
+
 	return v.String()
 }
 
@@ -77,9 +82,11 @@ func (r *Runtime) definition(url, name string) (*revisions.Definition, error) {
 	if def == nil {
 		return nil, fmt.Errorf("revision %s does not define histogram %s", url, name)
 	}
+
 	if err := def.Err; err != nil {
 		return nil, fmt.Errorf("definition of histogram %s in revision %s: %w", name, url, err)
 	}
+
 	return def, nil
 }
 
@@ -89,9 +96,11 @@ func (r *Runtime) spec(url string) (*revisions.Spec, error) {
 	if spec := r.specs[url]; spec != nil {
 		return spec, nil
 	}
+
 	if r.definitions == nil {
 		return nil, ErrNoDefinitions
 	}
+
 	ref, err := revisions.ParseURL(url)
 	if err != nil {
 		return nil, err
@@ -102,9 +111,11 @@ func (r *Runtime) spec(url string) (*revisions.Spec, error) {
 		r.missed = true
 		return nil, fmt.Errorf("%w: definitions of revision %s: %w", ErrEngine, url, err)
 	}
+
 	if r.specs == nil {
 		r.specs = map[string]*revisions.Spec{}
 	}
+
 	r.specs[url] = spec
 	return spec, nil
 }
@@ -123,10 +134,12 @@ func (r *Runtime) boundsOf(def *revisions.Definition) goja.Value {
 	for _, bound := range def.Bounds() {
 		items = append(items, bound)
 	}
+
 	v := r.freeze(r.rt.NewArray(items...))
 	if r.bounds == nil {
 		r.bounds = map[*revisions.Definition]goja.Value{}
 	}
+
 	r.bounds[def] = v
 	return v
 }

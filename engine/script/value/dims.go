@@ -24,15 +24,18 @@ func (r *Runtime) SetDims(p schema.Dims) {
 		return
 	}
 
+	// As a key, dims are appended as these bytes.
 	b := datum.AppendKind(nil, datum.Array)
 	for _, value := range p {
 		b = datum.AppendString(b, value)
 	}
+
 	r.dims = dims{r.frozenDims(p), datum.AppendKind(b, datum.End)}
 
 	if len(r.madeDims) >= maxDims {
 		clear(r.madeDims)
 	}
+
 	r.madeDims[p] = r.dims
 }
 
@@ -52,6 +55,7 @@ func (r *Runtime) frozenDims(p schema.Dims) *goja.Object {
 	for i, name := range schema.DimNames {
 		array.DefineDataProperty(name, r.rt.ToValue(p[i]), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
 	}
+
 	return r.freeze(array)
 }
 
@@ -61,8 +65,10 @@ func (r *Runtime) freeze(o *goja.Object) *goja.Object {
 	if freeze == nil {
 		r.throwReplaced("Object.freeze")
 	}
+
 	if _, err := freeze(goja.Undefined(), o); err != nil {
 		panic(err)
 	}
+
 	return o
 }

@@ -30,16 +30,19 @@ func (r *Runtime) pingHistogram(call goja.FunctionCall) goja.Value {
 	if ping == nil {
 		r.ThrowType("histogram is a method of the ping")
 	}
+
 	name := call.Argument(0).String()
 	stored := storedHistogram(ping, name)
 	if stored == nil {
 		return goja.Undefined()
 	}
 
+	// Its buckets are those of the ping's own revision.
 	def, err := r.definition(r.revision(ping), name)
 	if err != nil {
 		r.Throw(err)
 	}
+
 	numbers := stored.numbers()
 	if sums := len(numbers) - def.BucketCount; sums < minTailNumbers || sums > layout.TailNumbers {
 		r.ThrowType("histogram %s has %d numbers, its definition %d buckets: they do not belong together", name, len(numbers), def.BucketCount)
@@ -56,14 +59,17 @@ func storedHistogram(ping *lazyObject, name string) *lazyArray {
 	if payload := objectOf(ping.Get("payload")); payload != nil && ping.find("histograms") == nil {
 		ping = payload
 	}
+
 	histograms, ok := ping.Get("histograms").(*goja.Object)
 	if !ok {
 		return nil
 	}
+
 	o, ok := histograms.Get(name).(*goja.Object)
 	if !ok {
 		return nil
 	}
+
 	return lazyArrayOf(o)
 }
 
@@ -151,6 +157,7 @@ func (b *bound) percentile(p float64) float64 {
 		}
 		left -= count
 	}
+
 	return float64(bounds[len(bounds)-1])
 }
 
@@ -158,6 +165,7 @@ func (b *bound) percentile(p float64) float64 {
 func (b *bound) add(o *bound) {
 	d, e := b.def, o.def
 	same := d == e || d.Kind == e.Kind && d.Low == e.Low && d.High == e.High && d.BucketCount == e.BucketCount
+	// Data from before 2014 have fewer sums.
 	if !same || len(b.numbers) != len(o.numbers) {
 		b.r.ThrowType("%s (%s, %d to %d in %d buckets) and %s (%s, %d to %d in %d buckets) do not add up",
 			d.Name, d.Kind, d.Low, d.High, d.BucketCount, e.Name, e.Kind, e.Low, e.High, e.BucketCount)
@@ -208,13 +216,16 @@ func (r *Runtime) histogramProto() *goja.Object {
 	method := func(name string, f func(goja.FunctionCall) goja.Value) {
 		proto.DefineDataProperty(name, r.rt.ToValue(f), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
 	}
+
 	method("percentile", func(call goja.FunctionCall) goja.Value {
 		return r.rt.ToValue(r.boundOf(call.This).percentile(call.Argument(0).ToFloat()))
 	})
+
 	method("add", func(call goja.FunctionCall) goja.Value {
 		r.boundOf(call.This).add(r.boundOf(call.Argument(0)))
 		return call.This
 	})
+
 	r.boundProto = proto
 	return proto
 }

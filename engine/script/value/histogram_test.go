@@ -42,10 +42,12 @@ func withHistograms(t *testing.T, rev string, defined bool) (*goja.Runtime, *Run
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	definitions := definitionsOf(spec)
 	if !defined {
 		definitions = nil
 	}
+
 	rt := goja.New()
 	r := New(rt, definitions)
 	rt.Set("ping", r.Ping(histogramPing(rev)))
@@ -86,6 +88,7 @@ func TestHistogramAsValue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if got, want := string(datum.AppendJSON(nil, r.EncodeValue(v))), "[1,2,1,0,70,-1,-1,5,0]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -59,11 +59,13 @@ func (r *Runtime) lazy(text []byte, i int, gen uint64) goja.Value {
 		return goja.Null()
 	}
 
+	// Everything else should be a number.
 	end := jsonscan.SkipTrusted(text, i)
 	f, ok := number(text[i:end])
 	if !ok {
 		r.Throw(errBadJSON(text[i:]))
 	}
+
 	return r.rt.ToValue(f)
 }
 

@@ -38,6 +38,7 @@ func (r *Runtime) sum(call goja.FunctionCall) goja.Value {
 		}
 		total += datum.Float(d)
 	})
+
 	return r.rt.ToValue(total)
 }
 
@@ -56,10 +57,12 @@ func (r *Runtime) addHistogramTo(call goja.FunctionCall) goja.Value {
 		return r.float64Array(r.addHistogram(nil, 0, d))
 	}
 
-	sum, ok := total.Export().([]float64) // shares the array's memory
+	// The export shares the array's memory, so that adding to it changes the total.
+	sum, ok := total.Export().([]float64)
 	if !ok {
 		r.ThrowType("histogram.add: the total is no Float64Array")
 	}
+
 	r.addHistogram(sum, 1, d)
 	return total
 }
@@ -71,6 +74,7 @@ func (r *Runtime) float64Array(numbers []float64) goja.Value {
 	if !ok {
 		r.throwReplaced(class)
 	}
+
 	array, err := r.rt.New(constructor, r.rt.ToValue(len(numbers)))
 	if err != nil {
 		panic(err)
@@ -80,6 +84,7 @@ func (r *Runtime) float64Array(numbers []float64) goja.Value {
 	if !ok {
 		r.throwReplaced(class)
 	}
+
 	copy(memory, numbers)
 	return array
 }
@@ -109,9 +114,11 @@ func (r *Runtime) addHistogram(sum []float64, i int, d []byte) []float64 {
 	if datum.Kind(rest[0]) != datum.End {
 		r.ThrowType("histogram: value %d holds something that is no number", i)
 	}
+
 	if n != len(sum) {
 		r.ThrowType("histogram: value %d has %d numbers, those before have %d: histograms of different layouts do not add up", i, n, len(sum))
 	}
+
 	return sum
 }
 
@@ -123,6 +130,7 @@ func (r *Runtime) eachDatum(list goja.Value, do func(i int, d []byte)) {
 		r.ThrowType("not an array")
 	}
 
+	// The values of a key, as the engine has them.
 	if values := valueArrayOf(o); values != nil && values.untouched() {
 		values.alive()
 		values.rewind()
@@ -132,6 +140,7 @@ func (r *Runtime) eachDatum(list goja.Value, do func(i int, d []byte)) {
 		return
 	}
 
+	// Any other array.
 	n := int(o.Get("length").ToInteger())
 	var buf []byte
 	for i := range n {

@@ -22,8 +22,10 @@ func (r *Runtime) index(text []byte, i int, deep bool) (index jsonscan.Object, e
 		index.Members = r.spare[n-1]
 		r.spare = r.spare[:n-1]
 	}
+
 	index.Reset(text)
 
+	// Records were checked when they were converted.
 	members := jsonscan.MembersTrusted(text, i)
 	for members.Next() {
 		if deep && text[members.Start] == '{' {
@@ -33,6 +35,7 @@ func (r *Runtime) index(text []byte, i int, deep bool) (index jsonscan.Object, e
 		}
 		index.Add(&members, true)
 	}
+
 	if members.Err() != nil {
 		r.Throw(fmt.Errorf("%w: %w", errJSON, members.Err()))
 	}
@@ -72,6 +75,7 @@ func distinct(index *jsonscan.Object) iter.Seq2[string, *jsonscan.Member] {
 			}
 		}
 
+		// Without repeats, which is all but always, every member counts.
 		for i := range index.Members {
 			m := &index.Members[i]
 			name := string(jsonscan.Unquote(index.Key(m)))

@@ -80,6 +80,7 @@ func (o *lazyObject) find(name string) *jsonscan.Member {
 // findFromEnd looks the name up among the object's last members; sure is false
 // when it has given up.
 func (o *lazyObject) findFromEnd(name string) (m *jsonscan.Member, sure bool) {
+	// Members that an earlier name has passed.
 	for i := range o.tail {
 		m := &o.tail[i]
 		if jsonscan.Is(o.text[m.Key:m.KeyEnd], name) {
@@ -87,6 +88,7 @@ func (o *lazyObject) findFromEnd(name string) (m *jsonscan.Member, sure bool) {
 		}
 	}
 
+	// Then on from there, towards the first.
 	if o.end == nil {
 		end, ok := newFromEnd(o.text, o.start)
 		if !ok {
@@ -95,12 +97,14 @@ func (o *lazyObject) findFromEnd(name string) (m *jsonscan.Member, sure bool) {
 		}
 		o.end = &end
 	}
+
 	for {
 		m, more, ok := o.end.next()
 		if !ok {
 			o.last = false
 			return nil, false
 		}
+
 		// Before the first member there is nothing to walk to.
 		if !more {
 			o.last = false
@@ -121,6 +125,7 @@ func (o *lazyObject) Get(name string) goja.Value {
 	if v, ok := o.set[name]; ok {
 		return v
 	}
+
 	if o.deleted[name] {
 		return nil
 	}
@@ -139,6 +144,7 @@ func (o *lazyObject) Get(name string) goja.Value {
 			return o.values[i].value
 		}
 	}
+
 	v := o.r.lazy(o.text, int(m.Start), o.gen)
 	o.values = append(o.values, made{m.Start, v})
 	return v
@@ -162,6 +168,8 @@ func (o *lazyObject) Has(name string) bool {
 // Set implements goja.DynamicObject.
 func (o *lazyObject) Set(name string, v goja.Value) bool {
 	o.alive()
+
+	// A new name is enumerated behind those of the text.
 	_, known := o.set[name]
 	if !known && (o.deleted[name] || o.find(name) == nil) {
 		o.order = append(o.order, name)
@@ -170,6 +178,7 @@ func (o *lazyObject) Set(name string, v goja.Value) bool {
 	if o.set == nil {
 		o.set = map[string]goja.Value{}
 	}
+
 	o.set[name] = v
 	return true
 }
@@ -185,6 +194,7 @@ func (o *lazyObject) Delete(name string) bool {
 	if o.deleted == nil {
 		o.deleted = map[string]bool{}
 	}
+
 	o.deleted[name] = true
 	return true
 }
@@ -192,6 +202,8 @@ func (o *lazyObject) Delete(name string) bool {
 // Keys implements goja.DynamicObject.
 func (o *lazyObject) Keys() []string {
 	o.alive()
+
+	// In document order, then what the script has added.
 	members := o.index()
 	keys := make([]string, 0, len(members.Members)+len(o.order))
 	for name := range distinct(members) {
@@ -199,5 +211,6 @@ func (o *lazyObject) Keys() []string {
 			keys = append(keys, name)
 		}
 	}
+
 	return append(keys, o.order...)
 }

@@ -14,6 +14,8 @@ func (r *Runtime) Ping(text []byte) goja.Value {
 	if ping == nil {
 		return v
 	}
+
+	// The text ends with the ping's brace, so that members can be found from the end.
 	ping.last, ping.asText = true, true
 	v.(*goja.Object).SetPrototype(r.pingProto)
 	return v
@@ -54,22 +56,26 @@ func (p *pingProto) Get(name string) goja.Value {
 	return v
 }
 
-// make makes a method, or returns nil where there is none.
+// make makes a method, or returns nil for a name that is no method.
 func (p *pingProto) make(name string) goja.Value {
 	if method := pingMethods[name]; method != nil {
 		return p.r.rt.ToValue(func(call goja.FunctionCall) goja.Value { return method(p.r, call) })
 	}
+
 	if slices.Contains(ofObject, name) {
 		return nil
 	}
 
+	// A method of String works on the record's text.
 	if p.strings == nil {
 		p.strings = p.r.prototype("String")
 	}
+
 	method, ok := goja.AssertFunction(p.strings.Get(name))
 	if !ok {
 		return nil
 	}
+
 	return p.r.rt.ToValue(func(call goja.FunctionCall) goja.Value {
 		v, err := method(p.r.pingText(call), call.Arguments...)
 		if err != nil {
@@ -106,6 +112,7 @@ func (r *Runtime) installJSON() {
 	json := rt.Get("JSON").ToObject(rt)
 	parse, _ := goja.AssertFunction(json.Get("parse"))
 
+	// The predecessor's scripts begin with JSON.parse(value).
 	lazyParse := func(call goja.FunctionCall) goja.Value {
 		if o := objectOf(call.Argument(0)); o != nil && len(call.Arguments) == 1 {
 			o.alive()
@@ -117,5 +124,6 @@ func (r *Runtime) installJSON() {
 		}
 		return v
 	}
+
 	json.DefineDataProperty("parse", rt.ToValue(lazyParse), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 }

@@ -100,6 +100,7 @@ func TestDuplicateNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if got, want := string(datum.AppendJSON(nil, r.EncodeValue(v))), `[3,"a,b,o",2,{"x":2,"y":0}]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -111,6 +112,7 @@ func TestStalePing(t *testing.T) {
 	if _, err := rt.RunString(`var info = ping.info, list = ping.n`); err != nil {
 		t.Fatal(err)
 	}
+
 	r.NextPing()
 
 	for _, expr := range []string{`ping.ver`, `info.OS`, `list[0]`, `list.length`, `"OS" in info`, `Object.keys(info)`, `info.OS = 1`, `String(ping)`, `JSON.parse(ping)`} {

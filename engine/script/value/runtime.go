@@ -38,7 +38,8 @@ type Runtime struct {
 }
 
 // New adds to rt: JSON.parse that takes pings, and what the library imports.
-// definitions finds those of a revision, for ping.histogram; nil: there are none.
+// definitions finds those of a revision, for ping.histogram; nil: it throws
+// ErrNoDefinitions.
 func New(rt *goja.Runtime, definitions func(revisions.Ref) (*revisions.Spec, error)) *Runtime {
 	r := &Runtime{
 		rt: rt, definitions: definitions,
@@ -46,6 +47,7 @@ func New(rt *goja.Runtime, definitions func(revisions.Ref) (*revisions.Spec, err
 		early:    make(map[string]bool),
 		madeDims: make(map[schema.Dims]dims),
 	}
+
 	r.installPing()
 	r.installJSON()
 	r.installLibrary()
@@ -107,13 +109,16 @@ func (r *Runtime) intern(b []byte) goja.Value {
 	if len(b) > maxInternBytes {
 		return r.rt.ToValue(string(b))
 	}
+
 	if v, ok := r.interns[string(b)]; ok {
 		return v
 	}
 
+	// A task with many different strings starts again.
 	if len(r.interns) >= maxInterns {
 		clear(r.interns)
 	}
+
 	s := string(b)
 	v := r.rt.ToValue(s)
 	r.interns[s] = v

@@ -66,6 +66,7 @@ func (a *valueArray) Get(i int) goja.Value {
 	if i < 0 || i >= a.n {
 		return nil
 	}
+
 	if k := i - a.base; k >= 0 && k < len(a.items) {
 		return a.items[k]
 	}
@@ -75,6 +76,7 @@ func (a *valueArray) Get(i int) goja.Value {
 		a.rewind()
 		a.base, a.items = 0, a.items[:0]
 	}
+
 	for a.pos < i {
 		// Values behind a full window are skipped without decoding them.
 		if a.atWindowEnd() && len(a.items) < windowValues {
@@ -83,9 +85,11 @@ func (a *valueArray) Get(i int) goja.Value {
 		}
 		a.skip()
 	}
+
 	if !a.atWindowEnd() || len(a.items) == windowValues {
 		a.base, a.items = a.pos, a.items[:0]
 	}
+
 	return a.read()
 }
 
@@ -128,6 +132,7 @@ func (a *valueArray) materialise() {
 	for i := range items {
 		items[i] = a.r.Decode(a.skip())
 	}
+
 	a.items, a.own = items, true
 }
 
@@ -147,9 +152,11 @@ func (a *valueArray) SetLen(n int) bool {
 	if n < 0 || n > a.n+maxGrowth {
 		return false
 	}
+
 	for len(a.items) < n {
 		a.items = append(a.items, goja.Undefined())
 	}
+
 	a.items, a.n = a.items[:n], n
 	return true
 }
