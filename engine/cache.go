@@ -91,6 +91,7 @@ func decodeResult(b []byte) (done TaskStats, runs []*shuffle.Builder, err error)
 		*field = int64(number)
 		b = b[width:]
 	}
+
 	runs, err = shuffle.DecodeRuns(b)
 	return done, runs, err
 }

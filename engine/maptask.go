@@ -79,6 +79,7 @@ func (m *mapTask) open(ctx context.Context, job Job) (err error) {
 	if m.mapper, err = job.NewMapper(ctx, m.task, m.emit); err != nil {
 		return err
 	}
+
 	if m.mapper.Combines() {
 		m.combine = m.mapper.Combine
 	}
@@ -138,6 +139,7 @@ func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
 // mapLines maps the lines of a block.
 func (m *mapTask) mapLines(block []byte) error {
 	m.done.RawBytes += int64(len(block))
+
 	for len(block) > 0 {
 		line := block
 		if end := bytes.IndexByte(block, '\n'); end >= 0 {
@@ -146,6 +148,7 @@ func (m *mapTask) mapLines(block []byte) error {
 		} else {
 			block = nil
 		}
+
 		if err := m.mapLine(line); err != nil {
 			return err
 		}
@@ -155,6 +158,7 @@ func (m *mapTask) mapLines(block []byte) error {
 
 func (m *mapTask) mapLine(line []byte) error {
 	m.done.Records++
+
 	err := m.mapper.Map(line, m.done.Records)
 	if err == nil {
 		if m.pending.Len() > 0 {
@@ -168,6 +172,7 @@ func (m *mapTask) mapLine(line []byte) error {
 	if err := m.reject.tolerate("record", err); err != nil {
 		return err
 	}
+
 	m.done.Rejected++
 	return nil
 }
@@ -212,12 +217,14 @@ func (m *mapTask) commit() error {
 // add groups one key and value, and stores the table when it is full.
 func (m *mapTask) add(key, value []byte) error {
 	m.done.Emitted++
+
 	group := m.table.Add(key, value)
 	if group.Crowded() && m.combine != nil {
 		if err := m.combineGroup(group); err != nil {
 			return err
 		}
 	}
+
 	if m.table.Full() {
 		return m.flush()
 	}
@@ -230,6 +237,7 @@ func (m *mapTask) combineGroup(g *shuffle.Group) error {
 	if err == nil {
 		return nil
 	}
+
 	if err := m.reject.tolerate("combine", err); err != nil {
 		return err
 	}
@@ -248,6 +256,7 @@ func (m *mapTask) flush() error {
 				return err
 			}
 		}
+
 		if g.Len() > 0 {
 			stored = append(stored, g)
 		}

@@ -44,12 +44,15 @@ func (o *Options) validate() error {
 		return fmt.Errorf("memory must not be negative, but is %d", o.Memory)
 	}
 
+	// What may be missing.
 	if o.WorkDir == "" {
 		o.WorkDir = os.TempDir()
 	}
 	if o.Progress == nil {
 		o.Progress = &Progress{}
 	}
+
+	// Zero unless a test has set them.
 	if o.sizes == (shuffle.Sizes{}) {
 		o.sizes = shuffle.DefaultSizes()
 	}

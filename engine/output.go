@@ -120,6 +120,7 @@ func (o *Output) spill() error {
 	written, err := o.file.WriteAt(o.inMemory, o.inFile)
 	o.inFile += int64(written)
 	o.inMemory = o.inMemory[:0]
+
 	if err != nil {
 		return fmt.Errorf("spool output to %s: %w", o.dir, err)
 	}
@@ -201,6 +202,7 @@ func readField(spool *bufio.Reader, buf []byte) ([]byte, error) {
 	if err != nil {
 		return buf, err
 	}
+
 	if uint64(cap(buf)) < size {
 		buf = make([]byte, size)
 	}

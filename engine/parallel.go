@@ -73,11 +73,12 @@ func (p *pool) end(i int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.running, i)
+
+	// Of several failures the one with the lowest index counts.
 	if err == nil || i > p.failedAt {
 		return
 	}
 
-	// The lowest failure so far.
 	p.failed = err
 	p.failedAt = i
 	for k, cancel := range p.running {

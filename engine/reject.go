@@ -48,6 +48,7 @@ func (r *rejections) tolerate(what string, err error) error {
 	if _, ok := errors.AsType[*RejectError](err); !ok {
 		return err
 	}
+
 	total := r.n.Add(1)
 	if r.limit >= 0 && total > r.limit {
 		return err

@@ -56,9 +56,11 @@ func (r *runner) reduceAll(ctx context.Context, sink Sink) error {
 		outputs[i] = &Output{dir: r.o.WorkDir, budget: budget}
 		written[i] = make(chan struct{})
 	}
+
 	if !r.reject.tolerates() {
 		outputs[0].sink = sink
 	}
+
 	defer func() {
 		for _, out := range outputs {
 			out.close()
@@ -79,6 +81,7 @@ func (r *runner) reduceAll(ctx context.Context, sink Sink) error {
 				return context.Cause(ctx)
 			}
 		}
+
 		if out.sink == nil {
 			if err := out.replay(sink); err != nil {
 				return err

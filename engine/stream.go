@@ -58,6 +58,7 @@ func writeEntries(w *bufio.Writer, groups []*shuffle.Group) error {
 		// A line for each value, so that any sort by text keeps keys together.
 		key := []byte(g.Key())
 		values := g.Values()
+
 		for {
 			value, err := values.Next()
 			if err != nil {
@@ -66,6 +67,7 @@ func writeEntries(w *bufio.Writer, groups []*shuffle.Group) error {
 			if value == nil {
 				break
 			}
+
 			line = EncodeEntry(line[:0], key, value)
 			if _, err := w.Write(line); err != nil {
 				return err
@@ -83,6 +85,7 @@ func ReduceStream(ctx context.Context, job Job, shardIndex int, in io.Reader, si
 	}
 	run := newRunner(nil, job, o)
 	defer run.store.Close()
+
 	if err := storeEntries(run.store, in, o.sizes.TableBytes); err != nil {
 		return TaskStats{}, err
 	}
@@ -93,6 +96,7 @@ func ReduceStream(ctx context.Context, job Job, shardIndex int, in io.Reader, si
 	if !run.reject.tolerates() {
 		out.sink = sink
 	}
+
 	err := guard(func() error { return run.reduceShard(ctx, shuffle.All(), shardIndex, out) })
 	if err == nil && out.sink == nil {
 		err = out.replay(sink)

@@ -27,6 +27,7 @@ func (l *lineBlocks) Next() ([]byte, error) {
 	for l.err == nil {
 		n := len(l.buf)
 		l.buf = slices.Grow(l.buf, streamBytes)
+
 		var k int
 		k, l.err = l.r.Read(l.buf[n:cap(l.buf)])
 		l.buf = l.buf[:n+k]
@@ -85,6 +86,7 @@ func DecodeEntries(in io.Reader, do func(key, value []byte) error) error {
 // eachLine calls do with each line of a stream, without its newline.
 func eachLine(in io.Reader, do func(line []byte) error) error {
 	blocks := &lineBlocks{r: in}
+
 	for {
 		block, err := blocks.Next()
 		if err == io.EOF {
@@ -93,6 +95,7 @@ func eachLine(in io.Reader, do func(line []byte) error) error {
 		if err != nil {
 			return err
 		}
+
 		for line := range bytes.Lines(block) {
 			if err := do(bytes.TrimSuffix(line, []byte("\n"))); err != nil {
 				return err
@@ -147,6 +150,7 @@ func DecodeRows(in io.Reader, out *Output) error {
 		if len(fields) < 2 || len(fields[0]) == 0 {
 			return fmt.Errorf("%w of rows", ErrStream)
 		}
+
 		kind := strings.IndexByte(rowKinds, fields[0][0])
 		if kind < 0 {
 			return fmt.Errorf("%w of rows", ErrStream)

@@ -80,12 +80,13 @@ func (d *Dir) Put(key [sha256.Size]byte, data []byte) {
 	if int64(len(data)) > d.limit {
 		return
 	}
-	sum := sha256.Sum256(data)
 
 	// Two processes may write the same result at the same time: each has a name
 	// of its own until it is complete.
 	name := fileName(key)
+	sum := sha256.Sum256(data)
 	temporary := name + "." + hex.EncodeToString(sum[:4]) + "." + d.now().Format("150405.000000000") + temporarySuffix
+
 	err := d.root.WriteFile(temporary, append(sum[:], data...), 0o644)
 	if err == nil {
 		err = d.root.Rename(temporary, name)
@@ -94,6 +95,7 @@ func (d *Dir) Put(key [sha256.Size]byte, data []byte) {
 		d.root.Remove(temporary)
 		return
 	}
+
 	d.changed.Store(true)
 }
 
@@ -108,10 +110,12 @@ func (d *Dir) Close() error {
 		return err
 	}
 
+	// Only a job that has put something looks at the size, at its end.
 	var total int64
 	for _, fi := range results {
 		total += fi.Size()
 	}
+
 	slices.SortFunc(results, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
 	for _, fi := range results {
 		if total <= d.limit {
@@ -130,6 +134,7 @@ func (d *Dir) results() (results []fs.FileInfo, err error) {
 	if err != nil {
 		return nil, err
 	}
+
 	for _, e := range entries {
 		fi, err := e.Info()
 		if err != nil || !fi.Mode().IsRegular() {

@@ -70,6 +70,7 @@ func AppendNumber(b []byte, v float64) []byte {
 	} else {
 		bits |= 1 << 63
 	}
+
 	return binary.BigEndian.AppendUint64(append(b, byte(Number)), bits)
 }
 
@@ -83,9 +84,11 @@ func AppendString[T string | []byte](b []byte, v T) []byte {
 			end++
 		}
 		b = append(b, v[start:end]...)
+
 		if end == len(v) {
 			return append(b, 0, 1)
 		}
+
 		b = append(b, 0, 0xff)
 		start = end + 1
 	}
@@ -134,6 +137,7 @@ func Next(b []byte) (k Kind, token, rest []byte, err error) {
 	default:
 		return 0, nil, nil, ErrMalformed
 	}
+
 	if size == 0 || size > len(b) {
 		return 0, nil, nil, ErrMalformed
 	}
@@ -148,6 +152,8 @@ func stringSize(b []byte) int {
 		if zero < 0 || size+zero+1 >= len(b) {
 			return 0
 		}
+
+		// The byte behind a zero says what the zero is.
 		size += zero + 2
 		switch b[size-1] {
 		case 1: // the end
@@ -192,6 +198,7 @@ func Elements(array []byte) func(yield func([]byte) bool) {
 		if len(array) == 0 {
 			return
 		}
+
 		for b := array[1:]; len(b) > 0 && Kind(b[0]) != End; {
 			element, rest, err := Skip(b)
 			if err != nil || !yield(element) {

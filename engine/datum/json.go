@@ -12,6 +12,7 @@ func AppendText(b, d []byte) []byte {
 	if len(d) == 0 {
 		return append(b, "null"...)
 	}
+
 	switch Kind(d[0]) {
 	case String:
 		return append(b, Text(d)...)
@@ -26,11 +27,13 @@ func AppendText(b, d []byte) []byte {
 // JSON.stringify. At malformed bytes it stops.
 func AppendJSON(b, d []byte) []byte {
 	out := jsonWriter{b: b}
+
 	for len(d) > 0 {
 		kind, token, rest, err := Next(d)
 		if err != nil || kind == End && len(out.open) == 0 {
 			break
 		}
+
 		d = rest
 		if kind == End {
 			out.end()
@@ -65,6 +68,7 @@ func (w *jsonWriter) begin(kind Kind, token []byte) {
 		default:
 			w.b = append(w.b, ',')
 		}
+
 		in.tokens++
 	}
 
@@ -150,6 +154,7 @@ func appendJSONString(b, s []byte) []byte {
 		return append(append(b, s...), '"')
 	}
 
+	// The escapes that JSON.stringify writes; control characters without one get \u00xx.
 	const hex = "0123456789abcdef"
 	for _, c := range s {
 		switch {

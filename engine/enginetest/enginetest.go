@@ -93,6 +93,8 @@ func readSegment(t *testing.T, src engine.Source, seg engine.Segment, lo, hi int
 		if err != nil {
 			t.Fatal(err)
 		}
+
+		// Mappers get whole lines.
 		if !bytes.HasSuffix(block, []byte("\n")) {
 			t.Errorf("%s: a block does not end with a line", seg.Path)
 		}

@@ -39,6 +39,7 @@ func (c cell) name(columns []string) string {
 
 // appendRow appends the cells of a key and a value.
 func appendRow(cells []cell, k, v []byte, columns []string) []cell {
+	// The elements of an array key are cells of their own.
 	if isArray(k) {
 		index := 0
 		for element := range datum.Elements(k) {
@@ -48,6 +49,7 @@ func appendRow(cells []cell, k, v []byte, columns []string) []cell {
 	} else {
 		cells = append(cells, cell{key, -1, k})
 	}
+
 	return rename(append(cells, cell{value, -1, v}), columns)
 }
 

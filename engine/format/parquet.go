@@ -152,6 +152,7 @@ func (c *pqColumn) value(d []byte) pq.Value {
 		return pq.NullValue()
 	}
 
+	// As node has decided.
 	switch {
 	case c.json:
 		return pq.ByteArrayValue(datum.AppendJSON(nil, d))
@@ -186,6 +187,7 @@ func (p *parquet) Close() error {
 		if err := p.buf.Flush(); err != nil {
 			return fmt.Errorf("spool rows to %s: %w", p.dir, err)
 		}
+
 		if _, err := p.spool.Seek(0, io.SeekStart); err != nil {
 			return fmt.Errorf("read spooled rows: %w", err)
 		}
@@ -197,6 +199,7 @@ func (p *parquet) Close() error {
 	if err := p.copyRows(file, len(root.order)); err != nil {
 		return err
 	}
+
 	if err := file.Close(); err != nil {
 		return fmt.Errorf("write Parquet: %w", err)
 	}

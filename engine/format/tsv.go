@@ -60,6 +60,8 @@ func (t *tsv) Row(key, value []byte) error {
 func appendEscaped(b, d []byte) []byte {
 	start := len(b)
 	b = datum.AppendText(b, d)
+
+	// Nearly always there is nothing to escape.
 	if !bytes.ContainsAny(b[start:], "\t\n\r") {
 		return b
 	}

@@ -65,6 +65,8 @@ func readStatus(report io.ReadCloser) <-chan Status {
 	go func() {
 		defer close(statuses)
 		defer report.Close()
+
+		// A child that crashes while it writes ends the last document early.
 		dec := json.NewDecoder(report)
 		for {
 			var s Status
@@ -82,9 +84,12 @@ func readStatus(report io.ReadCloser) <-chan Status {
 func (c *child) readResult(decode func(io.Reader) error) error {
 	result := &chunkReader{r: c.out}
 	err := decode(result)
+
+	// The end of the chunks must be read, too, before the next task.
 	if err == nil {
-		_, err = io.Copy(io.Discard, result) // to the end
+		_, err = io.Copy(io.Discard, result)
 	}
+
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		c.kill()
 	}

@@ -66,6 +66,7 @@ func (c *chunkReader) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
+
 		c.left = size
 		c.ended = size == 0
 	}
@@ -73,6 +74,7 @@ func (c *chunkReader) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 
+	// A pipe that ends inside a chunk, or without the last, was cut short.
 	size, err := c.r.Read(p[:min(uint64(len(p)), c.left)])
 	c.left -= uint64(size)
 	if err == io.EOF {

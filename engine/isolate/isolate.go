@@ -143,6 +143,7 @@ func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 		if err != nil || value == nil {
 			return err
 		}
+
 		r.buf = engine.EncodeEntry(r.buf[:0], key, value)
 		if _, err := r.child.in.Write(r.buf); err != nil {
 			return r.stopped()

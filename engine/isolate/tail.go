@@ -41,6 +41,7 @@ func (t *tail) Write(p []byte) (int, error) {
 			}
 		}
 
+		// A line of the script's console.
 		if t.w != nil {
 			t.w.Write(t.line[:end+1])
 		}

@@ -41,10 +41,12 @@ func (s Source) Segments(_ context.Context, f schema.Filter) ([]engine.Segment, 
 		for _, fr := range seg.Frames {
 			size += int64(len(fr))
 		}
+
 		out = append(out, engine.Segment{
 			Segment: layout.Segment{Path: seg.Path, Dims: seg.Dims, Size: size}, Frames: len(seg.Frames),
 		})
 	}
+
 	slices.SortFunc(out, func(a, b engine.Segment) int { return cmp.Compare(a.Path, b.Path) })
 	return out, nil
 }
@@ -55,6 +57,7 @@ func (s Source) Open(seg engine.Segment, lo, hi int) (engine.Blocks, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if hi < 0 {
 		hi = len(found.Frames)
 	}

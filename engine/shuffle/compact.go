@@ -102,6 +102,7 @@ func (w *blockWriter) add(c *cursor) error {
 			return err
 		}
 	}
+
 	if len(w.buf) == 0 {
 		w.run.blocks = append(w.run.blocks, block{first: string(c.key), off: int(w.at)})
 	}
@@ -115,6 +116,7 @@ func (w *blockWriter) flush() error {
 		return nil
 	}
 
+	// The room may lie in memory or in the file.
 	w.run.blocks[len(w.run.blocks)-1].len = len(w.buf)
 	if w.run.data != nil {
 		copy(w.run.data[w.at:], w.buf)

@@ -37,6 +37,7 @@ func (c *cursor) parse() error {
 	if !ok1 || !ok2 || valuesLen > len(c.data)-c.off {
 		return errMalformedRun
 	}
+
 	c.n = n
 	c.valuesOff = c.off
 	c.valuesLen = valuesLen
@@ -73,6 +74,8 @@ func (p contender) less(q contender) bool {
 	if p.prefix != q.prefix {
 		return p.prefix < q.prefix
 	}
+
+	// Prefixes may be equal although the keys differ.
 	if p.key == nil || q.key == nil {
 		return q.key == nil && (p.key != nil || p.order < q.order)
 	}

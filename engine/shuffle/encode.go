@@ -19,11 +19,13 @@ func AppendRuns(b []byte, runs []*Builder) []byte {
 	b = binary.AppendUvarint(b, uint64(len(runs)))
 	for _, built := range runs {
 		built.cut()
+
 		b = binary.AppendUvarint(b, uint64(len(built.blocks)))
 		for _, block := range built.blocks {
 			b = binary.AppendUvarint(b, uint64(block.len))
 			b = appendValue(b, []byte(block.first))
 		}
+
 		b = appendValue(b, built.buf)
 	}
 	return b
@@ -80,6 +82,7 @@ func (d *decoder) bytes() []byte {
 		d.rest = nil
 		return nil
 	}
+
 	field := d.rest[:size:size]
 	d.rest = d.rest[size:]
 	return field

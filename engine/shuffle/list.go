@@ -52,6 +52,7 @@ func splitList(list []byte, limit int) (part []byte, n int) {
 	for end < len(list) {
 		size, width := binary.Uvarint(list[end:])
 		next := end + width + int(size)
+
 		if n > 0 && next > limit {
 			break
 		}

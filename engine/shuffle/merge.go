@@ -51,6 +51,7 @@ func newMerger(runs []*run, shard Shard, heldBytes int) (*Merger, error) {
 // likelyPrefix returns what the first keys of the blocks in the shard begin with.
 func likelyPrefix(runs []*run, shard Shard) (common string) {
 	first := true
+
 	for _, r := range runs {
 		for _, b := range r.blocks {
 			switch {

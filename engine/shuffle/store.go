@@ -125,6 +125,7 @@ func (s *Store) Spilled() int64 {
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	s.runs = nil
 	if s.file == nil {
 		return nil

@@ -127,6 +127,7 @@ func (t *Table) find(key []byte) int {
 
 // grow doubles the index.
 func (t *Table) grow() {
+	// Reuse the memory that a larger index had before a Reset.
 	size := 2 * len(t.slots)
 	if cap(t.slots) < size {
 		t.slots = make([]uint64, size)
@@ -150,6 +151,7 @@ func (t *Table) grow() {
 // they stay as they are.
 func (t *Table) Combine(g *Group, combine CombineFunc) error {
 	g.next = nextCombine(g.list.n) // also if combine fails
+
 	t.combined = t.combined[:0]
 	var n int32
 	err := combine([]byte(g.key), g.list.Values(), func(value []byte) {
