@@ -45,12 +45,16 @@ func TestCachedEqualsMapped(t *testing.T) {
 			for f := range rapid.IntRange(1, 12).Draw(rt, "frames") {
 				frames = append(frames, strings.Repeat(fmt.Sprintf("k%d\t%d;\n", f%3, round), rapid.IntRange(1, 9).Draw(rt, "records")))
 			}
+
+			// A segment more, or another content of the first.
 			s := memory.Segment{Path: fmt.Sprintf("seg%d", round), Dims: enginetest.Dims, Frames: frames}
 			if len(segs) > 0 && rapid.Bool().Draw(rt, "replace") {
 				segs[0].Frames = frames
 			} else {
 				segs = append(segs, s)
 			}
+
+			// Some results are lost, some damaged.
 			cache.mu.Lock()
 			for k, b := range cache.results {
 				switch rapid.IntRange(0, 9).Draw(rt, "fate") {
@@ -61,8 +65,10 @@ func TestCachedEqualsMapped(t *testing.T) {
 				}
 			}
 			cache.mu.Unlock()
+
 			o := engine.DefaultOptions().WithSizes(300, 1<<20, 512)
-			o.Cache, o.CacheKey = cache, []byte{byte(len(fmt.Sprint(job.combine)))}
+			o.Cache = cache
+			o.CacheKey = fmt.Append(nil, job.combine)
 			got, st, err := runJob(t.Context(), segs, job, o)
 			if err != nil {
 				rt.Fatal(err)
@@ -70,6 +76,8 @@ func TestCachedEqualsMapped(t *testing.T) {
 			if want := sequential(segs); got != want {
 				rt.Fatalf("round %d: got %q, want %q", round, got, want)
 			}
+
+			// What was mapped is in the cache now.
 			_, again, err := runJob(t.Context(), segs, job, o)
 			if err != nil || again.Cached != again.Tasks || again.TaskStats != st.TaskStats {
 				rt.Fatalf("again: %+v, %v; first %+v", again, err, st)

@@ -137,28 +137,62 @@ func BenchmarkGrowth(b *testing.B) {
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			for b.Loop() {
-				var cpu, wall [2][]float64
+				var cpu, wall [2][]float64 // of some data, and of ten times as much
 				for range 5 {
 					for i, n := range []uint64{bb.records, 10 * bb.records} {
 						src := numbered{records: n, perSegment: 100_000, keys: bb.keys(n)}
-						runtime.GC()
-						used, start := cpuTime(b), time.Now()
-						stats, err := tallyInto(b.Context(), src, io.Discard)
-						if err != nil {
-							b.Fatal(err)
-						}
-						if stats.Rows != int64(src.keys) {
-							b.Fatalf("%d rows, want %d", stats.Rows, src.keys)
-						}
-						cpu[i] = append(cpu[i], float64(cpuTime(b)-used))
-						wall[i] = append(wall[i], float64(time.Since(start)))
-						b.ReportMetric(float64(stats.Spilled)/1e6, "MB-spilled")
+						cpuTaken, wallTaken := timeTally(b, src)
+						cpu[i] = append(cpu[i], cpuTaken)
+						wall[i] = append(wall[i], wallTaken)
 					}
 				}
+
 				b.ReportMetric(median(cpu[1])/median(cpu[0]), "times-the-cpu")
 				b.ReportMetric(median(wall[1])/median(wall[0]), "times-the-time")
 				b.ReportMetric(median(cpu[1])/float64(10*bb.records), "cpu-ns/record")
 			}
+		})
+	}
+}
+
+// timeTally runs a job over src and returns what it takes, in ns.
+func timeTally(b *testing.B, src numbered) (cpu, wall float64) {
+	b.Helper()
+	runtime.GC()
+	used := cpuTime(b)
+	start := time.Now()
+	stats, err := tallyInto(b.Context(), src, io.Discard)
+	if err != nil {
+		b.Fatal(err)
+	}
+
+	if stats.Rows != int64(src.keys) {
+		b.Fatalf("%d rows, want %d", stats.Rows, src.keys)
+	}
+	b.ReportMetric(float64(stats.Spilled)/1e6, "MB-spilled")
+	return float64(cpuTime(b) - used), float64(time.Since(start))
+}
+
+// BenchmarkKeys runs jobs whose keys meet in different ways, for comparisons of two
+// programs in turn: the processor time of a record is what counts.
+func BenchmarkKeys(b *testing.B) {
+	for _, bb := range []struct {
+		name                      string
+		records, keys, perSegment uint64
+	}{
+		{"few keys", 6_000_000, 1000, 100_000},
+		{"a key each", 3_000_000, 3_000_000, 100_000},
+		{"a key each, small tasks", 2_000_000, 2_000_000, 2_000},
+		{"ten records a key", 3_000_000, 300_000, 100_000},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			b.ReportAllocs()
+			var cpu float64
+			for b.Loop() {
+				taken, _ := timeTally(b, numbered{records: bb.records, perSegment: bb.perSegment, keys: bb.keys})
+				cpu += taken
+			}
+			b.ReportMetric(cpu/float64(b.N)/float64(bb.records), "cpu-ns/record")
 		})
 	}
 }
@@ -173,6 +207,7 @@ func tallyInto(ctx context.Context, src engine.Source, w io.Writer) (engine.Stat
 	if err != nil {
 		return engine.Stats{}, err
 	}
+
 	o := engine.DefaultOptions()
 	o.Memory = 16 << 20
 	sink := format.NewTSV(w)

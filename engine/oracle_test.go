@@ -108,6 +108,7 @@ func runJob(ctx context.Context, src engine.Source, job engine.Job, o engine.Opt
 	if err != nil {
 		return "", engine.Stats{}, err
 	}
+
 	var out bytes.Buffer
 	sink := format.NewTSV(&out)
 	st, err := engine.Run(ctx, src, plan, job, sink, o)
@@ -130,12 +131,14 @@ func TestRunEqualsSequential(t *testing.T) {
 			}
 			segs = append(segs, s)
 		}
+
 		o := engine.DefaultOptions()
 		o.Mappers = rapid.IntRange(1, 8).Draw(rt, "mappers")
 		o.Reducers = rapid.IntRange(1, 8).Draw(rt, "reducers")
 		o.Memory = rapid.SampledFrom([]int64{0, 100, 1 << 20}).Draw(rt, "memory")
 		o.WorkDir = t.TempDir()
 		job := concat{combine: rapid.Bool().Draw(rt, "combine")}
+
 		got, _, err := runJob(t.Context(), segs, job, o)
 		if err != nil {
 			rt.Fatal(err)
@@ -161,6 +164,7 @@ func TestRunSpillsAndShards(t *testing.T) {
 		}
 		segs = append(segs, s)
 	}
+
 	want := sequential(segs)
 	for _, o := range []engine.Options{
 		{Mappers: 1, Reducers: 1, Memory: 1 << 30},
@@ -168,7 +172,8 @@ func TestRunSpillsAndShards(t *testing.T) {
 		{Mappers: 2, Reducers: 2, Memory: 500 << 10},
 	} {
 		o = o.WithSizes(100<<10, 300<<10, 3)
-		o.Log, o.WorkDir = engine.DefaultOptions().Log, t.TempDir()
+		o.Log = engine.DefaultOptions().Log
+		o.WorkDir = t.TempDir()
 		got, st, err := runJob(t.Context(), segs, concat{}, o)
 		if err != nil {
 			t.Fatal(err)
@@ -230,6 +235,7 @@ func TestRunFails(t *testing.T) {
 			}
 		})
 	}
+
 	t.Run("tolerated", func(t *testing.T) {
 		o := engine.DefaultOptions()
 		o.MaxErrors = 1
@@ -238,6 +244,7 @@ func TestRunFails(t *testing.T) {
 			t.Errorf("Run = %q, %+v, %v", got, st, err)
 		}
 	})
+
 	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -245,6 +252,7 @@ func TestRunFails(t *testing.T) {
 			t.Errorf("Run = %v, want context.Canceled", err)
 		}
 	})
+
 	t.Run("bad options", func(t *testing.T) {
 		for _, o := range []engine.Options{{Mappers: 0, Reducers: 1}, {Mappers: 1, Reducers: 0}, {Mappers: 1, Reducers: 1, Memory: -1}} {
 			if _, _, err := runJob(t.Context(), memory.Source{good}, concat{}, o); err == nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 )
 
@@ -38,6 +39,7 @@ type Output struct {
 	drop   bool // in the preamble of a shard but the first
 	dir    string
 	budget *outputBudget
+	spools *spools
 
 	// The spool is what lies in the file, then what lies in memory.
 	file     *os.File
@@ -97,6 +99,9 @@ func (o *Output) write(kind entryKind, a, b []byte) error {
 		return deliver(o.sink, kind, a, b)
 	}
 
+	if o.inMemory == nil {
+		o.inMemory = o.spools.get()
+	}
 	o.inMemory = append(o.inMemory, byte(kind))
 	o.inMemory = append(binary.AppendUvarint(o.inMemory, uint64(len(a))), a...)
 	o.inMemory = append(binary.AppendUvarint(o.inMemory, uint64(len(b))), b...)
@@ -217,7 +222,32 @@ func (o *Output) close() {
 		o.file.Close()
 		o.file = nil
 	}
-	o.inMemory = nil
+	if o.inMemory != nil {
+		o.spools.put(o.inMemory)
+		o.inMemory = nil
+	}
+}
+
+// spools are the buffers in which the output of one shard after the other waits. Safe
+// for concurrent use.
+//
+// They replace growing a buffer up to spoolBytes for every shard. TestOutputRollsBack and
+// TestRunSpillsAndShards run on buffers that were used before; BenchmarkKeys, a key each,
+// pays for them, see docs/BENCHMARKS.md (2026-11-28).
+type spools struct{ pool sync.Pool }
+
+// get returns an empty buffer.
+func (s *spools) get() []byte {
+	if buf, ok := s.pool.Get().(*[]byte); ok {
+		return *buf
+	}
+	return nil
+}
+
+// put makes a buffer empty and free.
+func (s *spools) put(buf []byte) {
+	buf = buf[:0]
+	s.pool.Put(&buf)
 }
 
 // outputBudget counts the bytes that all reducers write. Safe for concurrent use.

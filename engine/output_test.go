@@ -15,13 +15,15 @@ import (
 func TestOutputRollsBack(t *testing.T) {
 	row := func(text string) []byte { return datum.AppendString(nil, text) }
 	big := strings.Repeat("x", spoolBytes/3)
+	spools := &spools{}
 	for name, sizes := range map[string][2]int{ // rows before the mark, rows taken back
 		"in memory": {1, 1}, "into the file": {2, 2}, "in the file": {3, 4}, "all": {0, 7},
 	} {
 		t.Run(name, func(t *testing.T) {
 			budget := newOutputBudget(1 << 30)
-			o := &Output{dir: t.TempDir(), budget: budget}
+			o := &Output{dir: t.TempDir(), budget: budget, spools: spools}
 			defer o.close()
+
 			write := func(key string, n int) {
 				for range n {
 					if err := o.Row(row(key), row(big)); err != nil {
@@ -29,6 +31,7 @@ func TestOutputRollsBack(t *testing.T) {
 					}
 				}
 			}
+
 			write("kept", sizes[0])
 			before := o.mark()
 			left := budget.left.Load()
@@ -37,11 +40,13 @@ func TestOutputRollsBack(t *testing.T) {
 			if o.Rows() != int64(sizes[0]) || budget.left.Load() != left {
 				t.Errorf("%d rows, %d bytes left; want %d, %d", o.Rows(), budget.left.Load(), sizes[0], left)
 			}
+
 			write("after", 1)
 			var got bytes.Buffer
 			if err := o.replay(rowsSink{&got}); err != nil {
 				t.Fatal(err)
 			}
+
 			want := strings.Repeat("kept\t"+big+"\n", sizes[0]) + "after\t" + big + "\n"
 			if got.String() != want {
 				t.Errorf("%d bytes of output, want %d", got.Len(), len(want))

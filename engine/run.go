@@ -50,10 +50,11 @@ func (r *runner) reduceAll(ctx context.Context, sink Sink) error {
 	// The output of a shard waits until those before it are written. That of the first
 	// need not wait, unless a key may be rejected after it has written something.
 	budget := newOutputBudget(r.o.MaxOutput)
+	spools := &spools{}
 	outputs := make([]*Output, len(shards))
 	written := make([]chan struct{}, len(shards))
 	for i := range outputs {
-		outputs[i] = &Output{dir: r.o.WorkDir, budget: budget}
+		outputs[i] = &Output{dir: r.o.WorkDir, budget: budget, spools: spools}
 		written[i] = make(chan struct{})
 	}
 

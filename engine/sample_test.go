@@ -39,6 +39,7 @@ func TestSample(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		for i := range 20_000 {
 			if err := m.Map(fmt.Appendf(nil, "%x-id\t{}", i*7919), int64(i)); err != nil {
 				t.Fatal(err)
@@ -50,6 +51,7 @@ func TestSample(t *testing.T) {
 		}
 		return seen
 	}
+
 	tenth, half := sample(0.1), sample(0.5)
 	if n := len(tenth); n < 1800 || n > 2200 {
 		t.Errorf("10%% of 20000 are %d", n)

@@ -91,7 +91,7 @@ func ReduceStream(ctx context.Context, job Job, shardIndex int, in io.Reader, si
 	}
 
 	// The output waits in a spool only if a key may be rejected after it has written.
-	out := &Output{dir: o.WorkDir, budget: newOutputBudget(0)}
+	out := &Output{dir: o.WorkDir, budget: newOutputBudget(0), spools: &spools{}}
 	defer out.close()
 	if !run.reject.tolerates() {
 		out.sink = sink

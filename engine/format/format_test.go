@@ -81,6 +81,7 @@ func TestText(t *testing.T) {
 				t.Fatal(err)
 			}
 			rows(t, s)
+
 			if got := buf.String(); got != tt.want {
 				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
 			}

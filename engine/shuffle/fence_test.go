@@ -70,7 +70,10 @@ func prefixSort(groups []Group, common int) []sortEntry {
 		entries[i] = sortEntry{keyPrefix(groups[i].key, common), &groups[i]}
 	}
 	slices.SortFunc(entries, func(a, b sortEntry) int {
-		return cmp.Or(cmp.Compare(a.prefix, b.prefix), strings.Compare(a.group.key, b.group.key))
+		if c := cmp.Compare(a.prefix, b.prefix); c != 0 {
+			return c
+		}
+		return strings.Compare(a.group.key, b.group.key)
 	})
 	return entries
 }
