@@ -64,13 +64,17 @@ func TestReadmeWords(t *testing.T) {
 	}
 }
 
-// TestReadmePackages: every package of the module is in README's map.
+// TestReadmePackages: every package of the module is in README's map, and every folder
+// of the map exists.
 func TestReadmePackages(t *testing.T) {
 	var mapped []string
 	folder := regexp.MustCompile("`([a-z0-9/]+)/`")
 	for _, row := range tableRows(t, "The packages") {
 		for _, match := range folder.FindAllStringSubmatch(row[0], -1) {
 			mapped = append(mapped, match[1])
+			if _, err := os.Stat("../" + match[1]); err != nil {
+				t.Errorf("README's map of the packages: %v", err)
+			}
 		}
 	}
 

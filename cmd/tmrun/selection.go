@@ -38,7 +38,7 @@ func (sel *selection) parse(texts []string, filter schema.Filter) (schema.Filter
 }
 
 // check looks whether the plan has what the conditions name. A value that is
-// nowhere in the store is a mistake of the one who typed it; a store without
+// nowhere in the tree is a typing mistake; a tree without
 // records, and a filter that selects none of them, are not.
 func (sel *selection) check(ctx context.Context, s *session, dataDir string) error {
 	missing := sel.missing(s.plan.Inputs())
@@ -46,7 +46,7 @@ func (sel *selection) check(ctx context.Context, s *session, dataDir string) err
 		return nil
 	}
 
-	// The whole store is listed only now, because in an object store that takes
+	// The whole tree is listed only now, because in an object store that takes
 	// time.
 	all := schema.All()
 	all.IncludeQuarantined = true
@@ -74,7 +74,7 @@ func (sel *selection) check(ctx context.Context, s *session, dataDir string) err
 	return nil
 }
 
-// empty is for a store without segments.
+// empty is for a tree without segments.
 func (sel *selection) empty(s *session, dataDir string) error {
 	if !s.tree.IsData() {
 		return cli.Usage("%s is no data folder and no partition tree: it is empty", dataDir)
@@ -104,7 +104,7 @@ func (sel *selection) missing(segments []layout.Segment) (missing []missingValue
 	return missing
 }
 
-// explain returns the error for a value that no segment of the store has, with the
+// explain returns the error for a value that no segment of the tree has, with the
 // nearest that one has; nil if one has it, which another condition excludes.
 func (m missingValue) explain(segments []layout.Segment) error {
 	var values []string

@@ -19,8 +19,9 @@
 // An error gets its exit code and its hint about flags in errors.go, and nowhere
 // else: libraries know no flags.
 //
-// To add a subcommand: write cmd_<name>.go and name it in grammar. A test fails
-// if its long help does not end with EXIT STATUS.
+// To add a subcommand: write cmd_<name>.go and name it in grammar.
+// TestEveryCommandHasHelp fails if it has no long help with EXIT STATUS, or if
+// neither README nor docs/ names it.
 package main
 
 import (
