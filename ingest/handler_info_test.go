@@ -13,7 +13,7 @@ import (
 )
 
 // oneRevision knows one revision of mozilla-central; for the repository "down"
-// nobody can be asked.
+// the server does not answer.
 type oneRevision string
 
 func (text oneRevision) Raw(_ context.Context, ref revisions.Ref) ([]byte, error) {

@@ -1,10 +1,12 @@
 package revisions
 
 import (
+	"errors"
 	"fmt"
+	"go/ast"
 	"go/constant"
+	"go/parser"
 	"go/token"
-	"go/types"
 	"strconv"
 	"strings"
 )
@@ -32,15 +34,51 @@ func evaluate(text string) (int64, error) {
 		return 0, fmt.Errorf("expression %q: only integers, + - * / and parentheses are known", text)
 	}
 
-	result, err := types.Eval(token.NewFileSet(), nil, token.NoPos, text)
+	tree, err := parser.ParseExpr(text)
+	if err != nil {
+		return 0, fmt.Errorf("expression %q: %w", text, err)
+	}
+	result, err := valueOf(tree)
 	if err != nil {
 		return 0, fmt.Errorf("expression %q: %w", text, err)
 	}
 
-	v, exact := constant.Int64Val(result.Value)
+	v, exact := constant.Int64Val(result)
 	if !exact {
 		return 0, fmt.Errorf("expression %q: out of range", text)
 	}
 
 	return v, nil
+}
+
+// valueOf computes an expression of integers, exactly, whatever its size.
+func valueOf(tree ast.Expr) (constant.Value, error) {
+	switch e := tree.(type) {
+	case *ast.BasicLit:
+		return constant.MakeFromLiteral(e.Value, e.Kind, 0), nil
+	case *ast.ParenExpr:
+		return valueOf(e.X)
+	case *ast.UnaryExpr:
+		x, err := valueOf(e.X)
+		if err != nil {
+			return nil, err
+		}
+		return constant.UnaryOp(e.Op, x, 0), nil
+	case *ast.BinaryExpr:
+		x, errX := valueOf(e.X)
+		y, errY := valueOf(e.Y)
+		if err := errors.Join(errX, errY); err != nil {
+			return nil, err
+		}
+
+		op := e.Op
+		if op == token.QUO {
+			if constant.Sign(y) == 0 {
+				return nil, errors.New("division by zero")
+			}
+			op = token.QUO_ASSIGN // package constant's name of integer division
+		}
+		return constant.BinaryOp(x, op, y), nil
+	}
+	return nil, errors.New("neither a number nor an operation")
 }

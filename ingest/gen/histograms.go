@@ -63,8 +63,8 @@ func prepare() (all []histogram, scratch []int64) {
 				break
 			}
 		}
-		if n := d.BucketCount; n > len(scratch) {
-			scratch = make([]int64, n)
+		if d.BucketCount > len(scratch) {
+			scratch = make([]int64, d.BucketCount)
 		}
 	}
 
@@ -83,30 +83,30 @@ func newHistogram(d *revisions.Definition, name string, extended bool) histogram
 
 	// The name decides what is typical, so that histograms differ from each other
 	// and a name means the same in every ping.
-	f := fnv.New64a()
-	f.Write([]byte(name))
-	hash := f.Sum64()
+	hasher := fnv.New64a()
+	hasher.Write([]byte(name))
+	hash := hasher.Sum64()
 	part := func() float64 { // of 1
-		v := float64(hash%1024) / 1024
+		part := float64(hash%1024) / 1024
 		hash /= 1024
-		return v
+		return part
 	}
 
 	// All figures are fractions of the number of buckets.
-	n := float64(d.BucketCount)
+	buckets := float64(d.BucketCount)
 	h := histogram{
 		head: string(o.buf), kind: d.Kind, bounds: d.Bounds(),
 		popularity: 0.6 + 0.8*part(),
-		mid:        n * (0.15 + 0.5*part()),
-		spread:     1 + n*(0.02+0.06*part()),
+		mid:        buckets * (0.15 + 0.5*part()),
+		spread:     1 + buckets*(0.02+0.06*part()),
 		volume:     0.9 + 3*part()*part(),
 	}
 
 	// Keys and logarithms are computed once, not for each ping.
-	for _, b := range h.bounds {
-		h.keys = append(h.keys, `"`+strconv.Itoa(b)+`":`)
+	for _, bound := range h.bounds {
+		h.keys = append(h.keys, `"`+strconv.Itoa(bound)+`":`)
 		if extended {
-			h.logs = append(h.logs, math.Log1p(float64(b)))
+			h.logs = append(h.logs, math.Log1p(float64(bound)))
 		}
 	}
 
@@ -154,12 +154,13 @@ func (g *Generator) writeHistogram(o *object, h *histogram, activity float64) {
 		// Each session has its own mean, around which its samples lie.
 		mid := h.mid + h.spread*g.rng.NormFloat64()
 		for range 1 + min(g.logNormal(h.volume*activity, 1.8), 10) {
-			b := int(mid + h.spread*g.rng.NormFloat64())
+			bucket := int(mid + h.spread*g.rng.NormFloat64())
 			times := int64(1)
-			if r := g.rng.Uint32(); r%2 == 0 { // repeated samples
-				times += int64((r >> 8 & 63) * (r >> 20 & 7))
+			random := g.rng.Uint32()
+			if random%2 == 0 { // repeated samples
+				times += int64((random >> 8 & 63) * (random >> 20 & 7))
 			}
-			counts[min(max(b, 0), len(counts)-1)] += times
+			counts[min(max(bucket, 0), len(counts)-1)] += times
 		}
 	}
 
@@ -184,9 +185,9 @@ func (g *Generator) writeCounts(o *object, h *histogram, counts []int64) {
 
 		o.member(h.keys[i], n)
 		before = i
-		v := int64(h.bounds[i])
-		sum += n * v
-		squares += n * v * v
+		bound := int64(h.bounds[i])
+		sum += n * bound
+		squares += n * bound * bound
 		if h.logs != nil {
 			logSum += float64(n) * h.logs[i]
 			logSquares += float64(n) * h.logs[i] * h.logs[i]

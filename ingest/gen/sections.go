@@ -134,12 +134,12 @@ func (g *Generator) fileIO(o *object, b *browser) {
 
 	o.begin("fileIOReports")
 	// Not every file is used in each session.
-	for _, f := range profileFiles {
+	for _, file := range profileFiles {
 		if g.chance(0.4) {
 			continue
 		}
 
-		o.key(f)
+		o.key(file)
 		sep := byte('[')
 		for range 3 {
 			o.buf = append(o.buf, sep)
@@ -161,9 +161,9 @@ func (g *Generator) addonDetails(o *object, b *browser) {
 	o.begin("addonDetails")
 	o.begin("XPI")
 	// Details vary: an add-on may be unpacked, slow or scanned.
-	for _, a := range b.addons {
-		o.begin(a.id)
-		o.str("name", a.name)
+	for _, addon := range b.addons {
+		o.begin(addon.id)
+		o.str("name", addon.name)
 		if g.chance(0.3) {
 			o.int("unpacked", 1)
 		}
@@ -204,12 +204,12 @@ func (g *Generator) info(o *object, b *browser) {
 	o.str("arch", b.arch)
 	o.str("version", b.osVersion)
 	// Every x86 has these, no ARM.
-	for _, f := range [...]string{"hasMMX", "hasSSE", "hasSSE2", "hasSSE3"} {
-		o.bool(f, !arm)
+	for _, feature := range [...]string{"hasMMX", "hasSSE", "hasSSE2", "hasSSE3"} {
+		o.bool(feature, !arm)
 	}
 
-	for _, f := range [...]string{"hasSSSE3", "hasSSE4A", "hasSSE4_1", "hasSSE4_2"} {
-		o.bool(f, !arm && g.chance(0.5))
+	for _, feature := range [...]string{"hasSSSE3", "hasSSE4A", "hasSSE4_1", "hasSSE4_2"} {
+		o.bool(feature, !arm && g.chance(0.5))
 	}
 
 	o.bool("hasEDSP", arm)
@@ -233,12 +233,12 @@ func (g *Generator) info(o *object, b *browser) {
 	o.str("persona", strconv.Itoa(g.rng.IntN(90000)))
 	// The list has IDs with escaped characters, as the URL's dimensions would.
 	var list strings.Builder
-	for i, a := range b.addons {
+	for i, addon := range b.addons {
 		if i > 0 {
 			list.WriteByte(',')
 		}
 
-		list.WriteString(a.escaped + ":" + a.version)
+		list.WriteString(addon.escaped + ":" + addon.version)
 	}
 
 	o.str("addons", list.String())

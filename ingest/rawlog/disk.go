@@ -98,8 +98,8 @@ func (d rootDisk) list() ([]string, error) {
 	}
 
 	names := make([]string, 0, len(dirEntries))
-	for _, e := range dirEntries {
-		names = append(names, e.Name())
+	for _, entry := range dirEntries {
+		names = append(names, entry.Name())
 	}
 	return names, nil
 }

@@ -153,8 +153,8 @@ func hostRune(r rune) rune {
 // were queued, or the disk's error; then any of them may be stored or not.
 func (l *Log) Append(ctx context.Context, subs ...Submission) error {
 	// Check all before any is queued: they are stored together or not at all.
-	for _, s := range subs {
-		if len(s.Country) > maxAddressBytes || len(s.Path) > MaxPathBytes || len(s.Body) > MaxBodyLimit {
+	for _, sub := range subs {
+		if len(sub.Country) > maxAddressBytes || len(sub.Path) > MaxPathBytes || len(sub.Body) > MaxBodyLimit {
 			return ErrTooLong
 		}
 	}
@@ -167,9 +167,9 @@ func (l *Log) Append(ctx context.Context, subs ...Submission) error {
 
 	// The submissions remain the caller's, so their bytes are copied.
 	entries := make([]*Entry, len(subs))
-	for i, s := range subs {
-		entries[i] = NewEntry(s.Country, s.Path, len(s.Body), s.Time)
-		copy(entries[i].Body(), s.Body)
+	for i, sub := range subs {
+		entries[i] = NewEntry(sub.Country, sub.Path, len(sub.Body), sub.Time)
+		copy(entries[i].Body(), sub.Body)
 		entries[i].Seal()
 	}
 

@@ -222,7 +222,7 @@ func (r *Reader) saltOf(i int, h entryHeader) uint32 {
 
 // take consumes the entry here and returns its submission.
 func (r *Reader) take(h entryHeader) Submission {
-	s := Submission{
+	sub := Submission{
 		Time:   time.UnixMilli(int64(h.millis)).UTC(),
 		Origin: Origin{Log: r.Source, Offset: r.in.off},
 	}
@@ -231,15 +231,15 @@ func (r *Reader) take(h entryHeader) Submission {
 	rest := r.in.peek(h.size())[h.fixed:h.size()]
 	address, rest := string(rest[:h.address]), rest[h.address:]
 	if r.version == Version {
-		s.Country = address
+		sub.Country = address
 	} else {
-		s.Address = address
+		sub.Address = address
 	}
 
-	s.Path = string(rest[:h.path])
-	s.Body = rest[h.path : h.path+h.body : h.path+h.body]
+	sub.Path = string(rest[:h.path])
+	sub.Body = rest[h.path : h.path+h.body : h.path+h.body]
 
 	r.in.consume(h.size())
 	r.damage.endBetween()
-	return s
+	return sub
 }

@@ -52,8 +52,9 @@ func (r *Reader) skip() {
 	}
 
 	// Zeros at the end may be preallocated space, so they are counted apart.
-	if z := trailingZeros(b[:n]); z < n {
-		d.zeros = int64(z)
+	zeros := trailingZeros(b[:n])
+	if zeros < n {
+		d.zeros = int64(zeros)
 	} else {
 		d.zeros += int64(n)
 	}

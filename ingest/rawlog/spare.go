@@ -109,9 +109,9 @@ func (l *Log) dropSpares() {
 	l.spareMu.Lock()
 	defer l.spareMu.Unlock()
 
-	for _, s := range l.spares {
-		if err := l.disk.remove(s); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			l.o.Log.Warn("cannot remove a spare raw log", "log", s, "err", err)
+	for _, spare := range l.spares {
+		if err := l.disk.remove(spare); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			l.o.Log.Warn("cannot remove a spare raw log", "log", spare, "err", err)
 		}
 	}
 
