@@ -28,10 +28,9 @@ func newFromEnd(text []byte, open int) (fromEnd, bool) {
 
 // next returns the member before the last one returned. more is false at the
 // first member; ok is false when it has given up.
-func (f *fromEnd) next() (m jsonscan.Member, more, ok bool) {
+func (f *fromEnd) next() (m member, more, ok bool) {
 	text := f.text
-	end := back(text, f.at-1)
-	start := f.valueStart(end)
+	start := f.valueStart(back(text, f.at-1))
 	if start < 0 {
 		return m, false, false
 	}
@@ -52,7 +51,7 @@ func (f *fromEnd) next() (m jsonscan.Member, more, ok bool) {
 		return m, false, false
 	}
 
-	m = jsonscan.Member{Key: int32(key + 1), KeyEnd: int32(quote), Start: int32(start), End: int32(end + 1), Unchecked: true}
+	m = member{key: int32(key + 1), keyEnd: int32(quote), start: int32(start)}
 	f.at = back(text, key-1)
 	switch {
 	case f.at == f.open:

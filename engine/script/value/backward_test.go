@@ -23,13 +23,12 @@ func FuzzFromEnd(f *testing.F) {
 			return
 		}
 		valid := json.Valid(text) && jsonscan.Valid(text) == nil && text[open] == '{'
-		var want []jsonscan.Member
+		var want []member
 		if valid {
-			index, _ := (&Runtime{}).index(text, open, false)
-			want = index.Members
+			want, _ = (&Runtime{}).index(text, open, false)
 		}
 		for more := ok; more; {
-			var m jsonscan.Member
+			var m member
 			if m, more, ok = ff.next(); !ok {
 				return
 			}

@@ -245,14 +245,27 @@ func (r *Runtime) appendJSON(b, text []byte, i int, key bool) []byte {
 	return datum.AppendNumber(b, f)
 }
 
-// appendJSONObject appends the object at text[i].
+// appendJSONObject appends the object at text[i]. A name that comes twice has its
+// last value, at the first's place, as JSON.parse does it.
 func (r *Runtime) appendJSONObject(b, text []byte, i int) []byte {
-	members, _ := r.index(text, i, false)
-	b = datum.AppendKind(b, datum.Object)
-	for name, m := range distinct(&members) {
-		b = datum.AppendString(b, name)
-		b = r.appendJSON(b, text, int(m.Start), false)
+	list, _ := r.index(text, i, false)
+	last := make(map[string]int32, len(list)) // start of the value, of names not appended yet
+	for i := range list {
+		last[string(list[i].name(text))] = list[i].start
 	}
+
+	b = datum.AppendKind(b, datum.Object)
+	for i := range list {
+		name := list[i].name(text)
+		start, ok := last[string(name)]
+		if !ok {
+			continue
+		}
+		b = datum.AppendString(b, name)
+		b = r.appendJSON(b, text, int(start), false)
+		delete(last, string(name))
+	}
+
 	return datum.AppendKind(b, datum.End)
 }
 

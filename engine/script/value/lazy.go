@@ -44,7 +44,7 @@ func (r *Runtime) lazy(text []byte, i int, gen uint64) goja.Value {
 	switch text[i] {
 	case '{':
 		o := &lazyObject{view: view{r: r, gen: gen, text: text, start: i}}
-		o.members, o.indexed = r.innerIndex(i)
+		o.list, o.indexed = r.innerIndex(i)
 		return r.rt.NewDynamicObject(o)
 	case '[':
 		return r.rt.NewDynamicArray(&lazyArray{view: view{r: r, gen: gen, text: text, start: i}})

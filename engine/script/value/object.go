@@ -20,13 +20,13 @@ type made struct {
 // What a script sets or deletes is kept beside the text.
 type lazyObject struct {
 	view
-	members jsonscan.Object // all of them if indexed; the list is the Runtime's again when the ping is over
+	list    []member // all of them if indexed; the Runtime's again when the ping is over
 	indexed bool
 	values  []made
 
-	tail []jsonscan.Member // the last members, from the end; while not indexed
-	end  *fromEnd          // continues tail; nil: not begun, or given up
-	last bool              // the object ends the text, so tail can be found
+	tail []member // the last members, from the end; while not indexed
+	end  *fromEnd // continues tail; nil: not begun, or given up
+	last bool     // the object ends the text, so tail can be found
 
 	asText  bool                  // a ping: as a string it is its text
 	set     map[string]goja.Value // by the script
@@ -49,20 +49,20 @@ func objectOf(v goja.Value) *lazyObject {
 func (o *lazyObject) untouched() bool { return len(o.set) == 0 && len(o.deleted) == 0 }
 
 // index returns all members.
-func (o *lazyObject) index() *jsonscan.Object {
+func (o *lazyObject) index() []member {
 	if !o.indexed {
-		o.members, _ = o.r.index(o.text, o.start, o.asText)
+		o.list, _ = o.r.index(o.text, o.start, o.asText)
 		o.indexed = true
 		o.tail, o.end = nil, nil
 	}
-	return &o.members
+	return o.list
 }
 
 // maxEarly bounds the names that are not looked up from the end.
 const maxEarly = 100
 
 // find returns the member with that name, or nil.
-func (o *lazyObject) find(name string) *jsonscan.Member {
+func (o *lazyObject) find(name string) *member {
 	if !o.indexed && o.last && !o.r.early[name] {
 		m, sure := o.findFromEnd(name)
 		if sure {
@@ -74,16 +74,25 @@ func (o *lazyObject) find(name string) *jsonscan.Member {
 		}
 	}
 
-	return o.index().Find(name)
+	// Of a name that comes twice, the last value counts.
+	list := o.index()
+	for i := len(list) - 1; i >= 0; i-- {
+		m := &list[i]
+		if jsonscan.Is(o.text[m.key:m.keyEnd], name) {
+			return m
+		}
+	}
+
+	return nil
 }
 
 // findFromEnd looks the name up among the object's last members; sure is false
 // when it has given up.
-func (o *lazyObject) findFromEnd(name string) (m *jsonscan.Member, sure bool) {
+func (o *lazyObject) findFromEnd(name string) (m *member, sure bool) {
 	// Members that an earlier name has passed.
 	for i := range o.tail {
 		m := &o.tail[i]
-		if jsonscan.Is(o.text[m.Key:m.KeyEnd], name) {
+		if jsonscan.Is(o.text[m.key:m.keyEnd], name) {
 			return m, true
 		}
 	}
@@ -110,7 +119,7 @@ func (o *lazyObject) findFromEnd(name string) (m *jsonscan.Member, sure bool) {
 			o.last = false
 		}
 		o.tail = append(o.tail, m)
-		if jsonscan.Is(o.text[m.Key:m.KeyEnd], name) {
+		if jsonscan.Is(o.text[m.key:m.keyEnd], name) {
 			return &o.tail[len(o.tail)-1], true
 		}
 		if !more {
@@ -140,13 +149,13 @@ func (o *lazyObject) Get(name string) goja.Value {
 
 	// A member is the same object each time: a script may compare or change it.
 	for i := range o.values {
-		if o.values[i].start == m.Start {
+		if o.values[i].start == m.start {
 			return o.values[i].value
 		}
 	}
 
-	v := o.r.lazy(o.text, int(m.Start), o.gen)
-	o.values = append(o.values, made{m.Start, v})
+	v := o.r.lazy(o.text, int(m.start), o.gen)
+	o.values = append(o.values, made{m.start, v})
 	return v
 }
 
@@ -204,10 +213,13 @@ func (o *lazyObject) Keys() []string {
 	o.alive()
 
 	// In document order, then what the script has added.
-	members := o.index()
-	keys := make([]string, 0, len(members.Members)+len(o.order))
-	for name := range distinct(members) {
-		if !o.deleted[name] {
+	list := o.index()
+	keys := make([]string, 0, len(list)+len(o.order))
+	seen := make(map[string]bool, len(list))
+	for i := range list {
+		name := string(list[i].name(o.text))
+		if !seen[name] && !o.deleted[name] {
+			seen[name] = true
 			keys = append(keys, name)
 		}
 	}

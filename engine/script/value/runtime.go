@@ -6,7 +6,6 @@ import (
 
 	"github.com/dop251/goja"
 
-	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
@@ -19,9 +18,9 @@ type Runtime struct {
 	interns map[string]goja.Value // of short strings
 	enc     encoder
 
-	gen   uint64              // of the ping being mapped: older views are stale
-	lent  [][]jsonscan.Member // lists of the ping being mapped
-	spare [][]jsonscan.Member // for the next ones
+	gen   uint64     // of the ping being mapped: older views are stale
+	lent  [][]member // lists of the ping being mapped
+	spare [][]member // for the next ones
 	inner []inner
 	early map[string]bool // names that do not stand near the end of a ping
 
