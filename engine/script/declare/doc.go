@@ -21,7 +21,7 @@
 //  1. Declare it in exports. Until 2 is done, TestDeclaredFunctionsAreCalled (or
 //     TestDeclaredConstantsAreRead) in package script fails.
 //  2. Call it with host.function, or read it with host.export: of jobs in
-//     script/job.go, of filters in script/filter.go.
+//     script/mapper.go and reducer.go, of filters in script/filter.go.
 //  3. If its calls take a record, or a key with its values, wrap its errors with
 //     recordCall or keyCall, and name it in Job.Replay. The same test fails without.
 //  4. If it takes ctx, let it report what it sees in TestContextsAreDeclared,
