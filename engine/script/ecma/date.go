@@ -44,11 +44,13 @@ func (e *Environment) installDate() {
 		return e.rt.ToValue(nan)
 	}
 
+	// The new constructor makes goja's dates, of arguments that it has looked at.
 	constructor := e.rt.ToValue(func(call goja.ConstructorCall) *goja.Object {
 		arguments := call.Arguments
 		if len(arguments) == 1 {
 			arguments = []goja.Value{e.dateArgument(arguments[0], parseText)}
 		}
+		// A subclass has its own prototype.
 		date := e.make(original, arguments...)
 		if call.NewTarget != nil {
 			if own, ok := call.NewTarget.Get("prototype").(*goja.Object); ok && own != proto {
@@ -58,6 +60,7 @@ func (e *Environment) installDate() {
 
 		return date
 	}).(*goja.Object)
+	// All else of the constructor stays goja's.
 	constructor.DefineDataProperty("name", e.rt.ToValue("Date"), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 	constructor.DefineDataProperty("length", e.rt.ToValue(7), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 	constructor.DefineDataProperty("prototype", proto, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
@@ -96,6 +99,7 @@ func (e *Environment) dateArgument(v goja.Value, parse func(goja.String) goja.Va
 
 // primitive is ToPrimitive without a hint.
 func (e *Environment) primitive(object *goja.Object) goja.Value {
+	// An object may say itself how it becomes a primitive value.
 	if convert, ok := goja.AssertFunction(orUndefined(object.GetSymbol(goja.SymToPrimitive))); ok {
 		return e.must(convert(object, e.rt.ToValue("default")))
 	}

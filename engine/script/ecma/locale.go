@@ -68,6 +68,7 @@ func (e *Environment) tags(locales goja.Value) (tags []language.Tag) {
 	if goja.IsUndefined(locales) {
 		return nil
 	}
+	// The argument is one name or a list of names.
 	list := []string{locales.String()}
 	if object, ok := locales.(*goja.Object); ok {
 		list = nil
@@ -123,6 +124,7 @@ func (e *Environment) numberToLocaleString(call goja.FunctionCall) goja.Value {
 		panic(e.rt.NewTypeError("Number.prototype.toLocaleString needs a number"))
 	}
 
+	// Without options there are at most three digits behind the point.
 	least, most := 0, 3
 	if v, ok := options["minimumFractionDigits"]; ok {
 		least = e.digits("minimumFractionDigits", v)
@@ -203,6 +205,7 @@ func formatNumber(f float64, least, most int, grouped bool) string {
 
 // roundDecimal rounds a decimal number to digits behind the point.
 func roundDecimal(whole, fraction string, digits int) (string, string) {
+	// The digits as one number, with a zero before it for a carry.
 	number := []byte("0" + whole + fraction[:digits])
 	if fraction[digits] >= '5' {
 		i := len(number) - 1
@@ -236,12 +239,15 @@ func (e *Environment) localeCompare(call goja.FunctionCall) goja.Value {
 	if goja.IsUndefined(call.This) || goja.IsNull(call.This) {
 		panic(e.rt.NewTypeError("String.prototype.localeCompare needs a string"))
 	}
+	// Of several languages the first one counts.
 	tag := language.AmericanEnglish
 	if tags := e.tags(call.Argument(1)); len(tags) > 0 {
 		tag = tags[0]
 	}
 	options := e.options("localeCompare", call.Argument(2), "numeric", "sensitivity", "usage")
 
+	// Making a collator takes far longer than comparing, so there is one for each
+	// combination of language and options.
 	key := tag.String()
 	var how []collate.Option
 	left, right := toString(call.This).String(), toString(call.Argument(0)).String()

@@ -119,6 +119,7 @@ func (e *Environment) nestingReplacer(replace goja.Callable) goja.Value {
 	var holders []*goja.Object
 
 	return e.rt.ToValue(func(call goja.FunctionCall) goja.Value {
+		// The objects above the holder are done.
 		holder, _ := call.This.(*goja.Object)
 		for len(holders) > 0 && holders[len(holders)-1] != holder {
 			holders = holders[:len(holders)-1]
@@ -127,6 +128,7 @@ func (e *Environment) nestingReplacer(replace goja.Callable) goja.Value {
 			holders = append(holders, holder)
 		}
 
+		// The script's own replacer comes first: what it returns is what has members.
 		v := call.Argument(1)
 		if replace != nil {
 			v = e.must(replace(call.This, call.Arguments...))

@@ -46,6 +46,8 @@ const maxPrograms = 1000
 
 // compile returns the program of a pattern, from the cache if it is there.
 func compile(source goja.String, flags string) (*pattern.Program, error) {
+	// The key holds the code units, because UTF-8 has no place for half a surrogate
+	// pair.
 	units := codeUnits(source)
 	key := flags + "/" + string(pattern.Bytes(units))
 
@@ -111,6 +113,7 @@ func (e *Environment) newRegExp(source goja.String, flags string, proto *goja.Ob
 		e.throw("SyntaxError", err.Error())
 	}
 
+	// The flags are kept in the order of the standard, whatever order the script has.
 	re := &regExp{program: program, source: source}
 	for _, flag := range allFlags {
 		if strings.ContainsRune(flags, flag) {
@@ -122,6 +125,7 @@ func (e *Environment) newRegExp(source goja.String, flags string, proto *goja.Ob
 	re.unicode = strings.ContainsAny(flags, "uv")
 	re.indices = strings.Contains(flags, "d")
 
+	// What belongs to the object hangs on it under a symbol that no script has.
 	object := e.rt.CreateObject(proto)
 	object.DefineDataPropertySymbol(e.slot, e.rt.ToValue(re), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
 	object.DefineDataProperty("lastIndex", e.rt.ToValue(0), goja.FLAG_TRUE, goja.FLAG_FALSE, goja.FLAG_FALSE)
@@ -156,6 +160,7 @@ func (e *Environment) needRegExp(v goja.Value, method string) (*goja.Object, *re
 
 // match runs a program, and throws what the matcher says instead of an answer.
 func (e *Environment) match(re *regExp, text pattern.Text, from int, sticky bool) []int {
+	// Most runtimes never match anything, so the matcher is made for the first match.
 	if e.matcher == nil {
 		e.matcher = pattern.NewMatcher(e.interrupted.Load)
 	}
@@ -173,6 +178,8 @@ func (e *Environment) match(re *regExp, text pattern.Text, from int, sticky bool
 
 // exec is RegExpBuiltinExec: one match from lastIndex on, which it moves.
 func (e *Environment) exec(object *goja.Object, re *regExp, s goja.String) []int {
+	// lastIndex is read in any case, because reading it can have effects, but it only
+	// counts with the flags g and y.
 	from := 0
 	lastIndex := toLength(object.Get("lastIndex"))
 	if re.advances {
@@ -184,6 +191,7 @@ func (e *Environment) exec(object *goja.Object, re *regExp, s goja.String) []int
 		places = e.match(re, textOf(s), from, re.sticky)
 	}
 
+	// A match moves it behind itself, a failure back to the start.
 	if re.advances {
 		next := 0
 		if places != nil {
@@ -229,7 +237,7 @@ func group(s goja.String, places []int, i int) goja.Value {
 	return s.Substring(places[2*i], places[2*i+1])
 }
 
-// groups returns the object of the named groups, undefined if there are none.
+// groups returns the object of the named groups, or undefined without any.
 func (e *Environment) groups(re *regExp, value func(group int) goja.Value) goja.Value {
 	var object *goja.Object
 	for i, name := range re.program.GroupNames() {

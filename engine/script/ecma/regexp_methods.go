@@ -13,6 +13,7 @@ const hiddenRegExp = "%RegExp%"
 // installRegExp puts RegExp, its prototype and the methods of strings that make
 // patterns of strings into the runtime.
 func (e *Environment) installRegExp() {
+	// The constructor, and what hangs on it.
 	rt := e.rt
 	e.slot = goja.NewSymbol("pattern")
 	e.proto = rt.NewObject()
@@ -31,6 +32,7 @@ func (e *Environment) installRegExp() {
 	// goja's Object.prototype.toString knows only its own RegExp.
 	e.proto.DefineDataPropertySymbol(goja.SymToStringTag, rt.ToValue("RegExp"), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 
+	// The methods of RegExp.prototype: those with names, then those that strings call.
 	e.defineFlags()
 	e.execMethod = e.define(e.proto, "exec", 1, func(call goja.FunctionCall) goja.Value {
 		object, re := e.needRegExp(call.This, "exec")
@@ -59,6 +61,8 @@ func (e *Environment) installRegExp() {
 	e.defineSymbol(e.proto, goja.SymSearch, "[Symbol.search]", 1, e.symbolSearch)
 	e.defineSymbol(e.proto, goja.SymSplit, "[Symbol.split]", 2, e.symbolSplit)
 
+	// Scripts reach all this by the global name, and compiled literals by the hidden
+	// ones.
 	global := rt.GlobalObject()
 	e.replaceInPrototype(global)
 	global.DefineDataProperty("RegExp", constructor, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
@@ -86,6 +90,8 @@ func (e *Environment) callWithoutNew(call goja.FunctionCall) goja.Value {
 func (e *Environment) construct(call goja.ConstructorCall) *goja.Object {
 	first, second := call.Argument(0), call.Argument(1)
 	isRegExp := e.isRegExp(first)
+	// A pattern given as a RegExp brings its source, and its flags unless others are
+	// given.
 	var source, flags goja.Value = first, second
 	if re := e.regExpOf(first); re != nil {
 		source = re.source
@@ -99,6 +105,7 @@ func (e *Environment) construct(call goja.ConstructorCall) *goja.Object {
 		}
 	}
 
+	// A subclass has its own prototype.
 	proto := e.proto
 	if call.NewTarget != nil {
 		if p, ok := call.NewTarget.Get("prototype").(*goja.Object); ok {
@@ -190,6 +197,7 @@ func escapeSource(source goja.String) goja.Value {
 	var b goja.StringBuilder
 	inClass, escaped := false, false
 	for i := range source.Length() {
+		// A line end cannot stand in a literal; behind a backslash, that one counts.
 		unit := source.CharAt(i)
 		switch {
 		case unit == '\n' || unit == '\r' || unit == 0x2028 || unit == 0x2029:
@@ -228,6 +236,7 @@ func (e *Environment) execAny(object *goja.Object, s goja.String) *goja.Object {
 		return e.result(re, s, places)
 	}
 
+	// The script has an exec of its own, which returns a result array or null.
 	exec, ok := goja.AssertFunction(object.Get("exec"))
 	if !ok {
 		panic(e.rt.NewTypeError("exec is not a function"))

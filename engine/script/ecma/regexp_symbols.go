@@ -113,6 +113,7 @@ func (e *Environment) symbolMatchAll(call goja.FunctionCall) goja.Value {
 			return nil
 		}
 
+		// Without the flag g there is one match.
 		result := e.execAny(copied, s)
 		if result == nil || !global {
 			done = true
@@ -147,18 +148,22 @@ func (e *Environment) symbolSearch(call goja.FunctionCall) goja.Value {
 
 func (e *Environment) symbolReplace(call goja.FunctionCall) goja.Value {
 	object, s := e.object(call.This), toString(call.Argument(0))
+
+	// The replacement is a function or a template.
 	replacer, isFunction := goja.AssertFunction(call.Argument(1))
 	var template goja.String
 	if !isFunction {
 		template = toString(call.Argument(1))
 	}
 
-	var b goja.StringBuilder
-	next := 0
+	// All matches come first, because a replacement function may use the object.
 	flags := toString(object.Get("flags")).String()
 	var matches []found
 	e.all(object, s, flags, func(f found) { matches = append(matches, f) })
 
+	// next is where the text begins that has not been written.
+	var b goja.StringBuilder
+	next := 0
 	for _, f := range matches {
 		var text goja.String
 		if isFunction {
@@ -183,6 +188,7 @@ func (e *Environment) symbolReplace(call goja.FunctionCall) goja.Value {
 
 // callReplacer calls the function that was given as replacement.
 func (e *Environment) callReplacer(replacer goja.Callable, f found, s goja.String) goja.String {
+	// The named groups are the last argument, if there are any.
 	arguments := append([]goja.Value{f.matched}, f.captures...)
 	arguments = append(arguments, e.rt.ToValue(f.position), s)
 	if !goja.IsUndefined(f.groups) {
@@ -198,12 +204,14 @@ func (e *Environment) substitution(f found, s, template goja.String) goja.String
 	var b goja.StringBuilder
 	n := template.Length()
 	for i := 0; i < n; {
+		// All but a dollar sign, and one at the end, stands for itself.
 		if template.CharAt(i) != '$' || i+1 == n {
 			b.WriteSubstring(template, i, i+1)
 			i++
 			continue
 		}
 
+		// The character behind the sign says what it stands for.
 		next := template.CharAt(i + 1)
 		switch {
 		case next == '$':
@@ -257,6 +265,7 @@ func (e *Environment) numberedGroup(b *goja.StringBuilder, f found, template goj
 // namedGroup writes what $<name> at template[i] stands for, and returns the place
 // behind it.
 func (e *Environment) namedGroup(b *goja.StringBuilder, f found, template goja.String, i int) int {
+	// A name without an end is no name.
 	end := i + 2
 	for end < template.Length() && template.CharAt(end) != '>' {
 		end++
@@ -278,6 +287,9 @@ func (e *Environment) symbolSplit(call goja.FunctionCall) goja.Value {
 	object, s := e.object(call.This), toString(call.Argument(0))
 	flags := toString(object.Get("flags")).String()
 	unicode := strings.ContainsAny(flags, "uv")
+
+	// A copy looks for the separators, so that the object's lastIndex stays. It is
+	// sticky, as a script's own exec can see.
 	if !strings.Contains(flags, "y") {
 		flags += "y"
 	}
@@ -291,6 +303,7 @@ func (e *Environment) symbolSplit(call goja.FunctionCall) goja.Value {
 		return e.rt.NewArray()
 	}
 
+	// Of an empty text a separator that matches it leaves nothing.
 	if s.Length() == 0 {
 		if e.execAny(splitter, s) != nil {
 			return e.rt.NewArray()
@@ -299,6 +312,7 @@ func (e *Environment) symbolSplit(call goja.FunctionCall) goja.Value {
 		return e.rt.NewArray(s)
 	}
 
+	// The groups of a separator are parts of the result, too.
 	var parts []any
 	add := func(v goja.Value) bool {
 		parts = append(parts, v)
@@ -328,13 +342,14 @@ func (e *Environment) symbolSplit(call goja.FunctionCall) goja.Value {
 		begin, at = end, end
 	}
 
+	// What follows the last separator is a part, even if it is empty.
 	add(s.Substring(begin, s.Length()))
 
 	return e.rt.NewArray(parts...)
 }
 
 // splitAt finds the first separator that begins at a place from at on, before the
-// end of the text; start is -1 if there is none.
+// end of the text; start is -1 without one.
 func (e *Environment) splitAt(splitter *goja.Object, s goja.String, at int) (captures []goja.Value, start, end int) {
 	if re := e.regExpOf(splitter); re != nil && splitter.Get("exec") == e.execMethod {
 		places := e.match(re, textOf(s), at, false)
@@ -371,6 +386,7 @@ func (e *Environment) construction(object *goja.Object, source goja.Value, flags
 		return e.newRegExp(e.regExpOf(object).source, flags.String(), e.proto)
 	}
 
+	// A subclass may say by which constructor its objects are copied.
 	var constructor goja.Value = e.constructor
 	if own, ok := object.Get("constructor").(*goja.Object); ok {
 		if species := own.GetSymbol(goja.SymSpecies); species != nil && !goja.IsUndefined(species) && !goja.IsNull(species) {
@@ -392,10 +408,12 @@ func (e *Environment) replaceInPrototype(global *goja.Object) {
 		original, _ := goja.AssertFunction(stringProto.Get(m.name))
 		e.define(stringProto, m.name, 1, func(call goja.FunctionCall) goja.Value {
 			this, argument := call.This, call.Argument(0)
+			// An object brings its own method, and goja finds it.
 			if _, isObject := argument.(*goja.Object); isObject || goja.IsUndefined(this) || goja.IsNull(this) {
 				return e.must(original(this, call.Arguments...))
 			}
 
+			// Everything else is the text of a pattern.
 			object := e.newRegExp(textOrEmpty(argument), m.flags, e.proto)
 			method, _ := goja.AssertFunction(object.GetSymbol(m.symbol))
 

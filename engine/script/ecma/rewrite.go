@@ -53,6 +53,7 @@ func rewriteCalls(program *ast.Program) (hasLiterals bool, firstErr error) {
 	rewrite(reflect.ValueOf(program), func(node ast.Expression) ast.Expression {
 		switch node := node.(type) {
 		case *ast.RegExpLiteral:
+			// A wrong pattern is an error of the script now, with its place.
 			if _, err := compile(stringValue(node.Pattern), node.Flags); err != nil && firstErr == nil {
 				firstErr = &PatternError{Idx: node.Idx, Err: err}
 			}
@@ -61,6 +62,8 @@ func rewriteCalls(program *ast.Program) (hasLiterals bool, firstErr error) {
 			return hiddenCall(hiddenRegExp, node.Idx, node.Idx1(), literal(node.Idx, node.Pattern), literal(node.Idx, node.Flags))
 
 		case *ast.CallExpression:
+			// goja's constructors do not know whether they were called with new, and
+			// direct eval is syntax: both show only here.
 			callee, ok := node.Callee.(*ast.Identifier)
 			if ok && callee.Name == "Date" {
 				return hiddenCall(hiddenDate, node.Idx0(), node.Idx1())
@@ -111,6 +114,8 @@ var (
 func rewrite(v reflect.Value, change func(ast.Expression) ast.Expression) {
 	switch v.Kind() {
 	case reflect.Interface:
+		// Expressions stand in fields and slices of an interface type, and only there
+		// can one take another's place.
 		if v.IsNil() {
 			return
 		}
@@ -159,6 +164,8 @@ func (e *Environment) prepareText(text, wrapped string) string {
 		return text
 	}
 
+	// Text without a slash has no regular expression. Other text is parsed as it will
+	// be compiled, in a function where it is the body of one.
 	program, err := parser.ParseFile(nil, "", fmt.Sprintf(wrapped, text), 0, parser.WithDisableSourceMaps)
 	if err != nil {
 		return text
@@ -252,6 +259,8 @@ func (e *Environment) prepareSource(v goja.Value) goja.Value {
 // guardFunction replaces the constructor that makes functions such as the example
 // of texts.
 func (e *Environment) guardFunction(example string) {
+	// The constructor has a global name only for plain functions; the prototype of an
+	// example leads to the others.
 	v, err := e.rt.RunString(example)
 	if err != nil {
 		return // goja does not have this kind of function
@@ -262,6 +271,7 @@ func (e *Environment) guardFunction(example string) {
 		return
 	}
 
+	// The guarded constructor makes goja's functions, of texts that were looked at.
 	guarded := e.rt.ToValue(func(call goja.ConstructorCall) *goja.Object {
 		// The last argument is the body, the others are parameters.
 		arguments := make([]goja.Value, len(call.Arguments))
@@ -280,6 +290,7 @@ func (e *Environment) guardFunction(example string) {
 	guarded.DefineDataProperty("prototype", proto, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
 	proto.DefineDataProperty("constructor", guarded, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 
+	// Function itself is a global.
 	if global := e.rt.GlobalObject(); global.Get(original.Get("name").String()) == original {
 		global.DefineDataProperty(original.Get("name").String(), guarded, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 	}

@@ -31,6 +31,7 @@ type groupScanner struct {
 func checkGroups(source []uint16, sets bool) error {
 	s := groupScanner{source: source, sets: sets, open: []branch{{}}, named: map[string][][]branch{}}
 
+	// One walk over the pattern. What is wrong with it otherwise libregexp says.
 	for i := 0; i < len(source); i++ {
 		switch unit := source[i]; {
 		case unit == '\\':
@@ -81,6 +82,7 @@ func (s *groupScanner) checkName(at int) error {
 		return nil // libregexp will say so
 	}
 
+	// The name may stand again where only one of the two groups can match.
 	name := string(utf16.Decode(rest[3:end]))
 	for _, other := range s.named[name] {
 		if !exclusive(other, s.open) {

@@ -9,7 +9,7 @@ import (
 
 // libregexp is translated C: it computes with addresses. Go neither moves nor
 // frees memory that is not its own, and the race detector refuses such arithmetic
-// on memory that is. So all that is passed to libregexp is copied to a buffer
+// on memory of Go. So everything that is passed to libregexp is copied to a buffer
 // outside Go's memory first, and freed when its Matcher is closed.
 
 // buffer is a piece of memory outside Go's, which grows.

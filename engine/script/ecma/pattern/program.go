@@ -68,9 +68,12 @@ func Compile(source []uint16, flags string) (*Program, error) {
 		return nil, err
 	}
 
+	// Compiling needs libregexp's allocator, which a Matcher has.
 	m := NewMatcher(nil)
 	defer m.Close()
 
+	// Both forms are made at once: which one a match needs shows later, and the
+	// Program must not change then.
 	p := &Program{}
 	if p.searching, err = m.compile(source, bits&^lib.MLRE_FLAG_STICKY); err != nil {
 		return nil, err
@@ -117,6 +120,7 @@ func (m *Matcher) compile(source []uint16, bits int32) ([]byte, error) {
 		return nil, fmt.Errorf("%w: /%s/: %s", ErrSyntax, string(utf16.Decode(source)), reason)
 	}
 
+	// The bytecode moves to Go's memory, which needs no release.
 	size := *(*int32)(pointer(out.start))
 	bytecode := bytes.Clone(unsafe.Slice((*byte)(pointer(code)), size))
 	lib.Xlre_realloc(m.tls, m.context, code, 0) // which frees it
