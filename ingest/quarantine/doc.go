@@ -16,4 +16,10 @@
 //  2. What becomes a record is published. What the filter drops goes. The rest is
 //     written into a new quarantined segment, with the reason that it has now.
 //  3. One commit publishes both and removes the old segment.
+//
+// # To add a fact about a submission
+//
+// A field of layout.Rejected, where Add fills it in, and where submissionOf gives it back
+// to the converter. TestAddStoresEverything fails for a field that Add forgets or
+// that a replay would lose.
 package quarantine

@@ -115,16 +115,22 @@ func (r *replay) segment(ctx context.Context, segment layout.Segment) (err error
 // submission replays one submission of the quarantine.
 func (r *replay) submission(ctx context.Context, rejected layout.Rejected) error {
 	r.counts.Tried++
-	outcome, err := r.converter.Convert(ctx, &rawlog.Submission{
-		Country: rejected.Country,
-		Path:    rejected.Path,
-		Body:    rejected.Body,
-		Time:    rejected.Time,
-	})
+	outcome, err := r.converter.Convert(ctx, submissionOf(rejected))
 	if err != nil {
 		return err
 	}
 	return r.apply(rejected, outcome)
+}
+
+// submissionOf returns what was received, as far as the quarantine has it.
+func submissionOf(rejected layout.Rejected) *rawlog.Submission {
+	return &rawlog.Submission{
+		Country: rejected.Country,
+		Path:    rejected.Path,
+		Body:    rejected.Body,
+		Time:    rejected.Time,
+		Origin:  rawlog.Origin{Log: rejected.Origin, Offset: rejected.Offset},
+	}
 }
 
 // apply publishes what a submission of the quarantine became, or quarantines it again.

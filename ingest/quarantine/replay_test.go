@@ -1,12 +1,14 @@
 package quarantine
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/decide"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
@@ -34,6 +36,46 @@ func TestEveryKindIsHandled(t *testing.T) {
 		}
 		if err := writer.Abort(); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestAddStoresEverything quarantines a submission with all its facts, and gets them back.
+func TestAddStoresEverything(t *testing.T) {
+	data := ingesttest.DataWith(t)
+	writer, err := data.NewWriter("source", layout.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := &rawlog.Submission{
+		Path:    "id/caf\xe9", // not UTF-8, which JSON cannot hold
+		Body:    []byte("\x1f\x8b body"),
+		Time:    time.UnixMilli(1378857540123).UTC(),
+		Country: "DE",
+		Origin:  rawlog.Origin{Log: "log", Offset: 7},
+	}
+	if err := Add(writer, sent, &convert.Rejection{Class: convert.ClassCorrupt, Message: "why"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := writer.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	segments, err := Segments(t.Context(), data.Tree(), convert.ClassCorrupt)
+	if err != nil || len(segments) != 1 {
+		t.Fatal(segments, err)
+	}
+	for rejected, err := range Read(data.Tree(), segments[0]) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for field, value := range reflect.ValueOf(rejected).Fields() {
+			if value.IsZero() && field.Name != "PathBytes" { // which is how Path is stored
+				t.Errorf("%s is not stored", field.Name)
+			}
+		}
+		if got := submissionOf(rejected); !reflect.DeepEqual(got, sent) {
+			t.Errorf("got %+v, want %+v", got, sent)
 		}
 	}
 }

@@ -19,4 +19,10 @@
 //     everything as it was; converting again after it replaces the same segments.
 //
 // Package intake watches the folders that raw logs come from.
+//
+// # To add a count
+//
+// A field of Stats, where publication.add counts it, and its sum in Add:
+// TestAddAddsEveryCount fails for a field that Add forgets. A count that must outlive the
+// process is one of package statistics too.
 package worker
