@@ -27,7 +27,11 @@ type Data struct {
 // OpenData opens a data folder and makes what is missing: the folder itself,
 // raw/, published/, invalid/ and state/. The schema is read once; an error in
 // the schema file wraps ErrSchema. The caller closes the Data.
-func OpenData(dir string) (*Data, error) {
+func OpenData(dir string) (*Data, error) { return OpenDataWith(dir, nil) }
+
+// OpenDataWith is OpenData with a hook that runs before each change of the folder,
+// also before those of the opening; for tests.
+func OpenDataWith(dir string, hook backend.Hook) (*Data, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
@@ -36,7 +40,7 @@ func OpenData(dir string) (*Data, error) {
 		return nil, err
 	}
 
-	d := &Data{dir: dir, folder: backend.Folder{Disk: backend.NewDisk(root)}}
+	d := &Data{dir: dir, folder: backend.Folder{Disk: backend.Disk{Root: root, Hook: hook}}}
 	if err := d.prepare(); err != nil {
 		root.Close()
 		return nil, fmt.Errorf("open data folder %s: %w", dir, err)

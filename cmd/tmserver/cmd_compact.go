@@ -133,7 +133,7 @@ func (c *compactCmd) merge(ctx context.Context, st *cli.State, place *upkeep.Pla
 
 // mergeStatistics moves the statistics of conversions into their database.
 func mergeStatistics(ctx context.Context, dir string) (err error) {
-	data, err := layout.OpenData(dir)
+	data, err := layout.OpenDataWith(dir, diskHook)
 	if err != nil {
 		return err
 	}

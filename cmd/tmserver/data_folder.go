@@ -8,6 +8,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
@@ -19,6 +20,10 @@ type dataFolderFlags struct {
 	DropRepeats   int    `env:"TMSERVER_DROP_REPEATS" default:"3" placeholder:"DAYS" help:"Drop, and count, submissions whose ID and body were received within so many days before; 0 keeps all."`
 	PublishTo     string `env:"TMSERVER_PUBLISH_TO" placeholder:"URL" help:"Object store to publish segments to, such as s3://bucket/prefix?region=us-east-1, instead of the data folder. Raw logs, quarantine and state stay there."`
 }
+
+// diskHook runs before each change of a data folder. It is nil, but in tests that kill
+// the whole program at a change.
+var diskHook backend.Hook
 
 // dataFolder is an open data folder, with the definitions and the filters that its
 // submissions are converted with.
@@ -43,7 +48,7 @@ func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir
 	}()
 
 	// The folder, and where it publishes.
-	folder.Data, err = layout.OpenData(dir)
+	folder.Data, err = layout.OpenDataWith(dir, diskHook)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/ingest/statistics"
 	"github.com/aitgithub/telemetry-server/layout"
-	files "github.com/aitgithub/telemetry-server/layout/backend"
+	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
@@ -43,14 +43,14 @@ func killAtChange() {
 
 	var mu sync.Mutex // protects n
 	n := 0            // changes so far
-	files.DefaultHook = func(root *os.Root, o files.Op, name string) error {
+	diskHook = func(root *os.Root, o backend.Op, name string) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if list != "" {
 			return appendText(os.OpenFile, list, fmt.Sprintf("%s %s\n", o, name))
 		}
 		if n == at {
-			if o == files.OpAppend {
+			if o == backend.OpAppend {
 				appendText(root.OpenFile, name, "torn")
 			}
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)

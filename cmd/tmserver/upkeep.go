@@ -19,7 +19,7 @@ func openPlace(name string) (*upkeep.Place, error) {
 			return nil, err
 		}
 	}
-	return upkeep.Open(name)
+	return upkeep.OpenWith(name, diskHook)
 }
 
 // requireDataFolder returns an error for what is no data folder: a mistyped name

@@ -8,14 +8,19 @@ import (
 )
 
 // ahead is a range of an object, fetched in order by a goroutine into a few
-// chunks, which go round:
+// chunks, which are used again:
 //
 //	free ──► fill ──► full ──► Read ──► free
 //
 // It belongs to the reader's goroutine.
+//
+// It replaces gocloud.dev's range reader for each frame. TestReadAhead compares it
+// with the bytes that were stored. BenchmarkReadObjects pays for it (row "segments
+// from an object store" in docs/BENCHMARKS.md): from a server 20 ms away 3.7 times as
+// fast as a request per frame (2026-11-28).
 type ahead struct {
 	at, to int64  // offsets of the next byte to be read, and of the end
-	chunk  []byte // in the reader's hand
+	chunk  []byte // being read
 	unread []byte // part of chunk
 
 	full   chan []byte // closed when err is set
@@ -74,17 +79,19 @@ type filler struct {
 	s      *Blob
 	name   string
 	at, to int64
-	r      *blob.Reader // of the request in hand; nil: none
+	r      *blob.Reader // of the open request; nil: none
 }
 
 func (f *filler) run(ctx context.Context, free <-chan []byte, full chan<- []byte) error {
 	for f.at < f.to {
+		// A chunk that was read, or a new one.
 		var b []byte
 		select {
 		case b = <-free:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+
 		if b == nil {
 			b = make([]byte, min(chunkBytes, f.to-f.at))
 		}
@@ -92,6 +99,7 @@ func (f *filler) run(ctx context.Context, free <-chan []byte, full chan<- []byte
 		if err := f.read(ctx, b); err != nil {
 			return err
 		}
+
 		select {
 		case full <- b:
 		case <-ctx.Done():

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/fileblob" // file://
 	"gocloud.dev/blob/memblob"
@@ -82,23 +84,16 @@ func OpenBlob(name string) (*Blob, error) {
 
 // retry calls f until it succeeds, fails for good, or has failed blobTries times.
 func retry(ctx context.Context, f func() error) error {
-	wait := 100 * time.Millisecond
-	for n := 1; ; n++ {
+	pauses := &backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, Multiplier: 4, MaxInterval: time.Minute}
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := f()
-		if err == nil || n == blobTries || ctx.Err() != nil {
-			return err
-		}
 		switch gcerrors.Code(err) {
 		case gcerrors.NotFound, gcerrors.PermissionDenied, gcerrors.FailedPrecondition, gcerrors.InvalidArgument:
-			return err
+			return struct{}{}, backoff.Permanent(err)
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return err
-		}
-		wait *= 4
-	}
+		return struct{}{}, err
+	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(blobTries), backoff.WithMaxElapsedTime(0))
+	return err
 }
 
 // List implements Backend.

@@ -32,16 +32,9 @@ type Disk struct {
 	Hook Hook
 }
 
-// Hook runs before every change and may forbid it: fault injection. Nil outside
-// tests.
+// Hook runs before every change, which an error of it prevents: fault injection. Nil
+// outside tests.
 type Hook func(root *os.Root, o Op, path string) error
-
-// DefaultHook is the Hook of each NewDisk. It is for tests that run a whole
-// program and kill it at a change.
-var DefaultHook Hook
-
-// NewDisk returns a Disk that changes what is in root, which stays the caller's.
-func NewDisk(root *os.Root) Disk { return Disk{Root: root, Hook: DefaultHook} }
 
 func (d *Disk) before(o Op, name string) error {
 	if d.Hook == nil {

@@ -5,7 +5,7 @@
 // with what belongs to it.
 //
 //	        List, Open                    Stage … Commit, Settle
-//	Store ◄────────────┬── Local          Folder ──► Disk ──► os.Root
+//	Backend ◄──────────┬── Local          Folder ──► Disk ──► os.Root
 //	                   └── Blob ◄───────────┘ Remote
 //
 // # Changing a Folder
@@ -31,8 +31,9 @@
 // came before is used: one request for the whole range, 4 MiB ahead at most. When it
 // breaks off, another request goes on at the byte that is missing.
 //
-// # To add an object store
+// # To add a backend
 //
-// Import its gocloud.dev driver in blob.go, and run TestObjectStores of package
-// layout on it.
+// For an object store, import its gocloud.dev driver in blob.go. For another kind,
+// implement Backend, and let layout.OpenTree open it. Run TestObjectStores of package
+// upkeep, the suite of a whole data folder, on it.
 package backend

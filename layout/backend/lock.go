@@ -33,6 +33,7 @@ func (s *Blob) Lock(ctx context.Context, dir string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if n > 0 {
 		var a *blob.Attributes
 		err := retry(ctx, func() (err error) { a, err = s.b.Attributes(ctx, lockName(dir, n)); return err })
@@ -43,6 +44,7 @@ func (s *Blob) Lock(ctx context.Context, dir string) (*Lock, error) {
 			return nil, fmt.Errorf("lock %s: %w", s.url, ErrBusy)
 		}
 	}
+
 	l := &Lock{s: s, dir: dir, n: n + 1, text: "held " + rand.Text(), stop: make(chan struct{}), done: make(chan struct{})}
 	err = l.write(ctx, l.text, &blob.WriterOptions{IfNotExist: true})
 	if c := gcerrors.Code(err); c == gcerrors.FailedPrecondition || c == gcerrors.AlreadyExists {
@@ -55,7 +57,9 @@ func (s *Blob) Lock(ctx context.Context, dir string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := max(1, n-10); i < n; i++ { // long gone; the last one stays
+
+	// The last one stays, so that its number is not used again.
+	for i := max(1, n-10); i < n; i++ {
 		s.Remove(ctx, lockName(dir, i))
 	}
 	go l.renew(context.WithoutCancel(ctx))
@@ -80,8 +84,8 @@ func (l *Lock) write(ctx context.Context, content string, o *blob.WriterOptions)
 	return retry(ctx, func() error { return l.s.b.WriteAll(ctx, lockName(l.dir, l.n), []byte(content), o) })
 }
 
-// Held returns an error that wraps ErrBusy when somebody else has taken the lock,
-// because this process was suspended for longer than lockStale. Ask before a
+// Held returns an error that wraps ErrBusy when another process has taken over the
+// lock, because this one was suspended for longer than lockStale. Call it before a
 // change that only the holder may make.
 func (l *Lock) Held(ctx context.Context) error {
 	n, err := l.s.greatest(ctx, l.dir)

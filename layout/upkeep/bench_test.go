@@ -7,10 +7,12 @@ import (
 	"io"
 	"iter"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -77,10 +79,23 @@ func BenchmarkFrames(b *testing.B) {
 }
 
 // BenchmarkReadObjects reads merged segments from a real S3 server on this machine,
-// one after the other: MB/s of uncompressed lines.
+// one after the other, and with the time that a request to another machine takes:
+// MB/s of uncompressed lines.
 func BenchmarkReadObjects(b *testing.B) {
+	b.Run("here", func(b *testing.B) { benchmarkReadObjects(b, 0) })
+	b.Run("20 ms away", func(b *testing.B) { benchmarkReadObjects(b, 20*time.Millisecond) })
+}
+
+func benchmarkReadObjects(b *testing.B, delay time.Duration) {
 	d := layouttest.Open(b)
-	url := versityGateway(b)
+	var requests atomic.Int64
+	url := versityGateway(b, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			requests.Add(1)
+			time.Sleep(delay)
+			next.ServeHTTP(w, r)
+		})
+	})
 	if err := d.PublishTo(url); err != nil {
 		b.Fatal(err)
 	}
@@ -116,6 +131,7 @@ func BenchmarkReadObjects(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.SetBytes(size)
+	requests.Store(0)
 	for b.Loop() {
 		for _, s := range segs {
 			r, err := d.Tree().Open(s, 0, -1)
@@ -132,6 +148,7 @@ func BenchmarkReadObjects(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(segs[0].Size)/1e6, "MB-stored")
+	b.ReportMetric(float64(requests.Load())/float64(b.N), "requests/op")
 }
 
 // BenchmarkStorage publishes b.N records that do not compress as copies of each

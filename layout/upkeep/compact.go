@@ -96,6 +96,7 @@ func plan(visible, hidden []layout.Segment) []*merge {
 		}
 		return m
 	}
+
 	for _, s := range visible {
 		if s.Seekable() {
 			m := of(s)
@@ -106,6 +107,7 @@ func plan(visible, hidden []layout.Segment) []*merge {
 		m := of(s)
 		m.gone = append(m.gone, s)
 	}
+
 	var work []*merge
 	for _, name := range slices.Sorted(maps.Keys(byGroup)) {
 		m := byGroup[name]
@@ -148,58 +150,83 @@ func (c *compactor) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l, err := c.t.List(ctx, c.o.Filter)
+	all, err := c.t.List(ctx, c.o.Filter)
 	if err != nil {
 		return err
 	}
-	l.Hidden = slices.DeleteFunc(l.Hidden, func(s layout.Segment) bool { return later[s.Path] })
-	work := plan(l.Segments, l.Hidden)
+
+	// What purge will remove later needs no work now.
+	all.Hidden = slices.DeleteFunc(all.Hidden, func(s layout.Segment) bool { return later[s.Path] })
+	work := plan(all.Segments, all.Hidden)
 	if c.o.DryRun {
 		for _, m := range work {
 			c.st.count(m)
 		}
 		return nil
 	}
-	if err := compress(ctx, c.t, work, func(f *frame) error { return c.emit(ctx, f) }); err != nil {
+
+	err = compress(ctx, c.t, work, func(f *frame) error { return c.emit(ctx, f) })
+	if err != nil {
 		return err
 	}
 	return c.publish(ctx)
 }
 
-// emit takes the frames of one partition after the other. The last one of each
-// has no bytes.
+// emit is called with the frames of one partition after the other.
 func (c *compactor) emit(ctx context.Context, f *frame) error {
-	m, disk := f.of, c.site.scratch()
-	if m.out == nil && len(m.in) > 0 {
-		c.parts++
-		m.staged = strconv.Itoa(c.parts)
-		var err error
-		if m.out, err = segment.NewBuilder(disk.Appender(path.Join(layout.CompactDir, m.staged)), nil); err != nil {
+	if f.last {
+		return c.finish(ctx, f.of)
+	}
+
+	m := f.of
+	if m.out == nil {
+		if err := c.begin(m); err != nil {
 			return err
 		}
 	}
-	switch {
-	case !f.last:
-		return m.out.AddFrame(f.plain, f.packed, f.ids)
-	case m.err != nil:
+	return m.out.AddFrame(f.plain, f.packed, f.ids)
+}
+
+// begin starts the staged segment of a merge.
+func (c *compactor) begin(m *merge) error {
+	c.parts++
+	m.staged = strconv.Itoa(c.parts)
+
+	var err error
+	m.out, err = segment.NewBuilder(c.site.scratch().Appender(stagedPath(m)), nil)
+	return err
+}
+
+func stagedPath(m *merge) string { return path.Join(layout.CompactDir, m.staged) }
+
+// finish completes a merge whose frames are all written, and adds it to the batch.
+func (c *compactor) finish(ctx context.Context, m *merge) error {
+	if m.err != nil {
 		c.damage = append(c.damage, m.err)
-		return disk.Remove(path.Join(layout.CompactDir, m.staged))
+		if m.out == nil {
+			return nil
+		}
+		return c.site.scratch().Remove(stagedPath(m))
+	}
+
+	if m.out == nil && len(m.in) > 0 { // they had no records
+		if err := c.begin(m); err != nil {
+			return err
+		}
 	}
 	if m.out != nil {
 		m.out.Replaces = m.replaces
 		if err := m.out.Finish(); err != nil {
 			return err
 		}
-		if err := disk.Sync(path.Join(layout.CompactDir, m.staged)); err != nil {
+		if err := c.site.scratch().Sync(stagedPath(m)); err != nil {
 			return err
 		}
 		c.put = append(c.put, [2]string{m.staged, m.mergedName()})
-		c.st.count(m)
-		c.st.After += m.out.Size()
-		c.st.Records += m.out.Records
-		c.bytes += m.out.Size()
+		c.count(m)
 		m.out = nil
 	}
+
 	for _, s := range slices.Concat(m.in, m.gone) {
 		c.gone = append(c.gone, s.Path)
 	}
@@ -209,7 +236,15 @@ func (c *compactor) emit(ctx context.Context, f *frame) error {
 	return nil
 }
 
-// publish makes the batch visible and takes away what it replaces.
+// count counts a merge that is complete.
+func (c *compactor) count(m *merge) {
+	c.st.count(m)
+	c.st.After += m.out.Size()
+	c.st.Records += m.out.Records
+	c.bytes += m.out.Size()
+}
+
+// publish makes the batch visible and removes what it replaces.
 func (c *compactor) publish(ctx context.Context) error {
 	if len(c.put)+len(c.gone) == 0 {
 		return nil
@@ -217,6 +252,8 @@ func (c *compactor) publish(ctx context.Context) error {
 	if err := c.site.replace(ctx, c.put, c.gone, c.o); err != nil {
 		return err
 	}
-	c.put, c.gone, c.bytes = nil, nil, 0
+
+	c.put, c.gone = nil, nil
+	c.bytes = 0
 	return nil
 }

@@ -3,14 +3,15 @@ package upkeep
 import (
 	"bytes"
 	"context"
+	"iter"
 	"os/exec"
 	"runtime"
 	"strconv"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/pipeline"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 	"github.com/klauspost/compress/zstd"
-	"golang.org/x/sync/errgroup"
 )
 
 // frame is one frame of a merged segment on its way:
@@ -24,106 +25,82 @@ type frame struct {
 	packed []byte // set by the reader when it need not be encoded again
 	ids    segment.IDs
 	last   bool // no bytes: the partition is complete, or of.err says why not
-	ready  chan struct{}
 }
 
 // compress reads the segments of each merge, packs their records in frames and
-// hands those to emit, which runs in one goroutine. Damage in a segment
-// sets the merge's err and ends it; any other error ends everything.
+// calls emit with those, in one goroutine. Damage in a segment sets the merge's err
+// and ends it; any other error ends everything.
 func compress(ctx context.Context, t *layout.Tree, work []*merge, emit func(*frame) error) error {
-	tool, _ := exec.LookPath("zstd")
 	workers := min(runtime.NumCPU(), runtime.GOMAXPROCS(0))
-	g, ctx := errgroup.WithContext(ctx)
-	todo, order := make(chan *frame), make(chan *frame, 2*workers)
-	g.Go(func() error {
-		defer close(order)
-		defer close(todo)
-		send := func(f *frame) error {
-			f.ready = make(chan struct{})
-			select {
-			case order <- f:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			if f.packed != nil || f.last {
-				close(f.ready)
-				return nil
-			}
-			select {
-			case todo <- f:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			return nil
-		}
-		for _, m := range work {
-			p := packer{m: m, cur: &frame{of: m}, send: send}
-			var err error
-			for _, seg := range m.in {
-				if err = p.segment(t, seg); err != nil {
-					break
+	return pipeline.Run(ctx, pipeline.Stages[*frame, *frame]{
+		Workers: workers,
+		Ahead:   2 * workers,
+		Produce: func(_ context.Context, send func(*frame) error) error {
+			for _, m := range work {
+				if err := read(t, m, send); err != nil {
+					return err
 				}
 			}
-			if err == nil {
-				err = p.flush()
-			}
-			if layout.IsDamage(err) {
-				m.err = err
-			} else if err != nil {
-				return err
-			}
-			if err := send(&frame{of: m, last: true}); err != nil {
-				return err
-			}
-		}
-		return nil
+			return nil
+		},
+		Work:    encode,
+		Consume: emit,
 	})
-	for range workers {
-		g.Go(func() error {
-			enc, err := segment.NewEncoder(zstd.SpeedBestCompression, 2*mergedFrameBytes)
-			if err != nil {
-				return err
-			}
-			defer enc.Close()
-			for f := range todo {
-				if f.packed = toolEncode(ctx, tool, f.plain); f.packed == nil {
-					f.packed = enc.EncodeAll(f.plain, nil)
-				}
-				close(f.ready)
-			}
-			return nil
-		})
+}
+
+// read sends the frames of one merge, and then the last one.
+func read(t *layout.Tree, m *merge, send func(*frame) error) error {
+	p := packer{m: m, current: &frame{of: m}, send: send}
+	err := p.segments(t)
+	if layout.IsDamage(err) {
+		m.err = err
+	} else if err != nil {
+		return err
 	}
-	g.Go(func() error {
-		for f := range order {
-			select {
-			case <-f.ready:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			if err := emit(f); err != nil {
-				return err
-			}
+	return send(&frame{of: m, last: true})
+}
+
+// encode compresses frames, in one goroutine of several.
+func encode(ctx context.Context, tasks iter.Seq[pipeline.Task[*frame, *frame]]) error {
+	tool, _ := exec.LookPath("zstd")
+	enc, err := segment.NewEncoder(zstd.SpeedBestCompression, 2*mergedFrameBytes)
+	if err != nil {
+		return err
+	}
+	defer enc.Close()
+
+	for task := range tasks {
+		f := task.Input
+		if f.packed == nil && !f.last {
+			f.packed = toolEncode(ctx, tool, f.plain)
 		}
-		return ctx.Err()
-	})
-	return g.Wait()
+		if f.packed == nil && !f.last {
+			f.packed = enc.EncodeAll(f.plain, nil)
+		}
+		if err := task.Send(f); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // toolEncode compresses a frame by the zstd program, which searches harder than
-// our package can: merged segments come out a seventh smaller. It returns nil
+// our package can: merged segments become a seventh smaller. It returns nil
 // when there is no such program, or when its frame does not decode to the same.
 func toolEncode(ctx context.Context, tool string, plain []byte) []byte {
 	if tool == "" {
 		return nil
 	}
+
 	cmd := exec.CommandContext(ctx, tool, "-16", "--long=23", "-q", "-c", "--stream-size="+strconv.Itoa(len(plain)))
 	cmd.Stdin = bytes.NewReader(plain)
 	packed, err := cmd.Output()
 	if err != nil {
 		return nil
 	}
-	if again, err := segment.Decode(packed, make([]byte, 0, len(plain))); err != nil || !bytes.Equal(again, plain) {
+
+	decoded, err := segment.Decode(packed, make([]byte, 0, len(plain)))
+	if err != nil || !bytes.Equal(decoded, plain) {
 		return nil
 	}
 	return packed
@@ -131,22 +108,33 @@ func toolEncode(ctx context.Context, tool string, plain []byte) []byte {
 
 // packer cuts the records of a merge's segments into frames.
 type packer struct {
-	m    *merge
-	cur  *frame // being filled
-	send func(*frame) error
+	m       *merge
+	current *frame // being filled
+	send    func(*frame) error
 }
 
+// segments reads all segments of the merge.
+func (p *packer) segments(t *layout.Tree) error {
+	for _, s := range p.m.in {
+		if err := p.segment(t, s); err != nil {
+			return err
+		}
+	}
+	return p.flush()
+}
+
+// flush sends the frame being filled.
 func (p *packer) flush() error {
-	if len(p.cur.plain) == 0 {
+	if len(p.current.plain) == 0 {
 		return nil
 	}
-	f := p.cur
-	p.cur = &frame{of: p.m, plain: make([]byte, 0, cap(f.plain))}
-	return p.send(f)
+
+	full := p.current
+	p.current = &frame{of: p.m, plain: make([]byte, 0, cap(full.plain))}
+	return p.send(full)
 }
 
-// segment reads one segment. Full frames of one that was merged before are sent
-// as they are.
+// segment reads one segment.
 func (p *packer) segment(t *layout.Tree, s layout.Segment) error {
 	f, ix, err := t.Index(s)
 	if err != nil {
@@ -157,31 +145,48 @@ func (p *packer) segment(t *layout.Tree, s layout.Segment) error {
 	if err != nil {
 		return layout.InFile(s.Path, err)
 	}
-	p.m.replaces = append(append(p.m.replaces, ix.Replaces...), s.Unique)
+
+	p.m.replaces = append(p.m.replaces, ix.Replaces...)
+	p.m.replaces = append(p.m.replaces, s.Unique)
 	f.Ahead(ix.Span(0, len(ix.Frames)))
-	fr := segment.NewFrames(f, ix.Frames)
+
+	frames := segment.NewFrames(f, ix.Frames)
 	record := 0
 	for _, n := range ix.PerFrame {
-		b, err := fr.Next()
-		if err != nil { // not io.EOF: there are as many frames as counts
+		lines, err := frames.Next()
+		if err != nil {
 			return layout.InFile(s.Path, err)
 		}
-		of := ids.Slice(record, record+int(n))
-		record += int(n)
-		if s.Merged() && len(b) >= mergedFrameBytes/2 {
-			if err = p.flush(); err == nil {
-				err = p.send(&frame{of: p.m, plain: bytes.Clone(b), packed: bytes.Clone(fr.Packed()), ids: of})
-			}
+		end := record + int(n)
+		frameIDs := ids.Slice(record, end)
+		record = end
+
+		if s.Merged() && len(lines) >= mergedFrameBytes/2 {
+			err = p.copy(lines, frames.Packed(), frameIDs)
 		} else {
-			p.cur.plain = append(p.cur.plain, b...)
-			p.cur.ids.Append(of)
-			if len(p.cur.plain) >= mergedFrameBytes {
-				err = p.flush()
-			}
+			err = p.add(lines, frameIDs)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// copy sends a full frame of a segment that was merged before as it is.
+func (p *packer) copy(lines, packed []byte, ids segment.IDs) error {
+	if err := p.flush(); err != nil {
+		return err
+	}
+	return p.send(&frame{of: p.m, plain: bytes.Clone(lines), packed: bytes.Clone(packed), ids: ids})
+}
+
+// add appends records to the frame being filled.
+func (p *packer) add(lines []byte, ids segment.IDs) error {
+	p.current.plain = append(p.current.plain, lines...)
+	p.current.ids.Append(ids)
+	if len(p.current.plain) < mergedFrameBytes {
+		return nil
+	}
+	return p.flush()
 }

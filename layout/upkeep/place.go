@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/aitgithub/telemetry-server/layout"
@@ -12,8 +13,8 @@ import (
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
-// Place is a data folder, on this machine or in an object store, to look after.
-// It is safe for concurrent use: whoever comes second gets ErrBusy.
+// Place is a data folder, on this machine or in an object store, that is maintained.
+// It is safe for concurrent use: while one call changes it, another returns ErrBusy.
 type Place struct {
 	tree  *layout.Tree
 	site  site
@@ -23,12 +24,12 @@ type Place struct {
 
 // site is how a Place changes.
 type site interface {
-	// lock keeps others out, and finishes what a former holder committed.
+	// lock locks the place, and finishes what a former holder committed.
 	lock(ctx context.Context) (unlock func() error, err error)
 	// scratch has an empty layout.CompactDir for segments in the making, while locked.
 	scratch() *backend.Disk
-	// replace puts files staged in layout.CompactDir in place, and then takes those
-	// away that are gone: at once, or after the grace period.
+	// replace publishes files staged in layout.CompactDir (name there, final path),
+	// and then removes those that are gone: at once, or after the grace period.
 	replace(ctx context.Context, put [][2]string, gone []string, o CompactOptions) error
 	// purge removes what was replaced longer ago than the grace period, unless in a
 	// dry run, and returns what still lies in the tree and will be removed later.
@@ -52,20 +53,31 @@ func In(d *layout.Data) *Place {
 
 // Open opens a data folder, or one in an object store if name is a URL (see
 // backend.IsURL). The caller closes it.
-func Open(name string) (*Place, error) {
-	if !backend.IsURL(name) {
-		d, err := layout.OpenData(name)
-		if err != nil {
-			return nil, err
-		}
-		p := In(d)
-		p.close = d.Close
-		return p, nil
+func Open(name string) (*Place, error) { return OpenWith(name, nil) }
+
+// OpenWith is Open with a hook that runs before each change of the data folder, or of
+// the folder for scratch files; for tests.
+func OpenWith(name string, hook backend.Hook) (*Place, error) {
+	if backend.IsURL(name) {
+		return openRemote(name, hook)
 	}
+
+	d, err := layout.OpenDataWith(name, hook)
+	if err != nil {
+		return nil, err
+	}
+	p := In(d)
+	p.close = d.Close
+	return p, nil
+}
+
+func openRemote(name string, hook backend.Hook) (*Place, error) {
 	b, err := backend.OpenBlob(name)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
+
+	// Merged segments are made in a folder of this machine.
 	dir, err := os.MkdirTemp("", "upkeep-")
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
@@ -74,9 +86,10 @@ func Open(name string) (*Place, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir), b.Close())
 	}
+
 	return &Place{
 		tree: layout.BlobTree(b),
-		site: &bucket{b: b, local: &backend.Folder{Disk: backend.NewDisk(root)}},
+		site: &bucket{b: b, local: &backend.Folder{Disk: backend.Disk{Root: root, Hook: hook}}},
 		close: func() error {
 			return errors.Join(root.Close(), os.RemoveAll(dir), b.Close())
 		},
@@ -86,7 +99,7 @@ func Open(name string) (*Place, error) {
 // Close releases what Open opened.
 func (p *Place) Close() error { return p.close() }
 
-// locked runs f while others are kept out.
+// locked runs f with the lock held.
 func (p *Place) locked(ctx context.Context, f func() error) (err error) {
 	unlock, err := p.site.lock(ctx)
 	if err != nil {
@@ -100,27 +113,34 @@ func (p *Place) locked(ctx context.Context, f func() error) (err error) {
 // before the day of that time, and then empty folders. It returns what it
 // removed, or in a dry run would remove. ErrBusy while Compact runs.
 func (p *Place) Expire(ctx context.Context, before time.Time, dryRun bool) (gone []layout.Segment, err error) {
-	first, last := "00000101", before.UTC().AddDate(0, 0, -1).Format("20060102") // 00000000 stands for a torn clock
-	f := schema.All().Where(schema.SubmissionDate, schema.Between(&first, &last))
-	f.IncludeQuarantined = true
 	err = p.locked(ctx, func() error {
-		l, err := p.tree.List(ctx, f)
-		if err != nil || dryRun {
-			gone = l.Segments
-			return err
-		}
-		var names []string
-		for _, s := range append(l.Hidden, l.Segments...) { // hidden ones must not come back
-			names = append(names, s.Path)
-		}
-		if err := p.site.remove(ctx, names); err != nil {
-			return err
-		}
-		gone = l.Segments
-		return nil
+		gone, err = p.expire(ctx, schema.DateOf(before), dryRun)
+		return err
 	})
 	if err != nil {
 		return gone, fmt.Errorf("expire: %w", err)
 	}
 	return gone, nil
+}
+
+func (p *Place) expire(ctx context.Context, before schema.Date, dryRun bool) ([]layout.Segment, error) {
+	// Records whose time is not known stay.
+	first, last := string(schema.FirstDate), string(before.AddDays(-1))
+	f := schema.All().Where(schema.SubmissionDate, schema.Between(&first, &last))
+	f.IncludeQuarantined = true
+
+	all, err := p.tree.List(ctx, f)
+	if err != nil || dryRun {
+		return all.Segments, err
+	}
+
+	// Hidden segments go first: without the merged one, they would be visible again.
+	var names []string
+	for _, s := range slices.Concat(all.Hidden, all.Segments) {
+		names = append(names, s.Path)
+	}
+	if err := p.site.remove(ctx, names); err != nil {
+		return nil, err
+	}
+	return all.Segments, nil
 }

@@ -7,6 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,11 +45,12 @@ func TestVersityGateway(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a server")
 	}
-	testStore(t, versityGateway(t))
+	testStore(t, versityGateway(t, nil))
 }
 
-// versityGateway starts the server and returns the URL of a folder in it.
-func versityGateway(t testing.TB) string {
+// versityGateway starts the server and returns the URL of a folder in it. Requests go
+// through a proxy that wrap makes of the server; nil: they do not.
+func versityGateway(t testing.TB, wrap func(http.Handler) http.Handler) string {
 	tool, err := exec.LookPath("versitygw")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
@@ -71,7 +75,16 @@ func versityGateway(t testing.TB) string {
 		}
 		return err == nil
 	})
-	return backendtest.URL(t, "http://"+addr)
+
+	if wrap == nil {
+		return backendtest.URL(t, "http://"+addr)
+	}
+	proxy := httptest.NewServer(wrap(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: addr})
+		r.Out.Host = r.In.Host // the signature covers it
+	}}))
+	t.Cleanup(proxy.Close)
+	return backendtest.URL(t, proxy.URL)
 }
 
 func testStore(t *testing.T, url string) {

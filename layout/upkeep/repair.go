@@ -22,55 +22,26 @@ import (
 //
 // Killed anywhere, it is repeated or finished.
 func (p *Place) repairSegment(ctx context.Context, s layout.Segment) (done string, err error) {
-	aside := path.Join(layout.DamagedDir, s.Path)
-	err = p.site.keep(ctx, s.Path, aside)
-	for n := 2; errors.Is(err, fs.ErrExist); n++ { // damaged before, and repaired
-		aside = fmt.Sprintf("%s.%d", path.Join(layout.DamagedDir, s.Path), n)
-		err = p.site.keep(ctx, s.Path, aside)
-	}
+	aside, err := p.keepAside(ctx, s)
 	if err != nil {
 		return "", err
 	}
-	enc, err := segment.NewEncoder(zstd.SpeedDefault, segment.FrameBytes)
+	out, err := p.stageReadable(s)
 	if err != nil {
 		return "", err
 	}
-	defer enc.Close()
-	const name = "repaired"
-	disk, staged := p.site.scratch(), path.Join(layout.CompactDir, name)
-	if err := disk.Remove(staged); err != nil {
-		return "", err
-	}
-	out, err := segment.NewBuilder(disk.Appender(staged), nil)
-	if err != nil {
-		return "", err
-	}
-	if out.Replaces, err = p.replaces(s); err != nil {
-		return "", err
-	}
-	err = p.tree.Salvage(s, false, func(lines []byte, ids segment.IDs) error {
-		return out.AddFrame(lines, enc.EncodeAll(lines, nil), ids)
-	})
-	if err != nil && !layout.IsDamage(err) {
-		return "", err
+
+	final := s.Path
+	if !s.Seekable() {
+		final = s.SeekableName()
 	}
 	var put [][2]string
-	gone := []string{s.Path}
 	if out.Records > 0 {
-		if err := out.Finish(); err != nil {
-			return "", err
-		}
-		if err := disk.Sync(staged); err != nil {
-			return "", err
-		}
-		final := s.Path
-		if !s.Seekable() {
-			final = s.SeekableName()
-		}
-		put = [][2]string{{name, final}}
-		if final == s.Path {
-			gone = nil
-		}
+		put = [][2]string{{repairedName, final}}
+	}
+	var gone []string
+	if out.Records == 0 || final != s.Path {
+		gone = []string{s.Path}
 	}
 	if err := p.site.replace(ctx, put, gone, CompactOptions{}); err != nil {
 		return "", err
@@ -78,18 +49,77 @@ func (p *Place) repairSegment(ctx context.Context, s layout.Segment) (done strin
 	return fmt.Sprintf("kept %d records, the damaged file is %s", out.Records, aside), nil
 }
 
+// keepAside gives the segment a second name below state/damaged and returns that. If
+// it was damaged and repaired before, a number is added.
+func (p *Place) keepAside(ctx context.Context, s layout.Segment) (string, error) {
+	first := path.Join(layout.DamagedDir, s.Path)
+	aside := first
+	for n := 2; ; n++ {
+		err := p.site.keep(ctx, s.Path, aside)
+		if !errors.Is(err, fs.ErrExist) {
+			return aside, err
+		}
+		aside = fmt.Sprintf("%s.%d", first, n)
+	}
+}
+
+// repairedName is the staged segment's, in layout.CompactDir.
+const repairedName = "repaired"
+
+// stageReadable stages a segment of what can be read of a damaged one, and makes it
+// durable, unless that is nothing.
+func (p *Place) stageReadable(s layout.Segment) (*segment.Builder, error) {
+	enc, err := segment.NewEncoder(zstd.SpeedDefault, segment.FrameBytes)
+	if err != nil {
+		return nil, err
+	}
+	defer enc.Close()
+
+	// Another repair may have left its own.
+	disk := p.site.scratch()
+	staged := path.Join(layout.CompactDir, repairedName)
+	if err := disk.Remove(staged); err != nil {
+		return nil, err
+	}
+	out, err := segment.NewBuilder(disk.Appender(staged), nil)
+	if err != nil {
+		return nil, err
+	}
+	if out.Replaces, err = p.replaces(s); err != nil {
+		return nil, err
+	}
+
+	err = p.tree.Salvage(s, false, func(lines []byte, ids segment.IDs) error {
+		return out.AddFrame(lines, enc.EncodeAll(lines, nil), ids)
+	})
+	if err != nil && !layout.IsDamage(err) {
+		return nil, err
+	}
+	if out.Records == 0 {
+		return out, nil
+	}
+	if err := out.Finish(); err != nil {
+		return nil, err
+	}
+	return out, disk.Sync(staged)
+}
+
 // replaces returns what a damaged merged segment replaces, as far as that can be
-// read: what is forgotten, and still there, is seen again.
+// read. Readers see again a segment that is missing in it, if that is still there.
 func (p *Place) replaces(s layout.Segment) ([]string, error) {
 	if !s.Merged() {
 		return nil, nil
 	}
-	if f, ix, err := p.tree.Index(s); err == nil {
+
+	f, ix, err := p.tree.Index(s)
+	if err == nil {
 		return ix.Replaces, f.Close()
-	} else if !layout.IsDamage(err) {
+	}
+	if !layout.IsDamage(err) {
 		return nil, err
 	}
-	f, err := p.tree.OpenFile(s)
+
+	f, err = p.tree.OpenFile(s)
 	if err != nil {
 		return nil, err
 	}
