@@ -74,7 +74,7 @@ func TestErrors(t *testing.T) {
 			"t.js: map: map returned a generator, which nobody runs: write function, not function* (record a in seg000:1)", "", nil},
 		{"lost rejection", "t.js", "export function map() { Promise.resolve().then(() => { throw new Error('lost') }) }",
 			"t.js: map: a promise was rejected, and nobody caught it: Error: lost (record a in seg000:1)", "", nil},
-		{"reduce that is none", "t.js", "export function map() {}\nexport const combine = 5", "t.js: load: combine is exported, but is no function: 5", "", nil},
+		{"reduce that is no function", "t.js", "export function map() {}\nexport const combine = 5", "t.js: load: combine is exported, but is no function: 5", "", nil},
 		{"default function", "t.js", "export default function map() {}", "t.js: load: the script has no function map",
 			"It exports default.\nA default export counts if it is an object with map: else write export function map(id, dims, ping, ctx) { … }.\n", nil},
 		{"no value", "t.js", "export function map(id, d, p, ctx) { ctx.write(id) }", "t.js:1:42: map: TypeError: ctx.write takes a key and a value (record a in seg000:1)", "", nil},

@@ -152,7 +152,7 @@ func TestNeverGood(t *testing.T) {
 		put(t, filepath.Join(dir, "a.txt"), "good")
 		pass()
 		if value(f) != "good" {
-			t.Errorf("mended, but in use: %q", value(f))
+			t.Errorf("corrected, but in use: %q", value(f))
 		}
 	})
 }
@@ -202,8 +202,8 @@ func TestConfigMap(t *testing.T) {
 	})
 }
 
-// TestLinkedFolder: the folder is a link that comes to lead elsewhere, which no
-// event tells of; then it leads nowhere.
+// TestLinkedFolder changes a folder that is a link: the link leads elsewhere, for which
+// there is no event; then it leads nowhere.
 func TestLinkedFolder(t *testing.T) {
 	base := t.TempDir()
 	s := &steps{t: t, dir: base}
