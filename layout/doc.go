@@ -63,10 +63,13 @@
 //  1. Package schema, dims.go: its index, and its row of the table: the name, its place
 //     in the URL, and whether it is a folder or in the file name (TestDimensions).
 //  2. Package schema, telemetry_schema.json: its allowed values (TestDimensions).
-//  3. Package ingest/convert, where a ping says which value it has (TestConvertEqualsThePredecessor).
-//  4. The dimensions in tests and fixtures, which then have one value less
-//     (schema.ParseDims fails for them), and the pictures of the paths in FORMAT.md.
+//  3. Package ingest/gen, gen.go: the value of made-up pings (TestPingsAgreeWithTheDefinitions).
+//  4. `tmserver` and tests that spell paths or the number five: the message of
+//     splitPath in ingest/convert, and TestHandlerStatusTable, fixtures (ParseDims fails),
+//     scripts/types.d.ts, which is generated, the shipped filters/*.json if the
+//     dimension is not the last, and the pictures of paths in FORMAT.md.
 //
-// Paths, the URL, filters, scripts, statistics and types.d.ts follow from the table.
+// Everything else follows from the table: paths, the URL, the values that a ping is
+// compared with, filters, scripts and statistics.
 // Old trees then need `tmserver import --tree`.
 package layout
