@@ -17,10 +17,12 @@ const maxGrowth = 1 << 20
 // lazyArray is a JSON array whose elements are found when a script first reads one.
 type lazyArray struct {
 	view
-	starts []int32 // of the elements
-	values []goja.Value
-	ready  bool // starts and values are there
-	own    bool // a script has changed it: values are all there is
+	starts  []int32 // of the elements
+	values  []goja.Value
+	ready   bool // starts and values are there
+	own     bool // a script has changed it: values are all there is
+	length  int  // if counted
+	counted bool
 }
 
 var lazyArrayType = reflect.TypeFor[*lazyArray]()
@@ -60,7 +62,11 @@ func (a *lazyArray) index() {
 func (a *lazyArray) Len() int {
 	if !a.ready {
 		a.alive()
+		if a.counted {
+			return a.length
+		}
 		if n, ok := flatLen(a.text[a.start+1:]); ok {
+			a.length, a.counted = n, true
 			return n
 		}
 		a.index()

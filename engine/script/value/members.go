@@ -1,7 +1,9 @@
 package value
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 )
@@ -33,6 +35,11 @@ func (r *Runtime) index(text []byte, i int, deep bool) (list []member, end int) 
 		r.spare = r.spare[:n-1]
 	}
 
+	// A filter and a job may each have a view of the same ping.
+	if deep {
+		r.inner = r.inner[:0]
+	}
+
 	// Records were checked when they were converted.
 	it := jsonscan.MembersTrusted(text, i)
 	for it.Next() {
@@ -59,13 +66,13 @@ func (r *Runtime) index(text []byte, i int, deep bool) (list []member, end int) 
 
 // innerIndex returns the index of the object at offset i, if one was made in passing.
 func (r *Runtime) innerIndex(i int) (list []member, ok bool) {
-	for k := range r.inner {
-		if r.inner[k].start == int32(i) {
-			return r.inner[k].list, true
-		}
+	// They were made in the order of the text.
+	k, ok := slices.BinarySearchFunc(r.inner, int32(i), func(in inner, start int32) int { return cmp.Compare(in.start, start) })
+	if !ok {
+		return nil, false
 	}
 
-	return nil, false
+	return r.inner[k].list, true
 }
 
 // NextPing makes all views of the ping before stale and reuses their lists.

@@ -2,7 +2,6 @@ package value
 
 import (
 	"reflect"
-	"slices"
 
 	"github.com/dop251/goja"
 
@@ -22,7 +21,11 @@ type lazyObject struct {
 	view
 	list    []member // all of them if indexed; the Runtime's again when the ping is over
 	indexed bool
-	values  []made
+	walked  int            // members that look-ups have passed in list
+	byName  map[string]int // the last member of each name, once look-ups have walked far
+
+	values  []made               // of few members
+	valueOf map[int32]goja.Value // by start; instead of values when there are many
 
 	tail []member // the last members, from the end; while not indexed
 	end  *fromEnd // continues tail; nil: not begun, or given up
@@ -30,9 +33,18 @@ type lazyObject struct {
 
 	asText  bool                  // a ping: as a string it is its text
 	set     map[string]goja.Value // by the script
-	order   []string              // of names in set that the text does not have
+	order   []string              // names in set that the text does not have, and some that were deleted again
+	orderAt map[string]int        // where in order a name stands that counts
 	deleted map[string]bool
 }
+
+const (
+	// wideObject is from how many members on an object gets maps instead of lists
+	// that are searched. Most objects of a ping are smaller.
+	wideObject = 16
+	// maxTail bounds the members that are looked at from the end.
+	maxTail = 256
+)
 
 var lazyObjectType = reflect.TypeFor[*lazyObject]()
 
@@ -74,16 +86,38 @@ func (o *lazyObject) find(name string) *member {
 		}
 	}
 
-	// Of a name that comes twice, the last value counts.
 	list := o.index()
+	if o.byName == nil && len(list) > wideObject && o.walked > 4*len(list) {
+		o.mapNames()
+	}
+	if o.byName != nil {
+		if i, ok := o.byName[name]; ok {
+			return &list[i]
+		}
+
+		return nil
+	}
+
+	// Of a name that comes twice, the last value counts.
 	for i := len(list) - 1; i >= 0; i-- {
 		m := &list[i]
 		if jsonscan.Is(o.text[m.key:m.keyEnd], name) {
+			o.walked += len(list) - i
 			return m
 		}
 	}
+	o.walked += len(list)
 
 	return nil
+}
+
+// mapNames makes byName. It takes as long as some look-ups in the list, so it is
+// made when there have been as many: then no number of them takes long.
+func (o *lazyObject) mapNames() {
+	o.byName = make(map[string]int, len(o.list))
+	for i := range o.list {
+		o.byName[string(o.list[i].name(o.text))] = i
+	}
 }
 
 // findFromEnd looks the name up among the object's last members; sure is false
@@ -108,6 +142,12 @@ func (o *lazyObject) findFromEnd(name string) (m *member, sure bool) {
 	}
 
 	for {
+		// Far from the end an index of all members is better.
+		if len(o.tail) == maxTail {
+			o.last = false
+			return nil, false
+		}
+
 		m, more, ok := o.end.next()
 		if !ok {
 			o.last = false
@@ -147,15 +187,31 @@ func (o *lazyObject) Get(name string) goja.Value {
 		return nil
 	}
 
-	// A member is the same object each time: a script may compare or change it.
+	return o.value(m.start)
+}
+
+// value returns the value of the member at an offset, which is the same object each
+// time: a script may compare or change it.
+func (o *lazyObject) value(start int32) goja.Value {
 	for i := range o.values {
-		if o.values[i].start == m.start {
+		if o.values[i].start == start {
 			return o.values[i].value
 		}
 	}
+	if v, ok := o.valueOf[start]; ok {
+		return v
+	}
 
-	v := o.r.lazy(o.text, int(m.start), o.gen)
-	o.values = append(o.values, made{m.start, v})
+	v := o.r.lazy(o.text, int(start), o.gen)
+	switch {
+	case o.valueOf != nil:
+		o.valueOf[start] = v
+	case len(o.values) < wideObject:
+		o.values = append(o.values, made{start, v})
+	default:
+		o.valueOf = map[int32]goja.Value{start: v}
+	}
+
 	return v
 }
 
@@ -181,6 +237,10 @@ func (o *lazyObject) Set(name string, v goja.Value) bool {
 	// A new name is enumerated behind those of the text.
 	_, known := o.set[name]
 	if !known && (o.deleted[name] || o.find(name) == nil) {
+		if o.orderAt == nil {
+			o.orderAt = map[string]int{}
+		}
+		o.orderAt[name] = len(o.order)
 		o.order = append(o.order, name)
 	}
 
@@ -196,9 +256,7 @@ func (o *lazyObject) Set(name string, v goja.Value) bool {
 func (o *lazyObject) Delete(name string) bool {
 	o.alive()
 	delete(o.set, name)
-	if i := slices.Index(o.order, name); i >= 0 {
-		o.order = slices.Delete(o.order, i, i+1)
-	}
+	delete(o.orderAt, name)
 
 	if o.deleted == nil {
 		o.deleted = map[string]bool{}
@@ -224,5 +282,11 @@ func (o *lazyObject) Keys() []string {
 		}
 	}
 
-	return append(keys, o.order...)
+	for i, name := range o.order {
+		if at, ok := o.orderAt[name]; ok && at == i {
+			keys = append(keys, name)
+		}
+	}
+
+	return keys
 }

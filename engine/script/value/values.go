@@ -71,10 +71,18 @@ func (a *valueArray) Get(i int) goja.Value {
 		return a.items[k]
 	}
 
-	// The script goes back, or a host function has read on.
+	// The script goes back, or a host function has read on. Who goes back goes on
+	// with that, so the window ends at the value.
 	if i < a.base || !a.atWindowEnd() {
+		back := i < a.base
 		a.rewind()
 		a.base, a.items = 0, a.items[:0]
+		if back {
+			for a.pos < i-windowValues+1 {
+				a.skip()
+			}
+			a.base = a.pos
+		}
 	}
 
 	for a.pos < i {
