@@ -19,7 +19,46 @@ func buildError(messages []api.Message, names sourceNames) error {
 		return nil
 	}
 
-	m := messages[0]
+	return newBuildError(messages[0], names)
+}
+
+// warnings turns esbuild's warnings into errors of that phase.
+func warnings(messages []api.Message, names sourceNames) (list []*Error) {
+	for _, m := range messages {
+		e := newBuildError(m, names)
+		e.Phase = "warning"
+		list = append(list, e)
+	}
+
+	return list
+}
+
+// enumWithoutValue is how esbuild writes a member of an enum behind one whose value
+// it does not know: the member is undefined.
+var enumWithoutValue = regexp.MustCompile(`\w+\[\w+\["(\w+)"\] = void 0\] = "`)
+
+// enumError returns the error for an enum whose members count on from a value that
+// is not known before the script runs; nil if there is none.
+func (b *Bundle) enumError() error {
+	found := enumWithoutValue.FindStringSubmatch(b.code)
+	if found == nil {
+		return nil
+	}
+
+	e := &Error{File: b.Name, Phase: "compile", Message: "the enum member " + found[1] + " needs a value: that of the member before it is not known before the script runs"}
+	for i, line := range strings.Split(b.Sources[b.Name], "\n") {
+		if column := strings.Index(line, found[1]); column >= 0 && strings.Contains(line, "enum") {
+			e.Line, e.Column, e.Excerpt = i+1, column+1, line
+			break
+		}
+	}
+
+	return e
+}
+
+// newBuildError turns one of esbuild's messages into an *Error, with advice of our
+// own where there is any.
+func newBuildError(m api.Message, names sourceNames) *Error {
 	e := &Error{Phase: "compile", File: names.name, Message: m.Text}
 	if l := m.Location; l != nil {
 		e.File, e.Line, e.Column, e.Excerpt = names.of(l.File), l.Line, l.Column+1, l.LineText

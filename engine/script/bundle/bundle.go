@@ -31,6 +31,7 @@ type Bundle struct {
 	Features ecma.Features
 	Sources  map[string]string // text of each source file by its name, for excerpts
 	Imports  []string          // absolute paths of the files that it was bundled with, sorted
+	Warnings []*Error          // what esbuild finds odd in a script that is right
 	names    map[string]string // of source files, by what goja calls them
 	code     string
 }
@@ -65,6 +66,11 @@ func Compile(name, text string) (*Bundle, error) {
 	code, sourceMap := outputs(res)
 	b.code = lighten(code)
 	if sourceMap, err = b.nameSources(sourceMap, names); err != nil {
+		return nil, err
+	}
+
+	b.Warnings = warnings(res.Warnings, names)
+	if err := b.enumError(); err != nil {
 		return nil, err
 	}
 

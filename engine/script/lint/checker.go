@@ -26,6 +26,9 @@ type checker struct {
 	dims     string            // and its dims
 	locals   []map[string]bool // names in the functions around, the outermost first
 
+	defined map[string]bool          // every name that the script declares
+	noUse   map[*ast.Identifier]bool // identifiers that are no use of a name
+
 	check    string          // the one that looks
 	reported map[string]bool // names of state that have a finding
 	findings []Finding
@@ -36,6 +39,7 @@ func newChecker(s *script.Script, program *ast.Program, places *sourcemap.Consum
 		script: s, file: program.File, places: places,
 		gathers: exports.Function(declare.MapFinished),
 		state:   map[string]bool{}, reported: map[string]bool{},
+		defined: definedNames(program), noUse: map[*ast.Identifier]bool{},
 	}
 
 	for _, statement := range program.Body {

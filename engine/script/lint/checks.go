@@ -22,6 +22,9 @@ var checks = []struct {
 	{"shared state", (*checker).sharedState},
 	{"written", (*checker).written},
 	{"members", (*checker).members},
+	{"undefined names", (*checker).undefinedNames},
+	{"shape", (*checker).shape},
+	{"fractions", (*checker).fractions},
 }
 
 // clock finds the time of a clock that there is not.

@@ -39,6 +39,11 @@ func Check(ctx context.Context, name, text string, limits script.Limits) ([]Find
 		return severe(err)
 	}
 
+	return CheckScript(ctx, s, limits)
+}
+
+// CheckScript is Check for a script that is compiled.
+func CheckScript(ctx context.Context, s *script.Script, limits script.Limits) ([]Finding, error) {
 	exports, err := s.Exports(ctx, limits)
 	if err != nil {
 		return severe(err)
@@ -54,7 +59,7 @@ func Check(ctx context.Context, name, text string, limits script.Limits) ([]Find
 	}
 
 	// The checks walk the script's own statements.
-	program, places, err := bundle.Parse(name, text)
+	program, places, err := bundle.Parse(s.Name, s.Sources[s.Name])
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +67,11 @@ func Check(ctx context.Context, name, text string, limits script.Limits) ([]Find
 	c := newChecker(s, program, places, exports)
 	for _, statement := range program.Body {
 		c.top(statement)
+	}
+
+	c.unexported(program, exports.Function)
+	for _, w := range s.Warnings {
+		c.findings = append(c.findings, Finding{Err: w, check: "bundler"})
 	}
 
 	slices.SortStableFunc(c.findings, func(a, b Finding) int {

@@ -40,6 +40,15 @@ func TestCheck(t *testing.T) {
 		{"made at the top level", "const table = []\nfor (let i = 0; i < 9; i++) table.push(i)\nexport function map(id, dims, ping, ctx) { ctx.write(table[0], 1) }", ""},
 		{"a local of that name", "let n = 0\nexport function map(id, dims, ping, ctx) { let n = 0; n++ }", ""},
 		{"no clock", "export function map(id, dims, ping, ctx) { ctx.write(Date.now(), new Date()) }", "x.js:1:54: warning: Date.now() is always 0: there is no clock\nx.js:1:66: warning: new Date() is always 1970: there is no clock"},
+		{"an undefined name", "export function map(id, dims, ping, ctx) { ctx.write(idd, 1) }", "x.js:1:54: warning: idd is not defined; did you mean id?"},
+		{"an absent global", "export function map(id, dims, ping, ctx) { ctx.write(new Intl.NumberFormat(), 1) }", "x.js:1:58: warning: Intl is not there"},
+		{"names that are defined", "let a = 1; class B { c() { return B } }\nexport function map(id, { reason }, ping, ctx) { x: for (const [k, v] of Object.entries(ping)) { try { ctx.write(k, v) } catch (e) { console.log(e, a, reason, typeof nothing, new B(), new.target, {a}, /x/, globalThis) } break x } }", ""},
+		{"an async map", "export async function map(id, dims, ping, ctx) { ctx.write(id, 1) }", "x.js:1:23: error: map cannot be async"},
+		{"arguments in another order", "export function map(id, ping, dims, ctx) { ctx.write(id, ping.info) }", "x.js:1:25: warning: ping is argument 3 of map, and stands here as argument 2"},
+		{"a map that returns", "export function map(id, dims, ping, ctx) { if (!ping.info) return; return ping.info.OS }", "x.js:1:68: warning: what map returns goes nowhere"},
+		{"percent", "import { quantile } from 'stats'\nexport function map(id, dims, ping, ctx) { ctx.write(id, quantile([1], 95)) }", "x.js:2:72: warning: quantile takes a share"},
+		{"not exported", "export function map(id, dims, ping, ctx) { ctx.write(id, 1) }\nfunction reduce(k, v, ctx) {}", "x.js:2:1: warning: reduce is not exported"},
+		{"what esbuild says", "export function map(id, dims, ping, ctx) { if (ping.n == NaN) ctx.write(id, 1) }", "x.js:1:55: warning: Comparison with NaN"},
 		{"two", "let a = 0\nexport function map(id, dims, ping, ctx) { ctx.write({}, a++) }", "x.js:2:54: error: a key must"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
