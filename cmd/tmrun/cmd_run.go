@@ -184,6 +184,9 @@ func (c *runCmd) loadJob(ctx context.Context, s *session) error {
 	if err := s.loadScript(c.Script); err != nil {
 		return err
 	}
+	if err := s.warn(ctx); err != nil {
+		return err
+	}
 
 	// A filter's calls have the limits of the script's, so these come first.
 	if err := s.allowCalls(&c.callFlags, c.DataDir); err != nil {

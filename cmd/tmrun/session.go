@@ -12,6 +12,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/cache"
 	"github.com/aitgithub/telemetry-server/engine/script"
+	"github.com/aitgithub/telemetry-server/engine/script/lint"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/dedup"
 )
@@ -66,6 +67,24 @@ func (s *session) loadScript(name string) (err error) {
 	}
 
 	s.job.Console = consoleTo(s.st, s.job.Script.Name)
+	return nil
+}
+
+// warn prints what tmrun check knows of the script, once. A script that cannot do
+// what it says ends here, before the data are read.
+func (s *session) warn(ctx context.Context) error {
+	findings, err := lint.CheckScript(ctx, s.job.Script, s.job.Limits)
+	if err != nil {
+		return err
+	}
+
+	for _, finding := range findings {
+		if finding.StopsRun() {
+			return finding.Err
+		}
+		fmt.Fprintf(s.st.Stderr, "%v\n%s", finding.Err, finding.Err.Detail())
+	}
+
 	return nil
 }
 

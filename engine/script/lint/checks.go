@@ -21,9 +21,10 @@ var checks = []struct {
 	{"clock", (*checker).clock},
 	{"shared state", (*checker).sharedState},
 	{"written", (*checker).written},
+	{dimensionsCheck, (*checker).dimensions},
 	{"members", (*checker).members},
 	{"undefined names", (*checker).undefinedNames},
-	{"shape", (*checker).shape},
+	{shapeCheck, (*checker).shape},
 	{"fractions", (*checker).fractions},
 }
 
@@ -135,23 +136,27 @@ func (c *checker) writable(e ast.Expression, key bool) {
 var dimsMembers = []string{"length", "at", "concat", "entries", "every", "filter", "find", "findIndex", "flat", "flatMap", "forEach",
 	"includes", "indexOf", "join", "keys", "lastIndexOf", "map", "reduce", "reduceRight", "slice", "some", "toString", "values"}
 
-// members finds members that ctx and dims do not have.
+// dimensions finds dimensions that there are not. dims is an array with names.
+func (c *checker) dimensions(node any) {
+	dot, ok := node.(*ast.DotExpression)
+	if !ok || c.dims == "" || identifier(dot.Left) != c.dims {
+		return
+	}
+
+	name := dot.Identifier.Name.String()
+	if !slices.Contains(schema.DimNames[:], name) && !slices.Contains(dimsMembers, name) {
+		c.fail(dot.Identifier.Idx, "dims has no member %s: it has %s", name, strings.Join(schema.DimNames[:], ", "))
+	}
+}
+
+// members finds members that ctx does not have.
 func (c *checker) members(node any) {
 	dot, ok := node.(*ast.DotExpression)
-	if !ok {
+	if !ok || c.ctx == "" {
 		return
 	}
 
 	object, name := identifier(dot.Left), dot.Identifier.Name.String()
-	if object == "" {
-		return
-	}
-
-	// dims is an array with names.
-	if object == c.dims && !slices.Contains(schema.DimNames[:], name) && !slices.Contains(dimsMembers, name) {
-		c.fail(dot.Identifier.Idx, "dims has no member %s: it has %s", name, strings.Join(schema.DimNames[:], ", "))
-	}
-
 	all := declare.ContextMembers()
 	if object == c.ctx && !slices.Contains(all, name) {
 		hint := "it has " + strings.Join(all, ", ")

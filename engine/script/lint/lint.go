@@ -20,6 +20,18 @@ type Finding struct {
 	check  string        // the name of the check; "" for a script that does not compile or load
 }
 
+const (
+	dimensionsCheck = "dimensions"
+	shapeCheck      = "shape"
+)
+
+// StopsRun reports whether a run must not begin: the script does not load, or it
+// would give a wrong answer instead of an error. Other severe findings may lie in
+// code that no record reaches.
+func (f Finding) StopsRun() bool {
+	return f.Severe && (f.check == "" || f.check == dimensionsCheck || f.check == shapeCheck)
+}
+
 // Check finds what is wrong with a script or filter as far as that can be seen
 // before it runs: syntax, a top level that throws, a missing map, dimensions that
 // are no list of them, and what the checks find. Findings are in the order of the
