@@ -64,12 +64,13 @@
 //     in the URL, and whether it is a folder or in the file name (TestDimensions).
 //  2. Package schema, telemetry_schema.json: its allowed values (TestDimensions).
 //  3. Package ingest/gen, gen.go: the value of made-up pings (TestPingsAgreeWithTheDefinitions).
-//  4. `tmserver` and tests that spell paths or the number five: the message of
-//     splitPath in ingest/convert, and TestHandlerStatusTable, fixtures (ParseDims fails),
-//     scripts/types.d.ts, which is generated, the shipped filters/*.json if the
-//     dimension is not the last, and the pictures of paths in FORMAT.md.
+//  4. The pictures of paths in FORMAT.md and in doc.go of package schema
+//     (TestPicturesOfPaths), and scripts/types.d.ts, which is generated.
+//  5. The shipped filters/*.json, if the dimension is not the last (their tests fail),
+//     and tests that spell paths or dimensions: ParseDims fails for those, and
+//     TestHandlerStatusTable.
 //
-// Everything else follows from the table: paths, the URL, the values that a ping is
-// compared with, filters, scripts and statistics.
+// Everything else follows from the table: paths, the URL and the messages about it, the
+// values that a ping is compared with, filters, scripts and statistics.
 // Old trees then need `tmserver import --tree`.
 package layout

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -13,7 +14,7 @@ import (
 func splitPath(path string) (string, schema.Dims, error) {
 	id, claimed, ok := schema.SplitSubmissionPath(path)
 	if !ok {
-		return "", claimed, reject(ClassPath, "the path has neither an ID alone nor an ID and five dimensions")
+		return "", claimed, reject(ClassPath, fmt.Sprintf("the path has neither an ID alone nor an ID and %d dimensions", len(schema.URLOrder)))
 	}
 
 	return id, claimed, checkID(id)

@@ -16,7 +16,7 @@ import (
 const (
 	ClassCorrupt         = "corrupted_data"        // does not unpack
 	ClassEmpty           = "empty_data"            // no body
-	ClassPath            = "invalid_path"          // neither ID nor ID and five dimensions
+	ClassPath            = "invalid_path"          // neither an ID nor an ID and the dimensions
 	ClassControlChar     = "invalid_control_char"  // a control character in a JSON string
 	ClassBadPayload      = "bad_payload"           // a histogram with bad buckets or sums
 	ClassMissingRevision = "missing_revision"      // histograms without info.revision

@@ -8,10 +8,10 @@ var defaultText []byte
 // Default returns the dimensions of a data folder without a schema file: the
 // values that the predecessor allowed at the end of its life.
 func Default() *Schema {
-	s, err := ParseSchema(defaultText)
+	builtIn, err := ParseSchema(defaultText)
 	if err != nil {
 		panic("the built-in schema: " + err.Error())
 	}
 
-	return s
+	return builtIn
 }

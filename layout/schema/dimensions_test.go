@@ -2,6 +2,8 @@ package schema
 
 import (
 	"bytes"
+	"os"
+	"regexp"
 	"slices"
 	"testing"
 )
@@ -27,6 +29,24 @@ func TestDimensions(t *testing.T) {
 	// anything.
 	if got := bytes.Count(defaultText, []byte(`"field_name"`)); got != NumDims {
 		t.Errorf("the built-in schema has %d dimensions, want %d", got, NumDims)
+	}
+}
+
+// TestPicturesOfPaths counts the dimensions in the pictures of paths, in documents that
+// do not follow from the table.
+func TestPicturesOfPaths(t *testing.T) {
+	for file, picture := range map[string]string{
+		"../FORMAT.md": `(?m)^    published/(.*)\.v<N>`,
+		"doc.go":       `(?m)^//\t(<reason>.*)…$`,
+	} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := regexp.MustCompile(picture).FindSubmatch(text)
+		if path == nil || bytes.Count(path[1], []byte("<")) != NumDims || bytes.Count(path[1], []byte("/")) != FolderDims {
+			t.Errorf("%s: the path %s, want %d dimensions, of which %d are folders", file, path, NumDims, FolderDims)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -17,7 +18,7 @@ const (
 	NumDims
 )
 
-// dimensions says of each dimension all in which it differs from the others.
+// dimensions has a row for each dimension, with everything in which dimensions differ.
 // Documents, URLs and the paths of segments follow from it.
 var dimensions = [NumDims]struct {
 	// name is the field name, as the schema document, filters and scripts spell it.
@@ -49,17 +50,17 @@ var (
 )
 
 func dimNames() (names [NumDims]string) {
-	for i, d := range dimensions {
-		names[i] = d.name
+	for dim, row := range dimensions {
+		names[dim] = row.name
 	}
 	return names
 }
 
 func urlOrder() (order []int) {
 	for place := 1; place <= NumDims; place++ {
-		for i, d := range dimensions {
-			if d.inURL == place {
-				order = append(order, i)
+		for dim, row := range dimensions {
+			if row.inURL == place {
+				order = append(order, dim)
 			}
 		}
 	}
@@ -67,8 +68,8 @@ func urlOrder() (order []int) {
 }
 
 func folderDims() (folders int) {
-	for _, d := range dimensions {
-		if !d.inFileName {
+	for _, row := range dimensions {
+		if !row.inFileName {
 			folders++
 		}
 	}
@@ -94,6 +95,7 @@ type Dims [NumDims]string
 // ParseDims splits what String joins: "reason/app/channel/version/build/date".
 func ParseDims(s string) (Dims, error) {
 	var d Dims
+
 	parts := strings.Split(s, "/")
 	if len(parts) != NumDims {
 		return d, fmt.Errorf("dimensions %q: %d values, want %d", s, len(parts), NumDims)
@@ -114,17 +116,18 @@ func (d Dims) Dir() string { return path.Join(d[:FolderDims]...) }
 func (d Dims) FilePrefix() string { return strings.Join(d[FolderDims:], ".") }
 
 // ParseFileName fills d with what a file name says of the partition, see FilePrefix,
-// and returns what follows behind the ".". The name of another shape is not ok.
+// and returns what follows behind the ".". A name of another shape is not ok.
 func (d *Dims) ParseFileName(name string) (rest string, ok bool) {
-	for i := FolderDims; i < NumDims; i++ {
+	for dim := FolderDims; dim < NumDims; dim++ {
 		value, behind, found := strings.Cut(name, ".")
-		if !found || value == "" || i == SubmissionDate && !Date(value).WellFormed() {
+		if !found || value == "" || dim == SubmissionDate && !Date(value).WellFormed() {
 			return "", false
 		}
 
-		d[i] = value
+		d[dim] = value
 		name = behind
 	}
+
 	return name, true
 }
 
@@ -135,6 +138,7 @@ func SplitSubmissionPath(submissionPath string) (id string, claimed Dims, ok boo
 	parts := strings.Split(submissionPath, "/")
 	switch len(parts) {
 	case 1:
+		// A client may send the ID alone; then the ping has all dimensions.
 	case 1 + len(URLOrder):
 		for i, dim := range URLOrder {
 			claimed[dim] = parts[1+i]
@@ -152,52 +156,52 @@ func SubmissionPath(id string, claimed Dims) string {
 	for _, dim := range URLOrder {
 		parts = append(parts, claimed[dim])
 	}
+
 	return strings.Join(parts, "/")
 }
 
 // DimIndex returns the index of the dimension with that field name, or -1.
 func DimIndex(name string) int {
-	for i, n := range DimNames {
-		if n == name {
-			return i
-		}
-	}
-	return -1
+	return slices.Index(DimNames[:], name)
 }
 
-// Sanitise returns the form of v that may stand in a path as dimension dim:
-// bytes outside [a-zA-Z0-9_.] become "_", as does a leading "." and, in a dimension
-// that is part of a file name (whose parts "." separates), every ".". The empty value becomes UNKNOWN. A value longer than 120 bytes is
-// cut. The result holds no separator, is never "", "." or "..", and Sanitise of
-// it is itself.
-func Sanitise(dim int, v string) string {
-	if v == "" {
+// Sanitise returns the form of value that may stand in a path as dimension dim.
+// Bytes outside [a-zA-Z0-9_.] become "_", as does a leading "." and, in a dimension
+// that is part of a file name (whose parts "." separates), every ".". The empty value
+// becomes UNKNOWN. A value longer than 120 bytes is cut. The result holds no separator,
+// is never "", "." or "..", and Sanitise of it is itself.
+func Sanitise(dim int, value string) string {
+	if value == "" {
 		return Unknown
 	}
+	value = value[:min(len(value), maxDimBytes)]
 
-	clean := func(i int, c byte) bool {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_':
-			return true
-		case c == '.':
-			return i > 0 && !dimensions[dim].inFileName
-		}
-		return false
-	}
-
-	// Values are clean, nearly always: only others are copied.
-	n := min(len(v), maxDimBytes)
-	for i := range n {
-		if !clean(i, v[i]) {
-			b := []byte(v[:n])
-
-			for j := i; j < n; j++ {
-				if !clean(j, b[j]) {
-					b[j] = '_'
-				}
-			}
-			return string(b)
+	// Nearly all values are clean: only the others are copied.
+	for i := range len(value) {
+		if !isClean(dim, i, value[i]) {
+			return sanitiseFrom(dim, i, []byte(value))
 		}
 	}
-	return v[:n]
+	return value
+}
+
+// sanitiseFrom replaces the bytes of value that are not clean; those before start are.
+func sanitiseFrom(dim, start int, value []byte) string {
+	for i := start; i < len(value); i++ {
+		if !isClean(dim, i, value[i]) {
+			value[i] = '_'
+		}
+	}
+	return string(value)
+}
+
+// isClean says whether the byte c may stand at index i of a value of dimension dim.
+func isClean(dim, i int, c byte) bool {
+	switch {
+	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_':
+		return true
+	case c == '.':
+		return i > 0 && !dimensions[dim].inFileName
+	}
+	return false
 }

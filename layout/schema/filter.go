@@ -1,8 +1,6 @@
 package schema
 
-import (
-	"slices"
-)
+import "slices"
 
 // Filter selects partitions, level by level, so that whole folders are pruned
 // before they are listed. The zero Filter selects nothing; All selects
@@ -16,52 +14,58 @@ type Filter struct {
 // All returns the filter that selects every valid partition.
 func All() Filter {
 	var f Filter
-	for i := range f.allowed {
-		f.allowed[i] = []Values{Anything()}
+	for dim := range f.allowed {
+		f.allowed[dim] = []Values{Anything()}
 	}
+
 	return f
 }
 
 // Filter returns the schema document as a filter. Every form of allowed value
 // is compared in its sanitised form, as paths have it.
 func (s *Schema) Filter() Filter {
-	f := Filter{IncludeQuarantined: s.IncludeQuarantined}
-	for i, v := range s.Allowed {
-		f.allowed[i] = []Values{v.sanitised(i)}
+	filter := Filter{IncludeQuarantined: s.IncludeQuarantined}
+	for dim, values := range s.Allowed {
+		filter.allowed[dim] = []Values{values.sanitised(dim)}
 	}
-	return f
+
+	return filter
 }
 
 // ParseFilter reads a schema-shaped document as a filter. Errors wrap ErrSchema.
 func ParseFilter(doc []byte) (Filter, error) {
-	s, err := ParseSchema(doc)
+	schema, err := ParseSchema(doc)
 	if err != nil {
 		return Filter{}, err
 	}
-	return s.Filter(), nil
+
+	return schema.Filter(), nil
 }
 
-// Where returns f narrowed to the partitions whose dimension dim is in v, which
-// must be sanitised, as ParseWhere returns it.
-func (f Filter) Where(dim int, v Values) Filter {
-	f.allowed[dim] = append(slices.Clip(f.allowed[dim]), v)
+// Where returns f narrowed to the partitions whose dimension dim is in values, which
+// must be sanitised, as ParseWhere returns them.
+func (f Filter) Where(dim int, values Values) Filter {
+	// f is a copy that shares its slices with the caller's filter, which must not change.
+	f.allowed[dim] = append(slices.Clip(f.allowed[dim]), values)
 	return f
 }
 
 // Matches says whether value, a sanitised path component, is selected at level dim.
 func (f Filter) Matches(dim int, value string) bool {
-	for _, v := range f.allowed[dim] {
-		if !v.Allows(value) {
+	for _, values := range f.allowed[dim] {
+		if !values.Allows(value) {
 			return false
 		}
 	}
+
+	// A dimension without any set selects nothing, as in the zero Filter.
 	return len(f.allowed[dim]) > 0
 }
 
 // Selects says whether the partition with these dimensions is selected.
 func (f Filter) Selects(d Dims) bool {
-	for i, v := range d {
-		if !f.Matches(i, v) {
+	for dim, value := range d {
+		if !f.Matches(dim, value) {
 			return false
 		}
 	}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,6 +42,7 @@ func (a Values) Allows(v string) bool {
 	switch {
 	case a.any:
 		return true
+	// Conditions may have both values and ranges.
 	case a.list != nil || a.ranges != nil:
 		return slices.Contains(a.list, v) || slices.ContainsFunc(a.ranges, func(holds func(string) bool) bool { return holds(v) })
 	case a.re != nil:
@@ -54,50 +56,65 @@ func (a Values) Allows(v string) bool {
 // UnmarshalJSON reads every form of allowed_values: "*" (anything), a string
 // (exactly it), a list of strings, {"min": …, "max": …} (inclusive, either may
 // be absent), or {"regex": …} (RE2, matching the whole value).
-func (a *Values) UnmarshalJSON(b []byte) error {
+func (a *Values) UnmarshalJSON(doc []byte) error {
 	*a = Values{}
-	switch b = bytes.TrimSpace(b); {
-	case len(b) > 0 && b[0] == '"':
-		var s string
-		if err := json.Unmarshal(b, &s); err != nil {
-			return err
-		}
-		if s == "*" {
-			a.any = true
-		} else {
-			a.list = []string{s}
+	doc = bytes.TrimSpace(doc)
+	switch {
+	case bytes.HasPrefix(doc, []byte{'"'}):
+		return a.unmarshalText(doc)
+	case bytes.HasPrefix(doc, []byte{'['}):
+		a.list = []string{} // so that [] allows nothing, rather than having no form
+		if json.Unmarshal(doc, &a.list) != nil {
+			return fmt.Errorf("allowed_values %s: a list must be one of texts", doc)
 		}
 		return nil
-	case len(b) > 0 && b[0] == '[':
-		a.list = []string{}
-		if json.Unmarshal(b, &a.list) != nil {
-			return fmt.Errorf("allowed_values %s: a list must be one of texts", b)
-		}
-		return nil
-	case len(b) > 0 && b[0] == '{':
-		var r struct {
-			Min   *string `json:"min"`
-			Max   *string `json:"max"`
-			Regex *string `json:"regex"`
-		}
-		err := decodeStrict(b, &r)
-		if err != nil {
-			return err
-		}
-		if r.Regex == nil {
-			a.lo, a.hi = r.Min, r.Max
-			return nil
-		}
-		if r.Min != nil || r.Max != nil {
-			return errors.New("regex cannot stand beside min or max")
-		}
-		if _, err := regexp.Compile(*r.Regex); err != nil {
-			return fmt.Errorf("regex %q: %w", *r.Regex, err)
-		}
-		a.re, err = regexp.Compile(`\A(?:` + *r.Regex + `)\z`)
+	case bytes.HasPrefix(doc, []byte{'{'}):
+		return a.unmarshalObject(doc)
+	}
+	return fmt.Errorf("allowed_values %s: want \"*\", a string, a list, {min, max} or {regex}", doc)
+}
+
+// unmarshalText reads "*" or a single value.
+func (a *Values) unmarshalText(doc []byte) error {
+	var text string
+	if err := json.Unmarshal(doc, &text); err != nil {
 		return err
 	}
-	return fmt.Errorf("allowed_values %s: want \"*\", a string, a list, {min, max} or {regex}", b)
+
+	if text == "*" {
+		*a = Anything()
+	} else {
+		*a = OneOf(text)
+	}
+	return nil
+}
+
+// unmarshalObject reads a range or a regular expression.
+func (a *Values) unmarshalObject(doc []byte) error {
+	var object struct {
+		Min   *string `json:"min"`
+		Max   *string `json:"max"`
+		Regex *string `json:"regex"`
+	}
+	if err := decodeStrict(doc, &object); err != nil {
+		return err
+	}
+	if object.Regex == nil {
+		*a = Between(object.Min, object.Max)
+		return nil
+	}
+	if object.Min != nil || object.Max != nil {
+		return errors.New("regex cannot stand beside min or max")
+	}
+
+	// Compile it as it was written first: the error then quotes what the author knows.
+	if _, err := regexp.Compile(*object.Regex); err != nil {
+		return fmt.Errorf("regex %q: %w", *object.Regex, err)
+	}
+
+	whole, err := regexp.Compile(`\A(?:` + *object.Regex + `)\z`)
+	a.re = whole
+	return err
 }
 
 // sanitised returns the set as it applies to path components of dimension dim.
@@ -106,18 +123,22 @@ func (a Values) sanitised(dim int) Values {
 	if a.any || a.re != nil {
 		return a
 	}
-	clean := func(p *string) *string {
-		if p == nil {
+
+	// Values are cleaned as those of partitions were, so that they compare equal.
+	clean := func(bound *string) *string {
+		if bound == nil {
 			return nil
 		}
-		s := Sanitise(dim, *p)
-		return &s
+		value := Sanitise(dim, *bound)
+		return &value
 	}
 	out := Values{lo: clean(a.lo), hi: clean(a.hi)}
+
+	// An empty list stays one: it allows nothing.
 	if a.list != nil {
 		out.list = make([]string, len(a.list))
-		for i, v := range a.list {
-			out.list[i] = Sanitise(dim, v)
+		for i, value := range a.list {
+			out.list[i] = Sanitise(dim, value)
 		}
 	}
 	return out
@@ -140,7 +161,7 @@ type Schema struct {
 // dimensions must be DimNames in that order; trailing ones may be left out and
 // then allow anything. Errors wrap ErrSchema.
 func ParseSchema(doc []byte) (*Schema, error) {
-	var d struct {
+	var document struct {
 		Version        int  `json:"version"`
 		IncludeInvalid bool `json:"include_invalid"`
 		Dimensions     []struct {
@@ -148,26 +169,29 @@ func ParseSchema(doc []byte) (*Schema, error) {
 			AllowedValues *Values `json:"allowed_values"`
 		} `json:"dimensions"`
 	}
-	if err := decodeStrict(doc, &d); err != nil {
+	if err := decodeStrict(doc, &document); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSchema, err)
 	}
-	if len(d.Dimensions) > NumDims {
-		return nil, fmt.Errorf("%w: %d dimensions, want at most %d", ErrSchema, len(d.Dimensions), NumDims)
+	if len(document.Dimensions) > NumDims {
+		return nil, fmt.Errorf("%w: %d dimensions, want at most %d", ErrSchema, len(document.Dimensions), NumDims)
 	}
-	s := &Schema{Version: d.Version, IncludeQuarantined: d.IncludeInvalid, text: bytes.Clone(doc)}
-	for i := range s.Allowed {
-		s.Allowed[i] = Anything()
+
+	// Dimensions that the document leaves out allow anything.
+	schema := &Schema{Version: document.Version, IncludeQuarantined: document.IncludeInvalid, text: bytes.Clone(doc)}
+	for dim := range schema.Allowed {
+		schema.Allowed[dim] = Anything()
 	}
-	for i, dim := range d.Dimensions {
-		if dim.FieldName != DimNames[i] {
-			return nil, fmt.Errorf("%w: dimension %d is %q, want %q", ErrSchema, i, dim.FieldName, DimNames[i])
+
+	for dim, row := range document.Dimensions {
+		if row.FieldName != DimNames[dim] {
+			return nil, fmt.Errorf("%w: dimension %d is %q, want %q", ErrSchema, dim, row.FieldName, DimNames[dim])
 		}
-		if dim.AllowedValues == nil {
-			return nil, fmt.Errorf("%w: dimension %q has no allowed_values", ErrSchema, dim.FieldName)
+		if row.AllowedValues == nil {
+			return nil, fmt.Errorf("%w: dimension %q has no allowed_values", ErrSchema, row.FieldName)
 		}
-		s.Allowed[i] = *dim.AllowedValues
+		schema.Allowed[dim] = *row.AllowedValues
 	}
-	return s, nil
+	return schema, nil
 }
 
 // Text returns the document that the schema was parsed from. The caller must
@@ -176,59 +200,68 @@ func (s *Schema) Text() []byte { return s.text }
 
 // Partition returns the partition that a submission with these dimensions
 // belongs to: an empty value becomes UNKNOWN, one that is not allowed OTHER,
-// and every value is sanitised. The date, which the server sets, is not judged.
+// and every value is sanitised. The date comes from the server: any is allowed.
 func (s *Schema) Partition(d Dims) Dims {
-	for i, v := range d {
-		if v == "" {
-			v = Unknown
+	for dim, value := range d {
+		if value == "" {
+			value = Unknown
 		}
-		if i != SubmissionDate && !s.Allowed[i].Allows(v) {
-			v = Other
+		if dim != SubmissionDate && !s.Allowed[dim].Allows(value) {
+			value = Other
 		}
-		d[i] = Sanitise(i, v)
+
+		// The schema names values as clients send them, so they are compared before this.
+		d[dim] = Sanitise(dim, value)
 	}
 	return d
 }
 
-func decodeStrict(b []byte, v any) error {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
+// Repartition returns the partition of a record that is in a partition of another
+// schema. The values of d are sanitised; they are compared with the allowed ones in
+// their sanitised form.
+func (s *Schema) Repartition(d Dims) Dims {
+	for dim, value := range d {
+		if dim != SubmissionDate && !s.Allowed[dim].sanitised(dim).Allows(value) {
+			value = Other
+		}
+
+		d[dim] = Sanitise(dim, value)
+	}
+	return d
+}
+
+// decodeStrict decodes a JSON document into target, which must have all its keys.
+func decodeStrict(doc []byte, target any) error {
+	decoder := json.NewDecoder(bytes.NewReader(doc))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(target); err != nil {
 		return plainJSON(err)
 	}
-	if _, err := dec.Token(); err != io.EOF {
+
+	// Decode stops behind the first document; a second one is a mistake of its author.
+	if _, err := decoder.Token(); err != io.EOF {
 		return errors.New("text after the document")
 	}
 	return nil
 }
 
-// Repartition returns the partition of a record that lies in a partition of
-// another schema: d holds clean values, and so are the allowed ones compared.
-func (s *Schema) Repartition(d Dims) Dims {
-	for i := range d {
-		if i != SubmissionDate && !s.Allowed[i].sanitised(i).Allows(d[i]) {
-			d[i] = Other
-		}
-		d[i] = Sanitise(i, d[i])
-	}
-	return d
-}
-
-// plainJSON says in the words of JSON what encoding/json says in those of Go.
+// plainJSON rewrites an error of encoding/json, which names types of Go, in the words
+// of JSON.
 func plainJSON(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("the JSON ends too early")
 	}
-	e, ok := errors.AsType[*json.UnmarshalTypeError](err)
-	if !ok { // an unknown field, or syntax
+
+	// Other errors are an unknown field, or syntax.
+	mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	if !ok {
 		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 	}
-	what := strings.TrimLeft(e.Field, ".")
-	if what == "" {
-		what = "it"
-	}
+
+	// An error of the whole document names no field.
+	field := cmp.Or(strings.TrimLeft(mismatch.Field, "."), "it")
 	want := map[reflect.Kind]string{
 		reflect.String: "text", reflect.Int: "a number", reflect.Bool: "true or false", reflect.Slice: "a list", reflect.Struct: "an object",
-	}[e.Type.Kind()]
-	return fmt.Errorf("%s must be %s, not %s", what, want, e.Value)
+	}[mismatch.Type.Kind()]
+	return fmt.Errorf("%s must be %s, not %s", field, want, mismatch.Value)
 }

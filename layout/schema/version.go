@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -20,16 +21,18 @@ type versionPart struct {
 // parseVersion splits a version; ok is false for text that is not a version.
 func parseVersion(version string) (parts []versionPart, ok bool) {
 	for _, text := range strings.Split(version, ".") {
-		digits := strings.TrimLeft(text, "0123456789")
-		number, err := strconv.ParseInt(text[:len(text)-len(digits)], 10, 64)
+		// 0a1 is the number 0, and then the letters a and the count 1.
+		suffix := strings.TrimLeft(text, "0123456789")
+		number, err := strconv.ParseInt(strings.TrimSuffix(text, suffix), 10, 64)
 		if err != nil {
 			return nil, false
 		}
+		letters := strings.TrimRight(suffix, "0123456789")
+		part := versionPart{number: number, release: suffix == "", letters: letters}
 
-		rest := strings.TrimRight(digits, "0123456789")
-		part := versionPart{number: number, release: digits == "", letters: rest}
-		if count := digits[len(rest):]; count != "" {
-			if part.count, err = strconv.ParseInt(count, 10, 64); err != nil {
+		if count := suffix[len(letters):]; count != "" {
+			part.count, err = strconv.ParseInt(count, 10, 64)
+			if err != nil {
 				return nil, false
 			}
 		}
@@ -39,7 +42,8 @@ func parseVersion(version string) (parts []versionPart, ok bool) {
 	return parts, true
 }
 
-// compare orders parts: by number, then what has letters before what has none.
+// compare orders parts: by number; of the same number, a part with letters comes before
+// one without.
 func (p versionPart) compare(q versionPart) int {
 	switch {
 	case p.number != q.number:
@@ -66,38 +70,30 @@ func sign(less bool) int {
 
 // CompareVersions orders two versions: a negative number if a comes before b, 0 if
 // they are the same, a positive number if it comes after. Missing parts are 0, so
-// 29 and 29.0 are the same. What is no version comes before all that are.
+// 29 and 29.0 are the same. Text that is not a version comes before all versions.
 func CompareVersions(a, b string) int {
 	left, leftOK := parseVersion(a)
 	right, rightOK := parseVersion(b)
-	if !leftOK || !rightOK {
-		if leftOK == rightOK {
-			return strings.Compare(a, b)
-		}
-
+	switch {
+	case !leftOK && !rightOK:
+		return strings.Compare(a, b)
+	case !leftOK || !rightOK:
 		return sign(rightOK)
 	}
 
+	// Fill the shorter one with zeros.
 	zero := versionPart{release: true}
-	for i := range max(len(left), len(right)) {
-		p, q := zero, zero
-		if i < len(left) {
-			p = left[i]
-		}
-		if i < len(right) {
-			q = right[i]
-		}
-		if order := p.compare(q); order != 0 {
-			return order
-		}
+	for len(left) < len(right) {
+		left = append(left, zero)
 	}
-
-	return 0
+	for len(right) < len(left) {
+		right = append(right, zero)
+	}
+	return slices.CompareFunc(left, right, versionPart.compare)
 }
 
 func isVersion(value string) bool {
 	_, ok := parseVersion(value)
-
 	return ok
 }
 
@@ -110,20 +106,15 @@ func versionBound(bound string) (string, error) {
 	return bound, nil
 }
 
-// compareVersionToBound compares as many parts as the bound has. A bound that ends
-// in a number holds what has letters behind that number only if it is a whole
-// version: 28 holds 28.0a1, and 28.0 does not.
+// compareVersionToBound compares as many parts as the bound has, so that the bound 28
+// holds 28.0a1. The bound 28.0 does not hold it, because 0a1 comes before 0.
 func compareVersionToBound(version, bound string) int {
 	left, _ := parseVersion(version)
 	right, _ := parseVersion(bound)
-	for i := range min(len(left), len(right)) {
-		if order := left[i].compare(right[i]); order != 0 {
-			return order
-		}
-	}
 	if len(left) < len(right) {
 		return CompareVersions(version, bound)
 	}
 
-	return 0
+	// Parts behind those of the bound do not count.
+	return slices.CompareFunc(left[:len(right)], right, versionPart.compare)
 }

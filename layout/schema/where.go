@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Condition is what one dimension must be, as a person writes it.
+// Condition says which values of one dimension are selected, as a person writes it.
 type Condition struct {
 	Text   string // as it was written
 	Dim    int
@@ -29,6 +29,7 @@ func ParseWhere(text string) (Condition, error) {
 	if !found {
 		return Condition{}, fmt.Errorf("condition %q: want dimension=values or dimension=lo..hi", text)
 	}
+
 	dim := DimIndex(name)
 	if dim < 0 {
 		return Condition{}, fmt.Errorf("condition %q: no dimension %q; there are %s", text, name, strings.Join(DimNames[:], ", "))
@@ -36,6 +37,7 @@ func ParseWhere(text string) (Condition, error) {
 
 	c := Condition{Text: text, Dim: dim}
 	for _, item := range strings.Split(list, ",") {
+		// Spaces around commas are habit, and no value begins or ends with one.
 		if err := c.add(strings.TrimSpace(item)); err != nil {
 			return Condition{}, fmt.Errorf("condition %q: %w", text, err)
 		}
@@ -47,6 +49,7 @@ func ParseWhere(text string) (Condition, error) {
 // add adds a value or a range to the condition.
 func (c *Condition) add(item string) error {
 	lo, hi, ranged := strings.Cut(item, "..")
+
 	switch {
 	case item == "":
 		return fmt.Errorf("a value is missing; an empty one is written %s", Unknown)
@@ -59,6 +62,7 @@ func (c *Condition) add(item string) error {
 		return c.addRange(strings.TrimSpace(lo), strings.TrimSpace(hi))
 	}
 
+	// A date may have dashes, which Sanitise would replace.
 	if c.Dim == SubmissionDate {
 		date, err := plainDate(item)
 		if err != nil {
@@ -66,10 +70,10 @@ func (c *Condition) add(item string) error {
 		}
 		item = date
 	}
+
 	item = Sanitise(c.Dim, item)
 	c.Values.list = append(c.Values.list, item)
 	c.Exact = append(c.Exact, item)
-
 	return nil
 }
 
@@ -79,18 +83,20 @@ func (c *Condition) addRange(lo, hi string) error {
 		return fmt.Errorf("the range has no bound")
 	}
 
+	// Bring both bounds into the form that is compared.
 	order := orders[c.Dim]
-	bounds := []*string{&lo, &hi}
-	for _, bound := range bounds {
+	for _, bound := range []*string{&lo, &hi} {
 		if *bound == "" {
 			continue
 		}
+
 		plain, err := order.bound(*bound)
 		if err != nil {
 			return err
 		}
 		*bound = plain
 	}
+
 	if lo != "" && hi != "" && order.compare(lo, hi) > 0 {
 		return fmt.Errorf("the range %s..%s is empty: its first bound is greater than its second", lo, hi)
 	}
@@ -98,7 +104,6 @@ func (c *Condition) addRange(lo, hi string) error {
 	c.Values.ranges = append(c.Values.ranges, func(value string) bool {
 		return order.has(value) && (lo == "" || order.compare(value, lo) >= 0) && (hi == "" || order.compare(value, hi) <= 0)
 	})
-
 	return nil
 }
 
@@ -132,16 +137,18 @@ func isDigits(value string) bool { return value != "" && strings.Trim(value, "01
 
 // comparePrefix compares as many digits as the shorter one has.
 func comparePrefix(value, bound string) int {
-	n := min(len(value), len(bound))
-
-	return strings.Compare(value[:n], bound[:n])
+	digits := min(len(value), len(bound))
+	return strings.Compare(value[:digits], bound[:digits])
 }
 
 // digitsBound reads a bound of build IDs: digits, or a date with dashes.
 func digitsBound(bound string) (string, error) {
-	if date, err := plainDate(bound); err == nil {
+	date, err := plainDate(bound)
+	if err == nil {
 		return date, nil
 	}
+
+	// The first digits of a build ID are a bound too: 2013 is all builds of that year.
 	if !isDigits(bound) {
 		return "", fmt.Errorf("%q is no build ID: want its digits, or the first of them", bound)
 	}
@@ -151,6 +158,7 @@ func digitsBound(bound string) (string, error) {
 
 // datePrefix reads a bound of dates: a date, a month or a year.
 func datePrefix(bound string) (string, error) {
+	// 2013 and 201309 are bounds too.
 	if len(bound) == 4 && isDigits(bound) || len(bound) == 6 && isDigits(bound) {
 		return bound, nil
 	}
@@ -164,6 +172,7 @@ func plainDate(text string) (string, error) {
 	if len(text) == len("2006-01-02") && text[4] == '-' && text[7] == '-' {
 		plain = text[:4] + text[5:7] + text[8:]
 	}
+
 	date, err := ParseDate(plain)
 	if err != nil {
 		return "", fmt.Errorf("%q is no date: want YYYYMMDD or YYYY-MM-DD", text)

@@ -11,8 +11,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/backend"
@@ -28,29 +26,34 @@ type bucket struct {
 }
 
 func (s *bucket) lock(ctx context.Context) (func() error, error) {
+	// The folder for scratch files may be a data folder's, which other processes use.
 	lock, err := s.local.Stage(layout.CompactDir)
 	if err != nil {
 		return nil, err
 	}
+
 	held, err := s.b.Lock(ctx, layout.LockDir)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
+
 	s.held = held
 	return func() error { return errors.Join(held.Unlock(), lock.Close()) }, nil
 }
 
 func (s *bucket) scratch() *backend.Disk { return &s.local.Disk }
 
-// replace leaves what is gone where it is until the grace period is over; the
-// names are kept in state/replaced.
+// replace uploads the staged files. What is gone stays in its place until the grace
+// period is over; state/replaced has a list of its names.
 func (s *bucket) replace(ctx context.Context, put [][2]string, gone []string, o CompactOptions) error {
+	// Another process may hold the lock by now, if this one was stopped for a while.
 	if err := s.held.Held(ctx); err != nil {
 		return err
 	}
-	for _, m := range put {
-		staged := path.Join(layout.CompactDir, m[0])
-		if err := s.b.Upload(ctx, s.scratch(), staged, m[1]); err != nil {
+
+	for _, move := range put {
+		staged := path.Join(layout.CompactDir, move[0])
+		if err := s.b.Upload(ctx, s.scratch(), staged, move[1]); err != nil {
 			return err
 		}
 		if err := s.scratch().Remove(staged); err != nil {
@@ -60,6 +63,7 @@ func (s *bucket) replace(ctx context.Context, put [][2]string, gone []string, o 
 	if o.Grace == 0 {
 		return s.remove(ctx, gone)
 	}
+
 	names, err := json.Marshal(gone)
 	if err != nil {
 		return err
@@ -69,42 +73,56 @@ func (s *bucket) replace(ctx context.Context, put [][2]string, gone []string, o 
 }
 
 func (s *bucket) purge(ctx context.Context, o CompactOptions) (later map[string]bool, err error) {
-	later = map[string]bool{}
-	es, err := s.b.List(ctx, layout.ReplacedDir)
+	entries, err := s.b.List(ctx, layout.ReplacedDir)
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range es {
-		name := path.Join(layout.ReplacedDir, e.Name)
-		b, err := s.b.ReadAll(ctx, name)
+
+	// Each entry is the list of one replace call.
+	later = map[string]bool{}
+	for _, entry := range entries {
+		list := path.Join(layout.ReplacedDir, entry.Name)
+		replaced, err := s.readList(ctx, list)
 		if err != nil {
 			return nil, err
 		}
-		var paths []string
-		if err := json.Unmarshal(b, &paths); err != nil {
-			return nil, &layout.CorruptError{Path: name, Err: err}
-		}
-		sec, _, _ := strings.Cut(e.Name, "-")
-		at, err := strconv.ParseInt(sec, 10, 64)
-		if err != nil || o.DryRun || at > o.Now.Add(-o.Grace).Unix() {
-			for _, p := range paths {
-				later[p] = true
+
+		if o.DryRun || !o.graceIsOver(entry.Name) {
+			for _, name := range replaced {
+				later[name] = true
 			}
 			continue
 		}
-		if err := s.remove(ctx, append(paths, name)); err != nil {
+
+		// The list goes last, so that an interrupted purge is repeated.
+		if err := s.remove(ctx, append(replaced, list)); err != nil {
 			return nil, err
 		}
 	}
 	return later, nil
 }
 
-func (s *bucket) keep(ctx context.Context, name, second string) error {
-	es, err := s.b.List(ctx, path.Dir(second))
+// readList reads the names of replaced objects that replace wrote.
+func (s *bucket) readList(ctx context.Context, name string) (names []string, err error) {
+	doc, err := s.b.ReadAll(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+
+	if err := json.Unmarshal(doc, &names); err != nil {
+		return nil, &layout.CorruptError{Path: name, Err: err}
+	}
+	return names, nil
+}
+
+func (s *bucket) preserve(ctx context.Context, name, second string) error {
+	entries, err := s.b.List(ctx, path.Dir(second))
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(es, func(e backend.Entry) bool { return e.Name == path.Base(second) }) {
+
+	// The lock is held, so no other process can add the object after this.
+	if slices.ContainsFunc(entries, func(e backend.Entry) bool { return e.Name == path.Base(second) }) {
 		return fmt.Errorf("%s: %w", second, fs.ErrExist)
 	}
 	return s.b.Copy(ctx, second, name)

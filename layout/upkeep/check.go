@@ -23,13 +23,14 @@ type Finding struct {
 	// Err is a *CorruptError with the place for damage, else what is odd: a stray
 	// file, a name that no writer gives, a publication that was interrupted.
 	Err error
-	// Repaired says what was done about it, as a sentence; "" is nothing.
+	// Repaired says what was done about it, as a sentence; "" if nothing was done.
 	Repaired string
 
 	segment layout.Segment
 }
 
-// Damage says whether stored records are damaged or lost, not just oddly kept.
+// Damage says whether stored records are damaged or lost. Otherwise they are sound,
+// and only a name or a place is odd.
 func (f Finding) Damage() bool { return layout.IsDamage(f.Err) }
 
 // CheckStats counts what Check read.
@@ -43,94 +44,131 @@ type CheckStats struct {
 // Check reads every segment of the tree, quarantined ones too: names, index,
 // checksums, counts, ID index and the shape of each line. It returns what it
 // found wrong, by path; the error is about the disk, not the data.
-func Check(ctx context.Context, t *layout.Tree) (CheckStats, []Finding, error) {
-	var st CheckStats
-	f := schema.All()
-	f.IncludeQuarantined = true
-	all, err := t.List(ctx, f)
+func Check(ctx context.Context, tree *layout.Tree) (CheckStats, []Finding, error) {
+	everything := schema.All()
+	everything.IncludeQuarantined = true
+	all, err := tree.List(ctx, everything)
 	if err != nil {
-		return st, nil, fmt.Errorf("check: %w", err)
+		return CheckStats{}, nil, fmt.Errorf("check: %w", err)
 	}
+	results, err := checkSegments(ctx, tree, all.Segments)
+	if err != nil {
+		return CheckStats{}, nil, fmt.Errorf("check: %w", err)
+	}
+
 	var found []Finding
 	for _, name := range all.Strays {
 		found = append(found, Finding{Path: name, Err: errors.New("stray: no segment has such a name")})
 	}
-	infos := make([]layout.Info, len(all.Segments))
-	errs := make([]error, len(all.Segments))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(min(runtime.NumCPU(), runtime.GOMAXPROCS(0)))
-	for i, s := range all.Segments {
-		g.Go(func() error {
+
+	var stats CheckStats
+	for i, seg := range all.Segments {
+		// Retention may have removed the segment since it was listed.
+		if errors.Is(results[i].err, fs.ErrNotExist) {
+			continue
+		}
+		stats.Segments++
+		stats.Records += results[i].records
+		stats.RawBytes += results[i].rawBytes
+		stats.Bytes += seg.Size
+		found = append(found, findings(tree, seg, results[i].err)...)
+	}
+
+	slices.SortStableFunc(found, func(a, b Finding) int { return strings.Compare(a.Path, b.Path) })
+	return stats, found, nil
+}
+
+// result is what reading one segment gave: the counts of what could be read, and its
+// damage, or fs.ErrNotExist.
+type result struct {
+	records  int64
+	rawBytes int64
+	err      error
+}
+
+// checkSegments reads all segments, on all cores. The results are in the order of the
+// segments; the error is about the disk.
+func checkSegments(ctx context.Context, tree *layout.Tree, segments []layout.Segment) ([]result, error) {
+	// Each goroutine writes its own element, so results needs no lock.
+	results := make([]result, len(segments))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(min(runtime.NumCPU(), runtime.GOMAXPROCS(0)))
+
+	for i, seg := range segments {
+		group.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			infos[i], errs[i] = checkSegment(t, s)
-			if errs[i] != nil && !layout.IsDamage(errs[i]) && !errors.Is(errs[i], fs.ErrNotExist) {
-				return errs[i]
+
+			results[i] = checkSegment(tree, seg)
+			err := results[i].err
+			if layout.IsDamage(err) || errors.Is(err, fs.ErrNotExist) {
+				return nil
 			}
-			return nil
+			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return st, nil, fmt.Errorf("check: %w", err)
-	}
-	for i, s := range all.Segments {
-		if errors.Is(errs[i], fs.ErrNotExist) {
-			continue // retention removed it
-		}
-		st.Segments++
-		st.Records += infos[i].Records
-		st.RawBytes += infos[i].RawBytes
-		st.Bytes += s.Size
-		if errs[i] != nil {
-			found = append(found, Finding{Path: s.Path, Err: errs[i], segment: s})
-		}
-		if errs[i] == nil && strings.HasSuffix(s.Path, ".zst") && !s.Seekable() {
-			found = append(found, Finding{Path: s.Path, Err: errors.New("no index: one task reads it from end to end, and compaction leaves it alone")})
-		}
-		for dim, v := range s.Dims {
-			if t.IsData() && v != schema.Sanitise(dim, v) {
-				found = append(found, Finding{Path: s.Path, Err: fmt.Errorf("odd name: %s %q is not clean", schema.DimNames[dim], v)})
-			}
-		}
-	}
-	slices.SortStableFunc(found, func(a, b Finding) int { return strings.Compare(a.Path, b.Path) })
-	return st, found, nil
+	return results, group.Wait()
 }
 
-// checkSegment reads a whole segment. The counts are of what could be read.
-func checkSegment(t *layout.Tree, s layout.Segment) (layout.Info, error) {
-	var in layout.Info
-	err := t.Salvage(s, true, func(lines []byte, _ segment.IDs) error {
-		in.Records += int64(bytes.Count(lines, []byte("\n")))
-		in.RawBytes += int64(len(lines))
+// checkSegment reads a whole segment.
+func checkSegment(tree *layout.Tree, seg layout.Segment) (r result) {
+	r.err = tree.Salvage(seg, true, func(lines []byte, _ segment.IDs) error {
+		r.records += int64(bytes.Count(lines, []byte("\n")))
+		r.rawBytes += int64(len(lines))
 		return nil
 	})
-	return in, err
+	return r
+}
+
+// findings returns what is wrong with a segment: its damage, which may be nil, and what
+// is odd in its name.
+func findings(tree *layout.Tree, seg layout.Segment, damage error) (found []Finding) {
+	if damage != nil {
+		found = append(found, Finding{Path: seg.Path, Err: damage, segment: seg})
+	} else if strings.HasSuffix(seg.Path, ".zst") && !seg.Seekable() {
+		found = append(found, Finding{Path: seg.Path, Err: errors.New("no index: one task reads it from end to end, and compaction leaves it alone")})
+	}
+	if !tree.IsData() {
+		return found
+	}
+
+	// Names in other trees come from other writers, which did not sanitise them.
+	for dim, value := range seg.Dims {
+		if value != schema.Sanitise(dim, value) {
+			found = append(found, Finding{Path: seg.Path, Err: fmt.Errorf("odd name: %s %q is not clean", schema.DimNames[dim], value)})
+		}
+	}
+	return found
 }
 
 // Check checks the tree and also reports publications that were interrupted. With
 // repair it puts right what it can: a damaged segment is moved to state/damaged,
 // and its place is taken by what can still be read of it; interrupted
 // publications are finished. ErrBusy while Compact runs.
-func (p *Place) Check(ctx context.Context, repair bool) (st CheckStats, found []Finding, err error) {
+func (p *Place) Check(ctx context.Context, repair bool) (stats CheckStats, found []Finding, err error) {
 	if !repair {
-		if st, found, err = Check(ctx, p.tree); err != nil {
-			return st, nil, err
+		stats, found, err = Check(ctx, p.tree)
+		if err != nil {
+			return stats, nil, err
 		}
+
 		interrupted, err := p.interrupted()
-		return st, append(found, interrupted...), err
+		return stats, append(found, interrupted...), err
 	}
+
 	err = p.locked(ctx, func() error {
-		st, found, err = p.repair(ctx)
+		stats, found, err = p.repair(ctx)
 		return err
 	})
 	if err != nil {
 		err = fmt.Errorf("repair: %w", err)
 	}
-	return st, found, err
+	return stats, found, err
 }
 
+// repair finishes interrupted publications, and then repairs what Check finds damaged.
+// The caller holds the lock.
 func (p *Place) repair(ctx context.Context) (CheckStats, []Finding, error) {
 	interrupted, err := p.interrupted()
 	if err == nil && len(interrupted) > 0 {
@@ -139,37 +177,45 @@ func (p *Place) repair(ctx context.Context) (CheckStats, []Finding, error) {
 	if err != nil {
 		return CheckStats{}, interrupted, err
 	}
+
 	for i := range interrupted {
 		interrupted[i].Repaired = "finished or dropped"
 	}
-	st, found, err := Check(ctx, p.tree)
+
+	// The first error of a repair ends it, and the findings say how far it came.
+	stats, found, err := Check(ctx, p.tree)
 	for i := range found {
 		if err == nil && found[i].Damage() {
 			found[i].Repaired, err = p.repairSegment(ctx, found[i].segment)
 		}
 	}
-	return st, append(found, interrupted...), err
+	return stats, append(found, interrupted...), err
 }
 
-// interrupted returns the staging folders that nobody works on.
+// interrupted returns the staging folders that no process holds; none in an object
+// store.
 func (p *Place) interrupted() (found []Finding, err error) {
 	if p.data == nil {
 		return nil, nil
 	}
+
 	disk := p.data.Folder()
-	es, err := disk.List(layout.StagingDir)
+	entries, err := disk.List(layout.StagingDir)
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range es {
-		name := path.Join(layout.StagingDir, e.Name())
+
+	for _, entry := range entries {
+		name := path.Join(layout.StagingDir, entry.Name())
 		lock, err := disk.Lock(name)
+		// A publication that goes on, or has just ended.
 		if errors.Is(err, layout.ErrBusy) || errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return found, err
 		}
+
 		lock.Close()
 		found = append(found, Finding{Path: name, Err: errors.New("a publication was interrupted")})
 	}

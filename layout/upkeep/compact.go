@@ -40,6 +40,14 @@ type CompactOptions struct {
 	DryRun bool // only count
 }
 
+// graceIsOver says whether the grace period of what a name in state/replaced stands
+// for has ended. The name begins with the time of the replacement.
+func (o CompactOptions) graceIsOver(name string) bool {
+	seconds, _, _ := strings.Cut(name, "-")
+	replacedAt, err := strconv.ParseInt(seconds, 10, 64)
+	return err == nil && replacedAt <= o.Now.Add(-o.Grace).Unix()
+}
+
 // CompactStats says what Compact did.
 type CompactStats struct {
 	Partitions int   // that were merged
@@ -50,26 +58,30 @@ type CompactStats struct {
 }
 
 // Compact merges the segments of each selected partition into one, compressed as
-// well as can be. A partition that is one merged segment already is left alone,
-// so running it again does nothing. Crash-safe; what was interrupted is finished
-// by the next Compact or Recover. Readers see old or new, see layout.Tree.Segments.
+// much as possible. A partition that is one merged segment already is left alone,
+// so running it again does nothing. It is crash-safe: the next Compact or Recover
+// finishes what was interrupted. Readers see the old segments or the new one, see
+// layout.Tree.Segments.
 //
-// A damaged segment leaves its partition as it is; the rest is compacted, and the
-// error, then, wraps a *layout.CorruptError for each. ErrBusy while another one runs.
+// A partition with a damaged segment is left as it is and the rest is compacted; the
+// error then wraps a *layout.CorruptError for each. ErrBusy while another Compact runs.
 func (p *Place) Compact(ctx context.Context, o CompactOptions) (CompactStats, error) {
 	c := compactor{t: p.tree, site: p.site, o: o}
 	err := p.locked(ctx, func() error { return c.run(ctx) })
 	if err != nil {
 		return c.st, fmt.Errorf("compact: %w", err)
 	}
+
 	return c.st, errors.Join(c.damage...)
 }
 
+// count counts what a merge reads.
 func (st *CompactStats) count(m *merge) {
 	st.Partitions++
 	st.Segments += len(m.in)
-	for _, s := range m.in {
-		st.Before += s.Size
+
+	for _, seg := range m.in {
+		st.Before += seg.Size
 	}
 }
 
@@ -85,35 +97,16 @@ type merge struct {
 	err      error
 }
 
-// plan returns the partitions that there is something to do for, by path.
-func plan(visible, hidden []layout.Segment) []*merge {
-	byGroup := map[string]*merge{}
-	of := func(s layout.Segment) *merge {
-		m := byGroup[s.Group()]
-		if m == nil {
-			m = &merge{group: s.Group()}
-			byGroup[m.group] = m
-		}
-		return m
-	}
-
-	for _, s := range visible {
-		if s.Seekable() {
-			m := of(s)
-			m.in = append(m.in, s)
-		}
-	}
-	for _, s := range hidden {
-		m := of(s)
-		m.gone = append(m.gone, s)
-	}
-
-	var work []*merge
+// plan returns the merges that have something to do, by path.
+func plan(visible, hidden []layout.Segment) (work []*merge) {
+	byGroup := mergesByGroup(visible, hidden)
 	for _, name := range slices.Sorted(maps.Keys(byGroup)) {
 		m := byGroup[name]
+		// One merged segment is as compact as it can become.
 		if len(m.in) == 1 && m.in[0].Merged() {
 			m.in = nil
 		}
+
 		slices.SortFunc(m.in, func(a, b layout.Segment) int { return strings.Compare(a.Age(), b.Age()) })
 		if len(m.in)+len(m.gone) > 0 {
 			work = append(work, m)
@@ -122,15 +115,41 @@ func plan(visible, hidden []layout.Segment) []*merge {
 	return work
 }
 
-// mergedName is the path of the segment that replaces the ones named.
-func (m *merge) mergedName() string {
-	sum := sha256.Sum256([]byte(strings.Join(m.replaces, "\n")))
-	ms, _, _ := strings.Cut(m.in[len(m.in)-1].Age(), "_")
-	return m.group + layout.MergedPrefix + ms + "_" + hex.EncodeToString(sum[:8]) + ".zst"
+// mergesByGroup returns a merge for each partition that has segments with an index.
+func mergesByGroup(visible, hidden []layout.Segment) map[string]*merge {
+	byGroup := map[string]*merge{}
+	mergeOf := func(seg layout.Segment) *merge {
+		group := seg.Group()
+		if byGroup[group] == nil {
+			byGroup[group] = &merge{group: group}
+		}
+		return byGroup[group]
+	}
+
+	for _, seg := range visible {
+		// Old files stay: they may have any format, and jobs read them as they are.
+		if seg.Seekable() {
+			m := mergeOf(seg)
+			m.in = append(m.in, seg)
+		}
+	}
+	for _, seg := range hidden {
+		m := mergeOf(seg)
+		m.gone = append(m.gone, seg)
+	}
+	return byGroup
 }
 
-// compactor is one run: the frames of all partitions go through one pipeline,
-// in order (see pipeline.go), and come out in emit.
+// mergedName is the path of the segment that replaces the ones named.
+func (m *merge) mergedName() string {
+	// The same segments give the same name, and their newest raw log the age.
+	sum := sha256.Sum256([]byte(strings.Join(m.replaces, "\n")))
+	newest, _, _ := strings.Cut(m.in[len(m.in)-1].Age(), "_")
+	return m.group + layout.MergedPrefix + newest + "_" + hex.EncodeToString(sum[:8]) + ".zst"
+}
+
+// compactor is one compaction: the frames of all partitions go through one pipeline,
+// in order (see pipeline.go), to emit.
 type compactor struct {
 	t    *layout.Tree
 	site site
@@ -145,18 +164,20 @@ type compactor struct {
 	damage []error
 }
 
+// run does the whole compaction. The caller holds the lock.
 func (c *compactor) run(ctx context.Context) error {
 	later, err := c.site.purge(ctx, c.o)
 	if err != nil {
 		return err
 	}
+
 	all, err := c.t.List(ctx, c.o.Filter)
 	if err != nil {
 		return err
 	}
 
 	// What purge will remove later needs no work now.
-	all.Hidden = slices.DeleteFunc(all.Hidden, func(s layout.Segment) bool { return later[s.Path] })
+	all.Hidden = slices.DeleteFunc(all.Hidden, func(seg layout.Segment) bool { return later[seg.Path] })
 	work := plan(all.Segments, all.Hidden)
 	if c.o.DryRun {
 		for _, m := range work {
@@ -169,16 +190,19 @@ func (c *compactor) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
+	// The last batch is rarely full.
 	return c.publish(ctx)
 }
 
-// emit is called with the frames of one partition after the other.
+// emit appends a frame to its merge's staged segment. It gets the frames of one merge
+// after the other.
 func (c *compactor) emit(ctx context.Context, f *frame) error {
+	m := f.of
 	if f.last {
-		return c.finish(ctx, f.of)
+		return c.finish(ctx, m)
 	}
 
-	m := f.of
 	if m.out == nil {
 		if err := c.begin(m); err != nil {
 			return err
@@ -192,47 +216,63 @@ func (c *compactor) begin(m *merge) error {
 	c.parts++
 	m.staged = strconv.Itoa(c.parts)
 
+	// The frames come compressed, so the Builder needs no encoder.
 	var err error
-	m.out, err = segment.NewBuilder(c.site.scratch().Appender(stagedPath(m)), nil)
+	m.out, err = segment.NewBuilder(c.site.scratch().Appender(m.stagedPath()), nil)
 	return err
 }
 
-func stagedPath(m *merge) string { return path.Join(layout.CompactDir, m.staged) }
+func (m *merge) stagedPath() string { return path.Join(layout.CompactDir, m.staged) }
 
 // finish completes a merge whose frames are all written, and adds it to the batch.
 func (c *compactor) finish(ctx context.Context, m *merge) error {
 	if m.err != nil {
-		c.damage = append(c.damage, m.err)
-		if m.out == nil {
-			return nil
-		}
-		return c.site.scratch().Remove(stagedPath(m))
+		return c.abandon(m)
 	}
 
-	if m.out == nil && len(m.in) > 0 { // they had no records
+	// A merge of segments without records has had no frame, and still replaces them.
+	if m.out == nil && len(m.in) > 0 {
 		if err := c.begin(m); err != nil {
 			return err
 		}
 	}
 	if m.out != nil {
-		m.out.Replaces = m.replaces
-		if err := m.out.Finish(); err != nil {
+		if err := c.complete(m); err != nil {
 			return err
 		}
-		if err := c.site.scratch().Sync(stagedPath(m)); err != nil {
-			return err
-		}
-		c.put = append(c.put, [2]string{m.staged, m.mergedName()})
-		c.count(m)
-		m.out = nil
 	}
 
-	for _, s := range slices.Concat(m.in, m.gone) {
-		c.gone = append(c.gone, s.Path)
+	for _, seg := range slices.Concat(m.in, m.gone) {
+		c.gone = append(c.gone, seg.Path)
 	}
 	if c.bytes >= batchBytes || len(c.put) >= batchParts {
 		return c.publish(ctx)
 	}
+	return nil
+}
+
+// abandon notes the damage that ended a merge, and removes what was staged.
+func (c *compactor) abandon(m *merge) error {
+	c.damage = append(c.damage, m.err)
+	if m.out == nil {
+		return nil
+	}
+	return c.site.scratch().Remove(m.stagedPath())
+}
+
+// complete writes the end of the staged segment and makes it durable.
+func (c *compactor) complete(m *merge) error {
+	m.out.Replaces = m.replaces
+	if err := m.out.Finish(); err != nil {
+		return err
+	}
+	if err := c.site.scratch().Sync(m.stagedPath()); err != nil {
+		return err
+	}
+
+	c.put = append(c.put, [2]string{m.staged, m.mergedName()})
+	c.count(m)
+	m.out = nil // its IDs and counts are no longer needed
 	return nil
 }
 
@@ -249,11 +289,13 @@ func (c *compactor) publish(ctx context.Context) error {
 	if len(c.put)+len(c.gone) == 0 {
 		return nil
 	}
+
 	if err := c.site.replace(ctx, c.put, c.gone, c.o); err != nil {
 		return err
 	}
 
-	c.put, c.gone = nil, nil
+	c.put = nil
+	c.gone = nil
 	c.bytes = 0
 	return nil
 }

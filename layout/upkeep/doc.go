@@ -1,6 +1,6 @@
-// Package upkeep looks after the published segments of a data folder, here or in
-// an object store: it merges them, removes old ones, finds and repairs damage, and
-// takes over other trees.
+// Package upkeep maintains the published segments of a data folder, on this machine or
+// in an object store: it merges them, removes old ones, finds and repairs damage, and
+// imports other trees.
 //
 // In comes a Place; out go the same records in fewer, smaller and sound files.
 //
@@ -17,7 +17,7 @@
 //     records into frames of 4 MiB; full frames that were merged before are copied.
 //     All cores compress; frames stay in order (pipeline.go).
 //  4. Stage the merged segment, whose trailer names what it replaces. Every so
-//     many partitions, replace: put the merged ones in place, then take away what
+//     many partitions, replace: put the merged ones in place, then remove what
 //     they replace; for the grace period, jobs that listed it before still find it.
 //
 // Readers see the old segments or the merged one, never both and never neither:
@@ -27,10 +27,13 @@
 //
 //  1. Check reads every segment from end to end, on all cores.
 //  2. With repair, interrupted publications are finished, and each damaged segment
-//     is kept below state/damaged and replaced by what can be read of it.
+//     is preserved below state/damaged and replaced by what can be read of it.
 //
 // # To add a chore
 //
-// Write it on Place, with what it changes behind the site interface, so that it
-// works in folders and in object stores, and run it while holding the lock.
+//  1. Write it as a method of Place that does its work in Place.locked.
+//  2. Let it change files by the methods of site only (place.go), which folder and
+//     bucket implement, so that it works in folders and in object stores.
+//  3. Add its row to TestChoresNeedTheLock, which fails for a method without one and
+//     for one that runs without the lock.
 package upkeep

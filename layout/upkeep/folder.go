@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"strconv"
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/layout"
@@ -19,6 +18,7 @@ func (s folder) lock(context.Context) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	return lock.Close, nil
 }
 
@@ -27,16 +27,18 @@ func (s folder) scratch() *backend.Disk { return &s.d.Folder().Disk }
 // replace moves what is gone to state/replaced, where jobs that listed it before
 // still find it.
 func (s folder) replace(_ context.Context, put [][2]string, gone []string, o CompactOptions) error {
-	c := backend.Commit{Source: "upkeep", Rename: put}
+	commit := backend.Commit{Source: "upkeep", Rename: put}
 	if o.Grace == 0 {
-		c.Remove = gone
+		commit.Remove = gone
 	} else {
 		for _, name := range gone {
 			to := fmt.Sprintf("%s/%d%s", layout.ReplacedDir, o.Now.Unix(), backend.ReplacedSuffix(name))
-			c.Retire = append(c.Retire, [2]string{name, to})
+			commit.Retire = append(commit.Retire, [2]string{name, to})
 		}
 	}
-	if err := s.d.Folder().Commit(layout.CompactDir, c); err != nil {
+
+	// From the commit file on, a crash is rolled forward by the next lock.
+	if err := s.d.Folder().Commit(layout.CompactDir, commit); err != nil {
 		return err
 	}
 	return s.d.Folder().Settle(layout.CompactDir)
@@ -46,28 +48,33 @@ func (s folder) purge(_ context.Context, o CompactOptions) (map[string]bool, err
 	if o.DryRun {
 		return nil, nil
 	}
+
+	// Names that are not of this form are another program's and stay.
 	disk := s.scratch()
-	es, err := disk.List(layout.ReplacedDir)
+	entries, err := disk.List(layout.ReplacedDir)
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range es {
-		sec, _, _ := strings.Cut(e.Name(), "-")
-		if at, err := strconv.ParseInt(sec, 10, 64); err == nil && at <= o.Now.Add(-o.Grace).Unix() {
-			if err := disk.Remove(path.Join(layout.ReplacedDir, e.Name())); err != nil {
-				return nil, err
-			}
+
+	for _, entry := range entries {
+		if !o.graceIsOver(entry.Name()) {
+			continue
+		}
+		if err := disk.Remove(path.Join(layout.ReplacedDir, entry.Name())); err != nil {
+			return nil, err
 		}
 	}
 	return nil, nil
 }
 
-func (s folder) keep(_ context.Context, name, second string) error {
+func (s folder) preserve(_ context.Context, name, second string) error {
 	disk := s.scratch()
 	touched := map[string]bool{path.Dir(second): true}
 	if err := disk.MkdirAll(path.Dir(second), touched); err != nil {
 		return err
 	}
+
+	// A link, unlike a rename, leaves the segment visible until its repair replaces it.
 	if err := disk.Link(name, second); err != nil {
 		return err
 	}
@@ -86,8 +93,10 @@ func (s folder) remove(_ context.Context, names []string) error {
 	if err := disk.SyncDirs(touched); err != nil {
 		return err
 	}
+
+	// Remove folders upwards, until one is not empty, which makes Remove fail.
 	for dir := range touched {
-		for strings.Contains(dir, "/") && disk.Remove(dir) == nil { // fails when not empty
+		for strings.Contains(dir, "/") && disk.Remove(dir) == nil {
 			dir = path.Dir(dir)
 		}
 	}

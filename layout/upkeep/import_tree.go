@@ -15,81 +15,72 @@ import (
 	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
-// TreeStats says what ImportTree took over.
+// TreeStats counts what ImportTree imported.
 type TreeStats struct {
 	Files    int
 	Records  int64
-	BadLines int64 // that are no record; they are in quarantine as "bad_line"
+	BadLines int64 // lines that are not a record; they are in quarantine as "bad_line"
 }
 
 // ImportTree publishes the valid records of another tree, the predecessor's or
 // an older data folder's, in the partitions that this folder's schema gives
-// them. Records keep their storage version. Each file is taken over as a whole,
-// or not at all; what it becomes depends on its content, so that taking it over
-// again replaces its records. A damaged file is left out, and the error, then,
-// wraps a *CorruptError for each. done, if not nil, is called after each file.
-func ImportTree(ctx context.Context, d *layout.Data, t *layout.Tree, f schema.Filter, done func(layout.Segment)) (TreeStats, error) {
-	var st TreeStats
-	f.IncludeQuarantined = false
-	segs, err := t.Segments(ctx, f)
+// them. Records keep their storage version. Each file is imported as a whole or
+// not at all. The names of its segments depend on its content, so that importing it
+// again replaces its records. A damaged file is left out; the error then wraps a
+// *CorruptError for each. done, if not nil, is called after each file.
+func ImportTree(ctx context.Context, data *layout.Data, tree *layout.Tree, filter schema.Filter, done func(layout.Segment)) (TreeStats, error) {
+	var total TreeStats
+	filter.IncludeQuarantined = false
+	segments, err := tree.Segments(ctx, filter)
 	if err != nil {
-		return st, err
+		return total, err
 	}
+
 	var damage []error
-	for _, s := range segs {
-		one, err := importFile(ctx, d, t, s)
+	for _, seg := range segments {
+		file, err := importFile(ctx, data, tree, seg)
+		// Damage of one file does not stop the import of the others.
 		if layout.IsDamage(err) {
 			damage = append(damage, err)
 			continue
 		}
 		if err != nil {
-			return st, fmt.Errorf("import %s: %w", s.Path, err)
+			return total, fmt.Errorf("import %s: %w", seg.Path, err)
 		}
-		st.Files++
-		st.Records += one.Records
-		st.BadLines += one.BadLines
+
+		total.Files++
+		total.Records += file.Records
+		total.BadLines += file.BadLines
 		if done != nil {
-			done(s)
+			done(seg)
 		}
 	}
-	return st, errors.Join(damage...)
+	return total, errors.Join(damage...)
 }
 
-func importFile(ctx context.Context, d *layout.Data, t *layout.Tree, s layout.Segment) (st TreeStats, err error) {
-	f, err := t.OpenFile(s)
+// importFile publishes the records of one file, all or none.
+func importFile(ctx context.Context, data *layout.Data, tree *layout.Tree, seg layout.Segment) (TreeStats, error) {
+	source, ids, err := identify(tree, seg)
 	if err != nil {
-		return st, err
+		return TreeStats{}, err
 	}
-	defer f.Close()
-	sum := sha256.New()
-	f.Ahead(0, f.Size())
-	if _, err := io.Copy(sum, io.NewSectionReader(f, 0, f.Size())); err != nil {
-		return st, err
-	}
-	var ids segment.IDs
-	if s.Seekable() {
-		ix, err := segment.ReadIndex(f, f.Size())
-		if err == nil {
-			ids, err = ix.ReadIDs(f)
-		}
-		if err != nil {
-			return st, layout.InFile(s.Path, err)
-		}
-	}
-	w, err := d.NewWriter("tree-"+hex.EncodeToString(sum.Sum(nil)[:16]), layout.WriterOptions{})
+
+	w, err := data.NewWriter(source, layout.WriterOptions{})
 	if err != nil {
-		return st, err
+		return TreeStats{}, err
 	}
-	w.SetVersion(s.Version)
 	defer w.Abort()
-	r, err := t.Open(s, 0, -1)
+	w.SetVersion(seg.Version)
+
+	reader, err := tree.Open(seg, 0, -1)
 	if err != nil {
-		return st, err
+		return TreeStats{}, err
 	}
-	defer r.Close()
-	p := d.Schema().Repartition(s.Dims)
-	for n := 0; ; {
-		b, err := r.Next()
+	defer reader.Close()
+
+	file := fileImport{w: w, path: seg.Path, partition: data.Schema().Repartition(seg.Dims), ids: ids}
+	for {
+		lines, err := reader.Next()
 		if err == io.EOF {
 			break
 		}
@@ -97,28 +88,78 @@ func importFile(ctx context.Context, d *layout.Data, t *layout.Tree, s layout.Se
 			err = ctx.Err()
 		}
 		if err != nil {
-			return st, err
+			return file.stats, err
 		}
-		for l := range bytes.Lines(b) {
-			if n < ids.Len() {
-				_, ms := ids.At(n)
-				w.SetTime(time.UnixMilli(int64(ms)))
-			}
-			n++
-			l = bytes.TrimRight(l, "\r\n")
-			id, json, _ := bytes.Cut(l, []byte("\t"))
-			err := w.Add(p, id, json)
-			st.Records++
-			if errors.Is(err, layout.ErrBadRecord) || errors.Is(err, layout.ErrRecordTooLarge) {
-				st.Records--
-				st.BadLines++
-				err = w.AddRejected(layout.Rejected{Class: "bad_line", Message: err.Error(), Origin: s.Path, Offset: int64(n), Body: l})
-			}
-			if err != nil {
-				return st, err
+
+		for line := range bytes.Lines(lines) {
+			if err := file.add(line); err != nil {
+				return file.stats, err
 			}
 		}
 	}
+
 	_, err = w.Commit(ctx)
-	return st, err
+	return file.stats, err
+}
+
+// identify returns the name under which a file is published, made from its content,
+// and its ID index; an old file has none.
+func identify(tree *layout.Tree, seg layout.Segment) (source string, ids segment.IDs, err error) {
+	file, err := tree.OpenFile(seg)
+	if err != nil {
+		return "", ids, err
+	}
+	defer file.Close()
+
+	sum := sha256.New()
+	file.Ahead(0, file.Size())
+	if _, err := io.Copy(sum, io.NewSectionReader(file, 0, file.Size())); err != nil {
+		return "", ids, err
+	}
+	source = "tree-" + hex.EncodeToString(sum.Sum(nil)[:16])
+	if !seg.Seekable() {
+		return source, ids, nil
+	}
+
+	// The ID index has the times of receipt, which the lines do not have.
+	ix, err := segment.ReadIndex(file, file.Size())
+	if err == nil {
+		ids, err = ix.ReadIDs(file)
+	}
+	if err != nil {
+		return "", ids, layout.InFile(seg.Path, err)
+	}
+	return source, ids, nil
+}
+
+// fileImport is the import of one file.
+type fileImport struct {
+	w         *layout.Writer
+	path      string
+	partition schema.Dims
+	ids       segment.IDs // empty for an old file
+	lines     int         // so far
+	stats     TreeStats
+}
+
+// add adds one line to the partition, or to the quarantine if it is not a record.
+func (f *fileImport) add(line []byte) error {
+	if f.lines < f.ids.Len() {
+		_, msOfDay := f.ids.At(f.lines)
+		f.w.SetTime(time.UnixMilli(int64(msOfDay)))
+	}
+	f.lines++
+
+	line = bytes.TrimRight(line, "\r\n")
+	id, json, _ := bytes.Cut(line, []byte("\t"))
+	err := f.w.Add(f.partition, id, json)
+	if errors.Is(err, layout.ErrBadRecord) || errors.Is(err, layout.ErrRecordTooLarge) {
+		f.stats.BadLines++
+		return f.w.AddRejected(layout.Rejected{
+			Class: "bad_line", Message: err.Error(), Origin: f.path, Offset: int64(f.lines), Body: line,
+		})
+	}
+
+	f.stats.Records++
+	return err
 }

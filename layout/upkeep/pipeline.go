@@ -29,9 +29,11 @@ type frame struct {
 
 // compress reads the segments of each merge, packs their records in frames and
 // calls emit with those, in one goroutine. Damage in a segment sets the merge's err
-// and ends it; any other error ends everything.
+// and ends this merge; any other error ends everything.
 func compress(ctx context.Context, t *layout.Tree, work []*merge, emit func(*frame) error) error {
+	// Compression takes nearly all of the time, so each core does one frame.
 	workers := min(runtime.NumCPU(), runtime.GOMAXPROCS(0))
+
 	return pipeline.Run(ctx, pipeline.Stages[*frame, *frame]{
 		Workers: workers,
 		Ahead:   2 * workers,
@@ -51,12 +53,14 @@ func compress(ctx context.Context, t *layout.Tree, work []*merge, emit func(*fra
 // read sends the frames of one merge, and then the last one.
 func read(t *layout.Tree, m *merge, send func(*frame) error) error {
 	p := packer{m: m, current: &frame{of: m}, send: send}
+
 	err := p.segments(t)
-	if layout.IsDamage(err) {
-		m.err = err
-	} else if err != nil {
+	if err != nil && !layout.IsDamage(err) {
 		return err
 	}
+
+	// emit reads err when it gets the last frame, which is sent after this.
+	m.err = err
 	return send(&frame{of: m, last: true})
 }
 
@@ -71,12 +75,14 @@ func encode(ctx context.Context, tasks iter.Seq[pipeline.Task[*frame, *frame]]) 
 
 	for task := range tasks {
 		f := task.Input
+		// Frames of merged segments are compressed already.
 		if f.packed == nil && !f.last {
 			f.packed = toolEncode(ctx, tool, f.plain)
 		}
 		if f.packed == nil && !f.last {
 			f.packed = enc.EncodeAll(f.plain, nil)
 		}
+
 		if err := task.Send(f); err != nil {
 			return err
 		}
@@ -85,13 +91,14 @@ func encode(ctx context.Context, tasks iter.Seq[pipeline.Task[*frame, *frame]]) 
 }
 
 // toolEncode compresses a frame by the zstd program, which searches harder than
-// our package can: merged segments become a seventh smaller. It returns nil
-// when there is no such program, or when its frame does not decode to the same.
+// our package can: merged segments become a seventh smaller. It returns nil if
+// the program is missing, or its frame does not decode to the same text.
 func toolEncode(ctx context.Context, tool string, plain []byte) []byte {
 	if tool == "" {
 		return nil
 	}
 
+	// A window of 2^23 bytes, 8 MiB, is what RFC 8878 recommends every decoder to support.
 	cmd := exec.CommandContext(ctx, tool, "-16", "--long=23", "-q", "-c", "--stream-size="+strconv.Itoa(len(plain)))
 	cmd.Stdin = bytes.NewReader(plain)
 	packed, err := cmd.Output()
@@ -99,6 +106,7 @@ func toolEncode(ctx context.Context, tool string, plain []byte) []byte {
 		return nil
 	}
 
+	// The program is not part of this project: verify its output before it replaces data.
 	decoded, err := segment.Decode(packed, make([]byte, 0, len(plain)))
 	if err != nil || !bytes.Equal(decoded, plain) {
 		return nil
@@ -115,11 +123,12 @@ type packer struct {
 
 // segments reads all segments of the merge.
 func (p *packer) segments(t *layout.Tree) error {
-	for _, s := range p.m.in {
-		if err := p.segment(t, s); err != nil {
+	for _, seg := range p.m.in {
+		if err := p.segment(t, seg); err != nil {
 			return err
 		}
 	}
+
 	return p.flush()
 }
 
@@ -129,39 +138,42 @@ func (p *packer) flush() error {
 		return nil
 	}
 
+	// The next frame will be as long: allocate its buffer once.
 	full := p.current
 	p.current = &frame{of: p.m, plain: make([]byte, 0, cap(full.plain))}
 	return p.send(full)
 }
 
 // segment reads one segment.
-func (p *packer) segment(t *layout.Tree, s layout.Segment) error {
-	f, ix, err := t.Index(s)
+func (p *packer) segment(t *layout.Tree, seg layout.Segment) error {
+	file, ix, err := t.Index(seg)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	ids, err := ix.ReadIDs(f)
+	defer file.Close()
+	ids, err := ix.ReadIDs(file)
 	if err != nil {
-		return layout.InFile(s.Path, err)
+		return layout.InFile(seg.Path, err)
 	}
 
+	// The merged segment also replaces what this one replaced when it was merged.
 	p.m.replaces = append(p.m.replaces, ix.Replaces...)
-	p.m.replaces = append(p.m.replaces, s.Unique)
-	f.Ahead(ix.Span(0, len(ix.Frames)))
+	p.m.replaces = append(p.m.replaces, seg.Unique)
 
-	frames := segment.NewFrames(f, ix.Frames)
+	// The index says how many records each frame has, and so which IDs are its own.
+	file.Ahead(ix.Span(0, len(ix.Frames)))
+	frames := segment.NewFrames(file, ix.Frames)
 	record := 0
-	for _, n := range ix.PerFrame {
+	for _, count := range ix.PerFrame {
 		lines, err := frames.Next()
 		if err != nil {
-			return layout.InFile(s.Path, err)
+			return layout.InFile(seg.Path, err)
 		}
-		end := record + int(n)
-		frameIDs := ids.Slice(record, end)
-		record = end
+		frameIDs := ids.Slice(record, record+int(count))
+		record += int(count)
 
-		if s.Merged() && len(lines) >= mergedFrameBytes/2 {
+		// A large frame of a merged segment is compressed as well as a new one would be.
+		if seg.Merged() && len(lines) >= mergedFrameBytes/2 {
 			err = p.copy(lines, frames.Packed(), frameIDs)
 		} else {
 			err = p.add(lines, frameIDs)
@@ -175,9 +187,12 @@ func (p *packer) segment(t *layout.Tree, s layout.Segment) error {
 
 // copy sends a full frame of a segment that was merged before as it is.
 func (p *packer) copy(lines, packed []byte, ids segment.IDs) error {
+	// The records before it come first.
 	if err := p.flush(); err != nil {
 		return err
 	}
+
+	// The reader uses its buffers again while this frame is on its way.
 	return p.send(&frame{of: p.m, plain: bytes.Clone(lines), packed: bytes.Clone(packed), ids: ids})
 }
 
@@ -185,6 +200,7 @@ func (p *packer) copy(lines, packed []byte, ids segment.IDs) error {
 func (p *packer) add(lines []byte, ids segment.IDs) error {
 	p.current.plain = append(p.current.plain, lines...)
 	p.current.ids.Append(ids)
+
 	if len(p.current.plain) < mergedFrameBytes {
 		return nil
 	}

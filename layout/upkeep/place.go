@@ -32,11 +32,11 @@ type site interface {
 	// and then removes those that are gone: at once, or after the grace period.
 	replace(ctx context.Context, put [][2]string, gone []string, o CompactOptions) error
 	// purge removes what was replaced longer ago than the grace period, unless in a
-	// dry run, and returns what still lies in the tree and will be removed later.
+	// dry run, and returns what is still in the tree and will be removed later.
 	purge(ctx context.Context, o CompactOptions) (later map[string]bool, err error)
-	// keep gives a file a second name; the error wraps fs.ErrExist when another file
+	// preserve gives a file a second name; the error wraps fs.ErrExist when another file
 	// has it.
-	keep(ctx context.Context, name, second string) error
+	preserve(ctx context.Context, name, second string) error
 	// remove removes files for good, and folders that become empty.
 	remove(ctx context.Context, names []string) error
 }
@@ -45,9 +45,10 @@ type site interface {
 // no Close.
 func In(d *layout.Data) *Place {
 	p := &Place{tree: d.Tree(), site: folder{d}, data: d, close: func() error { return nil }}
-	if r := d.Folder().Remote; r != nil {
-		p.site = &bucket{b: r, local: d.Folder()}
+	if remote := d.Folder().Remote; remote != nil {
+		p.site = &bucket{b: remote, local: d.Folder()}
 	}
+
 	return p
 }
 
@@ -62,17 +63,18 @@ func OpenWith(name string, hook backend.Hook) (*Place, error) {
 		return openRemote(name, hook)
 	}
 
-	d, err := layout.OpenDataWith(name, hook)
+	data, err := layout.OpenDataWith(name, hook)
 	if err != nil {
 		return nil, err
 	}
-	p := In(d)
-	p.close = d.Close
+
+	p := In(data)
+	p.close = data.Close
 	return p, nil
 }
 
 func openRemote(name string, hook backend.Hook) (*Place, error) {
-	b, err := backend.OpenBlob(name)
+	objects, err := backend.OpenBlob(name)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
@@ -80,18 +82,20 @@ func openRemote(name string, hook backend.Hook) (*Place, error) {
 	// Merged segments are made in a folder of this machine.
 	dir, err := os.MkdirTemp("", "upkeep-")
 	if err != nil {
-		return nil, errors.Join(err, b.Close())
+		return nil, errors.Join(err, objects.Close())
 	}
+
+	// Scratch files are reached through the root, as those of a data folder are.
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir), b.Close())
+		return nil, errors.Join(err, os.RemoveAll(dir), objects.Close())
 	}
 
 	return &Place{
-		tree: layout.BlobTree(b),
-		site: &bucket{b: b, local: &backend.Folder{Disk: backend.Disk{Root: root, Hook: hook}}},
+		tree: layout.BlobTree(objects),
+		site: &bucket{b: objects, local: &backend.Folder{Disk: backend.Disk{Root: root, Hook: hook}}},
 		close: func() error {
-			return errors.Join(root.Close(), os.RemoveAll(dir), b.Close())
+			return errors.Join(root.Close(), os.RemoveAll(dir), objects.Close())
 		},
 	}, nil
 }
@@ -105,39 +109,43 @@ func (p *Place) locked(ctx context.Context, f func() error) (err error) {
 	if err != nil {
 		return err
 	}
+
 	defer func() { err = errors.Join(err, unlock()) }()
 	return f()
 }
 
 // Expire removes every segment, quarantined ones too, whose submission date is
 // before the day of that time, and then empty folders. It returns what it
-// removed, or in a dry run would remove. ErrBusy while Compact runs.
+// removed, or in a dry run what it would remove. ErrBusy while Compact runs.
 func (p *Place) Expire(ctx context.Context, before time.Time, dryRun bool) (gone []layout.Segment, err error) {
 	err = p.locked(ctx, func() error {
 		gone, err = p.expire(ctx, schema.DateOf(before), dryRun)
 		return err
 	})
+
 	if err != nil {
 		return gone, fmt.Errorf("expire: %w", err)
 	}
 	return gone, nil
 }
 
+// expire removes the segments of the days before that date. The caller holds the lock.
 func (p *Place) expire(ctx context.Context, before schema.Date, dryRun bool) ([]layout.Segment, error) {
-	// Records whose time is not known stay.
-	first, last := string(schema.FirstDate), string(before.AddDays(-1))
-	f := schema.All().Where(schema.SubmissionDate, schema.Between(&first, &last))
-	f.IncludeQuarantined = true
+	// Records whose time is not known have NoDate, before the first: they stay.
+	first := string(schema.FirstDate)
+	last := string(before.AddDays(-1))
+	old := schema.All().Where(schema.SubmissionDate, schema.Between(&first, &last))
+	old.IncludeQuarantined = true
 
-	all, err := p.tree.List(ctx, f)
+	all, err := p.tree.List(ctx, old)
 	if err != nil || dryRun {
 		return all.Segments, err
 	}
 
 	// Hidden segments go first: without the merged one, they would be visible again.
 	var names []string
-	for _, s := range slices.Concat(all.Hidden, all.Segments) {
-		names = append(names, s.Path)
+	for _, seg := range slices.Concat(all.Hidden, all.Segments) {
+		names = append(names, seg.Path)
 	}
 	if err := p.site.remove(ctx, names); err != nil {
 		return nil, err

@@ -17,24 +17,27 @@ import (
 //
 //  1. The damaged file gets its second name, below state/damaged.
 //  2. What can be read is staged as a segment.
-//  3. That replaces the damaged file, under its name (or beside an old file, which
-//     is then removed). With nothing to stage the file is only removed.
+//  3. That segment replaces the damaged file, under its name (or beside an old file,
+//     which is then removed). With nothing to stage the file is only removed.
 //
-// Killed anywhere, it is repeated or finished.
+// If the process is killed on the way, the next repair repeats or finishes it.
 func (p *Place) repairSegment(ctx context.Context, s layout.Segment) (done string, err error) {
-	aside, err := p.keepAside(ctx, s)
+	aside, err := p.preserve(ctx, s)
 	if err != nil {
 		return "", err
 	}
+
 	out, err := p.stageReadable(s)
 	if err != nil {
 		return "", err
 	}
 
+	// An old file's replacement is a segment of ours, whose name differs.
 	final := s.Path
 	if !s.Seekable() {
 		final = s.SeekableName()
 	}
+
 	var put [][2]string
 	if out.Records > 0 {
 		put = [][2]string{{repairedName, final}}
@@ -43,22 +46,25 @@ func (p *Place) repairSegment(ctx context.Context, s layout.Segment) (done strin
 	if out.Records == 0 || final != s.Path {
 		gone = []string{s.Path}
 	}
+
 	if err := p.site.replace(ctx, put, gone, CompactOptions{}); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("kept %d records, the damaged file is %s", out.Records, aside), nil
 }
 
-// keepAside gives the segment a second name below state/damaged and returns that. If
+// preserve gives the segment a second name below state/damaged and returns that. If
 // it was damaged and repaired before, a number is added.
-func (p *Place) keepAside(ctx context.Context, s layout.Segment) (string, error) {
+func (p *Place) preserve(ctx context.Context, s layout.Segment) (string, error) {
 	first := path.Join(layout.DamagedDir, s.Path)
 	aside := first
+	// Earlier damaged files of this name stay as they are.
 	for n := 2; ; n++ {
-		err := p.site.keep(ctx, s.Path, aside)
+		err := p.site.preserve(ctx, s.Path, aside)
 		if !errors.Is(err, fs.ErrExist) {
 			return aside, err
 		}
+
 		aside = fmt.Sprintf("%s.%d", first, n)
 	}
 }
@@ -67,7 +73,7 @@ func (p *Place) keepAside(ctx context.Context, s layout.Segment) (string, error)
 const repairedName = "repaired"
 
 // stageReadable stages a segment of what can be read of a damaged one, and makes it
-// durable, unless that is nothing.
+// durable. Without Records there is nothing to publish.
 func (p *Place) stageReadable(s layout.Segment) (*segment.Builder, error) {
 	enc, err := segment.NewEncoder(zstd.SpeedDefault, segment.FrameBytes)
 	if err != nil {
@@ -75,20 +81,23 @@ func (p *Place) stageReadable(s layout.Segment) (*segment.Builder, error) {
 	}
 	defer enc.Close()
 
-	// Another repair may have left its own.
+	// An earlier repair may have left its staged segment.
 	disk := p.site.scratch()
 	staged := path.Join(layout.CompactDir, repairedName)
 	if err := disk.Remove(staged); err != nil {
 		return nil, err
 	}
+
 	out, err := segment.NewBuilder(disk.Appender(staged), nil)
 	if err != nil {
 		return nil, err
 	}
-	if out.Replaces, err = p.replaces(s); err != nil {
+	out.Replaces, err = p.replaces(s)
+	if err != nil {
 		return nil, err
 	}
 
+	// Damage is expected here; only an error of the disk stops the repair.
 	err = p.tree.Salvage(s, false, func(lines []byte, ids segment.IDs) error {
 		return out.AddFrame(lines, enc.EncodeAll(lines, nil), ids)
 	})
@@ -98,6 +107,7 @@ func (p *Place) stageReadable(s layout.Segment) (*segment.Builder, error) {
 	if out.Records == 0 {
 		return out, nil
 	}
+
 	if err := out.Finish(); err != nil {
 		return nil, err
 	}
@@ -105,24 +115,27 @@ func (p *Place) stageReadable(s layout.Segment) (*segment.Builder, error) {
 }
 
 // replaces returns what a damaged merged segment replaces, as far as that can be
-// read. Readers see again a segment that is missing in it, if that is still there.
+// read. If a name is missing there and its segment still exists, readers see it again.
 func (p *Place) replaces(s layout.Segment) ([]string, error) {
 	if !s.Merged() {
 		return nil, nil
 	}
 
-	f, ix, err := p.tree.Index(s)
+	file, ix, err := p.tree.Index(s)
 	if err == nil {
-		return ix.Replaces, f.Close()
+		return ix.Replaces, file.Close()
 	}
 	if !layout.IsDamage(err) {
 		return nil, err
 	}
 
-	f, err = p.tree.OpenFile(s)
+	// The index is damaged; the trailer may be sound and follows the last frame.
+	file, err = p.tree.OpenFile(s)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return segment.FindReplaces(f, f.Size(), segment.FindFrames(f, f.Size())), nil
+	defer file.Close()
+
+	frames := segment.FindFrames(file, file.Size())
+	return segment.FindReplaces(file, file.Size(), frames), nil
 }
