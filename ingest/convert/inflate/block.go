@@ -9,10 +9,12 @@ import (
 // behind its last byte.
 func (d *Decoder) blocks() error {
 	for {
+		// A block begins with a bit that says whether it is the last, and its kind.
 		head, err := d.take(3)
 		if err != nil {
 			return err
 		}
+
 		switch head >> 1 {
 		case 0:
 			err = d.stored()
@@ -20,7 +22,8 @@ func (d *Decoder) blocks() error {
 			d.t = fixed
 			err = d.symbols()
 		case 2:
-			if err = d.dynamic(); err == nil {
+			err = d.dynamic()
+			if err == nil {
 				err = d.symbols()
 			}
 		default:
@@ -29,6 +32,7 @@ func (d *Decoder) blocks() error {
 		if err != nil {
 			return err
 		}
+
 		if head&1 == 1 {
 			d.align()
 			return nil
@@ -71,6 +75,8 @@ func (d *Decoder) align() {
 // stored copies a block that is not compressed.
 func (d *Decoder) stored() error {
 	d.align()
+
+	// Its size comes twice, once with all bits inverted.
 	if len(d.src)-d.at < 4 {
 		return io.ErrUnexpectedEOF
 	}
@@ -79,6 +85,8 @@ func (d *Decoder) stored() error {
 		return ErrCorrupt
 	}
 	d.at += 4
+
+	// Too long is found before too short, because the bytes that are there count.
 	text := d.src[d.at:]
 	text = text[:min(len(text), int(size))]
 	d.room(len(text))
@@ -88,6 +96,7 @@ func (d *Decoder) stored() error {
 	if len(text) < int(size) {
 		return io.ErrUnexpectedEOF
 	}
+
 	d.end += copy(d.out[d.end:], text)
 	d.at += len(text)
 	return nil
@@ -114,6 +123,8 @@ func (d *Decoder) dynamic() error {
 	if lits > usedLit || dists > usedDist {
 		return ErrCorrupt
 	}
+
+	// First comes the code that the lengths of the other two codes are written in.
 	var own [maxLens]uint8
 	for _, symbol := range codeOrder[:codes] {
 		n, err := d.take(3)
@@ -126,6 +137,8 @@ func (d *Decoder) dynamic() error {
 	if !build(d.t.lens[:], lensBits, own[:], lensEntries[:]) {
 		return ErrCorrupt
 	}
+
+	// Then the lengths of both codes, one list; some symbols repeat a length.
 	lens := d.lens[:lits+dists]
 	for i := 0; i < len(lens); {
 		e, err := d.code(d.t.lens[:], lensBits)
@@ -138,6 +151,7 @@ func (d *Decoder) dynamic() error {
 			i++
 			continue
 		}
+
 		r := repeats[symbol-16]
 		more, err := d.take(r.bits)
 		if err != nil {
@@ -150,6 +164,7 @@ func (d *Decoder) dynamic() error {
 			}
 			value = lens[i-1]
 		}
+
 		n := r.base + more
 		if n > len(lens)-i {
 			return ErrCorrupt
@@ -159,6 +174,7 @@ func (d *Decoder) dynamic() error {
 			i++
 		}
 	}
+
 	// Without an end the block could only end in an error.
 	if lens[endOfBlock] == 0 ||
 		!build(d.t.lit[:], litBits, lens[:lits], litEntries[:]) ||

@@ -9,16 +9,23 @@
 //	                        fast: while neither src nor out end soon ◄┤
 //	                        step: one symbol, every bit counted      ◄┘
 //
-// It is not left to a library because unpacking was the largest part of a
-// conversion's time, and the decoders that Go has read through an io.Reader, byte by
-// byte, into a window that is copied out: this one takes half of their time
-// (docs/BENCHMARKS.md). There is no fallback to a library: what this package takes
-// or refuses is what a server takes or refuses.
+// # The fence
 //
-// The input is hostile. What holds whatever it is:
+// This package replaces github.com/klauspost/compress/gzip. Unpacking was the largest
+// part of a conversion's time, and the decoders that Go has read through an io.Reader,
+// byte by byte, into a window that is copied out.
+//
+// TestMalformed, TestBitFlips and FuzzGunzip compare it with compress/gzip and with klauspost's.
+// BenchmarkUnpack in ingest/convert runs all three; the rows are in docs/BENCHMARKS.md.
+// It stays as long as it is at least 1.8 times as fast as klauspost's; on 2026-11-28 it was
+// 1.96 times as fast. It imports nothing of this repository, so that it can be replaced or
+// copied as it is. There is no fallback to a library: what this package accepts or
+// rejects is what a server accepts or rejects.
+//
+// The input is hostile. Whatever it is, this holds:
 //
 //   - Nothing is written outside out, and out is never longer than the limit, so
-//     that a bomb costs what an honest body of that size costs. There is no unsafe
+//     that a bomb costs what a body of that size costs. There is no unsafe
 //     code: a mistake in what follows could stop a conversion, not harm memory.
 //   - bits holds at least the n bits that are read ahead, n ≤ 63, and src[at] is the
 //     first byte not counted in n. Above the n bits are 0 or the bits that src has

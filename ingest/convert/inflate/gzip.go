@@ -8,11 +8,11 @@ import (
 	"io"
 )
 
-// What is wrong with a body; io.ErrUnexpectedEOF is if it ends too early.
+// What is wrong with a body. One that ends too early gives io.ErrUnexpectedEOF.
 var (
 	ErrHeader   = errors.New("invalid header")   // a member does not begin as it must
-	ErrChecksum = errors.New("invalid checksum") // a member's sum or length is another
-	ErrCorrupt  = errors.New("corrupt input")    // no deflate stream
+	ErrChecksum = errors.New("invalid checksum") // a member's sum or length is wrong
+	ErrCorrupt  = errors.New("corrupt input")    // not a deflate stream
 	ErrTooLong  = errors.New("too long")         // it unpacks to more than the limit
 )
 
@@ -35,12 +35,14 @@ type Decoder struct {
 }
 
 // Gunzip returns what the gzip members in src unpack to, at most limit bytes, in the
-// memory of dst if that is large enough; what dst held is lost. With an error, which is
-// one of this package's or io.ErrUnexpectedEOF, it returns what it had until then. Of
-// ErrTooLong and another error it is the one that comes first in src.
+// memory of dst if that is large enough; what dst held is lost. The error is one of this
+// package's or io.ErrUnexpectedEOF; with it comes the text up to there. If a body is too
+// long and has another fault, the one that comes first in src is returned.
 func (d *Decoder) Gunzip(dst, src []byte, limit int) ([]byte, error) {
 	d.begin(dst, src, limit)
 	defer d.release()
+
+	// One member after the other.
 	for {
 		if err := d.header(); err != nil {
 			return d.out[:d.end], err
@@ -58,20 +60,21 @@ func (d *Decoder) Gunzip(dst, src []byte, limit int) ([]byte, error) {
 	}
 }
 
-// begin takes a body and memory for its text.
+// begin sets the body and the memory for its text.
 func (d *Decoder) begin(dst, src []byte, limit int) {
 	d.src, d.at, d.bits, d.n = src, 0, 0, 0
 	d.out, d.end, d.member, d.limit = dst[:min(cap(dst), limit)], 0, 0, limit
 	if len(src) < 4 {
 		return
 	}
-	// The last four bytes say how much it will be, modulo 2³² and if they are
-	// honest. A wrong hint costs a little memory or time.
+
+	// The last four bytes should be the length of the text, modulo 2³². A wrong hint
+	// costs a little memory or time.
 	hint := int64(binary.LittleEndian.Uint32(src[len(src)-4:]))
 	d.room(int(min(hint, 64*int64(len(src)), int64(limit))) + outMargin)
 }
 
-// release forgets the memory of others.
+// release drops the references to the caller's memory.
 func (d *Decoder) release() { d.src, d.out = nil, nil }
 
 // room makes out have at least k bytes behind end, or as many as the limit allows.
@@ -105,7 +108,9 @@ func (d *Decoder) header() error {
 	if h[0] != 0x1f || h[1] != 0x8b || h[2] != 8 {
 		return ErrHeader
 	}
-	flags, n := h[3], 10 // h[4:10] are a time and what packed it
+
+	// n is how much of h is read; h[4:10] are a time and what packed it.
+	flags, n := h[3], 10
 	if flags&hasExtra != 0 {
 		if len(h) < n+2 {
 			return io.ErrUnexpectedEOF
@@ -115,6 +120,8 @@ func (d *Decoder) header() error {
 			return io.ErrUnexpectedEOF
 		}
 	}
+
+	// Name and comment end with a zero.
 	for _, text := range [...]byte{hasName, hasComment} {
 		if flags&text == 0 {
 			continue
@@ -130,6 +137,7 @@ func (d *Decoder) header() error {
 			return ErrHeader
 		}
 	}
+
 	if flags&hasSum != 0 {
 		if len(h) < n+2 {
 			return io.ErrUnexpectedEOF
@@ -139,6 +147,7 @@ func (d *Decoder) header() error {
 		}
 		n += 2
 	}
+
 	if flags&reserved != 0 {
 		return ErrHeader
 	}

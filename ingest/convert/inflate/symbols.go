@@ -86,8 +86,11 @@ func (d *Decoder) fast() (done bool, err error) {
 				break
 			}
 		}
+
+		// e is a length: its base, and the bits behind its code.
 		length := int(e>>16) + int(now&(1<<(e&63)-1)>>(e>>8&31))
 
+		// Then follows the code of a distance.
 		if n < maxCode+13 {
 			at, b, n = refill(src, at, b, n)
 		}
@@ -106,6 +109,8 @@ func (d *Decoder) fast() (done bool, err error) {
 		distance := int(e>>16) + int(b&(1<<(e&63)-1)>>(e>>8&31))
 		b >>= e & 63
 		n -= uint(e & 63)
+
+		// The match must not begin before the member.
 		from := end - distance
 		if from < member {
 			err = ErrCorrupt
@@ -114,6 +119,7 @@ func (d *Decoder) fast() (done bool, err error) {
 		at, b, n = refill(src, at, b, n)
 		e = t.lit[b%(1<<litBits)]
 
+		// Copy the match 16 bytes at a time, beyond its end if need be.
 		stop := end + length
 		for distance < 8 { // words would overlap: double what is repeated
 			binary.LittleEndian.PutUint64(out[end:], binary.LittleEndian.Uint64(out[from:]))
@@ -147,6 +153,8 @@ func words(out []byte, to, from int) {
 // step unpacks one symbol, however near the ends are, and makes room for more.
 func (d *Decoder) step() (done bool, err error) {
 	d.room(outMargin)
+
+	// A literal, the end of the block, or a length.
 	e, err := d.code(d.t.lit[:], litBits)
 	switch {
 	case err != nil:
@@ -165,13 +173,18 @@ func (d *Decoder) step() (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if e, err = d.code(d.t.dist[:], distBits); err != nil {
+
+	// Behind a length comes a distance.
+	e, err = d.code(d.t.dist[:], distBits)
+	if err != nil {
 		return false, err
 	}
 	distance, err := d.extra(e)
 	if err != nil {
 		return false, err
 	}
+
+	// Copy the match, which may overlap what it writes.
 	if distance > d.end-d.member {
 		return false, ErrCorrupt
 	}

@@ -120,6 +120,8 @@ func build(table []uint32, size int, lens []uint8, entries []uint32) bool {
 		count[n&maxCode]++
 	}
 	count[0] = 0
+
+	// Each bit doubles the patterns that are left, and each code takes one of them.
 	left, used := 1, 0
 	var first [maxCode + 1]int // in sorted, the first symbol with a code of so many bits
 	for n, c := range count {
@@ -135,6 +137,8 @@ func build(table []uint32, size int, lens []uint8, entries []uint32) bool {
 	if left > 0 && used > 0 && (used > 1 || count[1] != 1) {
 		return false // bit patterns without a code
 	}
+
+	// Sort the symbols by the length of their codes.
 	var sorted [maxLit]uint16
 	for symbol, n := range lens {
 		if n != 0 {
