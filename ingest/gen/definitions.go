@@ -18,8 +18,8 @@ var Definitions []byte
 // Refs returns the made-up revisions that the pings name.
 func Refs() []revisions.Ref {
 	var refs []revisions.Ref
-	for _, c := range channels {
-		ref, err := revisions.ParseURL(c.revisionURL)
+	for _, channel := range channels {
+		ref, err := revisions.ParseURL(channel.revisionURL)
 		if err != nil {
 			panic("gen: " + err.Error()) // a mistake in the table
 		}

@@ -72,64 +72,66 @@ const (
 func (g *Generator) Ping(i int) Ping {
 	g.src.Seed(g.seed, uint64(i))
 	for {
-		p, histograms := g.draw()
-		size := len(p.JSON)
+		ping, histograms := g.draw()
+		size := len(ping.JSON)
 		if minHistograms <= histograms && histograms <= maxHistograms && minPingBytes <= size && size <= maxPingBytes {
-			return p
+			return ping
 		}
 	}
 }
 
 // draw makes a ping from the next random numbers, and counts its histograms.
-func (g *Generator) draw() (p Ping, histograms int) {
-	p.ID = g.uuid()
-	p.Time = Start.Add(time.Duration(g.rng.Int64N(7*24*3600*1000)) * time.Millisecond)
-	date := schema.DateOf(p.Time)
-	b := g.browser(date)
-	p.Dims = schema.Dims{
-		schema.Reason: b.reason, schema.AppName: b.app, schema.Channel: b.channel, schema.Version: b.version,
-		schema.BuildID: b.build, schema.SubmissionDate: string(date),
+func (g *Generator) draw() (ping Ping, histograms int) {
+	ping.ID = g.uuid()
+	ping.Time = Start.Add(time.Duration(g.rng.Int64N(7*24*3600*1000)) * time.Millisecond)
+	date := schema.DateOf(ping.Time)
+
+	// The dimensions are what the browser states, with the date of receipt.
+	session := g.browser(date)
+	ping.Dims = schema.Dims{
+		schema.Reason: session.reason, schema.AppName: session.app, schema.Channel: session.channel, schema.Version: session.version,
+		schema.BuildID: session.build, schema.SubmissionDate: string(date),
 	}
 
 	// The order of the members is that of browsers.
-	o := &g.out
-	o.buf = o.buf[:0]
-	o.open()
-	o.int("ver", 1)
-	g.simpleMeasurements(o, &b)
-	histograms = g.writeHistograms(o)
-	g.slowSQL(o)
-	g.chromeHangs(o)
-	o.raw("lateWrites", `{"memoryMap":[],"stacks":[]}`)
-	o.raw("addonHistograms", `{}`)
-	g.fileIO(o, &b)
-	g.addonDetails(o, &b)
-	g.info(o, &b)
-	o.close()
-	p.JSON = o.buf
-	return p, histograms
+	out := &g.out
+	out.buf = out.buf[:0]
+	out.open()
+	out.int("ver", 1)
+	g.simpleMeasurements(out, &session)
+	histograms = g.writeHistograms(out)
+	g.slowSQL(out)
+	g.chromeHangs(out)
+	out.raw("lateWrites", `{"memoryMap":[],"stacks":[]}`)
+	out.raw("addonHistograms", `{}`)
+	g.fileIO(out, &session)
+	g.addonDetails(out, &session)
+	g.info(out, &session)
+	out.close()
+	ping.JSON = out.buf
+	return ping, histograms
 }
 
 // uuid returns a random UUID of version 4.
 func (g *Generator) uuid() string {
-	var b [16]byte
-	binary.LittleEndian.PutUint64(b[:8], g.rng.Uint64())
-	binary.LittleEndian.PutUint64(b[8:], g.rng.Uint64())
+	var random [16]byte
+	binary.LittleEndian.PutUint64(random[:8], g.rng.Uint64())
+	binary.LittleEndian.PutUint64(random[8:], g.rng.Uint64())
 
 	// Version and variant have fixed bits.
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
+	random[6] = random[6]&0x0f | 0x40
+	random[8] = random[8]&0x3f | 0x80
 
 	// 8-4-4-4-12 digits, with a dash before each group but the first.
-	var s [36]byte
+	var text [36]byte
 	for i, at := range [...]struct{ from, to, at int }{{0, 4, 0}, {4, 6, 9}, {6, 8, 14}, {8, 10, 19}, {10, 16, 24}} {
-		hex.Encode(s[at.at:], b[at.from:at.to])
+		hex.Encode(text[at.at:], random[at.from:at.to])
 		if i > 0 {
-			s[at.at-1] = '-'
+			text[at.at-1] = '-'
 		}
 	}
 
-	return string(s[:])
+	return string(text[:])
 }
 
 // chance is true with probability p.

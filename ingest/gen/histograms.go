@@ -47,39 +47,40 @@ func prepare() (all []histogram, scratch []int64) {
 		panic("gen: " + err.Error())
 	}
 
-	for d := range spec.Definitions() {
-		if d.Err != nil {
-			panic("gen: " + d.Err.Error())
+	for def := range spec.Definitions() {
+		if def.Err != nil {
+			panic("gen: " + def.Err.Error())
 		}
-		if unsent[d.Name] {
+		if unsent[def.Name] {
 			continue
 		}
 
 		// The copy of the start comes right behind the original, as in browsers.
-		all = append(all, newHistogram(d, d.Name, extended[d.Name].OK))
+		all = append(all, newHistogram(def, def.Name, extended[def.Name].OK))
 		for _, part := range early {
-			if strings.Contains(d.Name, part) && len(d.Name) < 30 {
-				all = append(all, newHistogram(d, "STARTUP_"+d.Name, extended[d.Name].OK))
+			if strings.Contains(def.Name, part) && len(def.Name) < 30 {
+				all = append(all, newHistogram(def, "STARTUP_"+def.Name, extended[def.Name].OK))
 				break
 			}
 		}
-		if d.BucketCount > len(scratch) {
-			scratch = make([]int64, d.BucketCount)
+		if def.BucketCount > len(scratch) {
+			scratch = make([]int64, def.BucketCount)
 		}
 	}
 
 	return all, scratch
 }
 
-func newHistogram(d *revisions.Definition, name string, extended bool) histogram {
-	o := object{buf: make([]byte, 0, 128)}
-	o.buf = append(o.buf, '"')
-	o.buf = append(o.buf, name...)
-	o.buf = append(o.buf, `":{"range":`...)
-	o.ints(d.Low, d.High)
-	o.int("bucket_count", d.BucketCount)
-	o.int("histogram_type", d.Kind.TypeCode())
-	o.begin("values")
+func newHistogram(def *revisions.Definition, name string, extended bool) histogram {
+	// The text in front of the values is the same in every ping.
+	start := object{buf: make([]byte, 0, 128)}
+	start.buf = append(start.buf, '"')
+	start.buf = append(start.buf, name...)
+	start.buf = append(start.buf, `":{"range":`...)
+	start.ints(def.Low, def.High)
+	start.int("bucket_count", def.BucketCount)
+	start.int("histogram_type", def.Kind.TypeCode())
+	start.begin("values")
 
 	// The name decides what is typical, so that histograms differ from each other
 	// and a name means the same in every ping.
@@ -93,9 +94,9 @@ func newHistogram(d *revisions.Definition, name string, extended bool) histogram
 	}
 
 	// All figures are fractions of the number of buckets.
-	buckets := float64(d.BucketCount)
-	h := histogram{
-		head: string(o.buf), kind: d.Kind, bounds: d.Bounds(),
+	buckets := float64(def.BucketCount)
+	made := histogram{
+		head: string(start.buf), kind: def.Kind, bounds: def.Bounds(),
 		popularity: 0.6 + 0.8*part(),
 		mid:        buckets * (0.15 + 0.5*part()),
 		spread:     1 + buckets*(0.02+0.06*part()),
@@ -103,41 +104,42 @@ func newHistogram(d *revisions.Definition, name string, extended bool) histogram
 	}
 
 	// Keys and logarithms are computed once, not for each ping.
-	for _, bound := range h.bounds {
-		h.keys = append(h.keys, `"`+strconv.Itoa(bound)+`":`)
+	for _, bound := range made.bounds {
+		made.keys = append(made.keys, `"`+strconv.Itoa(bound)+`":`)
 		if extended {
-			h.logs = append(h.logs, math.Log1p(float64(bound)))
+			made.logs = append(made.logs, math.Log1p(float64(bound)))
 		}
 	}
 
-	return h
+	return made
 }
 
 // writeHistograms writes the member "histograms" and returns how many it holds.
-func (g *Generator) writeHistograms(o *object) (n int) {
-	o.begin("histograms")
+func (g *Generator) writeHistograms(out *object) (written int) {
 	// Some sessions use more of the browser than others, and use it more.
 	share := 0.42 + 0.1*g.rng.Float64() // of all histograms
 	activity := pow(1.4, g.rng.NormFloat64())
+
+	out.begin("histograms")
 	for i := range g.histograms {
-		h := &g.histograms[i]
-		if g.chance(share * h.popularity) {
-			if o.buf[len(o.buf)-1] != '{' {
-				o.buf = append(o.buf, ',')
+		histogram := &g.histograms[i]
+		if g.chance(share * histogram.popularity) {
+			if out.buf[len(out.buf)-1] != '{' {
+				out.buf = append(out.buf, ',')
 			}
-			g.writeHistogram(o, h, activity)
-			n++
+			g.writeHistogram(out, histogram, activity)
+			written++
 		}
 	}
 
-	o.end()
-	return n
+	out.end()
+	return written
 }
 
-func (g *Generator) writeHistogram(o *object, h *histogram, activity float64) {
+func (g *Generator) writeHistogram(out *object, hist *histogram, activity float64) {
 	// A flag has one sample, a boolean some, and a count one bucket.
-	counts := g.counts[:len(h.bounds)]
-	switch h.kind {
+	counts := g.counts[:len(hist.bounds)]
+	switch hist.kind {
 	case revisions.Flag:
 		if g.chance(0.08) {
 			counts[1] = 1
@@ -152,70 +154,77 @@ func (g *Generator) writeHistogram(o *object, h *histogram, activity float64) {
 		counts[0] = int64(g.logNormal(1+2*activity, 2)) + 1
 	default:
 		// Each session has its own mean, around which its samples lie.
-		mid := h.mid + h.spread*g.rng.NormFloat64()
-		for range 1 + min(g.logNormal(h.volume*activity, 1.8), 10) {
-			bucket := int(mid + h.spread*g.rng.NormFloat64())
+		mid := hist.mid + hist.spread*g.rng.NormFloat64()
+		for range 1 + min(g.logNormal(hist.volume*activity, 1.8), 10) {
+			bucket := int(mid + hist.spread*g.rng.NormFloat64())
 			times := int64(1)
+
+			// Half of the samples are repeated, up to 441 times more.
 			random := g.rng.Uint32()
-			if random%2 == 0 { // repeated samples
+			if random%2 == 0 {
 				times += int64((random >> 8 & 63) * (random >> 20 & 7))
 			}
 			counts[min(max(bucket, 0), len(counts)-1)] += times
 		}
 	}
 
-	g.writeCounts(o, h, counts)
+	g.writeCounts(out, hist, counts)
 }
 
 // writeCounts writes the values between the empty buckets beside them, as
 // browsers do, then the sums of the kind, and clears counts.
-func (g *Generator) writeCounts(o *object, h *histogram, counts []int64) {
-	o.buf = append(o.buf, h.head...)
+func (g *Generator) writeCounts(out *object, hist *histogram, counts []int64) {
+	out.buf = append(out.buf, hist.head...)
+
+	// A bucket that is empty is written if a neighbour is not.
 	var sum, squares int64
 	var logSum, logSquares float64
-	// A bucket that is empty is written if a neighbour is not.
 	before := -1 // the last bucket written
-	for i, n := range counts {
-		if n == 0 {
+	for bucket, samples := range counts {
+		if samples == 0 {
 			continue
 		}
-		if before < 0 && i > 0 {
-			o.member(h.keys[i-1], 0)
+		if before < 0 && bucket > 0 {
+			out.member(hist.keys[bucket-1], 0)
 		}
 
-		o.member(h.keys[i], n)
-		before = i
-		bound := int64(h.bounds[i])
-		sum += n * bound
-		squares += n * bound * bound
-		if h.logs != nil {
-			logSum += float64(n) * h.logs[i]
-			logSquares += float64(n) * h.logs[i] * h.logs[i]
+		out.member(hist.keys[bucket], samples)
+		before = bucket
+
+		// The sums are those of the lower bounds, as if every sample were one.
+		bound := int64(hist.bounds[bucket])
+		sum += samples * bound
+		squares += samples * bound * bound
+		if hist.logs != nil {
+			logSum += float64(samples) * hist.logs[bucket]
+			logSquares += float64(samples) * hist.logs[bucket] * hist.logs[bucket]
 		}
 
-		counts[i] = 0
+		counts[bucket] = 0
 	}
+
 	// The empty bucket behind the last one ends the list.
 	if before+1 < len(counts) {
-		o.member(h.keys[before+1], 0)
+		out.member(hist.keys[before+1], 0)
 	}
 
-	o.buf = append(o.buf, `},"sum":`...)
-	o.buf = strconv.AppendInt(o.buf, sum, 10)
+	out.buf = append(out.buf, `},"sum":`...)
+	out.buf = strconv.AppendInt(out.buf, sum, 10)
+
 	// Exponential histograms have sums of logarithms, the others sums of squares.
-	if h.kind == revisions.Exponential {
-		o.buf = append(o.buf, `,"log_sum":`...)
-		o.float(logSum)
-		o.buf = append(o.buf, `,"log_sum_squares":`...)
-		o.float(logSquares)
+	if hist.kind == revisions.Exponential {
+		out.buf = append(out.buf, `,"log_sum":`...)
+		out.float(logSum)
+		out.buf = append(out.buf, `,"log_sum_squares":`...)
+		out.float(logSquares)
 	} else {
-		o.buf = append(o.buf, `,"sum_squares_lo":`...)
-		o.buf = strconv.AppendUint(o.buf, uint64(uint32(squares)), 10)
-		o.buf = append(o.buf, `,"sum_squares_hi":`...)
-		o.buf = strconv.AppendUint(o.buf, uint64(squares)>>32, 10)
+		out.buf = append(out.buf, `,"sum_squares_lo":`...)
+		out.buf = strconv.AppendUint(out.buf, uint64(uint32(squares)), 10)
+		out.buf = append(out.buf, `,"sum_squares_hi":`...)
+		out.buf = strconv.AppendUint(out.buf, uint64(squares)>>32, 10)
 	}
 
-	o.buf = append(o.buf, '}')
+	out.buf = append(out.buf, '}')
 }
 
 // member appends a member whose key is already quoted.

@@ -12,47 +12,47 @@ type object struct{ buf []byte }
 func (o *object) open()  { o.buf = append(o.buf, '{') }
 func (o *object) close() { o.buf = append(o.buf, '}') }
 
-func (o *object) key(k string) {
-	if c := o.buf[len(o.buf)-1]; c != '{' {
+func (o *object) key(name string) {
+	if o.buf[len(o.buf)-1] != '{' {
 		o.buf = append(o.buf, ',')
 	}
 	o.buf = append(o.buf, '"')
-	o.buf = append(o.buf, k...)
+	o.buf = append(o.buf, name...)
 	o.buf = append(o.buf, '"', ':')
 }
 
-func (o *object) raw(k, json string) {
-	o.key(k)
+func (o *object) raw(name, json string) {
+	o.key(name)
 	o.buf = append(o.buf, json...)
 }
 
-func (o *object) str(k, v string) {
-	o.key(k)
+func (o *object) str(name, value string) {
+	o.key(name)
 	o.buf = append(o.buf, '"')
-	o.buf = append(o.buf, v...)
+	o.buf = append(o.buf, value...)
 	o.buf = append(o.buf, '"')
 }
 
-func (o *object) int(k string, v int) {
-	o.key(k)
-	o.buf = strconv.AppendInt(o.buf, int64(v), 10)
+func (o *object) int(name string, value int) {
+	o.key(name)
+	o.buf = strconv.AppendInt(o.buf, int64(value), 10)
 }
 
-func (o *object) bool(k string, v bool) {
-	o.key(k)
-	o.buf = strconv.AppendBool(o.buf, v)
+func (o *object) bool(name string, value bool) {
+	o.key(name)
+	o.buf = strconv.AppendBool(o.buf, value)
 }
 
-func (o *object) float(v float64) { o.buf = strconv.AppendFloat(o.buf, v, 'f', -1, 64) }
+func (o *object) float(value float64) { o.buf = strconv.AppendFloat(o.buf, value, 'f', -1, 64) }
 
 // begin and end enclose an object that is the value of k.
-func (o *object) begin(k string) { o.key(k); o.open() }
-func (o *object) end()           { o.close() }
+func (o *object) begin(name string) { o.key(name); o.open() }
+func (o *object) end()              { o.close() }
 
 // ints appends a JSON array.
-func (o *object) ints(v ...int) {
+func (o *object) ints(values ...int) {
 	o.buf = append(o.buf, '[')
-	for i, n := range v {
+	for i, n := range values {
 		if i > 0 {
 			o.buf = append(o.buf, ',')
 		}

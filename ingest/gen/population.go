@@ -22,16 +22,16 @@ type share[T any] struct {
 }
 
 // draw picks one alternative by weight.
-func draw[T any](r *rand.Rand, of []share[T]) T {
+func draw[T any](rng *rand.Rand, of []share[T]) T {
 	total := 0
 	for i := range of {
 		total += of[i].weight
 	}
 
-	n := r.IntN(total)
+	left := rng.IntN(total)
 	for i := range of {
-		n -= of[i].weight
-		if n < 0 {
+		left -= of[i].weight
+		if left < 0 {
 			return of[i].value
 		}
 	}
@@ -104,31 +104,32 @@ var knownAddons = []addon{
 // browser draws a browser that submits on date, which is not before Start: its
 // build is not of a later day.
 func (g *Generator) browser(date schema.Date) browser {
-	r := g.rng
-	from := draw(r, channelShares)
-	build := draw(r, from.builds)
+	rng := g.rng
+	from := draw(rng, channelShares)
+	build := draw(rng, from.builds)
 	for build.id[:len(date)] > string(date) {
-		build = draw(r, from.builds)
+		build = draw(rng, from.builds)
 	}
 
-	b := browser{
-		reason: draw(r, reasons), app: draw(r, apps), channel: from.name, version: build.version, build: build.id,
-		revisionURL: from.revisionURL, locale: draw(r, locales), addons: knownAddons[:1],
+	drawn := browser{
+		reason: draw(rng, reasons), app: draw(rng, apps), channel: from.name, version: build.version, build: build.id,
+		revisionURL: from.revisionURL, locale: draw(rng, locales), addons: knownAddons[:1],
 	}
 
 	// Fennec is Firefox for Android.
-	if b.app == "Fennec" {
-		b.os, b.osVersion, b.arch = "Android", "17", "arm"
+	if drawn.app == "Fennec" {
+		drawn.os, drawn.osVersion, drawn.arch = "Android", "17", "arm"
 	} else {
-		system := draw(r, systems)
-		b.os, b.osVersion, b.arch = system[0], system[1], system[2]
+		system := draw(rng, systems)
+		drawn.os, drawn.osVersion, drawn.arch = system[0], system[1], system[2]
 	}
 
 	// Few browsers have many add-ons; without any, the default theme is one.
-	if n := min(g.logNormal(1, 2.5), len(knownAddons)-1); n > 0 {
-		first := 1 + r.IntN(len(knownAddons)-n)
-		b.addons = knownAddons[first : first+n]
+	count := min(g.logNormal(1, 2.5), len(knownAddons)-1)
+	if count > 0 {
+		first := 1 + rng.IntN(len(knownAddons)-count)
+		drawn.addons = knownAddons[first : first+count]
 	}
 
-	return b
+	return drawn
 }
