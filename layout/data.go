@@ -133,7 +133,7 @@ func (d *Data) PublishTo(name string) error {
 func (d *Data) Folder() *backend.Folder { return &d.folder }
 
 // DropRepeats makes Writers recognise, by Writer.Repeated, a submission that was
-// received before within so many days. Call it before the first NewWriter; 0 days
+// received at most so many days before or after, in any raw log. Call it before the first NewWriter; 0 days
 // (the default) recognises nothing. While another process has a Writer, NewWriter
 // then waits, a minute at most.
 func (d *Data) DropRepeats(days int) {

@@ -120,8 +120,9 @@ func (w *Writer) SetTime(t time.Time) {
 // that are added; without it they are of StorageVersion. Call it before Add.
 func (w *Writer) SetVersion(version int) { w.version = version }
 
-// Repeated says whether the same body was received under the same ID before, in this
-// raw log or in another one of the last days, so that it must not be published again.
+// Repeated says whether the same body was received under the same ID within some days
+// before or after, in this raw log or another one that was published, so that it must
+// not be published again.
 // Otherwise Commit records it. It is false without Data.DropRepeats.
 func (w *Writer) Repeated(id, body []byte, received time.Time) (bool, error) {
 	if w.repeats == nil || w.err != nil {

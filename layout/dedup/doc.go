@@ -7,16 +7,22 @@
 // # Repeats
 //
 // In come submissions in the order of a raw log; out goes whether each was received
-// before in one of the last days.
+// within some days before or after, by the times of receipt in the raw logs. So the
+// order in which raw logs come does not matter: of two receipts that are so near each
+// other, one is stored. (Of a chain of receipts, which ones are stored depends on the
+// order, but never two that are so near, and none is dropped without one.)
 //
 //  1. Repeats.Recorder opens the index, a bbolt file, for one raw log.
 //  2. Recorder.Repeated hashes ID and body, and looks for the hash under every day
-//     that counts and among what other raw logs of this process have found new.
+//     around the receipt and among what other raw logs of this process have found new.
 //  3. Just before the records are committed, Record writes what was new. If the commit
 //     then fails, Undo removes it again.
 //
 // An entry of the index names the raw log that it came from, so converting the same
 // raw log again, after a crash, does not find itself.
+//
+// A day that is too old for the newest one stays until 30 days have passed, by the
+// clock, in which no raw log added to it: so long an old backlog finds its neighbours.
 //
 // # Latest
 //

@@ -21,7 +21,7 @@ const keysPerTransaction = 10_000
 type Recorder struct {
 	index *Repeats
 	from  source
-	added map[key]schema.Date // the new ones, and the day that they are recorded under
+	added map[key][]schema.Date // the new ones, and the days that they are recorded under
 }
 
 // Recorder opens the index for the submissions of the raw log of that name. While
@@ -34,28 +34,33 @@ func (r *Repeats) Recorder(rawLog string) (*Recorder, error) {
 
 	// A raw log's name has the suffix only once it is complete.
 	sum := sha256.Sum256([]byte(strings.TrimSuffix(rawLog, ".finished")))
-	return &Recorder{index: r, from: source(sum[:8]), added: map[key]schema.Date{}}, nil
+	return &Recorder{index: r, from: source(sum[:8]), added: map[key][]schema.Date{}}, nil
 }
 
-// Repeated says whether the same body was received under the same ID before, earlier
-// in this raw log or in another one of the last days. If it was not, Record will
-// record it.
+// Repeated says whether the same body was received under the same ID within the
+// index's days before or after, in this raw log or in one that was recorded, whatever
+// order they come in. If it was not, Record will record it.
 func (c *Recorder) Repeated(id, body []byte, received time.Time) (bool, error) {
-	k := keyOf(id, body)
-	if _, ok := c.added[k]; ok {
-		return true, nil
+	// A day far ahead, of a clock that is wrong, would make expire remove all others.
+	tomorrow := c.index.now().AddDate(0, 0, 1)
+	if received.After(tomorrow) {
+		received = tomorrow
 	}
 
-	// A day far ahead, of a clock that is wrong, would make expire remove all others.
-	day := received.UTC()
-	tomorrow := time.Now().UTC().AddDate(0, 0, 1)
-	if day.After(tomorrow) {
-		day = tomorrow
+	// What this raw log recorded before, in a conversion that did not end, does not
+	// count; what this Recorder has found new does.
+	k := keyOf(id, body)
+	day := schema.DateOf(received)
+	first, last := c.index.window(day)
+	for _, other := range c.added[k] {
+		if first <= other && other <= last {
+			return true, nil
+		}
 	}
 
 	repeated, err := c.index.find(k, c.from, day)
 	if err == nil && !repeated {
-		c.added[k] = schema.DateOf(day)
+		c.added[k] = append(c.added[k], day)
 	}
 	return repeated, err
 }
@@ -77,8 +82,10 @@ func (c *Recorder) Record() error {
 	}
 
 	byDay := map[schema.Date][]key{}
-	for k, day := range c.added {
-		byDay[day] = append(byDay[day], k)
+	for k, days := range c.added {
+		for _, day := range days {
+			byDay[day] = append(byDay[day], k)
+		}
 	}
 	for day, keys := range byDay {
 		// Neighbours in the file are written together.
@@ -108,7 +115,7 @@ func (c *Recorder) recordKeys(day schema.Date, keys []key) error {
 				return err
 			}
 		}
-		return nil
+		return bucket.Put(lastAddedKey, []byte(schema.DateOf(c.index.now())))
 	})
 }
 
@@ -116,18 +123,24 @@ func (c *Recorder) recordKeys(day schema.Date, keys []key) error {
 // tried again.
 func (c *Recorder) Undo() error {
 	return c.index.db.Update(func(tx *bbolt.Tx) error {
-		for k, day := range c.added {
-			bucket := tx.Bucket([]byte(day))
-			if bucket == nil || !bytes.Equal(bucket.Get(k[:]), c.from[:]) {
-				continue
-			}
-			if err := bucket.Delete(k[:]); err != nil {
-				return err
+		for k, days := range c.added {
+			for _, day := range days {
+				if err := c.undo(tx.Bucket([]byte(day)), k); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	})
 }
 
+// undo removes a submission from a day's bucket, if it is there for this raw log.
+func (c *Recorder) undo(bucket *bbolt.Bucket, k key) error {
+	if bucket == nil || !bytes.Equal(bucket.Get(k[:]), c.from[:]) {
+		return nil
+	}
+	return bucket.Delete(k[:])
+}
+
 // Close ends the use of the index. All writes of the Recorder are done.
-func (c *Recorder) Close() error { return c.index.release(c.added) }
+func (c *Recorder) Close() error { return c.index.release(c.from, c.added) }

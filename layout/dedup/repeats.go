@@ -1,11 +1,13 @@
 package dedup
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -18,20 +20,30 @@ import (
 // holderSuffix makes the name of the file that says which process has the index open.
 const holderSuffix = ".pid"
 
-// Repeats is the index of the submissions of the last days: a bbolt file with a
-// bucket per day of receipt, in it the key of each submission and the raw log that it
-// is in. The file is open, and so locked against other processes, while there are
-// Recorders. It is safe for concurrent use.
+// idleDays is how long a day of receipt stays in the index after a raw log last added
+// to it, by this machine's clock. It bounds how much later than its neighbours an old
+// backlog may come and still find its repeats.
+const idleDays = 30
+
+// lastAddedKey is the key, beside those of submissions, under which a day's bucket has
+// the date on which a raw log last added to it.
+var lastAddedKey = []byte("last added")
+
+// Repeats is the index of submissions: a bbolt file with a bucket per day of receipt,
+// in it the key of each submission and the raw log that it is in. The file is open,
+// and so locked against other processes, while there are Recorders. It is safe for
+// concurrent use.
 type Repeats struct {
 	dir  string
 	name string        // of the file in dir
-	days int           // for which a submission counts
+	days int           // between two receipts of a repeat, at most
 	wait time.Duration // for another process to close the file, which it does after a raw log
+	now  func() time.Time
 
 	mu        sync.Mutex // guards what follows
 	recorders int        // that are open
 	db        *bbolt.DB
-	pending   map[key]source // found new by open Recorders
+	pending   map[key][]claim // found new by open Recorders
 }
 
 type (
@@ -39,38 +51,58 @@ type (
 	source [8]byte  // the beginning of the SHA-256 of a raw log's name
 )
 
+// claim says that a raw log has a submission, received on that day.
+type claim struct {
+	from source
+	day  schema.Date
+}
+
 // NewRepeats returns the index in a file of the folder dir, which is made when it is
-// needed. A submission counts as a repeat for so many days, at least 1.
+// needed. Two submissions that were received at most so many days apart, at least 1,
+// are repeats, whichever is looked up first.
 func NewRepeats(dir, name string, days int) *Repeats {
-	return &Repeats{dir: dir, name: name, days: days, wait: time.Minute, pending: map[key]source{}}
+	return &Repeats{
+		dir: dir, name: name, days: days, wait: time.Minute, now: time.Now,
+		pending: map[key][]claim{},
+	}
 }
 
 func (r *Repeats) path() string { return filepath.Join(r.dir, filepath.FromSlash(r.name)) }
 
-// find says whether another raw log than from has the submission, received on the
-// day or within the days before it. If none has, it counts as pending for from.
-func (r *Repeats) find(k key, from source, day time.Time) (bool, error) {
+// window returns the first and last day of receipt that a submission received on that
+// day is compared with.
+func (r *Repeats) window(day schema.Date) (first, last schema.Date) {
+	return day.AddDays(-r.days), day.AddDays(r.days)
+}
+
+// find says whether another raw log than from has the submission, received at most
+// r.days before or after the day. If none has, it counts as pending for from.
+func (r *Repeats) find(k key, from source, day schema.Date) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if other, ok := r.pending[k]; ok {
-		return other != from, nil
+
+	// Another Recorder of this process may have found it and not recorded it yet.
+	first, last := r.window(day)
+	for _, other := range r.pending[k] {
+		if other.from != from && first <= other.day && other.day <= last {
+			return true, nil
+		}
 	}
 
 	repeated := false
-	first := schema.DateOf(day.AddDate(0, 0, -r.days))
 	err := r.db.View(func(tx *bbolt.Tx) error {
 		days := tx.Cursor()
-		for name, _ := days.Seek([]byte(first)); name != nil; name, _ = days.Next() {
-			if value := tx.Bucket(name).Get(k[:]); value != nil {
-				repeated = source(value) != from
-				return nil
-			}
+		name, _ := days.Seek([]byte(first))
+		for name != nil && schema.Date(name) <= last && !repeated {
+			value := tx.Bucket(name).Get(k[:])
+			repeated = value != nil && source(value) != from
+			name, _ = days.Next()
 		}
 		return nil
 	})
 
 	if err == nil && !repeated {
-		r.pending[k] = from
+		r.pending[k] = append(r.pending[k], claim{from, day})
 	}
 	return repeated, err
 }
@@ -113,11 +145,14 @@ func (r *Repeats) open() error {
 }
 
 // release ends the use by a Recorder, whose new submissions are pending no more.
-func (r *Repeats) release(added map[key]schema.Date) error {
+func (r *Repeats) release(from source, added map[key][]schema.Date) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for k := range added {
-		delete(r.pending, k)
+		r.pending[k] = slices.DeleteFunc(r.pending[k], func(c claim) bool { return c.from == from })
+		if len(r.pending[k]) == 0 {
+			delete(r.pending, k)
+		}
 	}
 
 	r.recorders--
@@ -127,22 +162,31 @@ func (r *Repeats) release(added map[key]schema.Date) error {
 	return r.db.Close()
 }
 
-// expire removes the days that no submission of the newest day is compared with.
+// expire removes the days that no submission of the newest day is compared with, once
+// no raw log has added to them for idleDays. Until then, a backlog that is as old as
+// they are may still come.
 func (r *Repeats) expire(tx *bbolt.Tx) error {
-	last, _ := tx.Cursor().Last()
-	newest, err := schema.Date(last).Time()
-	if err != nil {
-		return err
+	newest, _ := tx.Cursor().Last()
+	oldest := schema.Date(newest).AddDays(-r.days - 1)
+	idle := schema.DateOf(r.now()).AddDays(-idleDays)
+
+	// A bucket must not be removed while a cursor walks over it.
+	var expired [][]byte
+	days := tx.Cursor()
+	for name, _ := days.First(); name != nil && schema.Date(name) < oldest; name, _ = days.Next() {
+		lastAdded := tx.Bucket(name).Get(lastAddedKey)
+		if lastAdded == nil {
+			lastAdded = name // an older version did not record it
+		}
+		if schema.Date(lastAdded) < idle {
+			expired = append(expired, bytes.Clone(name))
+		}
 	}
 
-	oldest := schema.DateOf(newest.AddDate(0, 0, -r.days-1))
-	for {
-		name, _ := tx.Cursor().First()
-		if schema.Date(name) >= oldest {
-			return nil
-		}
+	for _, name := range expired {
 		if err := tx.DeleteBucket(name); err != nil {
 			return err
 		}
 	}
+	return nil
 }

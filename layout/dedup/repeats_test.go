@@ -2,10 +2,15 @@ package dedup
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aitgithub/telemetry-server/layout/schema"
+	"go.etcd.io/bbolt"
 )
 
 // TestRepeatsInUse opens the index twice, as two processes would.
@@ -61,5 +66,160 @@ func TestRecord(t *testing.T) {
 			t.Errorf("step %d: repeated %v, %v; want %v", i, got, err, tt.want)
 		}
 		recorder.Close()
+	}
+}
+
+// receipt is one submission of a raw log in the tests of orders.
+type receipt struct {
+	body string
+	day  int
+}
+
+// september returns a time on the n-th day from 1 September 2013 on, which is the 0th.
+func september(n int) time.Time { return time.Date(2013, 9, 1+n, 5, 0, 0, 0, time.UTC) }
+
+// convertLog looks up all receipts of a raw log, records them, and returns those that
+// are not repeated. While is called before they are recorded.
+func convertLog(t *testing.T, index *Repeats, rawLog string, receipts []receipt, while func()) (stored []receipt) {
+	t.Helper()
+	recorder, err := index.Recorder(rawLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer recorder.Close()
+
+	for _, r := range receipts {
+		repeated, err := recorder.Repeated([]byte("id"), []byte(r.body), september(r.day))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !repeated {
+			stored = append(stored, r)
+		}
+	}
+
+	while()
+	if err := recorder.Record(); err != nil {
+		t.Fatal(err)
+	}
+	return stored
+}
+
+// TestOrderOfRawLogsDoesNotMatter spreads receipts over raw logs, converts these in a
+// random order, some while another one is not recorded yet and some a second time, and
+// requires that of receipts within the window exactly one is stored.
+func TestOrderOfRawLogsDoesNotMatter(t *testing.T) {
+	const windowDays, logCount = 3, 6
+	for seed := range uint64(12) {
+		random := rand.New(rand.NewPCG(seed, 46))
+		logs := make([][]receipt, logCount)
+		var received []receipt
+		for range 60 {
+			r := receipt{body: fmt.Sprint(random.IntN(12)), day: random.IntN(30)}
+			if random.IntN(10) == 0 {
+				r.day += 400 // one log makes all others old
+			}
+			received = append(received, r)
+			log := random.IntN(logCount)
+			logs[log] = append(logs[log], r)
+		}
+
+		index := NewRepeats(t.TempDir(), "seen.bolt", windowDays)
+		var stored []receipt
+		storedOf := make([][]receipt, logCount)
+		convert := func(log int, while func()) {
+			storedOf[log] = convertLog(t, index, fmt.Sprint("log.", log), logs[log], while)
+			stored = append(stored, storedOf[log]...)
+		}
+
+		order := random.Perm(logCount)
+		nothing := func() {}
+		for i := 0; i < logCount; i += 2 {
+			if random.IntN(2) == 0 {
+				convert(order[i], func() { convert(order[i+1], nothing) })
+			} else {
+				convert(order[i], nothing)
+				convert(order[i+1], nothing)
+			}
+		}
+
+		checkOnce(t, seed, received, stored, windowDays)
+
+		// After a crash, a raw log that was recorded stores the same again.
+		again := convertLog(t, index, fmt.Sprint("log.", order[0], ".finished"), logs[order[0]], nothing)
+		if first := storedOf[order[0]]; !slices.Equal(again, first) {
+			t.Errorf("seed %d: stored again %v, first %v", seed, again, first)
+		}
+	}
+}
+
+// checkOnce requires that no two of stored are repeats of each other, and that all of
+// received are stored or repeats of what is.
+func checkOnce(t *testing.T, seed uint64, received, stored []receipt, windowDays int) {
+	t.Helper()
+	repeats := func(a, b receipt) bool {
+		return a.body == b.body && a.day-b.day <= windowDays && b.day-a.day <= windowDays
+	}
+
+	for i, a := range stored {
+		for _, b := range stored[:i] {
+			if repeats(a, b) {
+				t.Errorf("seed %d: %v and %v are both stored", seed, a, b)
+			}
+		}
+	}
+
+	for _, r := range received {
+		found := false
+		for _, s := range stored {
+			found = found || repeats(r, s)
+		}
+		if !found {
+			t.Errorf("seed %d: %v is lost", seed, r)
+		}
+	}
+}
+
+// TestExpire looks up an old submission after newer days came, and after some time
+// in which nothing was added to its day.
+func TestExpire(t *testing.T) {
+	for _, tt := range []struct {
+		laterDays int // when its day is looked at next
+		want      bool
+	}{{0, true}, {idleDays, true}, {idleDays + 1, false}} {
+		now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+		index := NewRepeats(t.TempDir(), "seen.bolt", 3)
+		index.now = func() time.Time { return now }
+		convertLog(t, index, "log.1", []receipt{{body: "1", day: 0}}, func() {})
+
+		now = now.AddDate(0, 0, tt.laterDays)
+		convertLog(t, index, "log.2", []receipt{{body: "2", day: 1000}}, func() {})
+		stored := convertLog(t, index, "log.3", []receipt{{body: "1", day: 1}}, func() {})
+		if repeated := len(stored) == 0; repeated != tt.want {
+			t.Errorf("%d days later: repeated %v, want %v", tt.laterDays, repeated, tt.want)
+		}
+	}
+}
+
+// TestExpireOfOldVersion removes a day that has no date of its last addition.
+func TestExpireOfOldVersion(t *testing.T) {
+	index := NewRepeats(t.TempDir(), "seen.bolt", 3)
+	convertLog(t, index, "log.1", []receipt{{body: "1", day: 0}}, func() {})
+
+	recorder, err := index.Recorder("log.2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = index.db.Update(func(tx *bbolt.Tx) error {
+		return tx.Bucket([]byte(schema.DateOf(september(0)))).Delete(lastAddedKey)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorder.Close()
+
+	convertLog(t, index, "log.3", []receipt{{body: "2", day: 10}}, func() {})
+	if stored := convertLog(t, index, "log.4", []receipt{{body: "1", day: 0}}, func() {}); len(stored) != 1 {
+		t.Error("the day is still in the index")
 	}
 }
