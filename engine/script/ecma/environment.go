@@ -29,7 +29,12 @@ type Environment struct {
 // runtime's work is done.
 func Install(rt *goja.Runtime, features Features) *Environment {
 	e := &Environment{rt: rt}
-	e.installNesting(features.json)
+	if features.json {
+		e.guardJSON()
+	}
+	if features.arrays {
+		e.guardArrays()
+	}
 	if features.regExp {
 		e.installRegExp()
 	}

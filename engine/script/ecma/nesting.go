@@ -16,17 +16,16 @@ const maxNesting = 10_000
 // tooDeep is the message for what nests deeper.
 var tooDeep = fmt.Sprintf("more than %d arrays or objects inside each other", maxNesting)
 
-// installNesting guards the functions that go into arrays and objects; JSON only
-// where the script has it.
-func (e *Environment) installNesting(hasJSON bool) {
-	global := e.rt.GlobalObject()
-	arrayProto := global.Get("Array").(*goja.Object).Get("prototype").(*goja.Object)
+// guardJSON guards JSON.parse and JSON.stringify.
+func (e *Environment) guardJSON() {
+	json := e.rt.GlobalObject().Get("JSON").(*goja.Object)
+	e.guardParse(json)
+	e.guardStringify(json)
+}
 
-	if hasJSON {
-		json := global.Get("JSON").(*goja.Object)
-		e.guardParse(json)
-		e.guardStringify(json)
-	}
+// guardArrays guards the methods that go into arrays.
+func (e *Environment) guardArrays() {
+	arrayProto := e.rt.GlobalObject().Get("Array").(*goja.Object).Get("prototype").(*goja.Object)
 	e.guardFlat(arrayProto)
 	for _, name := range []string{"join", "toString", "toLocaleString"} {
 		e.guardMethod(arrayProto, name)

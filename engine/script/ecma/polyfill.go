@@ -59,6 +59,7 @@ type Features struct {
 	regExp    bool
 	source    bool // eval, Function
 	json      bool
+	arrays    bool // puts arrays into arrays
 	date      bool
 	number    bool
 	locale    bool
@@ -71,6 +72,9 @@ var (
 	numberWords = regexp.MustCompile(`\b(toString|toPrecision|toExponential)\b`)
 	dateWord    = regexp.MustCompile(`\bDate\b`)
 	localeWords = regexp.MustCompile(`\b(toLocale\w*|localeCompare)\b`)
+	// An array can only get deep where one is assigned, returned or changed. What
+	// JSON.parse makes is not deep enough to matter.
+	arrayWords  = regexp.MustCompile(`(=|return|=>|[?:])\s*\(*\s*\[|\]\s*=[^=]|\b(push|unshift|concat|splice|fill|with|Array|reduce|reduceRight)\b`)
 	objectLists = regexp.MustCompile(`\bObject\.(keys|values|entries)\(`)
 	jsonWord    = regexp.MustCompile(`\b(JSON|parse|stringify)\b`)
 )
@@ -82,6 +86,7 @@ func featuresOf(text string) Features {
 		regExp: regExpWords.MatchString(text),
 		source: sourceWords.MatchString(text),
 		json:   jsonWord.MatchString(text),
+		arrays: arrayWords.MatchString(text),
 		date:   dateWord.MatchString(text),
 		number: numberWords.MatchString(text),
 		locale: localeWords.MatchString(text),
@@ -96,6 +101,7 @@ func featuresOf(text string) Features {
 		}
 	}
 	if f.source {
+		f.arrays = true
 		f.regExp, f.json, f.date, f.number, f.locale = true, true, true, true, true
 	}
 

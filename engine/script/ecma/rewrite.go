@@ -19,6 +19,8 @@ const (
 	hiddenSource = "%source%"
 	// hiddenDirect is called just before a script calls eval by its name.
 	hiddenDirect = "%direct%"
+	// hiddenEval is eval that sees global names only.
+	hiddenEval = "%eval%"
 	// hiddenDate and hiddenCallRegExp are what Date and RegExp are when they are
 	// called without new.
 	hiddenDate       = "%Date%"
@@ -50,6 +52,22 @@ func Prepare(program *ast.Program, text string) (Features, error) {
 // rewriteCalls changes the syntax tree as Prepare says, and returns whether there
 // are regular expressions in it.
 func rewriteCalls(program *ast.Program) (hasLiterals bool, firstErr error) {
+
+	// goja cannot compile some text for a direct eval in a field of a class.
+	fields(reflect.ValueOf(program), func(field *ast.FieldDefinition) {
+		rewrite(reflect.ValueOf(&field.Initializer).Elem(), func(node ast.Expression) ast.Expression {
+			call, ok := node.(*ast.CallExpression)
+			if !ok {
+				return node
+			}
+			if callee, ok := call.Callee.(*ast.Identifier); ok && callee.Name == "eval" {
+				call.Callee = &ast.Identifier{Name: hiddenEval, Idx: callee.Idx}
+			}
+
+			return node
+		})
+	})
+
 	rewrite(reflect.ValueOf(program), func(node ast.Expression) ast.Expression {
 		switch node := node.(type) {
 		case *ast.RegExpLiteral:
@@ -149,6 +167,40 @@ func rewrite(v reflect.Value, change func(ast.Expression) ast.Expression) {
 	}
 }
 
+// fields calls found with every field of a class below v.
+func fields(v reflect.Value, found func(*ast.FieldDefinition)) {
+	switch v.Kind() {
+	case reflect.Interface:
+		if !v.IsNil() {
+			fields(v.Elem(), found)
+		}
+
+	case reflect.Slice:
+		for i := range v.Len() {
+			fields(v.Index(i), found)
+		}
+
+	case reflect.Pointer:
+		if v.IsNil() || v.Type().Elem().PkgPath() != astPackage {
+			return
+		}
+		if field, ok := v.Interface().(*ast.FieldDefinition); ok {
+			found(field)
+		}
+		fields(v.Elem(), found)
+
+	case reflect.Struct:
+		if v.Type().PkgPath() != astPackage {
+			return
+		}
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() && f.Name != "DeclarationList" {
+				fields(v.Field(i), found)
+			}
+		}
+	}
+}
+
 // maxSource bounds what eval and Function compile, in bytes. goja's parser calls
 // itself for everything that nests, and Go ends the process when its stack is full:
 // the bound is far below what nests deep enough for that.
@@ -231,6 +283,7 @@ func (e *Environment) installSource() {
 	guarded := e.function("eval", 1, func(call goja.FunctionCall) goja.Value {
 		return e.must(indirect(goja.Undefined(), e.prepareSource(call.Argument(0))))
 	})
+	global.DefineDataProperty(hiddenEval, guarded, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
 	global.DefineAccessorProperty("eval", e.rt.ToValue(func(goja.FunctionCall) goja.Value {
 		if direct {
 			direct = false
