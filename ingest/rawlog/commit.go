@@ -12,6 +12,8 @@ import (
 // prepares the next.
 func (l *Log) commitBatches() {
 	defer close(l.done)
+
+	// The timer runs from the first submission of a file on.
 	age := time.NewTimer(l.o.MaxAge)
 	age.Stop()
 	for {
@@ -50,22 +52,24 @@ func (l *Log) commitBatches() {
 }
 
 // takeBatch returns what has gathered, perhaps nothing, and whether Close was called.
-// A new batch begins, with room for as many entries.
-func (l *Log) takeBatch() (b *batch, closed bool) {
+// A new batch begins.
+func (l *Log) takeBatch() (gathered *batch, closed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	b = l.next
-	if len(b.entries) > 0 {
+	// The next batch is probably as large as this one, so its list gets that room now.
+	gathered = l.next
+	if len(gathered.entries) > 0 {
 		l.next = newBatch()
-		l.next.entries = make([]*Entry, 0, len(b.entries)+8)
+		l.next.entries = make([]*Entry, 0, len(gathered.entries)+8)
 	}
-	return b, l.closed
+	return gathered, l.closed
 }
 
 // commit makes b durable. After an error it is not known which of b's bytes are on
 // the disk. So the file ends before them, and the next batch begins a new file.
 func (l *Log) commit(b *batch, age *time.Timer) error {
+	// Below the reserve nothing is written; the spares would only occupy what lacks.
 	free := l.space()
 	if free < l.o.Reserve {
 		l.dropSpares()
@@ -74,13 +78,13 @@ func (l *Log) commit(b *batch, age *time.Timer) error {
 
 	// The first submission begins a file, whose age counts from here.
 	if l.file == nil {
-		f, err := l.begin()
+		begun, err := l.begin()
 		if err != nil {
 			l.o.Log.Error("cannot begin a raw log", "err", err)
 			return err
 		}
 
-		l.file = f
+		l.file = begun
 		age.Reset(l.o.MaxAge)
 	}
 
@@ -100,20 +104,20 @@ func (l *Log) commit(b *batch, age *time.Timer) error {
 
 // rotate finishes the current raw log, if any, in the background.
 func (l *Log) rotate() {
-	// No submission waits for the end of a file.
-	f := l.file
-	if f == nil {
+	full := l.file
+	if full == nil {
 		return
 	}
-
 	l.file = nil
+
+	// In the background, because no submission has to wait for the end of a file.
 	l.finishing.Go(func() {
-		if err := f.finish(); err != nil {
-			// It is closed and thereby unlocked, so it is claimed like one that a crash
-			// left.
-			l.o.Log.Error("cannot finish a raw log; it stays as it is", "log", f.name, "err", err)
+		if err := full.finish(); err != nil {
+			// The file is closed and so unlocked: a conversion claims it as it claims one
+			// that a crash left.
+			l.o.Log.Error("cannot finish a raw log; it stays as it is", "log", full.name, "err", err)
 		} else {
-			l.linkSpare(f)
+			l.linkSpare(full)
 		}
 		if l.o.Finished != nil {
 			l.o.Finished()

@@ -67,24 +67,25 @@ func (d rootDisk) create(name string) (diskFile, error) {
 func (d rootDisk) open(name string) (diskFile, error) { return d.openFile(name, 0) }
 
 func (d rootDisk) openFile(name string, flag int) (diskFile, error) {
-	f, err := d.root.OpenFile(name, os.O_RDWR|flag, 0o640)
+	file, err := d.root.OpenFile(name, os.O_RDWR|flag, 0o640)
 	if err != nil {
 		return nil, err
 	}
+
 	// The lock ends with the process, however that ends.
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			err = errLocked
 		}
-		return nil, fmt.Errorf("lock %s: %w", name, errors.Join(err, f.Close()))
+		return nil, fmt.Errorf("lock %s: %w", name, errors.Join(err, file.Close()))
 	}
 
 	direct, err := openDirect(d.root, name)
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, file.Close())
 	}
 
-	return &osFile{f, direct}, nil
+	return &osFile{file, direct}, nil
 }
 
 func (d rootDisk) rename(from, to string) error { return d.root.Rename(from, to) }
@@ -105,26 +106,27 @@ func (d rootDisk) list() ([]string, error) {
 }
 
 func (d rootDisk) free() (int64, error) {
-	f, err := d.root.Open(".")
+	folder, err := d.root.Open(".")
 	if err != nil {
 		return 0, err
 	}
 
-	defer f.Close()
+	defer folder.Close()
+
 	// Bavail is what may be written without root's reserve.
 	var st unix.Statfs_t
-	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil {
+	if err := unix.Fstatfs(int(folder.Fd()), &st); err != nil {
 		return 0, err
 	}
 	return int64(min(st.Bavail, math.MaxInt64/uint64(st.Bsize)) * uint64(st.Bsize)), nil
 }
 
 func (d rootDisk) sync() error {
-	f, err := d.root.Open(".")
+	folder, err := d.root.Open(".")
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // osFile is a file of the real disk; disk_linux.go and disk_other.go have the rest.

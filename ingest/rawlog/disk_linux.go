@@ -18,43 +18,43 @@ import (
 // cache: a raw log is not read soon, and the copy and its writing back cost more than
 // all else that a batch needs. It returns nil if the file system does not support it.
 func openDirect(root *os.Root, name string) (*os.File, error) {
-	f, err := root.OpenFile(name, os.O_WRONLY|unix.O_DIRECT, 0)
+	file, err := root.OpenFile(name, os.O_WRONLY|unix.O_DIRECT, 0)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
 		return nil, nil
 	}
-	return f, err
+	return file, err
 }
 
 // append writes and syncs with one system call: the caller sleeps once.
 func (o *osFile) append(b []byte, off int64) error {
-	// Bypass the page cache where that is possible.
-	f := o.direct
-	if f == nil {
-		f = o.f
+	file := o.direct
+	if file == nil {
+		file = o.f
 	}
 
+	// The kernel may write less than all; then the rest follows.
 	for len(b) > 0 {
-		n, err := unix.Pwritev2(int(f.Fd()), [][]byte{b}, off, unix.RWF_DSYNC)
+		written, err := unix.Pwritev2(int(file.Fd()), [][]byte{b}, off, unix.RWF_DSYNC)
 		switch {
 		case err == unix.EINTR:
 			continue
-		case err == unix.EINVAL && f == o.direct:
+		case err == unix.EINVAL && file == o.direct:
 			// The disk's blocks are larger than ours: go on through the page cache.
-			f = o.f
+			file = o.f
 			err = o.direct.Close()
 			o.direct = nil
 			if err == nil {
 				continue
 			}
-		case err == nil && n <= 0:
+		case err == nil && written <= 0:
 			err = io.ErrShortWrite
 		}
 		if err != nil {
 			return fmt.Errorf("write %d bytes at %d: %w", len(b), off, err)
 		}
 
-		b = b[n:]
-		off += int64(n)
+		b = b[written:]
+		off += int64(written)
 	}
 
 	return nil

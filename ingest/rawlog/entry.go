@@ -25,17 +25,17 @@ const minPooledBits = 9
 var entryPools [26]sync.Pool
 
 // NewEntry returns an entry with its head, country and path written and room for a
-// body of n bytes. The caller fills Body, calls Seal, and frees it in the end.
-func NewEntry(country, path string, n int, received time.Time) *Entry {
-	size := entryOverhead + len(country) + len(path) + n
-	e := pooledEntry(size)
-	e.buf = appendEntryHeader(e.buf, len(country), len(path), n, received)
-	e.buf = append(e.buf, country...)
-	e.buf = append(e.buf, path...)
-	e.at = len(e.buf)
-	e.buf = e.buf[:size]
-	e.room = n
-	return e
+// body of bodyBytes. The caller fills Body, calls Seal, and frees it in the end.
+func NewEntry(country, path string, bodyBytes int, received time.Time) *Entry {
+	size := entryOverhead + len(country) + len(path) + bodyBytes
+	entry := pooledEntry(size)
+	entry.buf = appendEntryHeader(entry.buf, len(country), len(path), bodyBytes, received)
+	entry.buf = append(entry.buf, country...)
+	entry.buf = append(entry.buf, path...)
+	entry.at = len(entry.buf)
+	entry.buf = entry.buf[:size]
+	entry.room = bodyBytes
+	return entry
 }
 
 // pooledEntry returns an empty entry with room for size bytes.

@@ -41,7 +41,8 @@ type logFile struct {
 
 // begin makes the next raw log: locked, its head synced, and only then visible.
 func (l *Log) begin() (*logFile, error) {
-	l.lastName = max(time.Now().UnixMilli(), l.lastName+1) // names ascend, whatever the clock does
+	// Names ascend even if the clock is set back.
+	l.lastName = max(time.Now().UnixMilli(), l.lastName+1)
 	name := fmt.Sprintf("%s%s.%d.%d", Prefix, l.o.Host, os.Getpid(), l.lastName)
 	lf := &logFile{
 		disk: l.disk, name: name, off: fileHeaderBytes, step: min(allocateStep, l.o.MaxBytes), buf: l.buf,
@@ -50,22 +51,22 @@ func (l *Log) begin() (*logFile, error) {
 
 	// Overwriting a spare syncs faster than filling a new file.
 	temp := newPrefix + name
-	f, size, err := l.claimSpare(temp)
+	file, size, err := l.claimSpare(temp)
 	if err != nil {
 		return nil, err
 	}
-	if f != nil {
+	if file != nil {
 		lf.head.flags = flagRecycled
 		lf.allocated = size
-	} else if f, err = l.disk.create(temp); err != nil {
+	} else if file, err = l.disk.create(temp); err != nil {
 		return nil, fmt.Errorf("begin raw log: %w", err)
 	}
-
-	lf.f = f
+	lf.f = file
 	lf.allocate(fileHeaderBytes, l.free-l.o.Reserve)
 
+	// What cannot be published is removed under the name that it has by then.
 	if temp, err = lf.publish(temp); err != nil {
-		return nil, fmt.Errorf("begin raw log %s: %w", name, errors.Join(err, f.close(), l.disk.remove(temp)))
+		return nil, fmt.Errorf("begin raw log %s: %w", name, errors.Join(err, file.close(), l.disk.remove(temp)))
 	}
 
 	return lf, nil
@@ -75,6 +76,7 @@ func (l *Log) begin() (*logFile, error) {
 // no reader sees one without a head. It returns the name that the file has, also
 // after an error.
 func (lf *logFile) publish(temp string) (name string, err error) {
+	// The head gets a whole disk block, as the entries behind it do.
 	n := copy(lf.buf, lf.head.append(nil))
 	clear(lf.buf[n:blockBytes])
 	if err := lf.f.append(lf.buf[:blockBytes], 0); err != nil {
@@ -91,40 +93,40 @@ func (lf *logFile) publish(temp string) (name string, err error) {
 func (lf *logFile) append(entries []*Entry, room int64) error {
 	// Space comes first, so that the write changes no metadata.
 	end := lf.off
-	for _, e := range entries {
-		end += int64(len(e.buf))
+	for _, entry := range entries {
+		end += int64(len(entry.buf))
 	}
-
 	lf.allocate(end, room)
 
 	// Whole disk blocks are written, so the last one of the batch before comes again.
-	n := int(lf.off % blockBytes) // bytes in buf
-	at := lf.off - int64(n)       // where they belong
-	for _, e := range entries {
-		putSum(e.buf, e.sum^lf.head.salt)
-		for rest := e.buf; len(rest) > 0; {
-			copied := copy(lf.buf[n:], rest)
+	filled := int(lf.off % blockBytes) // bytes in buf
+	at := lf.off - int64(filled)       // where they belong
+	for _, entry := range entries {
+		putSum(entry.buf, entry.sum^lf.head.salt)
+		for rest := entry.buf; len(rest) > 0; {
+			copied := copy(lf.buf[filled:], rest)
 			rest = rest[copied:]
-			n += copied
-			if n < len(lf.buf) {
+			filled += copied
+			if filled < len(lf.buf) {
 				continue
 			}
+
+			// The buffer is full: write it and begin the next.
 			if err := lf.f.append(lf.buf, at); err != nil {
 				return fmt.Errorf("append to raw log: %w", err)
 			}
-			at += int64(n)
-			n = 0
+			at += int64(filled)
+			filled = 0
 		}
 	}
 
 	// Zeros fill the last disk block; its beginning stays in buf for the next batch.
-	if full := blocksUp(n); full > 0 {
-		clear(lf.buf[n:full])
+	if full := blocksUp(filled); full > 0 {
+		clear(lf.buf[filled:full])
 		if err := lf.f.append(lf.buf[:full], at); err != nil {
 			return fmt.Errorf("append to raw log: %w", err)
 		}
-
-		copy(lf.buf, lf.buf[n&^(blockBytes-1):full])
+		copy(lf.buf, lf.buf[filled&^(blockBytes-1):full])
 	}
 
 	lf.off = end

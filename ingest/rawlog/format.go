@@ -47,9 +47,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // VersionOf returns the version that a raw log's name states (".v1.", ".v2.",
 // ".v3."), or VersionAuto.
 func VersionOf(name string) int {
-	for v, mark := range []string{1: ".v1.", 2: ".v2.", 3: ".v3."} {
+	for version, mark := range []string{1: ".v1.", 2: ".v2.", 3: ".v3."} {
 		if mark != "" && strings.Contains(name, mark) {
-			return v
+			return version
 		}
 	}
 	return VersionAuto
@@ -58,12 +58,12 @@ func VersionOf(name string) int {
 // AppendEntry appends the v3 entry of s, as it stands in a file with that salt,
 // to dst. The path must not be longer than MaxPathBytes, the body not longer
 // than MaxBodyLimit; the address is not written, the country is.
-func AppendEntry(dst []byte, s *Submission, salt uint32) []byte {
+func AppendEntry(dst []byte, sub *Submission, salt uint32) []byte {
 	start := len(dst)
-	dst = appendEntryHeader(dst, len(s.Country), len(s.Path), len(s.Body), s.Time)
-	dst = append(dst, s.Country...)
-	dst = append(dst, s.Path...)
-	dst = append(dst, s.Body...)
+	dst = appendEntryHeader(dst, len(sub.Country), len(sub.Path), len(sub.Body), sub.Time)
+	dst = append(dst, sub.Country...)
+	dst = append(dst, sub.Path...)
+	dst = append(dst, sub.Body...)
 
 	// The sum covers what is in front of it, too, so it comes last.
 	entry := dst[start:]
@@ -107,9 +107,9 @@ var fixedBytes = [...]int{16, 15, 16, entryOverhead}
 
 // parseEntryHeader decodes the head of an entry of that version at the start of b,
 // of which len(b) >= fixedBytes[version]. It reports whether the head is plausible.
-func parseEntryHeader(b []byte, version, maxBody int) (h entryHeader, ok bool) {
+func parseEntryHeader(b []byte, version, maxBody int) (header entryHeader, ok bool) {
 	le := binary.LittleEndian
-	h.fixed = fixedBytes[version]
+	header.fixed = fixedBytes[version]
 
 	// Lengths stay unsigned until they are checked.
 	var path, body uint32
@@ -117,24 +117,24 @@ func parseEntryHeader(b []byte, version, maxBody int) (h entryHeader, ok bool) {
 	case 0:
 		path = le.Uint32(b)
 		body = le.Uint32(b[4:])
-		h.millis = le.Uint64(b[8:])
+		header.millis = le.Uint64(b[8:])
 	case 1:
 		path = uint32(le.Uint16(b[1:]))
 		body = le.Uint32(b[3:])
-		h.millis = le.Uint64(b[7:])
+		header.millis = le.Uint64(b[7:])
 	default:
-		h.address = int(b[1])
+		header.address = int(b[1])
 		path = uint32(le.Uint16(b[2:]))
 		body = le.Uint32(b[4:])
-		h.millis = le.Uint64(b[8:])
+		header.millis = le.Uint64(b[8:])
 	}
 	if version == Version {
-		h.sum = le.Uint32(b[entryHeaderBytes:])
+		header.sum = le.Uint32(b[entryHeaderBytes:])
 	}
 
-	h.path, h.body = int(path), int(body)
-	ok = (version == 0 || b[0] == separator) && path <= MaxPathBytes && uint64(body) <= uint64(maxBody) && h.millis < maxMillis
-	return h, ok
+	header.path, header.body = int(path), int(body)
+	ok = (version == 0 || b[0] == separator) && path <= MaxPathBytes && uint64(body) <= uint64(maxBody) && header.millis < maxMillis
+	return header, ok
 }
 
 const (
@@ -168,13 +168,13 @@ func (h fileHeader) append(dst []byte) []byte {
 }
 
 // parseFileHeader decodes the head at the start of b; ok says whether it is whole.
-func parseFileHeader(b []byte) (h fileHeader, ok bool) {
+func parseFileHeader(b []byte) (header fileHeader, ok bool) {
 	if len(b) < fileHeaderBytes || string(b[:len(fileMagic)]) != fileMagic {
-		return h, false
+		return header, false
 	}
 	le := binary.LittleEndian
-	h = fileHeader{salt: le.Uint32(b[8:]), flags: le.Uint32(b[12:]), size: le.Uint64(b[16:])}
-	return h, le.Uint32(b[28:]) == crc32.Checksum(b[:28], castagnoli)
+	header = fileHeader{salt: le.Uint32(b[8:]), flags: le.Uint32(b[12:]), size: le.Uint64(b[16:])}
+	return header, le.Uint32(b[28:]) == crc32.Checksum(b[:28], castagnoli)
 }
 
 // AppendHead appends the head of a v3 raw log that is not finished to dst, for

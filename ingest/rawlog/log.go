@@ -115,6 +115,7 @@ func openLog(d disk, o Options) (*Log, error) {
 	if o.MaxBytes <= 0 || o.MaxAge <= 0 || o.Reserve < 0 {
 		return nil, fmt.Errorf("raw log options: MaxBytes %d and MaxAge %v must be positive, Reserve %d not negative", o.MaxBytes, o.MaxAge, o.Reserve)
 	}
+
 	// Fill in what may be left out.
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -122,7 +123,6 @@ func openLog(d disk, o Options) (*Log, error) {
 	if o.Committed == nil {
 		o.Committed = func(int, time.Duration, error) {}
 	}
-
 	o.Host = strings.Map(hostRune, o.Host)
 
 	// A crash leaves files that no process will ever use.
@@ -134,7 +134,6 @@ func openLog(d disk, o Options) (*Log, error) {
 		o: o, disk: d, done: make(chan struct{}), wake: make(chan struct{}, 1), grown: make(chan struct{}, 1),
 		next: newBatch(), buf: makeBlocks(bufferBytes),
 	}
-
 	go l.commitBatches()
 	return l, nil
 }
@@ -174,10 +173,9 @@ func (l *Log) Append(ctx context.Context, subs ...Submission) error {
 	}
 
 	err := l.AppendEntries(entries...)
-	for _, e := range entries {
-		e.Free()
+	for _, entry := range entries {
+		entry.Free()
 	}
-
 	return err
 }
 
@@ -191,16 +189,16 @@ func (l *Log) AppendEntries(entries ...*Entry) error {
 		return ErrClosed
 	}
 
-	b := l.next
-	b.entries = append(b.entries, entries...)
+	joined := l.next
+	joined.entries = append(joined.entries, entries...)
 	l.mu.Unlock()
 
 	// The count makes conversion rest while calls wait; see Pace.
 	signal(l.wake)
 	l.waiting.Add(int64(len(entries)))
-	<-b.done
+	<-joined.done
 	l.waiting.Add(-int64(len(entries)))
-	return b.err
+	return joined.err
 }
 
 // Close makes everything queued durable, finishes the raw log and waits for

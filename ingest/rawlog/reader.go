@@ -52,9 +52,9 @@ func (r *Reader) Next() (Submission, error) {
 	}
 
 	for {
-		h, ok := r.entryHere()
+		header, ok := r.entryHere()
 		if ok {
-			return r.take(h), nil
+			return r.take(header), nil
 		}
 
 		// What is here is damage, or the end.
@@ -72,6 +72,7 @@ func (r *Reader) Next() (Submission, error) {
 // start detects the version and reads a v3 file's head.
 func (r *Reader) start() error {
 	r.started = true
+
 	// Without a name the content decides.
 	if r.version == VersionAuto {
 		r.version = r.detect()
@@ -80,7 +81,6 @@ func (r *Reader) start() error {
 		if r.in.err != nil && r.in.err != io.EOF {
 			return r.in.err
 		}
-
 		return fmt.Errorf("%s: %w", r.Source, ErrVersion)
 	}
 
@@ -90,6 +90,8 @@ func (r *Reader) start() error {
 			r.MaxBody = MaxBodyLimit
 		}
 	}
+
+	// A damaged head is passed over like other damage; verify finds the salt again.
 	if r.version == Version {
 		r.head, r.salted = parseFileHeader(r.in.peek(fileHeaderBytes))
 		if r.salted {
@@ -116,11 +118,11 @@ func (r *Reader) detect() int {
 
 	tentative := VersionAuto
 	for _, version := range []int{1, 2} {
-		n := r.entriesInPlace(version, limit)
-		if n == enoughEntries {
+		count := r.entriesInPlace(version, limit)
+		if count == enoughEntries {
 			return version
 		}
-		if n > 0 && tentative == VersionAuto {
+		if count > 0 && tentative == VersionAuto {
 			tentative = version
 		}
 	}
@@ -133,48 +135,50 @@ const enoughEntries = 3
 
 // entriesInPlace counts the plausible entries of a version that follow each other
 // from here on, up to enoughEntries.
-func (r *Reader) entriesInPlace(version, maxBody int) (n int) {
-	for at := 0; n < enoughEntries; n++ {
-		h, ok := r.in.plausible(at, version, maxBody)
+func (r *Reader) entriesInPlace(version, maxBody int) (count int) {
+	for at := 0; count < enoughEntries; count++ {
+		header, ok := r.in.plausible(at, version, maxBody)
 		if !ok {
 			break
 		}
-		at += h.size()
+		at += header.size()
 	}
-	return n
+	return count
 }
 
 // entryHere returns the head of an entry that begins exactly here.
 func (r *Reader) entryHere() (entryHeader, bool) {
-	h, ok := r.plausible(0)
+	header, ok := r.plausible(0)
 	if !ok {
-		return h, false
+		return header, false
 	}
 
 	// Version 0 has nothing to check, version 3 has a sum, the others have their neighbour.
 	switch r.version {
 	case 0:
-		return h, true
+		return header, true
 	case Version:
-		return h, r.verify(h)
+		return header, r.verify(header)
 	}
 
-	return h, r.isFollowed(h.size()) || !r.hasFollowedEntryInside(h)
+	return header, r.isFollowed(header.size()) || !r.hasFollowedEntryInside(header)
 }
 
 // hasFollowedEntryInside says whether an entry that is followed by another begins
 // inside the one here. No separator follows the entry here, so either what comes next
 // is damaged or its length is. In the second case its length reaches into whole
 // entries.
-func (r *Reader) hasFollowedEntryInside(h entryHeader) bool {
-	for i := 1; i < h.size(); i++ {
-		n := bytes.IndexByte(r.in.peek(h.size())[i:h.size()], separator)
+func (r *Reader) hasFollowedEntryInside(outer entryHeader) bool {
+	for at := 1; at < outer.size(); at++ {
+		// Only at a separator can an entry begin.
+		n := bytes.IndexByte(r.in.peek(outer.size())[at:outer.size()], separator)
 		if n < 0 {
 			return false
 		}
-		i += n
-		inner, ok := r.plausible(i)
-		if ok && r.isFollowed(i+inner.size()) {
+		at += n
+
+		inner, ok := r.plausible(at)
+		if ok && r.isFollowed(at+inner.size()) {
 			return true
 		}
 	}
@@ -197,14 +201,14 @@ func (r *Reader) isFollowed(n int) bool {
 
 // verify checks the sum of the v3 entry here. If the file's head was damaged, a
 // salt on which two adjacent entries agree is taken for the file's.
-func (r *Reader) verify(h entryHeader) bool {
-	salt := r.saltOf(0, h)
+func (r *Reader) verify(header entryHeader) bool {
+	salt := r.saltOf(0, header)
 	if r.salted {
 		return salt == r.head.salt
 	}
 
-	next, ok := r.plausible(h.size())
-	if !ok || r.saltOf(h.size(), next) != salt {
+	next, ok := r.plausible(header.size())
+	if !ok || r.saltOf(header.size(), next) != salt {
 		return false
 	}
 
@@ -221,25 +225,25 @@ func (r *Reader) saltOf(i int, h entryHeader) uint32 {
 }
 
 // take consumes the entry here and returns its submission.
-func (r *Reader) take(h entryHeader) Submission {
+func (r *Reader) take(header entryHeader) Submission {
 	sub := Submission{
-		Time:   time.UnixMilli(int64(h.millis)).UTC(),
+		Time:   time.UnixMilli(int64(header.millis)).UTC(),
 		Origin: Origin{Log: r.Source, Offset: r.in.off},
 	}
 
 	// Address and path are copied; the body is lent.
-	rest := r.in.peek(h.size())[h.fixed:h.size()]
-	address, rest := string(rest[:h.address]), rest[h.address:]
+	rest := r.in.peek(header.size())[header.fixed:header.size()]
+	address, rest := string(rest[:header.address]), rest[header.address:]
 	if r.version == Version {
 		sub.Country = address
 	} else {
 		sub.Address = address
 	}
 
-	sub.Path = string(rest[:h.path])
-	sub.Body = rest[h.path : h.path+h.body : h.path+h.body]
+	sub.Path = string(rest[:header.path])
+	sub.Body = rest[header.path : header.path+header.body : header.path+header.body]
 
-	r.in.consume(h.size())
+	r.in.consume(header.size())
 	r.damage.endBetween()
 	return sub
 }

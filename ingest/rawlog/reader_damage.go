@@ -43,25 +43,25 @@ func (r *Reader) skip() {
 	}
 
 	// Nothing marks an entry of version 0: the rest of the file is lost.
-	b := r.in.unread()
-	n := len(b)
+	unread := r.in.unread()
+	skipped := len(unread)
 	if r.version > 0 {
-		if i := bytes.IndexByte(b[1:], separator); i >= 0 {
-			n = i + 1
+		if i := bytes.IndexByte(unread[1:], separator); i >= 0 {
+			skipped = i + 1
 		}
 	}
 
 	// Zeros at the end may be preallocated space, so they are counted apart.
-	zeros := trailingZeros(b[:n])
-	if zeros < n {
+	zeros := trailingZeros(unread[:skipped])
+	if zeros < skipped {
 		d.zeros = int64(zeros)
 	} else {
-		d.zeros += int64(n)
+		d.zeros += int64(skipped)
 	}
 
-	d.skipped += int64(n)
-	r.in.consume(n)
-	r.in.peek(1)
+	d.skipped += int64(skipped)
+	r.in.consume(skipped)
+	r.in.peek(1) // reads on, so that isEmpty is true at the end only
 }
 
 // breakage returns how many bytes here, right behind the last entry or a broken
@@ -73,12 +73,12 @@ func (r *Reader) breakage() int64 {
 		return 0
 	}
 
-	// Lengths can be right though the sum is not: then the entry is broken or from before.
-	if h, ok := r.plausible(0); ok {
-		if r.isRemains(h) {
+	// Lengths can be right though the sum is not: the entry is broken or from the log before.
+	if header, ok := r.plausible(0); ok {
+		if r.isRemains(header) {
 			return 0
 		}
-		return int64(h.size())
+		return int64(header.size())
 	}
 
 	// A broken entry whose length is damaged too ends where its batch's zeros begin.
@@ -104,6 +104,7 @@ func (r *Reader) isRemains(h entryHeader) bool {
 func (r *Reader) end() {
 	d := &r.damage
 	finished := r.head.size > 0
+
 	switch {
 	case r.version != Version || finished:
 		d.lost += d.skipped
@@ -111,10 +112,12 @@ func (r *Reader) end() {
 			d.lost += int64(min(r.head.size, 1<<62)) - r.in.off
 		}
 	case r.head.flags&flagRecycled != 0:
+		// Broken entries of this log, then remains of the log that the file was before.
 		broken := min(d.broken, d.skipped)
 		d.lost += broken
 		d.tail = d.skipped - broken
 	default:
+		// A fresh file ends with the zeros that were allocated in advance.
 		d.tail = d.zeros
 		d.lost += d.skipped - d.zeros
 	}
@@ -126,8 +129,8 @@ func (r *Reader) end() {
 
 // trailingZeros returns how many zeros b ends with.
 func trailingZeros(b []byte) int {
-	end := len(b)
 	// Eight at a time: a tail may have hundreds of megabytes.
+	end := len(b)
 	for end >= 8 && binary.LittleEndian.Uint64(b[end-8:]) == 0 {
 		end -= 8
 	}

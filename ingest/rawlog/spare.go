@@ -45,37 +45,37 @@ func (l *Log) linkSpare(lf *logFile) {
 }
 
 // openFreeSpare opens a spare whose log has been converted and removed. It returns
-// nil if there is none. The caller holds spareMu.
-func (l *Log) openFreeSpare() (i int, f diskFile, size int64) {
+// nil if all logs still exist. The caller holds spareMu.
+func (l *Log) openFreeSpare() (index int, file diskFile, size int64) {
 	// Two links mean that the log has not been converted yet.
-	for i, spare := range l.spares {
-		f, err := l.disk.open(spare)
+	for index, spare := range l.spares {
+		file, err := l.disk.open(spare)
 		if err != nil {
 			continue
 		}
-		size, links, err := f.stat()
+		size, links, err := file.stat()
 		if err == nil && links == 1 {
-			return i, f, size
+			return index, file, size
 		}
-		f.close()
+		file.close()
 	}
 
 	return 0, nil, 0
 }
 
-// claimSpare opens a free spare and renames it to name. It returns nil if there is
-// none.
+// claimSpare opens a free spare and renames it to name. It returns nil if no spare
+// is free.
 func (l *Log) claimSpare(name string) (diskFile, int64, error) {
 	l.spareMu.Lock()
 	defer l.spareMu.Unlock()
 
-	i, f, size := l.openFreeSpare()
-	if f == nil {
+	index, file, size := l.openFreeSpare()
+	if file == nil {
 		return nil, 0, nil
 	}
 
-	spare := l.spares[i]
-	l.spares = slices.Delete(l.spares, i, i+1)
+	spare := l.spares[index]
+	l.spares = slices.Delete(l.spares, index, index+1)
 
 	// The removal of the log must be durable first, or a crash brings the old name
 	// back with the new content.
@@ -84,10 +84,10 @@ func (l *Log) claimSpare(name string) (diskFile, int64, error) {
 		err = l.disk.rename(spare, name)
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("recycle raw log: %w", errors.Join(err, f.close(), l.disk.remove(spare)))
+		return nil, 0, fmt.Errorf("recycle raw log: %w", errors.Join(err, file.close(), l.disk.remove(spare)))
 	}
 
-	return f, size, nil
+	return file, size, nil
 }
 
 // hasFreeSpare says whether claimSpare would find one now.
@@ -95,12 +95,11 @@ func (l *Log) hasFreeSpare() bool {
 	l.spareMu.Lock()
 	defer l.spareMu.Unlock()
 
-	_, f, _ := l.openFreeSpare()
-	if f == nil {
+	_, file, _ := l.openFreeSpare()
+	if file == nil {
 		return false
 	}
-
-	f.close()
+	file.close()
 	return true
 }
 
@@ -124,6 +123,8 @@ func (l *Log) dropSpares() {
 func (l *Log) prepare() {
 	lf := l.file
 	size := l.o.MaxBytes + fillChunk
+
+	// It is worth it for a large file that fills, on a disk with room for two of them.
 	if lf == nil || lf.prepared || size < minPrepare {
 		return
 	}
@@ -146,9 +147,9 @@ func (l *Log) prepare() {
 // makeSpare makes a spare of zeros; see fill for start.
 func (l *Log) makeSpare(name string, size, start int64) {
 	// Not renamed: the name says that it is a spare, and a crash leaves it to removeHidden.
-	f, err := l.disk.create(name)
+	file, err := l.disk.create(name)
 	if err == nil {
-		err = errors.Join(l.fill(f, size, start), f.close())
+		err = errors.Join(l.fill(file, size, start), file.close())
 	}
 	if err != nil || l.closing.Load() {
 		l.o.Log.Debug("no raw log is prepared", "err", err)
@@ -163,7 +164,7 @@ func (l *Log) makeSpare(name string, size, start int64) {
 
 // fill writes size zeros, as fast as submissions have come since written was start,
 // or fewer after Close.
-func (l *Log) fill(f diskFile, size, start int64) error {
+func (l *Log) fill(file diskFile, size, start int64) error {
 	zeros := makeBlocks(fillChunk)
 	for off := int64(0); off < size; off += fillChunk {
 		// Submissions come first: the zeros follow them at a multiple of their pace.
@@ -173,7 +174,7 @@ func (l *Log) fill(f diskFile, size, start int64) error {
 		if l.closing.Load() {
 			return nil
 		}
-		if err := f.append(zeros, off); err != nil {
+		if err := file.append(zeros, off); err != nil {
 			return err
 		}
 	}
@@ -195,14 +196,14 @@ func removeHidden(d disk) error {
 		}
 
 		// The lock says whether a live server holds it.
-		f, err := d.open(name)
+		file, err := d.open(name)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errLocked) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(d.remove(name), f.close()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := errors.Join(d.remove(name), file.close()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

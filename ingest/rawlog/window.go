@@ -57,14 +57,14 @@ func (w *window) consume(n int) {
 
 // plausible says whether a complete entry of that version with believable lengths
 // begins i bytes from here.
-func (w *window) plausible(i, version, maxBody int) (entryHeader, bool) {
-	n := fixedBytes[version]
-	b := w.peek(i + n)
-	if len(b) < i+n {
+func (w *window) plausible(at, version, maxBody int) (entryHeader, bool) {
+	fixed := fixedBytes[version]
+	head := w.peek(at + fixed)
+	if len(head) < at+fixed {
 		return entryHeader{}, false
 	}
 
 	// An entry that was cut short is not plausible.
-	h, ok := parseEntryHeader(b[i:], version, maxBody)
-	return h, ok && len(w.peek(i+h.size())) >= i+h.size()
+	header, ok := parseEntryHeader(head[at:], version, maxBody)
+	return header, ok && len(w.peek(at+header.size())) >= at+header.size()
 }
