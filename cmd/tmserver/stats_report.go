@@ -5,7 +5,6 @@ import (
 	"context"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/quarantine"
@@ -97,30 +96,11 @@ func (c *statsCounts) addBadPayloads(tree *layout.Tree, segment layout.Segment) 
 			return err
 		}
 
-		if name := histogramIn(submission.Message); name != "" {
+		if name := convert.HistogramIn(submission.Message); name != "" {
 			c.histograms[worstHistogram{Name: name, Reason: convert.ClassBadPayload}]++
 		}
 	}
 	return nil
-}
-
-// histogramIn returns the name of the histogram that the message of a bad payload
-// is about, such as "Found invalid bucket NAME.values[7]"; "" if it is about none.
-// The quarantine stores the message only, and older releases' submissions are in it.
-func histogramIn(message string) string {
-	for word := range strings.FieldsSeq(message) {
-		name, _, ok := strings.Cut(word, ".values[")
-		if ok {
-			return name
-		}
-
-		for _, sum := range []string{".sum", ".log_sum"} {
-			if i := strings.Index(word, sum); i > 0 {
-				return word[:i]
-			}
-		}
-	}
-	return ""
 }
 
 // addConversions adds the statistics of the conversions into a data folder.

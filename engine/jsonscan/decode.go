@@ -15,6 +15,7 @@ func AppendUnquoted(dst, raw []byte) []byte {
 		if n < 0 || n+1 >= len(raw) {
 			return append(dst, raw...)
 		}
+
 		dst = append(dst, raw[:n]...)
 		c := raw[n+1]
 		raw = raw[n+2:]

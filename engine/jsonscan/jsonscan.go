@@ -182,7 +182,7 @@ func Number(b []byte, i int) (end int, integer bool, err error) {
 
 	if i < len(b) && b[i]|0x20 == 'e' {
 		integer = false
-		i++
+		i++ // and a sign may follow
 		if i < len(b) && (b[i] == '+' || b[i] == '-') {
 			i++
 		}
@@ -223,7 +223,7 @@ func literal(b []byte, i int, word string) (int, error) {
 func Skip(b []byte, i int) (end int, err error) {
 	var objects [MaxDepth / 64]uint64 // bit d: the container at depth d is an object
 	depth := 0
-	object := false
+	object := false // the container at depth is an object
 value:
 	for {
 		// b[i] is before a value.
@@ -234,6 +234,7 @@ value:
 		if i >= len(b) {
 			return i, syntax(b, i, "")
 		}
+
 		switch c := b[i]; {
 		case c == '"':
 			i, _, err = String(b, i)
@@ -241,6 +242,8 @@ value:
 			if depth == MaxDepth {
 				return i, &SyntaxError{Offset: i, Reason: fmt.Sprintf("nested deeper than %d", MaxDepth)}
 			}
+
+			// Push the container.
 			object = c == '{'
 			if object {
 				objects[depth>>6] |= 1 << (depth & 63)
@@ -279,6 +282,7 @@ value:
 		// containers as end here.
 		for depth > 0 {
 			i = Space(b, i)
+
 			switch {
 			case i >= len(b):
 				return i, syntax(b, i, "")

@@ -134,6 +134,7 @@ func (c *Converter) Convert(ctx context.Context, s *rawlog.Submission) (r Record
 	}
 	c.id = append(c.id[:0], id...)
 	r.ID, r.RawBytes = c.id, len(text)
+
 	if claimed != (schema.Dims{}) {
 		claimed[schema.SubmissionDate] = r.Dims[schema.SubmissionDate]
 		r.Mismatched = mismatched(c.options.Schema, claimed, r.Dims)
@@ -186,6 +187,7 @@ func (c *Converter) convert(ctx context.Context, text []byte) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
+
 	c.plan.reset()
 	if err := format(&c.document, &c.plan); err != nil {
 		return Record{}, err
@@ -201,10 +203,12 @@ func (c *Converter) convert(ctx context.Context, text []byte) (Record, error) {
 		return Record{}, err
 	}
 
+	// Whatever else is wrong is found by now, so count what the record lacks.
 	dims, err := c.plan.dimensions(c.values)
 	if err != nil {
 		return Record{}, err
 	}
+
 	for _, drop := range c.writer.dropped() {
 		c.Dropped.Add(drop)
 	}

@@ -92,6 +92,7 @@ func (r *resolver) spec(ctx context.Context, revisionURL []byte) (*revisions.Spe
 		return s, nil
 	}
 
+	// Parse the URL, which may name anything.
 	url := string(revisionURL)
 	ref, err := revisions.ParseURL(url, r.hosts...)
 	if err != nil {
@@ -106,6 +107,7 @@ func (r *resolver) spec(ctx context.Context, revisionURL []byte) (*revisions.Spe
 		return nil, &Outage{URL: url, Err: err}
 	}
 
+	// Pings of a day have few revisions: starting anew is enough to bound them.
 	if len(r.known) >= maxKnownSpecs {
 		clear(r.known)
 	}

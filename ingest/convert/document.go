@@ -45,7 +45,7 @@ func (d *document) indexObject(o *jsonscan.Object, start int, unchecked ...strin
 	o.Reset(d.text)
 	it := jsonscan.Members(d.text, start)
 	for it.Next() {
-		skipped := false
+		skipped := false // not checked, because a later step reads it anyway
 		for _, name := range unchecked {
 			skipped = skipped || string(it.Key) == name
 		}
@@ -87,6 +87,7 @@ func (d *document) indexInfo(ping *jsonscan.Object) error {
 	if m == nil || d.text[m.Start] == 'n' {
 		return reject(ClassConversion, "Missing in payload: info")
 	}
+
 	if d.text[m.Start] != '{' {
 		return reject(ClassConversion, "Not an object: info")
 	}

@@ -58,6 +58,7 @@ func formatOf(d *document) (format, error) {
 		if m == nil {
 			continue
 		}
+
 		value := d.top.Value(m)
 		format := formats[payloadVersion{member.name, versionNumber(value)}]
 		if format == nil {
@@ -73,6 +74,8 @@ func versionNumber(value []byte) int {
 	if len(value) == 1 && value[0]-'0' <= 9 {
 		return int(value[0] - '0')
 	}
+
+	// Such as 1.0, which the predecessor took for 1.
 	if c := value[0]; c == '-' || c-'0' <= 9 {
 		if f, ok := jsonscan.Float(value); ok && f == float64(int(f)) {
 			return int(f)
@@ -92,6 +95,8 @@ func planConverted(d *document, p *plan) error {
 		p.unchanged = true
 		return nil
 	}
+
+	// Leave out the members whose name comes again.
 	p.open(nil)
 	for i := range d.top.Members {
 		m := &d.top.Members[i]
@@ -110,6 +115,7 @@ func (p *plan) copyPing(d *document, ping *jsonscan.Object) {
 		if !ping.Counts(i) {
 			continue
 		}
+
 		m := &ping.Members[i]
 		key, value := ping.Key(m), ping.Value(m)
 		switch {
@@ -141,6 +147,7 @@ func (p *plan) copyInfo(key, value []byte, info *jsonscan.Object) {
 			}
 		}
 	}
+
 	p.fallback()
 	p.close()
 }

@@ -53,6 +53,7 @@ func planUnified(d *document, p *plan) error {
 	if d.top.Find("info") != nil {
 		return reject(ClassConversion, "Raw unified ping has an existing ping.info field")
 	}
+
 	application := int(d.top.Find("application").Start)
 	if d.text[application] != '{' {
 		return reject(ClassConversion, "Not an object: application")
@@ -64,6 +65,8 @@ func planUnified(d *document, p *plan) error {
 	u.info.add(d, application, applicationFields, "")
 	u.info.set("reason", kind)
 	p.setDims(u.info.value)
+
+	// The type decides the rest.
 	if kind[0] == '"' {
 		u.kind = string(jsonscan.Unquote(kind[1 : len(kind)-1]))
 	}
@@ -108,6 +111,7 @@ func planSavedSession(d *document, p *plan, u *unified) error {
 	if err := u.indexPayload(d, p); err != nil {
 		return err
 	}
+
 	environment := d.top.Find("environment")
 	switch {
 	case environment == nil:
@@ -131,12 +135,15 @@ func planSavedSession(d *document, p *plan, u *unified) error {
 
 	p.copyTop(d, func(*jsonscan.Member) { p.flatten(d) })
 	p.addInfo(&u.info)
+
+	// A classic ping has these two.
 	clientID := []byte("null")
 	if m := d.top.Find("clientId"); m != nil {
 		clientID = d.top.Value(m)
 	}
 	p.copy([]byte("clientID"), clientID)
 	p.copy([]byte(verMember), verUnifiedJSON)
+
 	p.mayRepeat = mayRepeat(&d.top) || mayRepeat(&d.payload)
 	return nil
 }

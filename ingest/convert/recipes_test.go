@@ -149,6 +149,12 @@ func TestEveryFaultHasAClass(t *testing.T) {
 			continue
 		}
 		e := &histogram.Error{Fault: fault, Histogram: "NAME", Place: "7", Value: []byte("1.5")}
+		if fault == histogram.SumNotNumber {
+			e.Place = "sum_squares_lo"
+		}
+		if message := rejection.message(e, nil); rejection.class == ClassBadPayload && HistogramIn(message) != "NAME" {
+			t.Errorf("fault %d: no histogram found in %q", fault, message)
+		}
 		if fault != histogram.NoValues && fault != histogram.BadDefinition && !strings.Contains(rejection.message(e, nil), "NAME") {
 			t.Errorf("fault %d: the message does not name the histogram", fault)
 		}

@@ -3,6 +3,7 @@ package convert
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
@@ -84,6 +85,26 @@ var faults = [histogram.NumFaults]struct {
 	histogram.SumNotNumber: {ClassBadPayload, func(e *histogram.Error, _ []byte) string {
 		return fmt.Sprintf("Found non-numeric sum: %s.%s = '%s'", e.Histogram, e.Place, python(e.Value))
 	}},
+}
+
+// HistogramIn returns the name of the histogram that the message of a ClassBadPayload
+// rejection is about; "" if it is about none. It is for quarantined submissions, which
+// are stored with the message only, by older releases too. It belongs beside faults,
+// which write the messages.
+func HistogramIn(message string) string {
+	for word := range strings.FieldsSeq(message) {
+		name, _, ok := strings.Cut(word, ".values[")
+		if ok {
+			return name
+		}
+
+		for _, sum := range []string{".sum", ".log_sum"} {
+			if i := strings.Index(word, sum); i > 0 {
+				return word[:i]
+			}
+		}
+	}
+	return ""
 }
 
 // rejectHistograms returns the Rejection for what a histogram.Rewriter returned, with

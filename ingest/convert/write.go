@@ -28,10 +28,9 @@ func (w *writer) write(d *document, p *plan, found *definitions) ([]byte, error)
 		if part.key != nil {
 			w.key(part.key)
 		}
+
 		switch part.kind {
-		case copyValue:
-			w.out.JSON = append(w.out.JSON, part.value...)
-		case copyMembers:
+		case copyValue, copyMembers:
 			w.out.JSON = append(w.out.JSON, part.value...)
 		case openObject:
 			w.out.JSON = append(w.out.JSON, '{')
@@ -41,6 +40,8 @@ func (w *writer) write(d *document, p *plan, found *definitions) ([]byte, error)
 			if err := w.histograms(d.text, part.histograms, found); err != nil {
 				return nil, err
 			}
+
+		// A ping without a revision gets the one that was found.
 		case writeRevision:
 			w.out.JSON = strconv.AppendQuote(w.out.JSON, string(found.url))
 		case writeFoundBy:
@@ -83,6 +84,7 @@ func (w *writer) histograms(text []byte, m *jsonscan.Member, found *definitions)
 		return nil
 	}
 
+	// The guess was wrong, or the revision was not known.
 	end, err := w.rewriter.Rewrite(&w.out, text, start, found.spec)
 	if err != nil {
 		return rejectHistograms(err, found.url)
@@ -102,6 +104,7 @@ func withoutRepeats(json []byte) []byte {
 		return json
 	}
 
+	// Write it again, because that is rare.
 	kept := writer{out: histogram.Output{JSON: append(make([]byte, 0, len(json)), '{')}}
 	for i := range o.Members {
 		m := &o.Members[i]

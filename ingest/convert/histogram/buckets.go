@@ -30,12 +30,14 @@ func (rw *Rewriter) bucketsInAnyOrder(text []byte, start int, name []byte, bound
 	// Sort the counts into their cells. Of a bucket that comes twice the last counts.
 	rw.cells = slices.Grow(rw.cells[:0], len(bounds))[:len(bounds)]
 	clear(rw.cells)
+
 	it := jsonscan.Members(text, start)
 	for it.Next() {
 		count := it.Value()
 		if it.Err() != nil {
 			break
 		}
+
 		key := it.Name()
 		n, ok := jsonscan.Int(count)
 		switch {
@@ -44,6 +46,7 @@ func (rw *Rewriter) bucketsInAnyOrder(text []byte, start int, name []byte, bound
 		case n < 0:
 			return bad(CountNegative, key, count)
 		}
+
 		bound, ok := jsonscan.Int(key)
 		at, found := slices.BinarySearch(bounds, int(bound))
 		if !ok || !found {

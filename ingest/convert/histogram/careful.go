@@ -30,9 +30,11 @@ func (rw *Rewriter) careful(text []byte, start int, name []byte, definition *rev
 	rw.out = append(rw.out, '[')
 	mark := len(rw.out)
 	hasValues := false
+
 	var bucketsErr error
 	said := bucketing{unsaid, unsaid, unsaid, unsaid}
 	clear(rw.tail[:])
+
 	it := jsonscan.Members(text, start)
 	for it.Next() {
 		switch string(it.Key) {
@@ -40,18 +42,20 @@ func (rw *Rewriter) careful(text []byte, start int, name []byte, definition *rev
 			hasValues = true
 			rw.out = rw.out[:mark]
 			if definition.Err != nil {
-				continue
+				continue // there are no bounds to sort them by
 			}
 			end, bucketsErr = rw.buckets(text, it.Start, name, definition.Bounds())
 			if bucketsErr == nil {
 				it.SetEnd(end)
 			}
+
 		case "range":
 			said.low, said.high = integers(it.Value())
 		case "bucket_count":
 			said.buckets = integer(it.Value())
 		case "histogram_type":
 			said.kind = integer(it.Value())
+
 		case "sum":
 			rw.tail[0] = it.Value()
 		case "log_sum":
@@ -78,6 +82,7 @@ func (rw *Rewriter) careful(text []byte, start int, name []byte, definition *rev
 	if reason := said.mismatch(definition); reason != "" {
 		return it.After(), reason, nil
 	}
+
 	if bucketsErr != nil {
 		return start, "", bucketsErr
 	}
@@ -133,6 +138,8 @@ func integers(value []byte) (low, high int64) {
 	if len(value) < 2 || value[0] != '[' {
 		return nonsense, nonsense
 	}
+
+	// More than two numbers are nonsense, because the second text is none then.
 	first, second, _ := bytes.Cut(value[1:len(value)-1], []byte{','})
 	return integer(bytes.TrimSpace(first)), integer(bytes.TrimSpace(second))
 }

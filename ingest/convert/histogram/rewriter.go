@@ -91,7 +91,8 @@ func (rw *Rewriter) rewrite(text []byte, start int, spec *revisions.Spec) (end i
 func (rw *Rewriter) each(text []byte, start int, spec *revisions.Spec, index *jsonscan.Object) (end int, repeats bool, err error) {
 	rw.out = append(rw.out, '{')
 	rw.seen.clear()
-	n := -1
+
+	n := -1 // the number of the member
 	it := jsonscan.Members(text, start)
 	for it.Next() {
 		n++
@@ -111,6 +112,7 @@ func (rw *Rewriter) each(text []byte, start int, spec *revisions.Spec, index *js
 		}
 		repeats = rw.seen.add(name, definition) || repeats
 
+		// Most end here.
 		mark := len(rw.out)
 		rw.key(it.Key)
 		if end, ok := rw.usual(text, it.Start, definition); ok {
@@ -125,6 +127,7 @@ func (rw *Rewriter) each(text []byte, start int, spec *revisions.Spec, index *js
 		if err != nil {
 			return start, repeats, err
 		}
+
 		if reason != "" {
 			rw.out = rw.out[:mark]
 			rw.drop(name, reason)

@@ -15,11 +15,13 @@ func (rw *Rewriter) usual(text []byte, i int, definition *revisions.Definition) 
 	if opening == nil || !bytes.HasPrefix(text[i:], opening) {
 		return i, false
 	}
+
 	rw.out = append(rw.out, '[')
 	i, ok = rw.bucketsInOrder(text, i+len(opening), definition.Bounds())
 	if !ok {
 		return i, false
 	}
+
 	i, ok = rw.sum(text, i, `,"sum":`)
 	if !ok {
 		return i, false
@@ -78,8 +80,9 @@ func (rw *Rewriter) bucketsInOrder(text []byte, i int, bounds []int) (end int, o
 	if i+1 >= len(text) || text[i] != '{' {
 		return i, false
 	}
-	out := rw.out
-	next := 0 // the first bound that has not been written
+
+	out := rw.out // in a register, for speed
+	next := 0     // the first bound that has not been written
 	i++
 	for text[i] != '}' || next > 0 {
 		// The key is the bound, at most nine digits in quotes.
@@ -87,6 +90,7 @@ func (rw *Rewriter) bucketsInOrder(text []byte, i int, bounds []int) (end int, o
 			return i, false
 		}
 		i++
+
 		bound, from := 0, i
 		for i < len(text) && text[i]-'0' <= 9 {
 			bound = bound*10 + int(text[i]-'0')
@@ -114,6 +118,7 @@ func (rw *Rewriter) bucketsInOrder(text []byte, i int, bounds []int) (end int, o
 		if at == len(bounds) || bounds[at] != bound {
 			return i, false
 		}
+
 		out = appendZeros(out, at-next)
 		if i-from == 1 {
 			out = append(out, text[from], ',')

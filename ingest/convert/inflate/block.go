@@ -133,6 +133,7 @@ func (d *Decoder) dynamic() error {
 		}
 		own[symbol] = uint8(n)
 	}
+
 	d.t = &d.own
 	if !build(d.t.lens[:], lensBits, own[:], lensEntries[:]) {
 		return ErrCorrupt
@@ -145,6 +146,7 @@ func (d *Decoder) dynamic() error {
 		if err != nil {
 			return err
 		}
+
 		symbol := e >> 16
 		if symbol < 16 {
 			lens[i] = uint8(symbol)
@@ -157,8 +159,9 @@ func (d *Decoder) dynamic() error {
 		if err != nil {
 			return err
 		}
+
 		value := uint8(0)
-		if symbol == 16 {
+		if symbol == 16 { // it repeats the length before
 			if i == 0 {
 				return ErrCorrupt
 			}

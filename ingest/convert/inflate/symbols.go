@@ -39,6 +39,7 @@ func (d *Decoder) fast() (done bool, err error) {
 		// Here n ≥ 56, which is enough for two literals without subtable (22) and
 		// a length (20) or a literal. e is the entry at the low end of b, now the b
 		// that it was found in: a length's own bits follow its code there.
+
 		now := b
 		b >>= e & 63
 		n -= uint(e & 63)
@@ -79,6 +80,8 @@ func (d *Decoder) fast() (done bool, err error) {
 				at, b, n = refill(src, at, b, n)
 				continue
 			}
+
+			// Not a length either: the end of the block, or an error.
 			if e&isSpecial != 0 {
 				if done = e&isEnd != 0; !done {
 					err = ErrCorrupt
@@ -116,6 +119,8 @@ func (d *Decoder) fast() (done bool, err error) {
 			err = ErrCorrupt
 			break
 		}
+
+		// Look the next symbol up before copying, so that both go on at once.
 		at, b, n = refill(src, at, b, n)
 		e = t.lit[b%(1<<litBits)]
 
@@ -202,6 +207,7 @@ func (d *Decoder) step() (done bool, err error) {
 func (d *Decoder) code(table []uint32, size uint) (uint32, error) {
 	d.fill()
 	e := table[d.bits&(1<<size-1)]
+
 	used := uint(0)
 	if e&isLiteral == 0 && e&isSpecial != 0 && e&isSubtable != 0 {
 		used = size
@@ -211,6 +217,7 @@ func (d *Decoder) code(table []uint32, size uint) (uint32, error) {
 	if d.n < used {
 		return 0, io.ErrUnexpectedEOF
 	}
+
 	if e&isSpecial != 0 && e&isEnd == 0 {
 		return 0, ErrCorrupt
 	}

@@ -167,10 +167,12 @@ func build(table []uint32, size int, lens []uint8, entries []uint32) bool {
 	end, within, sub := 1<<size, -1, []uint32(nil)
 	for n := size + 1; len(symbols) > 0; n++ {
 		code <<= 1
+
 		for i, symbol := range symbols[:count[n]] {
 			index := reverse(code, n)
 			if head := index & (1<<size - 1); head != within {
 				within = head
+
 				// It is as large as its longest code needs, which is where the codes
 				// from this one on fill it.
 				more := n - size
@@ -178,10 +180,13 @@ func build(table []uint32, size int, lens []uint8, entries []uint32) bool {
 					more++
 					room = room<<1 - count[size+more]
 				}
+
 				table[head] = isSpecial | isSubtable | uint32(end)<<16 | uint32(more)<<8 | uint32(size)
 				sub = table[end : end+1<<more]
 				end += len(sub)
 			}
+
+			// Every index that ends in the code's bits stands for it.
 			e := entries[symbol] + uint32(n-size)<<8 + uint32(n-size)
 			for j := index >> size; j < len(sub); j += 1 << (n - size) {
 				sub[j] = e
