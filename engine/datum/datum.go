@@ -44,8 +44,8 @@ var ErrMalformed = errors.New("malformed datum")
 func AppendNull(b []byte) []byte { return append(b, byte(Null)) }
 
 // AppendBool appends a boolean.
-func AppendBool(b []byte, v bool) []byte {
-	if v {
+func AppendBool(b []byte, value bool) []byte {
+	if value {
 		return append(b, byte(True))
 	}
 	return append(b, byte(False))
@@ -53,18 +53,18 @@ func AppendBool(b []byte, v bool) []byte {
 
 // AppendNumber appends a number. -0 becomes 0 and every NaN the same NaN, which
 // sorts after +Inf.
-func AppendNumber(b []byte, v float64) []byte {
+func AppendNumber(b []byte, number float64) []byte {
 	// Equal data must have equal bytes, but -0 and the many NaNs have bits of their own.
-	if v == 0 {
-		v = 0
+	if number == 0 {
+		number = 0
 	}
-	if v != v {
-		v = math.NaN()
+	if number != number {
+		number = math.NaN()
 	}
 
 	// Bits of floats order like integers, except that the sign comes first and orders
 	// negative numbers backwards.
-	bits := math.Float64bits(v)
+	bits := math.Float64bits(number)
 	if bits>>63 != 0 {
 		bits = ^bits
 	} else {
@@ -75,20 +75,19 @@ func AppendNumber(b []byte, v float64) []byte {
 }
 
 // AppendString appends a string, which should be UTF-8.
-func AppendString[T string | []byte](b []byte, v T) []byte {
+func AppendString[T string | []byte](b []byte, text T) []byte {
 	b = append(b, byte(String))
 	for start := 0; ; {
 		// Copy up to the next zero byte, which gets a mark behind it.
 		end := start
-		for end < len(v) && v[end] != 0 {
+		for end < len(text) && text[end] != 0 {
 			end++
 		}
-		b = append(b, v[start:end]...)
+		b = append(b, text[start:end]...)
 
-		if end == len(v) {
+		if end == len(text) {
 			return append(b, 0, 1)
 		}
-
 		b = append(b, 0, 0xff)
 		start = end + 1
 	}
@@ -99,6 +98,7 @@ func AppendKind(b []byte, k Kind) []byte { return append(b, byte(k)) }
 
 // Float returns the number that b, a Number of 9 bytes, encodes.
 func Float(b []byte) float64 {
+	// The reverse of AppendNumber: a set sign bit means that the number was positive.
 	bits := binary.BigEndian.Uint64(b[1:9])
 	if bits>>63 != 0 {
 		bits &^= 1 << 63
@@ -118,44 +118,44 @@ func Text(b []byte) []byte {
 	return bytes.ReplaceAll(text, []byte{0, 0xff}, []byte{0})
 }
 
-// Next splits the first token off b: a scalar datum, the opening byte of an
+// Next splits off the first token of what is encoded: a scalar datum, the opening byte of an
 // array or object, or the End byte of one. Errors are ErrMalformed.
-func Next(b []byte) (k Kind, token, rest []byte, err error) {
-	if len(b) == 0 {
+func Next(encoded []byte) (kind Kind, token, rest []byte, err error) {
+	if len(encoded) == 0 {
 		return 0, nil, nil, ErrMalformed
 	}
 
 	// The kind says how long the token is.
 	size := 1
-	k = Kind(b[0])
-	switch k {
+	kind = Kind(encoded[0])
+	switch kind {
 	case End, Null, False, True, Array, Object:
 	case Number:
 		size = 9
 	case String:
-		size = stringSize(b)
+		size = stringSize(encoded)
 	default:
 		return 0, nil, nil, ErrMalformed
 	}
 
-	if size == 0 || size > len(b) {
+	if size == 0 || size > len(encoded) {
 		return 0, nil, nil, ErrMalformed
 	}
-	return k, b[:size], b[size:], nil
+	return kind, encoded[:size], encoded[size:], nil
 }
 
-// stringSize returns the bytes of the String that b begins with, 0 if it is malformed.
-func stringSize(b []byte) int {
+// stringSize returns the bytes of the String that encoded begins with, 0 if it is malformed.
+func stringSize(encoded []byte) int {
 	size := 1
 	for {
-		zero := bytes.IndexByte(b[size:], 0)
-		if zero < 0 || size+zero+1 >= len(b) {
+		zero := bytes.IndexByte(encoded[size:], 0)
+		if zero < 0 || size+zero+1 >= len(encoded) {
 			return 0
 		}
 
 		// The byte behind a zero says what the zero is.
 		size += zero + 2
-		switch b[size-1] {
+		switch encoded[size-1] {
 		case 1: // the end
 			return size
 		case 0xff: // a zero byte of the string
@@ -165,17 +165,18 @@ func stringSize(b []byte) int {
 	}
 }
 
-// Skip splits the first whole datum off b.
-func Skip(b []byte) (datum, rest []byte, err error) {
-	rest = b
+// Skip splits off the first whole datum of what is encoded.
+func Skip(encoded []byte) (datum, rest []byte, err error) {
+	// The datum is whole when all arrays and objects that it opened are closed.
+	rest = encoded
 	depth := 0 // of open arrays and objects
 	for {
-		var k Kind
-		if k, _, rest, err = Next(rest); err != nil {
+		var kind Kind
+		if kind, _, rest, err = Next(rest); err != nil {
 			return nil, nil, err
 		}
 
-		switch k {
+		switch kind {
 		case Array, Object:
 			depth++
 		case End:
@@ -186,7 +187,7 @@ func Skip(b []byte) (datum, rest []byte, err error) {
 			return nil, nil, ErrMalformed
 		}
 		if depth == 0 {
-			return b[:len(b)-len(rest)], rest, nil
+			return encoded[:len(encoded)-len(rest)], rest, nil
 		}
 	}
 }
@@ -199,12 +200,12 @@ func Elements(array []byte) func(yield func([]byte) bool) {
 			return
 		}
 
-		for b := array[1:]; len(b) > 0 && Kind(b[0]) != End; {
-			element, rest, err := Skip(b)
+		for left := array[1:]; len(left) > 0 && Kind(left[0]) != End; {
+			element, rest, err := Skip(left)
 			if err != nil || !yield(element) {
 				return
 			}
-			b = rest
+			left = rest
 		}
 	}
 }

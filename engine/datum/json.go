@@ -5,42 +5,43 @@ import (
 	"strconv"
 )
 
-// AppendText appends d as the text formats show it: a string without quotes, a number
+// AppendText appends a datum as the text formats show it: a string without quotes, a number
 // as JavaScript prints it (NaN and the infinities too), anything else as JSON. An empty
-// d is null.
-func AppendText(b, d []byte) []byte {
-	if len(d) == 0 {
-		return append(b, "null"...)
+// datum is null.
+func AppendText(dst, datum []byte) []byte {
+	if len(datum) == 0 {
+		return append(dst, "null"...)
 	}
 
-	switch Kind(d[0]) {
+	switch Kind(datum[0]) {
 	case String:
-		return append(b, Text(d)...)
+		return append(dst, Text(datum)...)
 	case Number:
-		return appendFloat(b, Float(d))
+		return appendFloat(dst, Float(datum))
 	default:
-		return AppendJSON(b, d)
+		return AppendJSON(dst, datum)
 	}
 }
 
-// AppendJSON appends d as minimal JSON; NaN and the infinities become null, as with
+// AppendJSON appends a datum as minimal JSON; NaN and the infinities become null, as with
 // JSON.stringify. At malformed bytes it stops.
-func AppendJSON(b, d []byte) []byte {
-	out := jsonWriter{b: b}
+func AppendJSON(dst, datum []byte) []byte {
+	out := jsonWriter{b: dst}
 
-	for len(d) > 0 {
-		kind, token, rest, err := Next(d)
+	for len(datum) > 0 {
+		kind, token, rest, err := Next(datum)
 		if err != nil || kind == End && len(out.open) == 0 {
 			break
 		}
+		datum = rest
 
-		d = rest
 		if kind == End {
 			out.end()
 		} else {
 			out.begin(kind, token)
 		}
 	}
+
 	return out.b
 }
 
@@ -72,7 +73,6 @@ func (w *jsonWriter) begin(kind Kind, token []byte) {
 		in.tokens++
 	}
 
-	// What opens an array or object makes it the innermost.
 	switch kind {
 	case Null:
 		w.b = append(w.b, "null"...)
@@ -81,6 +81,7 @@ func (w *jsonWriter) begin(kind Kind, token []byte) {
 	case True:
 		w.b = append(w.b, "true"...)
 	case Number:
+		// JSON has no other numbers than finite ones.
 		number := Float(token)
 		if math.IsNaN(number) || math.IsInf(number, 0) {
 			w.b = append(w.b, "null"...)
@@ -89,6 +90,8 @@ func (w *jsonWriter) begin(kind Kind, token []byte) {
 		}
 	case String:
 		w.b = appendJSONString(w.b, Text(token))
+
+	// What opens an array or object makes it the innermost.
 	case Array:
 		w.b = append(w.b, '[')
 		w.open = append(w.open, container{kind: kind})
@@ -109,73 +112,74 @@ func (w *jsonWriter) end() {
 	w.open = w.open[:last]
 }
 
-// appendFloat appends f as ECMAScript's Number::toString does.
-func appendFloat(b []byte, f float64) []byte {
+// appendFloat appends a number as ECMAScript's Number::toString does.
+func appendFloat(dst []byte, number float64) []byte {
+	// Integers are the most frequent numbers, and the fastest to print.
 	switch {
-	case math.IsNaN(f):
-		return append(b, "NaN"...)
-	case math.IsInf(f, 1):
-		return append(b, "Infinity"...)
-	case math.IsInf(f, -1):
-		return append(b, "-Infinity"...)
-	case f == math.Trunc(f) && math.Abs(f) < 1<<53:
-		return strconv.AppendInt(b, int64(f), 10)
+	case math.IsNaN(number):
+		return append(dst, "NaN"...)
+	case math.IsInf(number, 1):
+		return append(dst, "Infinity"...)
+	case math.IsInf(number, -1):
+		return append(dst, "-Infinity"...)
+	case number == math.Trunc(number) && math.Abs(number) < 1<<53:
+		return strconv.AppendInt(dst, int64(number), 10)
 	}
 
 	// Neither very large nor very small.
-	if size := math.Abs(f); size < 1e21 && size >= 1e-6 {
-		return strconv.AppendFloat(b, f, 'f', -1, 64)
+	if size := math.Abs(number); size < 1e21 && size >= 1e-6 {
+		return strconv.AppendFloat(dst, number, 'f', -1, 64)
 	}
 
 	// Go writes e-07, JavaScript e-7.
-	start := len(b)
-	b = strconv.AppendFloat(b, f, 'e', -1, 64)
-	if end := len(b); end-start > 4 && b[end-4] == 'e' && b[end-2] == '0' {
-		b[end-2] = b[end-1]
-		b = b[:end-1]
+	start := len(dst)
+	dst = strconv.AppendFloat(dst, number, 'e', -1, 64)
+	if end := len(dst); end-start > 4 && dst[end-4] == 'e' && dst[end-2] == '0' {
+		dst[end-2] = dst[end-1]
+		dst = dst[:end-1]
 	}
-	return b
+	return dst
 }
 
-// appendJSONString quotes s as JSON.stringify does: only quotes, backslashes
+// appendJSONString quotes a text as JSON.stringify does: only quotes, backslashes
 // and control characters are escaped.
-func appendJSONString(b, s []byte) []byte {
+func appendJSONString(dst, text []byte) []byte {
 	// Most strings need no escape: copy these at once.
 	plain := true
-	for _, c := range s {
-		if c < 0x20 || c == '"' || c == '\\' || c >= 0x7f {
+	for _, char := range text {
+		if char < 0x20 || char == '"' || char == '\\' || char >= 0x7f {
 			plain = false
 			break
 		}
 	}
-
-	b = append(b, '"')
+	dst = append(dst, '"')
 	if plain {
-		return append(append(b, s...), '"')
+		return append(append(dst, text...), '"')
 	}
 
 	// The escapes that JSON.stringify writes; control characters without one get \u00xx.
 	const hex = "0123456789abcdef"
-	for _, c := range s {
+	for _, char := range text {
 		switch {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c == '\n':
-			b = append(b, `\n`...)
-		case c == '\t':
-			b = append(b, `\t`...)
-		case c == '\r':
-			b = append(b, `\r`...)
-		case c == '\b':
-			b = append(b, `\b`...)
-		case c == '\f':
-			b = append(b, `\f`...)
-		case c < 0x20:
-			b = append(b, `\u00`...)
-			b = append(b, hex[c>>4], hex[c&15])
+		case char == '"' || char == '\\':
+			dst = append(dst, '\\', char)
+		case char == '\n':
+			dst = append(dst, `\n`...)
+		case char == '\t':
+			dst = append(dst, `\t`...)
+		case char == '\r':
+			dst = append(dst, `\r`...)
+		case char == '\b':
+			dst = append(dst, `\b`...)
+		case char == '\f':
+			dst = append(dst, `\f`...)
+		case char < 0x20:
+			dst = append(dst, `\u00`...)
+			dst = append(dst, hex[char>>4], hex[char&15])
 		default:
-			b = append(b, c)
+			dst = append(dst, char)
 		}
 	}
-	return append(b, '"')
+
+	return append(dst, '"')
 }
