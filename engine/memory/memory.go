@@ -29,14 +29,14 @@ type Segment struct {
 var _ engine.Source = Source(nil)
 
 // Segments implements engine.Source.
-func (s Source) Segments(_ context.Context, f schema.Filter) ([]engine.Segment, error) {
+func (s Source) Segments(_ context.Context, filter schema.Filter) ([]engine.Segment, error) {
 	var out []engine.Segment
 	for _, seg := range s {
-		if !f.Selects(seg.Dims) {
+		if !filter.Selects(seg.Dims) {
 			continue
 		}
 
-		// As on disk, where the size is that of the file.
+		// The size is that of the lines: there is no file that could be compressed.
 		var size int64
 		for _, fr := range seg.Frames {
 			size += int64(len(fr))
@@ -93,6 +93,8 @@ func (b *blocks) Next() ([]byte, error) {
 	for i := range b.block {
 		b.block[i] = '!'
 	}
+
+	// One frame after the other, in the memory of the block before.
 	if len(b.frames) == 0 {
 		return nil, io.EOF
 	}
