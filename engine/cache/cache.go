@@ -63,6 +63,7 @@ func (d *Dir) Get(key [sha256.Size]byte) ([]byte, bool) {
 		return nil, false
 	}
 
+	// A damaged result is removed, because it would only be read again.
 	data := file[sha256.Size:]
 	sum := sha256.Sum256(data)
 	if !bytes.Equal(sum[:], file[:sha256.Size]) {
@@ -70,6 +71,7 @@ func (d *Dir) Get(key [sha256.Size]byte) ([]byte, bool) {
 		return nil, false
 	}
 
+	// The time of the file says when the result was used last; see Close.
 	now := d.now()
 	d.root.Chtimes(name, now, now)
 	return data, true
@@ -102,6 +104,8 @@ func (d *Dir) Put(key [sha256.Size]byte, data []byte) {
 // Close removes what is beyond the limit, the least recently used first.
 func (d *Dir) Close() error {
 	defer d.root.Close()
+
+	// Only a job that has put something looks at the size, at its end.
 	if !d.changed.Load() {
 		return nil
 	}
@@ -109,13 +113,12 @@ func (d *Dir) Close() error {
 	if err != nil {
 		return err
 	}
-
-	// Only a job that has put something looks at the size, at its end.
 	var total int64
 	for _, fi := range results {
 		total += fi.Size()
 	}
 
+	// Get sets the time of a result that is used, so the oldest time is the longest unused.
 	slices.SortFunc(results, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
 	for _, fi := range results {
 		if total <= d.limit {
@@ -135,8 +138,8 @@ func (d *Dir) results() (results []fs.FileInfo, err error) {
 		return nil, err
 	}
 
-	for _, e := range entries {
-		fi, err := e.Info()
+	for _, entry := range entries {
+		fi, err := entry.Info()
 		if err != nil || !fi.Mode().IsRegular() {
 			continue // removed by another process, or not a file of ours
 		}
