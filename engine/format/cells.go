@@ -30,6 +30,7 @@ func (c cell) name(columns []string) string {
 		return columns[c.index]
 	}
 
+	// A cell of an array has its position behind the word, counted from 1.
 	base := [...]string{"", "key", "value", "column", "line"}[c.class]
 	if c.index < 0 {
 		return base
@@ -38,19 +39,18 @@ func (c cell) name(columns []string) string {
 }
 
 // appendRow appends the cells of a key and a value.
-func appendRow(cells []cell, k, v []byte, columns []string) []cell {
+func appendRow(cells []cell, rowKey, rowValue []byte, columns []string) []cell {
 	// The elements of an array key are cells of their own.
-	if isArray(k) {
+	if isArray(rowKey) {
 		index := 0
-		for element := range datum.Elements(k) {
+		for element := range datum.Elements(rowKey) {
 			cells = append(cells, cell{key, index, element})
 			index++
 		}
 	} else {
-		cells = append(cells, cell{key, -1, k})
+		cells = append(cells, cell{key, -1, rowKey})
 	}
-
-	return rename(append(cells, cell{value, -1, v}), columns)
+	return rename(append(cells, cell{value, -1, rowValue}), columns)
 }
 
 // appendRecord appends the cells of an array.
@@ -66,6 +66,7 @@ func appendRecord(cells []cell, array []byte, columns []string) []cell {
 // rename gives cells the names that the script has, if it has any.
 func rename(cells []cell, columns []string) []cell {
 	for i := range cells {
+		// Without names all cells stay as they are; beyond the names they count as columns.
 		if i < len(columns) {
 			cells[i].class, cells[i].index = named, i
 		} else if columns != nil {

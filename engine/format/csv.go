@@ -60,16 +60,17 @@ func (c *csv) write() error {
 	return err
 }
 
-// appendQuoted appends the text of d, in quotes where CSV needs them.
-func appendQuoted(b, d []byte) []byte {
-	start := len(b)
-	b = datum.AppendText(b, d)
-	if !bytes.ContainsAny(b[start:], ",\"\r\n") {
-		return b
+// appendQuoted appends the text of a field, in quotes where CSV needs them.
+func appendQuoted(dst, field []byte) []byte {
+	start := len(dst)
+	dst = datum.AppendText(dst, field)
+	if !bytes.ContainsAny(dst[start:], ",\"\r\n") {
+		return dst
 	}
 
-	doubled := bytes.ReplaceAll(b[start:], []byte(`"`), []byte(`""`))
-	return append(append(append(b[:start], '"'), doubled...), '"')
+	// RFC 4180: quotes around the field, and each quote inside it twice.
+	doubled := bytes.ReplaceAll(dst[start:], []byte(`"`), []byte(`""`))
+	return append(append(append(dst[:start], '"'), doubled...), '"')
 }
 
 // Line implements engine.Sink: the script formats it.

@@ -58,8 +58,8 @@ func All() []Format { return slices.Clone(formats) }
 // Names returns the names of the formats; the first is the default.
 func Names() []string {
 	var names []string
-	for _, f := range formats {
-		names = append(names, f.Name)
+	for _, format := range formats {
+		names = append(names, format.Name)
 	}
 	return names
 }
@@ -67,10 +67,11 @@ func Names() []string {
 // Of returns the name of the format that a file's ending means: the default if it
 // means none.
 func Of(path string) string {
+	// A file without a name of a format, such as stdout, gets the default.
 	ending := strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")
-	for _, f := range formats {
-		if slices.Contains(f.Endings, ending) {
-			return f.Name
+	for _, format := range formats {
+		if slices.Contains(format.Endings, ending) {
+			return format.Name
 		}
 	}
 	return formats[0].Name
@@ -78,17 +79,17 @@ func Of(path string) string {
 
 // New returns the sink of a format. columns may be nil; dir is for temporary
 // data, "" is the system's folder. The error says which formats or columns there may be.
-func New(name string, w io.Writer, columns []string, dir string) (engine.Sink, error) {
+func New(name string, out io.Writer, columns []string, dir string) (engine.Sink, error) {
 	// Columns with the same name could not be told apart in JSON or Parquet.
-	for i, c := range columns {
-		if slices.Contains(columns[:i], c) {
-			return nil, fmt.Errorf("columns: %q occurs twice", c)
+	for at, column := range columns {
+		if slices.Contains(columns[:at], column) {
+			return nil, fmt.Errorf("columns: %q occurs twice", column)
 		}
 	}
 
-	for _, f := range formats {
-		if f.Name == name {
-			return f.open(w, columns, dir)
+	for _, format := range formats {
+		if format.Name == name {
+			return format.open(out, columns, dir)
 		}
 	}
 	return nil, fmt.Errorf("no format %q: there are %s", name, strings.Join(Names(), ", "))

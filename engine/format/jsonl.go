@@ -53,17 +53,18 @@ func (j *jsonl) write() error {
 }
 
 // name returns the name of a cell as JSON, with its colon.
-func (j *jsonl) name(c cell) []byte {
-	byIndex := j.names[c.class]
+func (j *jsonl) name(field cell) []byte {
+	byIndex := j.names[field.class]
 	if byIndex == nil {
 		byIndex = map[int][]byte{}
-		j.names[c.class] = byIndex
+		j.names[field.class] = byIndex
 	}
 
-	if byIndex[c.index] == nil {
-		byIndex[c.index] = append(quote(c.name(j.columns)), ':')
+	// Names are quoted once, not for each row.
+	if byIndex[field.index] == nil {
+		byIndex[field.index] = append(quote(field.name(j.columns)), ':')
 	}
-	return byIndex[c.index]
+	return byIndex[field.index]
 }
 
 // Line implements engine.Sink: the text as it is if it is JSON, else an object.

@@ -72,6 +72,7 @@ func (p *parquet) Separators(string, string) error { return nil }
 
 // spoolRow writes the cells to the spool, and notes what their columns hold.
 func (p *parquet) spoolRow() error {
+	// The first row makes the file.
 	if p.spool == nil {
 		file, err := os.CreateTemp(p.dir, "tmrun-parquet-*")
 		if err != nil {
@@ -82,12 +83,12 @@ func (p *parquet) spoolRow() error {
 		p.buf = bufio.NewWriterSize(file, writeBytes)
 	}
 
+	// The row is made in the buffer's own memory, which saves a copy.
 	p.rows++
-	// The buffer's own memory saves a copy.
 	row := binary.AppendUvarint(p.buf.AvailableBuffer(), uint64(len(p.cells)))
-	for _, c := range p.cells {
-		row = binary.AppendUvarint(row, uint64(p.column(c)))
-		row = append(binary.AppendUvarint(row, uint64(len(c.datum))), c.datum...)
+	for _, field := range p.cells {
+		row = binary.AppendUvarint(row, uint64(p.column(field)))
+		row = append(binary.AppendUvarint(row, uint64(len(field.datum))), field.datum...)
 	}
 
 	if _, err := p.buf.Write(row); err != nil {
@@ -96,24 +97,24 @@ func (p *parquet) spoolRow() error {
 	return nil
 }
 
-// column notes what c holds and returns the index of its column.
-func (p *parquet) column(c cell) int {
-	at := slices.IndexFunc(p.cols, func(col *pqColumn) bool { return col.cell.class == c.class && col.cell.index == c.index })
+// column notes what a field holds and returns the index of its column.
+func (p *parquet) column(field cell) int {
+	at := slices.IndexFunc(p.cols, func(col *pqColumn) bool { return col.cell.class == field.class && col.cell.index == field.index })
 	if at < 0 {
 		at = len(p.cols)
-		p.cols = append(p.cols, &pqColumn{cell: cell{class: c.class, index: c.index}})
+		p.cols = append(p.cols, &pqColumn{cell: cell{class: field.class, index: field.index}})
 	}
 
 	col := p.cols[at]
 	kind := datum.Null
-	if len(c.datum) > 0 {
-		kind = datum.Kind(c.datum[0])
+	if len(field.datum) > 0 {
+		kind = datum.Kind(field.datum[0])
 	}
 	col.seen[kind] = true
 
 	// Integers that a double holds exactly fit an INT64 column; others make it DOUBLE.
 	if kind == datum.Number {
-		number := datum.Float(c.datum)
+		number := datum.Float(field.datum)
 		col.float = col.float || number != math.Trunc(number) || math.Abs(number) > 1<<53
 	}
 	return at
@@ -125,8 +126,8 @@ func (c *pqColumn) node() pq.Node {
 
 	// Booleans are two kinds of datum, but one type.
 	kinds := 0
-	for _, k := range []bool{boolean, c.seen[datum.Number], c.seen[datum.String]} {
-		if k {
+	for _, seen := range []bool{boolean, c.seen[datum.Number], c.seen[datum.String]} {
+		if seen {
 			kinds++
 		}
 	}
@@ -146,24 +147,24 @@ func (c *pqColumn) node() pq.Node {
 	return pq.Optional(pq.Int(64))
 }
 
-// value returns d as the column's type has it, or null.
-func (c *pqColumn) value(d []byte) pq.Value {
-	if isNull(d) {
+// value returns a field as the column's type has it, or null.
+func (c *pqColumn) value(field []byte) pq.Value {
+	if isNull(field) {
 		return pq.NullValue()
 	}
 
-	// As node has decided.
+	// The type is the one that node has decided.
 	switch {
 	case c.json:
-		return pq.ByteArrayValue(datum.AppendJSON(nil, d))
+		return pq.ByteArrayValue(datum.AppendJSON(nil, field))
 	case c.text:
-		return pq.ByteArrayValue(datum.AppendText(nil, d))
-	case datum.Kind(d[0]) != datum.Number:
-		return pq.BooleanValue(datum.Kind(d[0]) == datum.True)
+		return pq.ByteArrayValue(datum.AppendText(nil, field))
+	case datum.Kind(field[0]) != datum.Number:
+		return pq.BooleanValue(datum.Kind(field[0]) == datum.True)
 	case c.float:
-		return pq.DoubleValue(datum.Float(d))
+		return pq.DoubleValue(datum.Float(field))
 	}
-	return pq.Int64Value(int64(datum.Float(d)))
+	return pq.Int64Value(int64(datum.Float(field)))
 }
 
 // group is a schema's root whose columns have an order; parquet-go sorts by name.
@@ -182,12 +183,12 @@ func (g group) Fields() []pq.Field {
 
 // Close implements engine.Sink: it writes the file.
 func (p *parquet) Close() error {
+	// Without any row there is no spool, but there is a file.
 	if p.spool != nil {
 		defer p.spool.Close()
 		if err := p.buf.Flush(); err != nil {
 			return fmt.Errorf("spool rows to %s: %w", p.dir, err)
 		}
-
 		if _, err := p.spool.Seek(0, io.SeekStart); err != nil {
 			return fmt.Errorf("read spooled rows: %w", err)
 		}
@@ -209,8 +210,8 @@ func (p *parquet) Close() error {
 // schema decides names, types and places of the columns.
 func (p *parquet) schema() group {
 	// Named columns are in the file even if no row has them, and a file must have columns.
-	for i := range p.columns {
-		p.column(cell{class: named, index: i})
+	for place := range p.columns {
+		p.column(cell{class: named, index: place})
 	}
 	if len(p.cols) == 0 {
 		p.column(cell{class: key, index: -1})
@@ -223,20 +224,22 @@ func (p *parquet) schema() group {
 	})
 
 	root := group{Group: pq.Group{}}
-	for i, c := range order {
-		c.place = i
-		name := c.cell.name(p.columns)
-		for root.Group[name] != nil { // a script's name that is like one of ours
+	for place, col := range order {
+		col.place = place
+
+		// A script may name a column like one of ours.
+		name := col.cell.name(p.columns)
+		for root.Group[name] != nil {
 			name += "_"
 		}
-		root.Group[name] = c.node()
+		root.Group[name] = col.node()
 		root.order = append(root.order, name)
 	}
 	return root
 }
 
-// copyRows moves the rows from the spool to w.
-func (p *parquet) copyRows(w *pq.GenericWriter[any], columns int) error {
+// copyRows moves the rows from the spool to the file.
+func (p *parquet) copyRows(file *pq.GenericWriter[any], columns int) error {
 	spool := bufio.NewReaderSize(p.spool, 256<<10)
 	row := make(pq.Row, columns)
 	var cellData []byte
@@ -263,8 +266,7 @@ func (p *parquet) copyRows(w *pq.GenericWriter[any], columns int) error {
 		if err != nil {
 			return fmt.Errorf("read spooled rows: %w", err)
 		}
-
-		if _, err := w.WriteRows([]pq.Row{row}); err != nil {
+		if _, err := file.WriteRows([]pq.Row{row}); err != nil {
 			return fmt.Errorf("write Parquet: %w", err)
 		}
 	}
@@ -272,7 +274,7 @@ func (p *parquet) copyRows(w *pq.GenericWriter[any], columns int) error {
 }
 
 // readCell reads the index of a column, and a datum into buf, which it may replace.
-func readCell(spool *bufio.Reader, buf []byte) (column uint64, d []byte, err error) {
+func readCell(spool *bufio.Reader, buf []byte) (column uint64, data []byte, err error) {
 	if column, err = binary.ReadUvarint(spool); err != nil {
 		return 0, buf, err
 	}
@@ -281,7 +283,7 @@ func readCell(spool *bufio.Reader, buf []byte) (column uint64, d []byte, err err
 		return 0, buf, err
 	}
 
-	d = slices.Grow(buf[:0], int(size))[:size]
-	_, err = io.ReadFull(spool, d)
-	return column, d, err
+	data = slices.Grow(buf[:0], int(size))[:size]
+	_, err = io.ReadFull(spool, data)
+	return column, data, err
 }

@@ -41,6 +41,7 @@ func openTSV(w io.Writer, columns []string, _ string) (engine.Sink, error) {
 
 // Row implements engine.Sink.
 func (t *tsv) Row(key, value []byte) error {
+	// The elements of an array key are cells of their own, as in the other formats.
 	t.buf = t.buf[:0]
 	if isArray(key) {
 		for element := range datum.Elements(key) {
@@ -51,37 +52,36 @@ func (t *tsv) Row(key, value []byte) error {
 	}
 
 	t.buf = append(appendEscaped(t.buf, value), t.record...)
-
 	_, err := t.w.Write(t.buf)
 	return err
 }
 
-// appendEscaped appends the text of d without tabs and ends of lines.
-func appendEscaped(b, d []byte) []byte {
-	start := len(b)
-	b = datum.AppendText(b, d)
+// appendEscaped appends the text of a field without tabs and ends of lines.
+func appendEscaped(dst, field []byte) []byte {
+	start := len(dst)
+	dst = datum.AppendText(dst, field)
 
 	// Nearly always there is nothing to escape.
-	if !bytes.ContainsAny(b[start:], "\t\n\r") {
-		return b
+	if !bytes.ContainsAny(dst[start:], "\t\n\r") {
+		return dst
 	}
 
 	// Write it again, with escapes.
-	text := bytes.Clone(b[start:])
-	b = b[:start]
-	for _, c := range text {
-		switch c {
+	text := bytes.Clone(dst[start:])
+	dst = dst[:start]
+	for _, char := range text {
+		switch char {
 		case '\t':
-			b = append(b, `\t`...)
+			dst = append(dst, `\t`...)
 		case '\n':
-			b = append(b, `\n`...)
+			dst = append(dst, `\n`...)
 		case '\r':
-			b = append(b, `\r`...)
+			dst = append(dst, `\r`...)
 		default:
-			b = append(b, c)
+			dst = append(dst, char)
 		}
 	}
-	return b
+	return dst
 }
 
 // Line implements engine.Sink.
