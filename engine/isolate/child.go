@@ -26,8 +26,8 @@ const endTime = time.Second
 
 // startChild starts cmd; what the child prints goes to stderr.
 func startChild(cmd *exec.Cmd, stderr io.Writer) (*child, error) {
-	c := &child{cmd: cmd, stderr: &tail{w: stderr}}
-	cmd.Stderr = c.stderr
+	started := &child{cmd: cmd, stderr: &tail{w: stderr}}
+	cmd.Stderr = started.stderr
 	cmd.WaitDelay = endTime
 
 	// The child's file descriptor 3. Only the child has the writing end open, so that
@@ -39,8 +39,9 @@ func startChild(cmd *exec.Cmd, stderr io.Writer) (*child, error) {
 	defer reportEnd.Close()
 	cmd.ExtraFiles = []*os.File{reportEnd}
 
+	// Of the pipes of a process that does not start, only the report is left to close.
 	var stdout io.Reader
-	c.pipe, err = cmd.StdinPipe()
+	started.pipe, err = cmd.StdinPipe()
 	if err == nil {
 		stdout, err = cmd.StdoutPipe()
 	}
@@ -52,10 +53,10 @@ func startChild(cmd *exec.Cmd, stderr io.Writer) (*child, error) {
 		return nil, err
 	}
 
-	c.in = &chunkWriter{w: c.pipe}
-	c.out = bufio.NewReaderSize(stdout, 2*chunkBytes)
-	c.status = readStatus(report)
-	return c, nil
+	started.in = &chunkWriter{w: started.pipe}
+	started.out = bufio.NewReaderSize(stdout, 2*chunkBytes)
+	started.status = readStatus(report)
+	return started, nil
 }
 
 // readStatus returns the statuses that report holds. The channel is closed, and report
@@ -69,11 +70,11 @@ func readStatus(report io.ReadCloser) <-chan Status {
 		// A child that crashes while it writes ends the last document early.
 		dec := json.NewDecoder(report)
 		for {
-			var s Status
-			if dec.Decode(&s) != nil {
+			var status Status
+			if dec.Decode(&status) != nil {
 				return
 			}
-			statuses <- s
+			statuses <- status
 		}
 	}()
 	return statuses
@@ -109,11 +110,13 @@ func (c *child) kill() { c.cmd.Process.Kill() }
 
 // died says why a child that has reported nothing has ended with err.
 func (c *child) died(err error) error {
+	// Go's runtime has printed that memory is short; the system kills without a word.
 	if c.stderr.outOfMemory() {
 		return ErrMemory
 	}
 	if state := c.cmd.ProcessState; state != nil && !state.Exited() {
 		return fmt.Errorf("%w (%s)", ErrKilled, state)
 	}
+
 	return fmt.Errorf("task process: %w\n%s", err, c.stderr)
 }

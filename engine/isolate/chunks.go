@@ -31,11 +31,13 @@ func (c *chunkWriter) flush() error {
 		return c.err
 	}
 
+	// A chunk is its length, then its bytes; a length of 0 is the end.
 	head := binary.AppendUvarint(nil, uint64(len(c.buf)))
 	_, c.err = c.w.Write(head)
 	if c.err == nil {
 		_, c.err = c.w.Write(c.buf)
 	}
+
 	c.buf = c.buf[:0]
 	return c.err
 }

@@ -41,19 +41,20 @@ type Job struct {
 var _ engine.Job = (*Job)(nil)
 
 // child returns an idle child, or a fresh one.
-func (j *Job) child() (c *child, fresh bool, err error) {
+func (j *Job) child() (found *child, fresh bool, err error) {
 	j.mu.Lock()
-	if n := len(j.idle); n > 0 {
-		c = j.idle[n-1]
-		j.idle = j.idle[:n-1]
+	if last := len(j.idle) - 1; last >= 0 {
+		found = j.idle[last]
+		j.idle = j.idle[:last]
 	}
 	j.mu.Unlock()
-	if c != nil {
-		return c, false, nil
+
+	if found != nil {
+		return found, false, nil
 	}
 
-	c, err = startChild(j.Command(), j.Stderr)
-	return c, true, err
+	found, err = startChild(j.Command(), j.Stderr)
+	return found, true, err
 }
 
 // release makes a child idle.
@@ -67,8 +68,8 @@ func (j *Job) release(c *child) {
 func (j *Job) Close() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, c := range j.idle {
-		c.end()
+	for _, idle := range j.idle {
+		idle.end()
 	}
 	j.idle = nil
 }
@@ -95,6 +96,7 @@ var newline = []byte("\n")
 
 // Map implements engine.Mapper.
 func (m *mapper) Map(line []byte, _ int64) error {
+	// The error of the first write is returned by the second.
 	m.child.in.Write(line)
 	if _, err := m.child.in.Write(newline); err != nil {
 		return m.stopped()
@@ -138,6 +140,7 @@ type reducer struct {
 
 // Reduce implements engine.Reducer.
 func (r *reducer) Reduce(key []byte, values *engine.Values) error {
+	// The child gets pairs, and groups those that follow each other by their key.
 	for {
 		value, err := values.Next()
 		if err != nil || value == nil {

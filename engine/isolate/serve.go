@@ -64,6 +64,7 @@ func (s *Server) Serve(do func(task Task, in io.Reader, out io.Writer) Status) e
 				return fmt.Errorf("write result: %w", err)
 			}
 		}
+
 		// After an error there may be input left, so this child does no other task.
 		if err := s.Report(status); err != nil || len(status.Error) > 0 {
 			return err
@@ -91,6 +92,7 @@ func (s *Server) task() (t Task, err error) {
 		return t, err
 	}
 
+	// A longer task is cut, so that it is no JSON: it does not come from our parent.
 	text := make([]byte, min(size, maxTaskBytes))
 	if _, err := io.ReadFull(s.in, text); err != nil {
 		return t, err

@@ -19,8 +19,8 @@ type session struct {
 }
 
 // begin sends a task to a child. decode reads its result.
-func (j *Job) begin(ctx context.Context, t Task, decode func(io.Reader) error) (*session, error) {
-	worker, err := j.send(t)
+func (j *Job) begin(ctx context.Context, task Task, decode func(io.Reader) error) (*session, error) {
+	worker, err := j.send(task)
 	if err != nil {
 		return nil, err
 	}
@@ -44,16 +44,17 @@ func (j *Job) begin(ctx context.Context, t Task, decode func(io.Reader) error) (
 }
 
 // send sends the header of a task to an idle child, or to a fresh one.
-func (j *Job) send(t Task) (*child, error) {
-	header, err := json.Marshal(t)
+func (j *Job) send(task Task) (*child, error) {
+	header, err := json.Marshal(task)
 	if err != nil {
 		return nil, err
 	}
 
+	// A write shows whether the child is alive.
 	for {
 		worker, fresh, err := j.child()
 		if err != nil {
-			return nil, fmt.Errorf("start %s task: %w", t.Kind, err)
+			return nil, fmt.Errorf("start %s task: %w", task.Kind, err)
 		}
 
 		worker.in.Write(header)
@@ -82,6 +83,7 @@ func (s *session) finish() (Status, error) {
 	status, reported := <-s.child.status
 	cause := s.cause()
 	s.cancel()
+
 	if reported && len(status.Report) > 0 && s.job.Report != nil {
 		s.job.Report(status.Report)
 	}
@@ -121,6 +123,8 @@ func (s *session) close() {
 	}
 	s.ended = true
 	s.cancel()
+
+	// The pipe ends with the child, and with it the goroutine that reads the result.
 	s.child.kill()
 	<-s.read
 	s.child.end()

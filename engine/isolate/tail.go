@@ -21,6 +21,7 @@ var crashStarts = [][]byte{[]byte("fatal error: "), []byte("runtime: "), []byte(
 
 // Write implements io.Writer.
 func (t *tail) Write(p []byte) (int, error) {
+	// What follows the start of a crash belongs to it.
 	if t.crash.Len() > 0 {
 		if left := crashBytes - t.crash.Len(); left > 0 {
 			t.crash.Write(p[:min(len(p), left)])
@@ -28,12 +29,14 @@ func (t *tail) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 
+	// The other lines are the console's; one that begins like a crash begins the crash.
 	t.line = append(t.line, p...)
 	for {
 		end := bytes.IndexByte(t.line, '\n')
 		if end < 0 {
 			return len(p), nil
 		}
+
 		for _, start := range crashStarts {
 			if bytes.HasPrefix(t.line, start) {
 				t.crash.Write(t.line)
@@ -41,7 +44,6 @@ func (t *tail) Write(p []byte) (int, error) {
 			}
 		}
 
-		// A line of the script's console.
 		if t.w != nil {
 			t.w.Write(t.line[:end+1])
 		}
