@@ -72,13 +72,14 @@ type Program struct {
 // Main parses st.Args, runs the chosen command, prints its error and returns the
 // exit code. SIGINT and SIGTERM cancel the command's context; a second one ends
 // the process at once.
-func Main(st *State, p Program) int {
+func Main(st *State, program Program) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal has its default effect
 
+	// kong calls Exit after --help and --version, in the middle of parsing.
 	exited := -1
-	parser, err := p.parser(
+	parser, err := program.parser(
 		kong.Writers(st.Stdout, st.Stderr),
 		kong.Exit(func(code int) {
 			exited = code
@@ -87,10 +88,11 @@ func Main(st *State, p Program) int {
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(st),
 	)
 	if err != nil {
-		panic(fmt.Sprintf("cli: grammar of %s: %v", p.Name, err)) // a bug in the grammar
+		panic(fmt.Sprintf("cli: grammar of %s: %v", program.Name, err)) // a bug in the grammar
 	}
 
-	if answerShell(parser, p.Shipped) {
+	// The shell's question is in the environment, not in the arguments.
+	if answerShell(parser, program.Shipped) {
 		return ExitOK
 	}
 
@@ -99,13 +101,14 @@ func Main(st *State, p Program) int {
 		return exited
 	}
 
+	// What cannot be parsed is an error of usage; a command gives its errors their codes.
 	if err == nil {
 		err = run()
 	} else {
-		err = WithHint(Fail(ExitUsage, err), fmt.Sprintf("%s --help", p.Name))
+		err = WithHint(Fail(ExitUsage, err), fmt.Sprintf("%s --help", program.Name))
 	}
 
-	return report(st.Stderr, p.Name, err)
+	return report(st.Stderr, program.Name, err)
 }
 
 // Parser returns a parser that runs nothing, for tests and for commands that
@@ -119,7 +122,6 @@ func (p Program) parser(options ...kong.Option) (*kong.Kong, error) {
 		vars.CloneWith(p.Vars),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
-
 	return kong.New(p.Grammar, options...)
 }
 
@@ -131,13 +133,14 @@ func parse(parser *kong.Kong, args []string) (run func() error, err error) {
 	defer func() {
 		// kong goes on parsing after --help unless the panic of Main's exit function
 		// unwinds it.
-		if r := recover(); r != nil {
-			if _, ok := r.(exit); !ok {
-				panic(r)
+		if thrown := recover(); thrown != nil {
+			if _, ok := thrown.(exit); !ok {
+				panic(thrown)
 			}
 		}
 	}()
 
+	// A ParseError only adds the place in the grammar, which users do not know.
 	kctx, err := parser.Parse(args)
 	if err != nil {
 		if pe, ok := errors.AsType[*kong.ParseError](err); ok {
@@ -145,7 +148,6 @@ func parse(parser *kong.Kong, args []string) (run func() error, err error) {
 		}
 		return nil, err
 	}
-
 	return func() error { return kctx.Run() }, nil
 }
 
@@ -156,14 +158,15 @@ func Version() string {
 		return "unknown"
 	}
 
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value[:min(12, len(s.Value))]
+	// A build in the repository knows its revision, one by "go install" its version.
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			return setting.Value[:min(12, len(setting.Value))]
 		}
 	}
 
-	if v := info.Main.Version; v != "" {
-		return v
+	if version := info.Main.Version; version != "" {
+		return version
 	}
 	return "(devel)"
 }

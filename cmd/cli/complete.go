@@ -30,6 +30,7 @@ EXIT STATUS: 0 done; 2 the shell is not one of these.`
 // flag or argument is completed as its tag says: predictor:"file", "folder", or a
 // key of shipped, whose names are offered beside files.
 func answerShell(parser *kong.Kong, shipped map[string][]string) bool {
+	// Names of the program's own come beside files, never instead of them.
 	files := complete.PredictFiles("*")
 	predictors := map[string]complete.Predictor{"file": files, "folder": complete.PredictDirs("*")}
 	for name, names := range shipped {
@@ -43,13 +44,13 @@ func answerShell(parser *kong.Kong, shipped map[string][]string) bool {
 
 	// The default command may be left out, so its flags and arguments are also the
 	// program's own.
-	if d := parser.Model.DefaultCmd; d != nil {
-		sub := root.Sub[d.Name]
+	if command := parser.Model.DefaultCmd; command != nil {
+		sub := root.Sub[command.Name]
 		maps.Copy(root.GlobalFlags, sub.GlobalFlags)
 		root.Args = sub.Args
 	}
 
-	c := complete.New(parser.Model.Name, root)
-	c.Out = parser.Stdout
-	return c.Complete()
+	completion := complete.New(parser.Model.Name, root)
+	completion.Out = parser.Stdout
+	return completion.Complete()
 }

@@ -48,8 +48,8 @@ func WithHint(err error, hint string) error {
 // exitCode returns the code of the outermost Error in err's chain; without one,
 // 130 for a cancelled context, else 1.
 func exitCode(err error) int {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Code
+	if coded, ok := errors.AsType[*Error](err); ok {
+		return coded.Code
 	}
 	if errors.Is(err, context.Canceled) {
 		return ExitInterrupted
@@ -74,15 +74,15 @@ func report(w io.Writer, program string, err error) int {
 	}
 
 	// A text that begins with a place, file:line:column, must begin the line.
-	e, ok := errors.AsType[*Error](err)
-	if _, place := errors.AsType[placed](err); ok && (place || e.Detail != "") {
-		fmt.Fprintf(w, "%v\n%s", err, e.Detail)
+	shown, ok := errors.AsType[*Error](err)
+	if _, place := errors.AsType[placed](err); ok && (place || shown.Detail != "") {
+		fmt.Fprintf(w, "%v\n%s", err, shown.Detail)
 	} else {
 		fmt.Fprintf(w, "%s: %v\n", program, err)
 	}
 
-	if ok && e.Hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", e.Hint)
+	if ok && shown.Hint != "" {
+		fmt.Fprintf(w, "hint: %s\n", shown.Hint)
 	}
 	return exitCode(err)
 }

@@ -13,25 +13,26 @@ import (
 // so on. Use it for what clients sent, such as document IDs. Text without such
 // characters is returned as it is.
 func Printable(text string) string {
-	bad := func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
+	bad := func(char rune) bool { return char == utf8.RuneError || !unicode.IsPrint(char) }
 	if strings.IndexFunc(text, bad) < 0 {
 		return text
 	}
 
-	var b strings.Builder
+	// Escape as Go does, and keep the printable characters as they are.
+	var line strings.Builder
 	for len(text) > 0 {
-		r, size := utf8.DecodeRuneInString(text)
+		char, size := utf8.DecodeRuneInString(text)
 		switch {
-		case r == utf8.RuneError && size == 1:
-			fmt.Fprintf(&b, `\x%02x`, text[0])
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
+		case char == utf8.RuneError && size == 1:
+			fmt.Fprintf(&line, `\x%02x`, text[0])
+		case unicode.IsPrint(char):
+			line.WriteRune(char)
 		default:
-			quoted := fmt.Sprintf("%+q", r)
-			b.WriteString(quoted[1 : len(quoted)-1])
+			quoted := fmt.Sprintf("%+q", char)
+			line.WriteString(quoted[1 : len(quoted)-1])
 		}
 		text = text[size:]
 	}
 
-	return b.String()
+	return line.String()
 }

@@ -60,10 +60,12 @@ func Run(t *testing.T, dir string, programs ...string) {
 		t.Fatal(err)
 	}
 	shared := filepath.Join(filepath.Dir(repo), "shared", "data")
+
+	// The other programs are built once for all scripts.
 	bin := t.TempDir()
-	for _, p := range programs {
-		if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, repo+"/cmd/"+p).CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", p, err, out)
+	for _, program := range programs {
+		if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, repo+"/cmd/"+program).CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v\n%s", program, err, out)
 		}
 	}
 
@@ -91,10 +93,13 @@ func Run(t *testing.T, dir string, programs ...string) {
 			if cond == "race" {
 				return raceDetector, nil
 			}
+
+			// The rest are have:NAME; what is missing skips a script, but not in CI.
 			what, ok := strings.CutPrefix(cond, "have:")
 			if !ok {
 				return false, fmt.Errorf("unknown condition %q", cond)
 			}
+
 			var err error
 			if what == "shared" {
 				_, err = os.Stat(shared)
@@ -104,7 +109,6 @@ func Run(t *testing.T, dir string, programs ...string) {
 			if err != nil && os.Getenv("CI") == "true" {
 				return false, fmt.Errorf("CI skips nothing: %w", err)
 			}
-
 			return err == nil, nil
 		},
 	})
@@ -115,6 +119,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || err != nil || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE PROGRAM ARG…")
 	}
+
 	got := 0
 	if err := ts.Exec(args[1], args[2:]...); err != nil {
 		ee, ok := errors.AsType[*exec.ExitError](err)
@@ -123,7 +128,6 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		got = ee.ExitCode()
 	}
-
 	if got != want {
 		ts.Fatalf("%s exited with %d, want %d", args[1], got, want)
 	}
@@ -133,12 +137,13 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: waitfor FILE REGEXP [VAR]")
 	}
+
 	file, re := ts.MkAbs(args[0]), regexp.MustCompile(args[1])
 	for end := time.Now().Add(waitLimit); ; time.Sleep(5 * time.Millisecond) {
 		text, _ := os.ReadFile(file) // it may not be there yet
-		if m := re.FindSubmatch(text); m != nil {
+		if match := re.FindSubmatch(text); match != nil {
 			if len(args) > 2 {
-				ts.Setenv(args[2], string(m[1]))
+				ts.Setenv(args[2], string(match[1]))
 			}
 			return
 		}
@@ -149,8 +154,8 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func term(ts *testscript.TestScript, neg bool, args []string) {
-	for _, c := range ts.BackgroundCmds() {
-		ts.Check(c.Process.Signal(syscall.SIGTERM))
+	for _, command := range ts.BackgroundCmds() {
+		ts.Check(command.Process.Signal(syscall.SIGTERM))
 	}
 }
 
@@ -158,8 +163,10 @@ func unpack(ts *testscript.TestScript, neg bool, args []string) {
 	in, err := os.Open(ts.MkAbs(args[0]))
 	ts.Check(err)
 	defer in.Close()
+
 	zr, err := gzip.NewReader(in)
 	ts.Check(err)
+
 	out, err := os.Create(ts.MkAbs(args[1]))
 	ts.Check(err)
 	_, err = io.Copy(out, zr)
@@ -171,21 +178,26 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 	if cut {
 		args = args[1:]
 	}
-	u, err := url.Parse(args[0])
+
+	address, err := url.Parse(args[0])
 	ts.Check(err)
-	c, err := net.DialTimeout("tcp", u.Host, waitLimit)
+	conn, err := net.DialTimeout("tcp", address.Host, waitLimit)
 	ts.Check(err)
-	defer c.Close()
-	ts.Check(c.SetDeadline(time.Now().Add(waitLimit)))
-	_, err = io.WriteString(c, strings.ReplaceAll(args[1], "|", "\r\n"))
+	defer conn.Close()
+	ts.Check(conn.SetDeadline(time.Now().Add(waitLimit)))
+
+	// A script writes "|" for CRLF, because the end of a line ends its command.
+	_, err = io.WriteString(conn, strings.ReplaceAll(args[1], "|", "\r\n"))
 	ts.Check(err)
-	answer := bufio.NewReader(c)
+
+	answer := bufio.NewReader(conn)
 	if !cut {
 		// A server may take a client that closes before the answer for gone.
 		_, err = answer.Peek(1)
 		ts.Check(err)
 	}
-	ts.Check(c.(*net.TCPConn).CloseWrite())
+	ts.Check(conn.(*net.TCPConn).CloseWrite())
+
 	text, err := io.ReadAll(answer)
 	ts.Check(err)
 	_, err = io.WriteString(ts.Stdout(), strings.ReplaceAll(string(text), "\r\n", "\n"))
@@ -196,9 +208,11 @@ func build(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: build PROGRAM")
 	}
-	c := exec.Command("go", "build", "-o", ts.MkAbs(args[0]), "./cmd/"+args[0])
-	c.Dir = ts.Getenv("REPO")
-	if out, err := c.CombinedOutput(); err != nil {
-		ts.Fatalf("%v: %v\n%s", c, err, out)
+
+	// In the repository, whose module has the program; the work folder has none.
+	command := exec.Command("go", "build", "-o", ts.MkAbs(args[0]), "./cmd/"+args[0])
+	command.Dir = ts.Getenv("REPO")
+	if out, err := command.CombinedOutput(); err != nil {
+		ts.Fatalf("%v: %v\n%s", command, err, out)
 	}
 }

@@ -35,6 +35,7 @@ func CheckHelp(t *testing.T, p cli.Program) {
 			return
 		}
 
+		// Only commands without subcommands can be run, so only they need help.
 		command := strings.TrimPrefix(node.Path(), p.Name+" ")
 		if node.Help == "" {
 			t.Errorf("%s %s: no help", p.Name, command)
