@@ -31,7 +31,8 @@ in the data folder: with --publish-to or TMSERVER_PUBLISH_TO the command fails.
 
 With --filters, the filter decides about all of them, as it is now. Without it, what
 a filter has quarantined stays, unless --class ingest_filter or ingest_filter_error
-selects it; then it is published.
+selects it; then it is published. What was longer than --kafka-max-body stays unless
+--class too_large selects it; then it is published if the quarantine has all of it.
 
 EXIT STATUS: 0 done; 1 failed; 2 usage; 3 done, but some were rejected again; 4 a
 file of the quarantine, or the index of definitions, is damaged; 5 the filter does

@@ -9,6 +9,7 @@ import (
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest/intake"
 	"github.com/aitgithub/telemetry-server/ingest/kafka"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
 // sourceFlags say where serve takes submissions from besides HTTP.
@@ -18,6 +19,7 @@ type sourceFlags struct {
 	KafkaTopic   string   `env:"TMSERVER_KAFKA_TOPIC" placeholder:"NAME" help:"The topic; a message's key is the document ID, its value the ping, plain or gzip."`
 	KafkaGroup   string   `env:"TMSERVER_KAFKA_GROUP" default:"telemetry-server" placeholder:"NAME" help:"The consumer group that remembers what has been read."`
 	KafkaFormat  string   `env:"TMSERVER_KAFKA_FORMAT" default:"json" placeholder:"json|bagheera" help:"What the messages are: JSON, or Bagheera's protobuf envelope."`
+	KafkaMaxBody int64    `env:"TMSERVER_KAFKA_MAX_BODY" default:"1048588" placeholder:"BYTES" help:"Longest ping of a message; a longer one is quarantined. Set it to the brokers' message.max.bytes."`
 
 	KafkaTLS          bool   `env:"TMSERVER_KAFKA_TLS" name:"kafka-tls" help:"Talk TLS to the brokers."`
 	KafkaCA           string `env:"TMSERVER_KAFKA_CA" name:"kafka-ca" type:"existingfile" placeholder:"FILE" help:"Certificates (PEM) that sign the brokers'. Default: the system's."`
@@ -39,6 +41,10 @@ func (f *sourceFlags) validate() error {
 	}
 	if _, err := kafka.ParseFormat(f.KafkaFormat); err != nil {
 		return cli.Usage("--kafka-format: %w", err)
+	}
+
+	if f.KafkaMaxBody < 1 || f.KafkaMaxBody > rawlog.MaxBodyLimit {
+		return cli.Usage("--kafka-max-body %d: want 1 to %d", f.KafkaMaxBody, rawlog.MaxBodyLimit)
 	}
 
 	// How the connection is secured.
@@ -113,8 +119,7 @@ func (s *serving) buildKafka(ctx context.Context) (part, error) {
 		Group:      f.KafkaGroup,
 		Format:     format,
 		Security:   security,
-		MaxBody:    int(s.c.MaxBody),
-		MaxPath:    s.c.MaxPath,
+		MaxBody:    int(f.KafkaMaxBody),
 		Registerer: s.registry,
 		Log:        s.st.Log,
 	})

@@ -110,6 +110,9 @@ func (c *Converter) Convert(ctx context.Context, s *rawlog.Submission) (r Record
 	}()
 
 	// The order decides what a submission with several faults is rejected for.
+	if bodyBytes, _, ok := rawlog.ParseTooLarge(s.Path); ok {
+		return Record{}, tooLarge(bodyBytes, len(s.Body))
+	}
 	text, err := c.unpacker.unpack(s.Body, c.options.MaxUnpacked)
 	if err != nil {
 		return Record{}, err

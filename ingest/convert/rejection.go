@@ -17,6 +17,7 @@ import (
 const (
 	ClassCorrupt         = "corrupted_data"        // does not unpack
 	ClassEmpty           = "empty_data"            // no body
+	ClassTooLarge        = "too_large"             // longer than its source's limits
 	ClassPath            = "invalid_path"          // neither an ID nor an ID and the dimensions
 	ClassControlChar     = "invalid_control_char"  // a control character in a JSON string
 	ClassBadPayload      = "bad_payload"           // a histogram with bad buckets or sums
@@ -37,6 +38,16 @@ type Rejection struct {
 func (r *Rejection) Error() string { return r.Class + ": " + r.Message }
 
 func reject(class, message string) *Rejection { return &Rejection{Class: class, Message: message} }
+
+// tooLarge returns the Rejection for a submission whose body had so many bytes, of
+// which so many are stored.
+func tooLarge(bodyBytes, storedBytes int) *Rejection {
+	message := fmt.Sprintf("ID or body is longer than the source's limit; body of %d bytes", bodyBytes)
+	if storedBytes < bodyBytes {
+		message += fmt.Sprintf(", of which these are the first %d", storedBytes)
+	}
+	return reject(ClassTooLarge, message)
+}
 
 // notJSON returns the Rejection for text that is not JSON; err is of jsonscan.
 func notJSON(err error) *Rejection {

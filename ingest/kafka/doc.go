@@ -4,7 +4,7 @@
 //	        1 poll           2 read              3 append          4 commit
 //	topic ─► messages ─► key, value or envelope ─► rawlog.Log ─► offsets of the group
 //	                          │                  (durable)
-//	                          └─► counted: skipped, too_large
+//	                          └─► counted: skipped
 //
 // One round, in steps:
 //
@@ -30,10 +30,12 @@
 //	              CREATE_UPDATE: nothing to store
 //	missing_id    no key, or an envelope without ID
 //	bad_envelope  the value is not a Bagheera envelope
-//	too_large     ID or body over its limit: discarded, as over HTTP
+//	too_large     ID or body over its limit, which is not that of HTTP
 //
 // Messages of class missing_id and bad_envelope go into the raw log with the path
 // kafka/<topic>/<Kafka partition>/<offset>, and so into the quarantine, byte for byte.
+// One of class too_large goes there under a path that also has its lengths and its ID,
+// see rawlog.TooLarge; what no entry of a raw log has room for is cut to its beginning.
 // An ID with control characters is appended as it is; the converter rejects it.
 //
 // # To add a message format

@@ -48,7 +48,7 @@ const (
 var classes = []class{classAppended, classSkipped, classMissingID, classBadEnvelope, classTooLarge}
 
 // toStore says whether a message of that class goes into the raw log.
-func (c class) toStore() bool { return c != classSkipped && c != classTooLarge }
+func (c class) toStore() bool { return c != classSkipped }
 
 // read makes a submission of a message. Its Body is a part of the message.
 func (s *Source) read(r *kgo.Record, now time.Time) (rawlog.Submission, class) {
@@ -68,15 +68,19 @@ func (s *Source) read(r *kgo.Record, now time.Time) (rawlog.Submission, class) {
 		class = readEnvelope(&sub, now)
 	}
 
-	// The converter rejects a path of four parts, so the message comes into the
-	// quarantine, with the place that it came from.
-	if class == classMissingID || class == classBadEnvelope {
-		sub.Path = fmt.Sprintf("kafka/%s/%d/%d", r.Topic, r.Partition, r.Offset)
-	}
-	if class.toStore() && (len(sub.Path) > s.o.MaxPath || len(sub.Body) > s.o.MaxBody) {
-		class = classTooLarge
+	if class == classSkipped {
+		return sub, class
 	}
 
+	// The converter rejects paths of four or five parts, so the message comes into the
+	// quarantine, with the place that it came from.
+	place := fmt.Sprintf("kafka/%s/%d/%d", r.Topic, r.Partition, r.Offset)
+	if class == classMissingID || class == classBadEnvelope {
+		sub.Path = place
+	}
+	if len(sub.Path) > rawlog.MaxPathBytes || len(sub.Body) > s.o.MaxBody {
+		return rawlog.TooLarge(place, sub), classTooLarge
+	}
 	return sub, class
 }
 

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -39,6 +40,8 @@ func TestRead(t *testing.T) {
 	sent := now.Add(-time.Hour)
 	whole := envelope{id: "i", payload: []byte("{}"), millis: sent.UnixMilli(), partition: []string{"idle-daily", "Firefox", "27.0", "release", "20140127"}}
 	deleted := envelope{id: "i", operation: 1}
+	long := envelope{id: "i", payload: make([]byte, 101), millis: sent.UnixMilli()}
+	longKey := strings.Repeat("i", 10<<10+1)
 	const place = "kafka/t/2/7"
 	for _, c := range []struct {
 		name   string
@@ -59,8 +62,10 @@ func TestRead(t *testing.T) {
 		{"tombstone", JSON, "i", nil, sent, classSkipped, "", "", sent},
 		{"no key", JSON, "", []byte("{}"), sent, classMissingID, place, "{}", sent},
 		{"longest", JSON, "i", make([]byte, 100), sent, classAppended, "i", string(make([]byte, 100)), sent},
-		{"value too long", JSON, "i", make([]byte, 101), sent, classTooLarge, "", "", sent},
-		{"key too long", JSON, strings.Repeat("i", 101), []byte("{}"), sent, classTooLarge, "", "", sent},
+		{"value too long", JSON, "i/r", make([]byte, 101), sent, classTooLarge, place + "/too_large:101:3:i%2Fr", string(make([]byte, 101)), sent},
+		{"key too long", JSON, longKey, []byte("{}"), sent, classTooLarge, place + fmt.Sprintf("/too_large:2:%d:%s", len(longKey), longKey[:3072]), "{}", sent},
+		{"payload too long", Bagheera, "k", long.encode(), now, classTooLarge, place + "/too_large:101:1:i", string(long.payload), sent},
+		{"bad envelope too long", Bagheera, "k", make([]byte, 101), sent, classTooLarge, place + "/too_large:101:11:kafka%2Ft%2F2%2F7", string(make([]byte, 101)), sent},
 		{"no time", JSON, "i", []byte("{}"), time.UnixMilli(-1), classAppended, "i", "{}", now},
 		{"time of a broken clock", JSON, "i", []byte("{}"), now.AddDate(10, 0, 0), classAppended, "i", "{}", now},
 		{"envelope", Bagheera, "", whole.encode(), now, classAppended, "i/idle-daily/Firefox/27.0/release/20140127", "{}", sent},
@@ -71,7 +76,7 @@ func TestRead(t *testing.T) {
 		{"empty envelope", Bagheera, "k", []byte{}, sent, classMissingID, place, "", sent},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &Source{o: Options{Format: c.format, MaxBody: 100, MaxPath: 100}}
+			s := &Source{o: Options{Format: c.format, MaxBody: 100}}
 			sub, class := s.read(&kgo.Record{Topic: "t", Partition: 2, Offset: 7, Key: []byte(c.key), Value: c.value, Timestamp: c.stamp}, now)
 			if class != c.class {
 				t.Fatalf("class %s, want %s", class, c.class)
@@ -100,7 +105,7 @@ func TestEveryFormatIsNamedAndRead(t *testing.T) {
 			t.Errorf("ParseFormat(%q) = %v, %v, want %v", name, got, err, format)
 		}
 
-		s := &Source{o: Options{Format: format, MaxBody: 100, MaxPath: 100}}
+		s := &Source{o: Options{Format: format, MaxBody: 100}}
 		sub, class := s.read(&examples[format], time.Now())
 		if class != classAppended || sub.Path != "i" || string(sub.Body) != "{}" {
 			t.Errorf("%s: read %q %q as %s", name, sub.Path, sub.Body, class)

@@ -41,9 +41,9 @@ type Options struct {
 	Format Format
 	// Security says how to connect to the brokers.
 	Security Security
-	// MaxBody and MaxPath are the longest body and path stored, in bytes; at most,
-	// and for zero, rawlog.MaxBodyLimit and rawlog.MaxPathBytes.
-	MaxBody, MaxPath int
+	// MaxBody is the longest body, in bytes, that is not quarantined as too large; at
+	// most, and for zero, rawlog.MaxBodyLimit.
+	MaxBody int
 	// Registerer gets the counter of messages by class; nil: it is not registered.
 	Registerer prometheus.Registerer
 	Log        *slog.Logger // nil: none
@@ -74,9 +74,6 @@ func New(raw Log, o Options) (*Source, error) {
 	// Zero means the most that an entry of the raw log holds.
 	if o.MaxBody <= 0 || o.MaxBody > rawlog.MaxBodyLimit {
 		o.MaxBody = rawlog.MaxBodyLimit
-	}
-	if o.MaxPath <= 0 || o.MaxPath > rawlog.MaxPathBytes {
-		o.MaxPath = rawlog.MaxPathBytes
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

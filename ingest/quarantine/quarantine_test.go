@@ -169,3 +169,25 @@ type unavailable struct{}
 func (unavailable) Spec(context.Context, revisions.Ref) (*revisions.Spec, error) {
 	return nil, revisions.ErrUnavailable
 }
+
+// TestReplayOfWhatWasTooLarge quarantines a whole submission and the beginning of one,
+// and replays them when their class is asked for.
+func TestReplayOfWhatWasTooLarge(t *testing.T) {
+	whole := rawlog.TooLarge("kafka/t/0/1", rawlog.Submission{Path: "id1", Body: []byte(ingesttest.Ping(``))})
+	cut := rawlog.TooLarge("kafka/t/0/2", rawlog.Submission{Path: "id2", Body: make([]byte, 100)})
+	data := ingesttest.DataWith(t, whole.Path, string(whole.Body), cut.Path, string(cut.Body[:10]))
+	quarantineAll(t, data, 2)
+
+	if n := replay(t, data, "{}", "", false); n.Tried != 0 {
+		t.Errorf("without its class: %+v", n)
+	}
+	n := replay(t, data, "{}", convert.ClassTooLarge, false)
+	if n.Tried != 2 || n.Records != 1 || n.Quarantined[convert.ClassTooLarge] != 1 {
+		t.Errorf("with its class: %+v", n)
+	}
+
+	lines := ingesttest.Lines(t, data, schema.All())
+	if len(lines) != 1 || !strings.Contains(lines[0], "\tid1\t") {
+		t.Errorf("published %q", lines)
+	}
+}

@@ -29,7 +29,7 @@ type Replayed struct {
 // by segment. With dryRun it only counts.
 //
 // A conversion without a filter leaves what a filter quarantined where it is, unless
-// the class of that is asked for. Errors wrap layout.ErrBusy while somebody else
+// the class of that is asked for. So does every one with what was too large. Errors wrap layout.ErrBusy while somebody else
 // replaces the folder's segments.
 func Replay(ctx context.Context, data *layout.Data, c *decide.Conversion, class string, dryRun bool) (Replayed, error) {
 	r := &replay{
@@ -57,6 +57,9 @@ func Replay(ctx context.Context, data *layout.Data, c *decide.Conversion, class 
 	for _, segment := range segments {
 		byFilter := segment.Class == convert.ClassFilter || segment.Class == convert.ClassFilterError
 		if byFilter && class == "" && !c.HasFilter() {
+			continue
+		}
+		if segment.Class == convert.ClassTooLarge && class == "" {
 			continue
 		}
 
@@ -122,8 +125,14 @@ func (r *replay) submission(ctx context.Context, rejected layout.Rejected) error
 	return r.apply(rejected, outcome)
 }
 
-// submissionOf returns what was received, as far as the quarantine has it.
+// submissionOf returns what was received, as far as the quarantine has it. What was
+// too large has its own path again if it is whole.
 func submissionOf(rejected layout.Rejected) *rawlog.Submission {
+	bodyBytes, original, tooLarge := rawlog.ParseTooLarge(rejected.Path)
+	if tooLarge && original != "" && bodyBytes == len(rejected.Body) {
+		rejected.Path = original
+	}
+
 	return &rawlog.Submission{
 		Country: rejected.Country,
 		Path:    rejected.Path,
