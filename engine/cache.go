@@ -24,7 +24,7 @@ const (
 	maxCachedBytes = 8 << 20
 	// cacheVersion changes with the encoding of results, and with anything in
 	// the engine that changes what a map task stores.
-	cacheVersion = "2"
+	cacheVersion = "3"
 )
 
 // result collects the runs of a task, as long as they are small. A nil result is not
@@ -66,9 +66,11 @@ func (c *result) add(w *shuffle.Builder) {
 	}
 }
 
-// save puts the result into the cache if the task did nothing but emit.
+// save puts the result into the cache if the task did nothing but emit, and no call of
+// it failed: how many failures are tolerated is for each job to decide.
 func (c *result) save(cache Cache, done TaskStats) {
-	if c == nil || done.Effects || done.Rejected > 0 || c.size > maxCachedBytes {
+	failed := done.Rejected > 0 || done.Failed > 0
+	if c == nil || failed || done.Effects || c.size > maxCachedBytes {
 		return
 	}
 
@@ -76,6 +78,8 @@ func (c *result) save(cache Cache, done TaskStats) {
 	for _, n := range []int64{done.Records, done.RawBytes, done.Emitted} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
+	b = binary.AppendUvarint(b, uint64(len(done.Lookups)))
+	b = append(b, done.Lookups...)
 	cache.Put(c.key, shuffle.AppendRuns(b, c.runs))
 }
 
@@ -92,7 +96,14 @@ func decodeResult(b []byte) (done TaskStats, runs []*shuffle.Builder, err error)
 		b = b[width:]
 	}
 
-	runs, err = shuffle.DecodeRuns(b)
+	length, width := binary.Uvarint(b)
+	if width <= 0 || length > uint64(len(b)-width) {
+		return done, nil, errResult
+	}
+	b = b[width:]
+	done.Lookups = string(b[:length])
+
+	runs, err = shuffle.DecodeRuns(b[length:])
 	return done, runs, err
 }
 
@@ -106,6 +117,11 @@ func (r *runner) fetch(t Task, c *result) (found bool, err error) {
 	done, runs, err := decodeResult(data)
 	if err != nil {
 		return false, nil // damaged: map again
+	}
+
+	// The task may have read what has changed since.
+	if done.Lookups != "" && (r.o.SameLookups == nil || !r.o.SameLookups(done.Lookups)) {
+		return false, nil
 	}
 
 	// They are the runs that mapping would have stored.

@@ -36,6 +36,7 @@ func (m halvingMapper) Finish() (engine.TaskStats, error) { return engine.TaskSt
 func (m halvingMapper) Combines() bool                    { return true }
 func (m halvingMapper) Close()                            {}
 func (m halvingMapper) Effects() bool                     { return false }
+func (m halvingMapper) Lookups() string                   { return "" }
 
 func (m halvingMapper) Combine(_ []byte, values *engine.Values, put func([]byte)) error {
 	put(datum.AppendNumber(nil, float64(values.Len())))

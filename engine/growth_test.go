@@ -91,6 +91,7 @@ func (m *tallyMapper) Finish() (engine.TaskStats, error) { return engine.TaskSta
 func (m *tallyMapper) Combines() bool                    { return true }
 func (m *tallyMapper) Close()                            {}
 func (m *tallyMapper) Effects() bool                     { return false }
+func (m *tallyMapper) Lookups() string                   { return "" }
 
 func (m *tallyMapper) Combine(_ []byte, values *engine.Values, put func([]byte)) error {
 	n, err := total(values)

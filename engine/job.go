@@ -49,6 +49,9 @@ type Mapper interface {
 	// Effects says whether the calls so far have done more than emit, such as count or
 	// log. A cached result would lack that, so the engine does not cache it.
 	Effects() bool
+	// Lookups identifies, by content, all that the calls so far have read beside the
+	// task's input, in a form that Options.SameLookups understands; "" is nothing.
+	Lookups() string
 	// Close frees the mapper. It is called once, also after an error.
 	Close()
 }

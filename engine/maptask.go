@@ -21,6 +21,9 @@ type mapTask struct {
 	hold    bool         // what a call emits waits until it has ended, because it may be rejected
 	pending shuffle.List // keys and values that wait, in turn
 	done    TaskStats
+	// broken is the error of an emit, with which the task ends even if the script that
+	// called it has caught the error.
+	broken error
 }
 
 // mapTask runs task t, or fetches its result from the cache.
@@ -107,6 +110,9 @@ func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
 
 	// Finish may emit; if it is rejected, what it has emitted does not count.
 	counted, err := m.mapper.Finish()
+	if err == nil {
+		err = m.broken
+	}
 	if err != nil {
 		if err := m.reject.tolerate("mapFinished", err); err != nil {
 			return err
@@ -125,6 +131,7 @@ func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
 
 	// Only now, because the flush has combined, too.
 	m.done.Effects = m.mapper.Effects()
+	m.done.Lookups = m.mapper.Lookups()
 	if !m.remote {
 		return nil
 	}
@@ -161,6 +168,9 @@ func (m *mapTask) mapLine(line []byte) error {
 
 	err := m.mapper.Map(line, m.done.Records)
 	if err == nil {
+		err = m.broken
+	}
+	if err == nil {
 		if m.pending.Len() > 0 {
 			return m.commit()
 		}
@@ -186,7 +196,13 @@ func (m *mapTask) emit(key, value []byte) error {
 		m.pending.Append(value)
 		return nil
 	}
-	return m.add(key, value)
+
+	// A remote mapper emits on another goroutine, and ends with the error itself.
+	err := m.add(key, value)
+	if !m.remote {
+		m.broken = err
+	}
+	return err
 }
 
 // commit adds what waits.

@@ -21,8 +21,12 @@ type Options struct {
 	Log       *slog.Logger // never nil
 	Progress  *Progress    // filled while the job runs; may be nil
 	Cache     Cache        // of map results; nil: none
-	CacheKey  []byte       // identifies the job in Cache: everything that decides what map emits
-	Rejected  func(error)  // called with each failure that is tolerated; nil, or safe for concurrent use
+	CacheKey  []byte       // identifies the job in Cache: everything that decides what map emits, but for look-ups
+	// SameLookups says whether what a cached task has looked up, a Mapper's Lookups, would
+	// be the same now. Nil: never, so that only tasks that looked up nothing are cached.
+	// Safe for concurrent use.
+	SameLookups func(lookups string) bool
+	Rejected    func(error) // called with each failure that is tolerated; nil, or safe for concurrent use
 
 	sizes shuffle.Sizes // the same for every job; only tests change them
 }
@@ -86,6 +90,8 @@ type TaskStats struct {
 	Emitted  int64 `json:"emitted"`
 	// Effects says that mapping has done more than emit; see Mapper.
 	Effects bool `json:"effects,omitempty"`
+	// Lookups is what mapping has read beside its input; see Mapper. That of a job is "".
+	Lookups string `json:"lookups,omitempty"`
 }
 
 func (s *TaskStats) add(t TaskStats) {

@@ -55,6 +55,7 @@ func (m *concatMapper) Finish() (engine.TaskStats, error) { return engine.TaskSt
 func (m *concatMapper) Combines() bool                    { return m.combine }
 func (m *concatMapper) Close()                            {}
 func (m *concatMapper) Effects() bool                     { return false }
+func (m *concatMapper) Lookups() string                   { return "" }
 
 func (m *concatMapper) Combine(_ []byte, values *engine.Values, put func([]byte)) error {
 	s, err := join(values)

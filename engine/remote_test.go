@@ -34,7 +34,8 @@ type remoteMapper struct {
 	rejected int64
 }
 
-func (m remoteMapper) Effects() bool { return true }
+func (m remoteMapper) Effects() bool   { return true }
+func (m remoteMapper) Lookups() string { return "" }
 
 func (m remoteMapper) Finish() (engine.TaskStats, error) {
 	return engine.TaskStats{Rejected: m.rejected, Emitted: 1000}, nil

@@ -28,8 +28,9 @@ func (m keepingMapper) Map(line []byte, _ int64) error {
 	return nil
 }
 
-func (m keepingMapper) Close()        {}
-func (m keepingMapper) Effects() bool { return false }
+func (m keepingMapper) Close()          {}
+func (m keepingMapper) Effects() bool   { return false }
+func (m keepingMapper) Lookups() string { return "" }
 
 func TestSample(t *testing.T) {
 	sample := func(share float64) map[string]bool {

@@ -3,15 +3,16 @@ package layout
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"io"
 )
 
 // fingerprintBytes is how much of a segment's end Fingerprint reads: there the
 // seekable format has the checksums of the last frames, at least.
 const fingerprintBytes = 64 << 10
 
-// Fingerprint returns a hash that changes when the segment's content does, other
-// than by a rewrite in place that keeps its size and its end: path, size and the
-// last 64 KiB are looked at.
+// Fingerprint returns a hash of the segment's path, size and content. Of a seekable
+// segment only the last 64 KiB count, where the checksums are; another one is read whole,
+// because its end says nothing about the rest.
 func (t *Tree) Fingerprint(s Segment) ([sha256.Size]byte, error) {
 	var sum [sha256.Size]byte
 	f, err := t.files.Open(s.Path)
@@ -19,13 +20,18 @@ func (t *Tree) Fingerprint(s Segment) ([sha256.Size]byte, error) {
 		return sum, err
 	}
 	defer f.Close()
-	n := min(f.Size(), fingerprintBytes)
-	buf := make([]byte, n, n+int64(len(s.Path))+8)
-	if n > 0 {
-		if _, err := f.ReadAt(buf, f.Size()-n); err != nil {
-			return sum, InFile(s.Path, err)
-		}
+
+	begin := int64(0)
+	if s.Seekable() {
+		begin = max(0, f.Size()-fingerprintBytes)
 	}
-	buf = append(binary.LittleEndian.AppendUint64(buf, uint64(f.Size())), s.Path...)
-	return sha256.Sum256(buf), nil
+
+	hash := sha256.New()
+	if _, err := io.Copy(hash, io.NewSectionReader(f, begin, f.Size()-begin)); err != nil {
+		return sum, InFile(s.Path, err)
+	}
+
+	identity := hash.Sum(nil)
+	identity = binary.LittleEndian.AppendUint64(identity, uint64(f.Size()))
+	return sha256.Sum256(append(identity, s.Path...)), nil
 }

@@ -241,6 +241,20 @@ func (c *Cache) parse(text []byte) (*Spec, error) {
 	return spec, nil
 }
 
+// Sum returns the Sum that Spec's result for ref would have, without parsing a file on
+// disk. Errors are those of Spec.
+func (c *Cache) Sum(ctx context.Context, ref Ref) ([sha256.Size]byte, error) {
+	if text, err := c.readDisk(ref); err == nil {
+		return sha256.Sum256(text), nil
+	}
+
+	spec, err := c.Spec(ctx, ref)
+	if err != nil {
+		return [sha256.Size]byte{}, err
+	}
+	return spec.Sum(), nil
+}
+
 // Raw returns the text of ref's Histograms.json as it is cached: as the server
 // has it, but with numbers for the C++ constants whose value is known. Errors are
 // those of Spec.

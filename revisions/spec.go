@@ -2,6 +2,7 @@ package revisions
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,7 +20,11 @@ var ErrBadDefinitions = errors.New("bad histogram definitions")
 type Spec struct {
 	definitions []*Definition // in file order
 	byName      map[string]*Definition
+	sum         [sha256.Size]byte
 }
+
+// Sum returns the SHA-256 of the text that was parsed.
+func (s *Spec) Sum() [sha256.Size]byte { return s.sum }
 
 // Parse reads a Histograms.json. A single bad definition does not spoil the
 // file: it stays in the Spec with its Err. Of definitions with the same name the
@@ -31,7 +36,7 @@ func Parse(text []byte) (*Spec, error) {
 	}
 
 	// Decode member by member, because a map would lose the order and repeated names.
-	s := &Spec{byName: make(map[string]*Definition)}
+	s := &Spec{byName: make(map[string]*Definition), sum: sha256.Sum256(text)}
 	shared := make(map[bucketing]*Definition)
 	for dec.More() {
 		name, err := dec.Token()

@@ -127,7 +127,7 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	}
 
 	s.exitWhenStuck("--isolate ends such a task alone", out.discard)
-	if err := c.placeTasks(s); err != nil {
+	if err := c.placeTasks(ctx, s); err != nil {
 		return stats, err
 	}
 
@@ -236,7 +236,7 @@ func (c *runCmd) openData(ctx context.Context, s *session) error {
 
 // placeTasks decides where tasks run, in this process or in their own, and which
 // need not run: those with a cached result, and records outside the sample.
-func (c *runCmd) placeTasks(s *session) error {
+func (c *runCmd) placeTasks(ctx context.Context, s *session) error {
 	if c.Isolate {
 		if err := c.isolateTasks(s); err != nil {
 			return err
@@ -248,7 +248,7 @@ func (c *runCmd) placeTasks(s *session) error {
 	if c.Sample < 100 {
 		s.takeSample(c.Sample.share())
 	} else if !c.NoCache {
-		s.openCache(c.DataDir, int64(c.CacheSize))
+		c.openCache(ctx, s)
 	}
 	return nil
 }

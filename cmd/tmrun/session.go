@@ -4,17 +4,16 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
-	"github.com/aitgithub/telemetry-server/engine/cache"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/engine/script/lint"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/dedup"
+	"github.com/aitgithub/telemetry-server/revisions"
 )
 
 // session is what one command works with. Its steps, the methods below, open one
@@ -33,6 +32,8 @@ type session struct {
 
 	work    engine.Job      // what the engine runs: job, or what wraps it
 	sampled *engine.Sampled // the wrapper for --sample; nil without
+
+	definitions *revisions.Cache // what job.Limits.Definitions is; nil without
 
 	failed  failedCalls // of run and child
 	closers []func()    // in the order of opening
@@ -99,6 +100,7 @@ func (s *session) allowCalls(flags *callFlags, dataDir string) error {
 	}
 
 	s.closers = append(s.closers, func() { definitions.Close() })
+	s.definitions = definitions
 	s.job.Limits.Definitions = definitions
 	return nil
 }
@@ -154,33 +156,6 @@ func (s *session) exitWhenStuck(hint string, cleanUp func()) {
 		cleanUp()
 		os.Exit(cli.Report(s.st, "tmrun", cli.WithHint(cli.Fail(cli.ExitLimit, err), hint)))
 	}
-}
-
-// openCache opens the cached map results of the data folder dataDir, and makes it
-// if the folder has a state folder. It opens nothing for a tree that is not a data
-// folder or that tmrun may not write: the job then runs without.
-func (s *session) openCache(dataDir string, limitBytes int64) {
-	if !s.tree.IsData() {
-		return
-	}
-
-	// Only a server makes a state folder; tmrun adds nothing to other folders.
-	dir := filepath.Join(dataDir, layout.MapResultsDir)
-	if _, err := os.Stat(filepath.Dir(dir)); err != nil {
-		return
-	}
-
-	results, err := cache.Open(dir, limitBytes)
-	if err != nil {
-		s.st.Log.Debug("open cached map results", "err", err)
-		return
-	}
-
-	s.closers = append(s.closers, func() { results.Close() })
-
-	// The version belongs to the key: another tmrun may map in another way.
-	s.engine.Cache = results
-	s.engine.CacheKey = append(s.job.CacheKey(), cli.Version()...)
 }
 
 // takeSample maps only a share of the records, from 0 to 1.

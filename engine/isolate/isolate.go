@@ -89,7 +89,7 @@ func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (e
 
 type mapper struct {
 	*session
-	effects bool
+	done engine.TaskStats // of the child, when it has finished
 }
 
 var newline = []byte("\n")
@@ -107,12 +107,15 @@ func (m *mapper) Map(line []byte, _ int64) error {
 // Finish implements engine.Mapper.
 func (m *mapper) Finish() (engine.TaskStats, error) {
 	status, err := m.finish()
-	m.effects = status.Effects
+	m.done = status.TaskStats
 	return status.TaskStats, err
 }
 
 // Effects implements engine.Mapper.
-func (m *mapper) Effects() bool { return m.effects }
+func (m *mapper) Effects() bool { return m.done.Effects }
+
+// Lookups implements engine.Mapper.
+func (m *mapper) Lookups() string { return m.done.Lookups }
 
 // Combines implements engine.Mapper: the child has combined.
 func (m *mapper) Combines() bool { return false }

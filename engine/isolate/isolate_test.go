@@ -100,6 +100,7 @@ func (m *echoMapper) Finish() (engine.TaskStats, error)                  { retur
 func (m *echoMapper) Combines() bool                                     { return false }
 func (m *echoMapper) Combine([]byte, *engine.Values, func([]byte)) error { return nil }
 func (m *echoMapper) Effects() bool                                      { return m.effects }
+func (m *echoMapper) Lookups() string                                    { return "" }
 func (m *echoMapper) Close()                                             {}
 
 type echoReducer struct{ out *engine.Output }

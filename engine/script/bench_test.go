@@ -194,6 +194,7 @@ func (idle) Combines() bool                                           { return f
 func (idle) Reduce([]byte, *engine.Values) error                      { return nil }
 func (idle) Finish() (engine.TaskStats, error)                        { return engine.TaskStats{}, nil }
 func (idle) Effects() bool                                            { return false }
+func (idle) Lookups() string                                          { return "" }
 func (idle) Remote() bool                                             { return false }
 func (idle) Close()                                                   {}
 

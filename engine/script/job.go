@@ -2,6 +2,7 @@ package script
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/aitgithub/telemetry-server/engine"
 )
@@ -33,24 +34,18 @@ func (j *Job) NewReducer(ctx context.Context, _ int, out *engine.Output) (engine
 }
 
 // cacheVersion changes with what a script sees or how values cross.
-const cacheVersion = "1"
+const cacheVersion = "2"
 
-// CacheKey identifies what map and combine do: the script, and the filter's
-// script if that decides about records. What the filter leaves out before is not
-// mapped.
+// CacheKey identifies what map and combine do with a record: the script, the filter's
+// script, and the limits of their calls. It holds whether there are definitions; which
+// ones a task has found is what its mapper's Lookups say.
 func (j *Job) CacheKey() []byte {
-	hash := j.Script.Hash()
-	key := hash[:]
-	if j.filtersRecords() {
-		hash := j.Filter.script.Hash()
-		key = append(key, hash[:]...)
+	key := fmt.Appendf(nil, "version %s\nscript %q %x\n", cacheVersion, j.Script.Name, j.Script.Hash())
+	if j.Filter != nil && j.Filter.script != nil {
+		key = fmt.Appendf(key, "filter %q %x\n", j.Filter.script.Name, j.Filter.script.Hash())
 	}
 
-	if j.Limits.Definitions == nil {
-		key = append(key, "no definitions"...)
-	}
-
-	return append(key, cacheVersion...)
+	return fmt.Appendf(key, "call %s, stack %d, definitions %t\n", j.Limits.Call, j.Limits.Stack, j.Limits.Definitions != nil)
 }
 
 // filtersRecords reports whether a filter decides about each record.

@@ -3,7 +3,9 @@ package script
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/dop251/goja"
 
@@ -136,6 +138,22 @@ func (m *mapper) Finish() (engine.TaskStats, error) {
 func (m *mapper) Effects() bool {
 	counted := len(m.h.counts.all)+len(m.h.counts.record) > 0
 	return counted || m.h.effects() || m.filter != nil && m.filter.h.effects()
+}
+
+// Lookups implements engine.Mapper: the definitions that the script and the filter
+// have found, as a JSON object of hexadecimal SHA-256 by the URL of the revision. What
+// was not found is an effect.
+func (m *mapper) Lookups() string {
+	found := m.h.Found()
+	if m.filter != nil {
+		maps.Copy(found, m.filter.h.Found())
+	}
+	if len(found) == 0 {
+		return ""
+	}
+
+	text, _ := json.Marshal(found) // strings, in the order of the URLs: it cannot fail
+	return string(text)
 }
 
 func (h *host) effects() bool { return h.logged || h.Missed() }

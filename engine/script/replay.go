@@ -160,6 +160,9 @@ func (m *decisionMapper) Combines() bool { return false }
 // Effects implements engine.Mapper.
 func (m *decisionMapper) Effects() bool { return false }
 
+// Lookups implements engine.Mapper: decisions are not cached.
+func (m *decisionMapper) Lookups() string { return "" }
+
 // Combine implements engine.Mapper; it is not called.
 func (m *decisionMapper) Combine([]byte, *engine.Values, func(value []byte)) error { return nil }
 

@@ -1,6 +1,7 @@
 package value
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -123,6 +124,17 @@ func (r *Runtime) spec(url string) (*revisions.Spec, error) {
 // Missed reports whether definitions were not available: another run of the
 // script may then have another result.
 func (r *Runtime) Missed() bool { return r.missed }
+
+// Found returns which definitions were found so far: the hexadecimal SHA-256 of their
+// text by the URL of the revision, in a new map.
+func (r *Runtime) Found() map[string]string {
+	found := make(map[string]string, len(r.specs))
+	for url, spec := range r.specs {
+		sum := spec.Sum()
+		found[url] = hex.EncodeToString(sum[:])
+	}
+	return found
+}
 
 // boundsOf returns a definition's bounds as a frozen array, made once per runtime.
 func (r *Runtime) boundsOf(def *revisions.Definition) goja.Value {
