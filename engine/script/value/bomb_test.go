@@ -27,7 +27,8 @@ func wideJSON(n int) string {
 
 // TestNoMemberIsQuadratic runs scripts over a ping and over one that is eight times
 // as wide. Work that grows with the square takes 64 times as long. Times are the
-// fastest of several, and the bound is twice what linear work takes.
+// fastest of several, and the bound is three times what linear work takes, for busy
+// machines.
 func TestNoMemberIsQuadratic(t *testing.T) {
 	scripts := map[string]string{
 		"for in":         `let n = 0; for (const k in ping.sql) n += ping.sql[k][1]`,
@@ -48,7 +49,7 @@ func TestNoMemberIsQuadratic(t *testing.T) {
 			fastest := func(n int) time.Duration {
 				text := []byte(wideJSON(n))
 				best := time.Hour
-				for range 5 {
+				for range 8 {
 					rt := goja.New()
 					r := New(rt, nil)
 					program, err := goja.Compile("", "(function(ping) { "+script+" })", true)
@@ -73,7 +74,7 @@ func TestNoMemberIsQuadratic(t *testing.T) {
 			}
 
 			small, big := fastest(2000), fastest(16000)
-			if big > 16*small+10*time.Millisecond {
+			if big > 24*small+20*time.Millisecond {
 				t.Errorf("8 times the members take %.0f times as long: %v and %v", float64(big)/float64(small), small, big)
 			}
 		})
