@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path"
 
@@ -20,6 +21,7 @@ type Data struct {
 	dir    string
 	folder backend.Folder
 	schema *schema.Schema
+	log    *slog.Logger
 	// repeats is the index of received submissions; nil: DropRepeats was not called.
 	repeats *dedup.Repeats
 }
@@ -40,7 +42,7 @@ func OpenDataWith(dir string, hook backend.Hook) (*Data, error) {
 		return nil, err
 	}
 
-	d := &Data{dir: dir, folder: backend.Folder{Disk: backend.Disk{Root: root, Hook: hook}}}
+	d := &Data{dir: dir, log: slog.New(slog.DiscardHandler), folder: backend.Folder{Disk: backend.Disk{Root: root, Hook: hook}}}
 	if err := d.prepare(); err != nil {
 		root.Close()
 		return nil, fmt.Errorf("open data folder %s: %w", dir, err)
@@ -132,6 +134,13 @@ func (d *Data) PublishTo(name string) error {
 // them.
 func (d *Data) Folder() *backend.Folder { return &d.folder }
 
+// LogTo sets the log for what needs no action at once, such as a helper file that was
+// damaged and is made anew. Call it right after OpenData; without it, nothing is logged.
+func (d *Data) LogTo(log *slog.Logger) { d.log = log }
+
+// Log is the log that LogTo set.
+func (d *Data) Log() *slog.Logger { return d.log }
+
 // DropRepeats makes Writers recognise, by Writer.Repeated, a submission that was
 // received at most so many days before or after, in any raw log. Call it before the first NewWriter; 0 days
 // (the default) recognises nothing. While another process has a Writer, NewWriter
@@ -139,7 +148,7 @@ func (d *Data) Folder() *backend.Folder { return &d.folder }
 func (d *Data) DropRepeats(days int) {
 	d.repeats = nil
 	if days > 0 {
-		d.repeats = dedup.NewRepeats(d.dir, RepeatsFile, days)
+		d.repeats = dedup.NewRepeats(d.Root(), RepeatsFile, days, d.log)
 	}
 }
 

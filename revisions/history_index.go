@@ -170,8 +170,9 @@ type historyFile struct {
 }
 
 // History returns the local index, which Sync and Import write; without one, a
-// History that knows nothing. It is read again when the file has changed. Errors
-// wrap ErrBadHistory or are the disk's.
+// History that knows nothing. It is read again when the file has changed. One that is
+// damaged, or of another version, is set aside and counts as missing; if the folder
+// cannot be written, the error wraps ErrBadHistory. Other errors are the disk's.
 func (c *Cache) History() (*History, error) {
 	f := &c.history
 	f.mu.Lock()
@@ -197,11 +198,26 @@ func (c *Cache) History() (*History, error) {
 
 	f.info = info
 	f.history, f.err = c.readHistory(info.Size())
-	if f.err != nil {
-		c.o.Log.Warn("revision history is unreadable", "err", f.err)
+
+	// The next Sync makes it anew; until then it counts as missing.
+	if errors.Is(f.err, ErrBadHistory) {
+		f.history, f.info, f.err = &History{}, nil, c.setHistoryAside(f.err)
 	}
 
 	return f.history, f.err
+}
+
+// setHistoryAside renames the index file, which is damaged for the reason why, and says
+// so. The error wraps why.
+func (c *Cache) setHistoryAside(why error) error {
+	aside := indexFile + ".damaged-" + c.now().UTC().Format("2006-01-02T150405.000Z")
+	if err := c.root.Rename(indexFile, aside); err != nil {
+		return fmt.Errorf("%w; it cannot be set aside: %w", why, err)
+	}
+
+	c.o.Log.Warn("the revision history is damaged or of another version; it is set aside, and pings that name no revision find none until tmserver revisions sync",
+		"set_aside_as", aside, "err", why)
+	return nil
 }
 
 // readHistory reads the index file of that size.

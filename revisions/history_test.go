@@ -204,8 +204,11 @@ func TestHistoryIsReadAgain(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(o.Dir, indexFile), []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := reader.History(); !errors.Is(err, ErrBadHistory) {
+	if _, err := reader.History(); err != nil {
 		t.Errorf("damaged: %v", err)
+	}
+	if aside, _ := filepath.Glob(filepath.Join(o.Dir, indexFile+".damaged-*")); len(aside) != 1 {
+		t.Errorf("set aside: %v, want one file", aside)
 	}
 	if _, _, ok := reader.FindRevision("nightly", "20140301", ""); ok {
 		t.Error("found something in a damaged index")

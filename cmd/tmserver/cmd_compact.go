@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
@@ -61,7 +62,7 @@ func (c *compactCmd) Run(ctx context.Context, st *cli.State) error {
 	if c.DryRun || layout.IsURL(c.DataDir) { // an object store has no statistics
 		return nil
 	}
-	return withBusyHint(mergeStatistics(ctx, c.DataDir))
+	return withBusyHint(mergeStatistics(ctx, c.DataDir, st.Log))
 }
 
 // validate checks the flags and returns the values of --keep and --where.
@@ -132,12 +133,13 @@ func (c *compactCmd) merge(ctx context.Context, st *cli.State, place *upkeep.Pla
 }
 
 // mergeStatistics moves the statistics of conversions into their database.
-func mergeStatistics(ctx context.Context, dir string) (err error) {
+func mergeStatistics(ctx context.Context, dir string, log *slog.Logger) (err error) {
 	data, err := layout.OpenDataWith(dir, diskHook)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
+	data.LogTo(log)
 
 	_, err = statistics.Merge(ctx, data)
 	return err

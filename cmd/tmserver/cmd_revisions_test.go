@@ -149,13 +149,14 @@ releases/mozilla-release: 1 revisions, 1 new, 0 versions
 		t.Errorf("ls:\n%swant\n%s", stdout, want)
 	}
 
-	// A damaged index stops conversion; the next sync replaces it.
+	// A damaged index is set aside, which is said, and counts as missing; the next sync
+	// makes it anew.
 	index := filepath.Join(dir, "history.tsv")
 	if err := os.Truncate(index, 100); err != nil {
 		t.Fatal(err)
 	}
 
-	if _, stderr, code = convert(); code != cli.ExitCorrupt || !strings.Contains(stderr, "hint: tmserver revisions sync") {
+	if _, stderr, code = convert(); code != cli.ExitRejected || !strings.Contains(stderr, "until tmserver revisions sync") {
 		t.Errorf("damaged index: exit %d\n%s", code, stderr)
 	}
 	hg.Start()

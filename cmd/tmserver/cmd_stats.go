@@ -41,7 +41,7 @@ func (c *statsCmd) Run(ctx context.Context, st *cli.State) error {
 	if c.Worst < 0 {
 		return cli.Usage("--worst %d: want at least 0", c.Worst)
 	}
-	report, err := readStats(ctx, c.DataDir)
+	report, err := readStats(ctx, c.DataDir, st.Log)
 	if err != nil {
 		return withCorruptCode(err)
 	}

@@ -52,6 +52,7 @@ func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir
 	if err != nil {
 		return nil, err
 	}
+	folder.Data.LogTo(st.Log)
 	folder.Data.DropRepeats(f.DropRepeats)
 	if f.PublishTo != "" {
 		if err := folder.Data.PublishTo(f.PublishTo); err != nil {

@@ -169,7 +169,7 @@ func TestFilterChangesLoseNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	for rawLog, err := range statistics.All(root) {
+	for rawLog, err := range statistics.All(root, slog.New(slog.DiscardHandler)) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -57,7 +57,8 @@ func (f *revisionFlags) open(st *cli.State, dataDir string) (*revisions.Cache, e
 		return nil, err
 	}
 
-	// A damaged history is found now, and not by the first ping that needs it.
+	// A damaged history is found now, and not by the first ping that needs it. It is an
+	// error only where it cannot be set aside.
 	if f.RevisionFallback == "on" {
 		if _, err := cache.History(); err != nil {
 			return nil, cli.WithHint(cli.Fail(cli.ExitCorrupt, errors.Join(err, cache.Close())), "tmserver revisions sync makes it anew")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"os/exec"
@@ -151,7 +152,7 @@ func requireStatistics(t *testing.T, dir, change string) {
 	}
 	defer root.Close()
 	sources := map[string]bool{}
-	for rawLog, err := range statistics.All(root) {
+	for rawLog, err := range statistics.All(root, slog.New(slog.DiscardHandler)) {
 		if err != nil {
 			t.Fatal(err)
 		}

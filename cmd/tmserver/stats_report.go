@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"os"
 	"slices"
 
@@ -32,8 +33,8 @@ type worstHistogram struct {
 	Count  int64  `json:"count"`
 }
 
-// readStats counts what a data folder holds.
-func readStats(ctx context.Context, dir string) (*statsReport, error) {
+// readStats counts what a data folder holds; log hears of statistics that are damaged.
+func readStats(ctx context.Context, dir string, log *slog.Logger) (*statsReport, error) {
 	counts := &statsCounts{
 		report:     &statsReport{Mismatched: map[string]int64{}, Filtered: map[string]int64{}},
 		days:       map[dayCount]int64{},
@@ -42,7 +43,7 @@ func readStats(ctx context.Context, dir string) (*statsReport, error) {
 	if err := counts.addSegments(ctx, dir); err != nil {
 		return nil, err
 	}
-	if err := counts.addConversions(dir); err != nil {
+	if err := counts.addConversions(dir, log); err != nil {
 		return nil, err
 	}
 	return counts.sorted(), nil
@@ -104,7 +105,7 @@ func (c *statsCounts) addBadPayloads(tree *layout.Tree, segment layout.Segment) 
 }
 
 // addConversions adds the statistics of the conversions into a data folder.
-func (c *statsCounts) addConversions(dir string) error {
+func (c *statsCounts) addConversions(dir string, log *slog.Logger) error {
 	if layout.IsURL(dir) {
 		return nil // an object store has segments only
 	}
@@ -115,7 +116,7 @@ func (c *statsCounts) addConversions(dir string) error {
 	defer root.Close()
 
 	// The sums over all raw logs that were ever converted.
-	for log, err := range statistics.All(root) {
+	for log, err := range statistics.All(root, log) {
 		if err != nil {
 			return err
 		}

@@ -28,6 +28,11 @@
 // The version before this one wrote files of a day, state/stats/<YYYYMMDD>.jsonl.zst.
 // All reads them, and Merge moves them into the database before anything else.
 //
+// # Damage
+//
+// A file that cannot be read, the database too, is set aside beside itself, and the log
+// says so: the others are counted and merged. What was in the database is lost.
+//
 // # To add a count
 //
 // A field of RawLog, with omitempty; where the worker fills it in (worker.statistics);

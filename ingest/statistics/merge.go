@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path"
 
@@ -38,7 +39,7 @@ func Merge(ctx context.Context, data *layout.Data) (merged int, err error) {
 	}
 	defer lock.Close()
 
-	m := &merge{root: data.Root(), disk: &data.Folder().Disk}
+	m := &merge{root: data.Root(), disk: &data.Folder().Disk, log: data.Log()}
 	defer func() { err = errors.Join(err, m.close()) }()
 
 	// The days come before anything that is newer; see All.
@@ -55,6 +56,7 @@ func Merge(ctx context.Context, data *layout.Data) (merged int, err error) {
 type merge struct {
 	root   *os.Root
 	disk   *backend.Disk
+	log    *slog.Logger
 	db     *database // nil until something is stored
 	merged int
 }
@@ -78,9 +80,12 @@ func (m *merge) days(ctx context.Context) error {
 			return err
 		}
 
-		lines, err := readDay(m.root, name)
+		lines, err := readDay(m.root, name, m.log)
 		if err != nil {
 			return err
+		}
+		if len(lines) == 0 {
+			continue // it was damaged, and is set aside
 		}
 
 		// A later line of the same source takes the place of an earlier one.
@@ -137,6 +142,7 @@ func (m *merge) files(ctx context.Context) error {
 		names = names[len(batch):]
 
 		var documents []document
+		var whole []string // the files of the batch that are not damaged
 		for _, name := range batch {
 			text, err := m.root.ReadFile(name)
 			if err != nil {
@@ -144,15 +150,19 @@ func (m *merge) files(ctx context.Context) error {
 			}
 			r, err := parse(text, name)
 			if err != nil {
-				return err
+				if err := setAside(m.root, name, err, m.log); err != nil {
+					return err
+				}
+				continue
 			}
 			documents = append(documents, document{r.Source, text})
+			whole = append(whole, name)
 		}
 
-		if err := m.store(documents, batch...); err != nil {
+		if err := m.store(documents, whole...); err != nil {
 			return err
 		}
-		m.merged += len(batch)
+		m.merged += len(whole)
 	}
 	return nil
 }
@@ -160,7 +170,7 @@ func (m *merge) files(ctx context.Context) error {
 // store stores statistics durably and removes the files they come from.
 func (m *merge) store(documents []document, from ...string) error {
 	if m.db == nil {
-		db, err := openDatabase(m.root, false)
+		db, err := openDatabase(m.root, false, m.log)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"log/slog"
 	"os"
 	"path"
 	"slices"
@@ -15,8 +16,8 @@ import (
 )
 
 // Find returns the statistics of the latest conversion of source; the zero RawLog if
-// there are none.
-func Find(root *os.Root, source string) (RawLog, error) {
+// there are none. A database that is damaged is set aside, and log hears of it.
+func Find(root *os.Root, source string, log *slog.Logger) (RawLog, error) {
 	for _, dir := range []string{Dir, mergingDir} {
 		name := path.Join(dir, source+fileSuffix)
 		text, err := root.ReadFile(name)
@@ -26,12 +27,19 @@ func Find(root *os.Root, source string) (RawLog, error) {
 		if err != nil {
 			return RawLog{}, err
 		}
-		return parse(text, name)
+
+		found, err := parse(text, name)
+		if err == nil {
+			return found, nil
+		}
+		if err := setAside(root, name, err, log); err != nil {
+			return RawLog{}, err
+		}
 	}
 
 	// A file that was gone is in the database: Merge writes that before it removes one.
 	var found RawLog
-	err := readDatabase(root, func(db *database) error {
+	err := readDatabase(root, log, func(db *database) error {
 		var err error
 		found, err = db.find(source)
 		return err
@@ -40,10 +48,11 @@ func Find(root *os.Root, source string) (RawLog, error) {
 }
 
 // All walks the statistics of every raw log in the data folder root, each once, in no
-// particular order. It ends after an error.
-func All(root *os.Root) iter.Seq2[RawLog, error] {
+// particular order. It ends after an error. A database that is damaged is set aside: what
+// was in it is missing, and log hears of it.
+func All(root *os.Root, log *slog.Logger) iter.Seq2[RawLog, error] {
 	return func(yield func(RawLog, error) bool) {
-		w := &walk{root: root, seen: map[string]bool{}, yield: yield}
+		w := &walk{root: root, log: log, seen: map[string]bool{}, yield: yield}
 
 		// In the direction in which they move; see the package's documentation.
 		for _, step := range []func() error{w.files(Dir), w.files(mergingDir), w.days, w.database} {
@@ -65,6 +74,7 @@ var errEnough = errors.New("enough")
 // walk is an All at work.
 type walk struct {
 	root  *os.Root
+	log   *slog.Logger
 	seen  map[string]bool // sources
 	yield func(RawLog, error) bool
 }
@@ -75,6 +85,11 @@ func (w *walk) use(text []byte, name string) error {
 	if err != nil {
 		return err
 	}
+	return w.useParsed(r)
+}
+
+// useParsed is use for a RawLog.
+func (w *walk) useParsed(r RawLog) error {
 	if w.seen[r.Source] {
 		return nil
 	}
@@ -99,8 +114,15 @@ func (w *walk) files(dir string) func() error {
 			if errors.Is(err, fs.ErrNotExist) {
 				continue // Merge moved it; it comes later in this walk
 			}
-			if err == nil {
-				err = w.use(text, name)
+			if err != nil {
+				return err
+			}
+
+			r, err := parse(text, name)
+			if err != nil {
+				err = setAside(w.root, name, err, w.log)
+			} else {
+				err = w.useParsed(r)
 			}
 			if err != nil {
 				return err
@@ -119,7 +141,7 @@ func (w *walk) days() error {
 
 	// The same source may be in several days: the newest one counts.
 	for _, name := range slices.Backward(names) {
-		lines, err := readDay(w.root, name)
+		lines, err := readDay(w.root, name, w.log)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // Merge moved it into the database
 		}
@@ -138,13 +160,12 @@ func (w *walk) days() error {
 
 // database walks the statistics in the database.
 func (w *walk) database() error {
-	return readDatabase(w.root, func(db *database) error {
-		return db.each(func(text []byte) error { return w.use(text, databaseFile) })
-	})
+	return readDatabase(w.root, w.log, func(db *database) error { return db.each(w.useParsed) })
 }
 
-// readDay returns the lines of a day's file.
-func readDay(root *os.Root, name string) ([]byte, error) {
+// readDay returns the lines of a day's file; none of one that is damaged, which it sets
+// aside.
+func readDay(root *os.Root, name string, log *slog.Logger) ([]byte, error) {
 	file, err := root.Open(name)
 	if err != nil {
 		return nil, err
@@ -159,7 +180,14 @@ func readDay(root *os.Root, name string) ([]byte, error) {
 
 	lines, err := io.ReadAll(decoder)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, setAside(root, name, fmt.Errorf("%s: %w", name, err), log)
+	}
+
+	// Each line of it is JSON, or none counts.
+	for line := range bytes.Lines(lines) {
+		if _, err := parse(line, name); err != nil {
+			return nil, setAside(root, name, err, log)
+		}
 	}
 	return lines, nil
 }

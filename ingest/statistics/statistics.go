@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path"
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/helperfile"
 )
 
 // Dir holds the statistics, in the data folder.
@@ -78,4 +80,10 @@ func filesIn(root *os.Root, dir, suffix string) ([]string, error) {
 		}
 	}
 	return names, err
+}
+
+// setAside renames the file of a raw log whose statistics cannot be parsed, so that the
+// others are counted and merged.
+func setAside(root *os.Root, name string, why error, log *slog.Logger) error {
+	return helperfile.SetAside(root, name, "the statistics of one raw log", why, log)
 }

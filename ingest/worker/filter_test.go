@@ -93,7 +93,7 @@ func TestFilter(t *testing.T) {
 			t.Errorf("published: %s", line)
 		}
 	}
-	stored, err := statistics.Find(data.Root(), name)
+	stored, err := statistics.Find(data.Root(), name, data.Log())
 	if err != nil || stored.Filtered["test machine"] != 3 {
 		t.Errorf("statistics %+v, %v", stored, err)
 	}

@@ -54,7 +54,7 @@ func (w *Worker) importFile(ctx context.Context, source string, f File) (_ Stats
 	}
 	defer func() { err = errors.Join(err, pub.close()) }()
 
-	earlier, err := statistics.Find(w.data.Root(), source)
+	earlier, err := statistics.Find(w.data.Root(), source, w.data.Log())
 	if err != nil {
 		return Stats{}, err
 	}

@@ -109,7 +109,7 @@ func TestImportAgain(t *testing.T) {
 		importText(t, newWorker(data, definitions(t), filter), text)
 
 		dropped := int64(0)
-		for rawLog, err := range statistics.All(data.Root()) {
+		for rawLog, err := range statistics.All(data.Root(), data.Log()) {
 			if err != nil {
 				t.Fatal(err)
 			}

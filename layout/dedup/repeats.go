@@ -2,23 +2,18 @@ package dedup
 
 import (
 	"bytes"
-	"cmp"
-	"errors"
 	"fmt"
+	"log/slog"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
+	"github.com/aitgithub/telemetry-server/layout/helperfile"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"go.etcd.io/bbolt"
-	bbolterrors "go.etcd.io/bbolt/errors"
 )
-
-// holderSuffix makes the name of the file that says which process has the index open.
-const holderSuffix = ".pid"
 
 // idleDays is how long a day of receipt stays in the index after a raw log last added
 // to it, by this machine's clock. It bounds how much later than its neighbours an old
@@ -34,15 +29,16 @@ var lastAddedKey = []byte("last added")
 // and so locked against other processes, while there are Recorders. It is safe for
 // concurrent use.
 type Repeats struct {
-	dir  string
-	name string        // of the file in dir
+	root *os.Root
+	name string        // of the file below root
 	days int           // between two receipts of a repeat, at most
 	wait time.Duration // for another process to close the file, which it does after a raw log
 	now  func() time.Time
+	log  *slog.Logger // hears of an index that is damaged
 
 	mu        sync.Mutex // guards what follows
 	recorders int        // that are open
-	db        *bbolt.DB
+	db        *helperfile.Database
 	pending   map[key][]claim // found new by open Recorders
 }
 
@@ -57,17 +53,16 @@ type claim struct {
 	day  schema.Date
 }
 
-// NewRepeats returns the index in a file of the folder dir, which is made when it is
-// needed. Two submissions that were received at most so many days apart, at least 1,
-// are repeats, whichever is looked up first.
-func NewRepeats(dir, name string, days int) *Repeats {
+// NewRepeats returns the index in a file below root, which is made, with its folder, when
+// it is needed. Two submissions that were received at most so many days apart, at least
+// 1, are repeats, whichever is looked up first. An index that is damaged is set aside and
+// made anew, and log hears of it.
+func NewRepeats(root *os.Root, name string, days int, log *slog.Logger) *Repeats {
 	return &Repeats{
-		dir: dir, name: name, days: days, wait: time.Minute, now: time.Now,
+		root: root, name: name, days: days, wait: time.Minute, now: time.Now, log: log,
 		pending: map[key][]claim{},
 	}
 }
-
-func (r *Repeats) path() string { return filepath.Join(r.dir, filepath.FromSlash(r.name)) }
 
 // window returns the first and last day of receipt that a submission received on that
 // day is compared with.
@@ -91,6 +86,7 @@ func (r *Repeats) find(k key, from source, day schema.Date) (bool, error) {
 
 	repeated := false
 	err := r.db.View(func(tx *bbolt.Tx) error {
+		repeated = false
 		days := tx.Cursor()
 		name, _ := days.Seek([]byte(first))
 		for name != nil && schema.Date(name) <= last && !repeated {
@@ -122,23 +118,19 @@ func (r *Repeats) acquire() error {
 }
 
 func (r *Repeats) open() error {
-	if err := os.MkdirAll(filepath.Dir(r.path()), 0o777); err != nil {
+	if err := r.root.MkdirAll(path.Dir(r.name), 0o777); err != nil {
 		return err
 	}
 
-	holderFile := r.path() + holderSuffix
-	db, err := bbolt.Open(r.path(), 0o666, &bbolt.Options{Timeout: r.wait})
-	if errors.Is(err, bbolterrors.ErrTimeout) {
-		holder, _ := os.ReadFile(holderFile)
-		err = fmt.Errorf("process %s has it, still after %v", cmp.Or(string(holder), "?"), r.wait)
-	}
+	db, err := helperfile.Open(helperfile.Options{
+		Root: r.root,
+		Name: r.name,
+		Lost: "which submissions were received before: repeats of them are published",
+		Wait: r.wait,
+		Log:  r.log,
+	})
 	if err != nil {
-		return fmt.Errorf("open %s: %w", r.name, err)
-	}
-
-	// So that the next process can name this one while it waits.
-	if err := os.WriteFile(holderFile, strconv.AppendInt(nil, int64(os.Getpid()), 10), 0o666); err != nil {
-		return errors.Join(err, db.Close())
+		return err
 	}
 	r.db = db
 	return nil
@@ -167,6 +159,13 @@ func (r *Repeats) release(from source, added map[key][]schema.Date) error {
 // they are may still come.
 func (r *Repeats) expire(tx *bbolt.Tx) error {
 	newest, _ := tx.Cursor().Last()
+	if newest == nil {
+		return nil // the index was made anew
+	}
+	if !schema.Date(newest).WellFormed() {
+		return fmt.Errorf("%w: day %q", helperfile.ErrDamaged, newest)
+	}
+
 	oldest := schema.Date(newest).AddDays(-r.days - 1)
 	idle := schema.DateOf(r.now()).AddDays(-idleDays)
 

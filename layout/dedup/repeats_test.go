@@ -2,6 +2,7 @@ package dedup
 
 import (
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -13,16 +14,33 @@ import (
 	"go.etcd.io/bbolt"
 )
 
+// testRoot returns an empty folder.
+func testRoot(t *testing.T) *os.Root {
+	t.Helper()
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(func() { root.Close() })
+	return root
+}
+
+// testRepeats returns an index of so many days in the folder.
+func testRepeats(root *os.Root, days int) *Repeats {
+	return NewRepeats(root, "seen.bolt", days, slog.New(slog.DiscardHandler))
+}
+
 // TestRepeatsInUse opens the index twice, as two processes would.
 func TestRepeatsInUse(t *testing.T) {
-	dir := t.TempDir()
-	first, err := NewRepeats(dir, "seen.bolt", 3).Recorder("log.1")
+	root := testRoot(t)
+	first, err := testRepeats(root, 3).Recorder("log.1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer first.Close()
 
-	second := NewRepeats(dir, "seen.bolt", 3)
+	second := testRepeats(root, 3)
 	second.wait = 10 * time.Millisecond
 	_, err = second.Recorder("log.2")
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("seen.bolt: process %d has it", os.Getpid())) {
@@ -32,7 +50,7 @@ func TestRepeatsInUse(t *testing.T) {
 
 // TestRecord follows the submissions of several raw logs through the index.
 func TestRecord(t *testing.T) {
-	index := NewRepeats(t.TempDir(), "seen.bolt", 3)
+	index := testRepeats(testRoot(t), 3)
 	day := func(n int) time.Time { return time.Date(2013, 9, n, 23, 0, 0, 0, time.UTC) }
 
 	for i, tt := range []struct {
@@ -124,7 +142,7 @@ func TestOrderOfRawLogsDoesNotMatter(t *testing.T) {
 			logs[log] = append(logs[log], r)
 		}
 
-		index := NewRepeats(t.TempDir(), "seen.bolt", windowDays)
+		index := testRepeats(testRoot(t), windowDays)
 		var stored []receipt
 		storedOf := make([][]receipt, logCount)
 		convert := func(log int, while func()) {
@@ -188,7 +206,7 @@ func TestExpire(t *testing.T) {
 		want      bool
 	}{{0, true}, {idleDays, true}, {idleDays + 1, false}} {
 		now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
-		index := NewRepeats(t.TempDir(), "seen.bolt", 3)
+		index := testRepeats(testRoot(t), 3)
 		index.now = func() time.Time { return now }
 		convertLog(t, index, "log.1", []receipt{{body: "1", day: 0}}, func() {})
 
@@ -203,7 +221,7 @@ func TestExpire(t *testing.T) {
 
 // TestExpireOfOldVersion removes a day that has no date of its last addition.
 func TestExpireOfOldVersion(t *testing.T) {
-	index := NewRepeats(t.TempDir(), "seen.bolt", 3)
+	index := testRepeats(testRoot(t), 3)
 	convertLog(t, index, "log.1", []receipt{{body: "1", day: 0}}, func() {})
 
 	recorder, err := index.Recorder("log.2")
