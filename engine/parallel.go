@@ -98,7 +98,8 @@ func guard(do func() error) (err error) {
 	return do()
 }
 
-// PanicError is a panic of this program, a bug: it ends the job, not the process.
+// PanicError is a panic of Go: it ends the job, not the process. Below a script's call it
+// may be what the script did that the JavaScript engine cannot do.
 type PanicError struct {
 	Value any
 	Stack []byte // Go's
@@ -110,8 +111,14 @@ func NewPanicError(value any) *PanicError {
 	return &PanicError{Value: value, Stack: debug.Stack()}
 }
 
-// Error returns one line, without the stack.
+// maxPanicBytes is how much of a panic's text is shown.
+const maxPanicBytes = 500
+
+// Error returns one short line, without the stack.
 func (e *PanicError) Error() string {
 	text := strings.Join(strings.Fields(fmt.Sprint(e.Value)), " ")
-	return "this is a bug of the program, not of the script: " + text
+	if len(text) > maxPanicBytes {
+		text = strings.ToValidUTF8(text[:maxPanicBytes], "") + "…"
+	}
+	return "internal error: " + text
 }

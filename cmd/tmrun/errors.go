@@ -76,13 +76,13 @@ func explainError(st *cli.State, err error, dataDir string) error {
 		}
 	}
 
-	// A panic in Go is our bug, even where a script's function called the Go code.
+	// A panic in Go is not a limit and not an exception, even below a script's function.
 	if e, ok := errors.AsType[*engine.PanicError](err); ok {
 		out.Code = cli.ExitFailed
-		out.Hint = "please report it; " + debugVariable + "=1 prints the stack"
+		out.Hint = debugVariable + "=1 prints the stack, which a report needs"
 		if st.Env(debugVariable) != "" {
 			out.Detail = string(e.Stack)
-			out.Hint = "please report it with this stack"
+			out.Hint = "a report needs this stack"
 		}
 	}
 

@@ -4,8 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine/script"
@@ -46,7 +50,7 @@ func (f *failedCalls) save(dir string) (name string, err error) {
 		return "", nil
 	}
 
-	file, err := os.CreateTemp(dir, "tmrun-failed-*.jsonl")
+	file, err := os.CreateTemp(dir, failurePattern)
 	if err != nil {
 		return "", fmt.Errorf("save failed calls: %w", err)
 	}
@@ -63,7 +67,48 @@ func (f *failedCalls) save(dir string) (name string, err error) {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return "", fmt.Errorf("save failed calls: %w", err)
 	}
+	removeOldFailures(file.Name())
 	return file.Name(), nil
+}
+
+const (
+	// failurePattern is how files of failed calls are named, in os.CreateTemp's way and
+	// in filepath.Glob's.
+	failurePattern = "tmrun-failed-*.jsonl"
+	// maxFailureFiles and maxFailureAge bound which of them stay in a folder.
+	maxFailureFiles = 20
+	maxFailureAge   = 30 * 24 * time.Hour
+)
+
+// removeOldFailures removes the files of failed calls in the folder of the newest one
+// that are too many or too old. Those that cannot be removed, such as another user's, stay.
+func removeOldFailures(newest string) {
+	root, err := os.OpenRoot(filepath.Dir(newest))
+	if err != nil {
+		return
+	}
+	defer root.Close()
+
+	names, err := fs.Glob(root.FS(), failurePattern)
+	if err != nil {
+		return
+	}
+
+	var older []fs.FileInfo
+	for _, name := range names {
+		fi, err := root.Lstat(name)
+		if err == nil && fi.Mode().IsRegular() && name != filepath.Base(newest) {
+			older = append(older, fi)
+		}
+	}
+
+	// The newest one is kept in any case, and counts.
+	slices.SortFunc(older, func(a, b fs.FileInfo) int { return b.ModTime().Compare(a.ModTime()) })
+	for i, fi := range older {
+		if i >= maxFailureFiles-1 || time.Since(fi.ModTime()) > maxFailureAge {
+			root.Remove(fi.Name())
+		}
+	}
 }
 
 // saveFailed saves the calls that failed, the last of which may have ended the job

@@ -3,6 +3,7 @@ package bundle
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Error is a script's failure, in the script's own words and places. Error()
@@ -29,9 +30,9 @@ func (e *Error) Error() string {
 		b.WriteString(": ")
 	}
 
-	fmt.Fprintf(&b, "%s: %s", e.Phase, e.Message)
+	fmt.Fprintf(&b, "%s: %s", e.Phase, clip(e.Message, maxMessageBytes))
 	if e.Record != "" {
-		fmt.Fprintf(&b, " (%s)", e.Record)
+		fmt.Fprintf(&b, " (%s)", clip(e.Record, maxRecordBytes))
 	}
 
 	return b.String()
@@ -48,25 +49,31 @@ func (e *Error) Detail() string {
 	}
 
 	for _, frame := range e.Stack {
-		b.WriteString("    at " + frame + "\n")
+		b.WriteString("    at " + clip(frame, maxRecordBytes) + "\n")
 	}
 
 	for _, note := range e.Notes {
-		b.WriteString(note + "\n")
+		b.WriteString(clip(note, maxMessageBytes) + "\n")
 	}
 
 	return b.String()
 }
 
-// writeExcerpt writes the source line, and below it a caret at the column.
+// maxExcerptBytes is how much of a source line is shown: a line of minified code, or one
+// with data in it, may have megabytes.
+const maxExcerptBytes = 200
+
+// writeExcerpt writes the source line, or the part of it around the column, and below it
+// a caret at the column.
 func (e *Error) writeExcerpt(b *strings.Builder) {
+	text, place := excerpt(e.Excerpt, e.Column-1)
 	prefix := fmt.Sprintf("%5d | ", e.Line)
-	b.WriteString(prefix + e.Excerpt + "\n")
+	b.WriteString(prefix + text + "\n")
 	b.WriteString(strings.Repeat(" ", len(prefix)-2) + "| ")
 
 	// Tabs stay, so that the caret stands below the column in every editor.
-	for i, r := range e.Excerpt {
-		if i >= e.Column-1 {
+	for i, r := range text {
+		if i >= place {
 			break
 		}
 		if r != '\t' {
@@ -76,4 +83,52 @@ func (e *Error) writeExcerpt(b *strings.Builder) {
 	}
 
 	b.WriteString("^\n")
+}
+
+// excerpt returns the part of a line around a place in it, with an ellipsis for what is
+// left out on each side, and where the place is in that part.
+func excerpt(line string, place int) (part string, at int) {
+	if len(line) <= maxExcerptBytes {
+		return line, place
+	}
+
+	// Half of it stands before the place, unless the line ends soon after.
+	begin := min(max(0, place-maxExcerptBytes/2), len(line)-maxExcerptBytes)
+	end := begin + maxExcerptBytes
+	for begin > 0 && !utf8.RuneStart(line[begin]) {
+		begin--
+	}
+	for end < len(line) && !utf8.RuneStart(line[end]) {
+		end--
+	}
+
+	part = line[begin:end]
+	at = place - begin
+	if begin > 0 {
+		part = ellipsis + part
+		at += len(ellipsis)
+	}
+	if end < len(line) {
+		part += ellipsis
+	}
+	return part, at
+}
+
+const (
+	ellipsis = "…"
+	// maxMessageBytes is how much of a message or a note is shown, and maxRecordBytes of
+	// what names a record or a key: both may quote data.
+	maxMessageBytes = 2000
+	maxRecordBytes  = 500
+)
+
+// clip returns text, or its first limit bytes with an ellipsis.
+func clip(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit] + ellipsis
 }
