@@ -24,7 +24,7 @@ const (
 	maxCachedBytes = 8 << 20
 	// cacheVersion changes with the encoding of results, and with anything in
 	// the engine that changes what a map task stores.
-	cacheVersion = "3"
+	cacheVersion = "4"
 )
 
 // result collects the runs of a task, as long as they are small. A nil result is not
@@ -75,7 +75,7 @@ func (c *result) save(cache Cache, done TaskStats) {
 	}
 
 	var b []byte
-	for _, n := range []int64{done.Records, done.RawBytes, done.Emitted} {
+	for _, n := range []int64{done.Records, done.RawBytes, done.Emitted, done.Undefined} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
 	b = binary.AppendUvarint(b, uint64(len(done.Lookups)))
@@ -87,7 +87,7 @@ var errResult = errors.New("malformed map result")
 
 // decodeResult is the inverse of save's encoding.
 func decodeResult(b []byte) (done TaskStats, runs []*shuffle.Builder, err error) {
-	for _, field := range []*int64{&done.Records, &done.RawBytes, &done.Emitted} {
+	for _, field := range []*int64{&done.Records, &done.RawBytes, &done.Emitted, &done.Undefined} {
 		number, width := binary.Uvarint(b)
 		if width <= 0 {
 			return done, nil, errResult

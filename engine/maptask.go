@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/aitgithub/telemetry-server/engine/datum"
 	"github.com/aitgithub/telemetry-server/engine/shuffle"
 )
 
@@ -140,6 +141,7 @@ func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
 	m.done.Rejected = counted.Rejected
 	m.done.Failed = counted.Failed
 	m.done.Emitted = counted.Emitted
+	m.done.Undefined = counted.Undefined
 	return m.reject.add(counted.Rejected + counted.Failed)
 }
 
@@ -233,6 +235,9 @@ func (m *mapTask) commit() error {
 // add groups one key and value, and stores the table when it is full.
 func (m *mapTask) add(key, value []byte) error {
 	m.done.Emitted++
+	if datum.HasUndefined(key) || datum.HasUndefined(value) {
+		m.done.Undefined++
+	}
 
 	group := m.table.Add(key, value)
 	if group.Crowded() && m.combine != nil {

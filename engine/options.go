@@ -74,11 +74,13 @@ type Progress struct {
 // Stats is what a job did.
 type Stats struct {
 	TaskStats
-	Tasks   int
-	Cached  int // tasks whose result was in the cache
-	Keys    int64
-	Rows    int64 // written
-	Spilled int64 // bytes
+	Tasks  int
+	Cached int // tasks whose result was in the cache
+	Keys   int64
+	Rows   int64 // written
+	// UndefinedRows is how many of the rows have an undefined cell.
+	UndefinedRows int64
+	Spilled       int64 // bytes
 }
 
 // TaskStats is what one task did.
@@ -88,6 +90,8 @@ type TaskStats struct {
 	Rejected int64 `json:"rejected"` // records
 	Failed   int64 `json:"failed"`   // other calls that were rejected
 	Emitted  int64 `json:"emitted"`
+	// Undefined is how many of the emitted pairs hold undefined, in the key or the value.
+	Undefined int64 `json:"undefined,omitempty"`
 	// Effects says that mapping has done more than emit; see Mapper.
 	Effects bool `json:"effects,omitempty"`
 	// Lookups is what mapping has read beside its input; see Mapper. That of a job is "".
@@ -100,5 +104,6 @@ func (s *TaskStats) add(t TaskStats) {
 	s.Rejected += t.Rejected
 	s.Failed += t.Failed
 	s.Emitted += t.Emitted
+	s.Undefined += t.Undefined
 	s.Effects = s.Effects || t.Effects
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+
+	"github.com/aitgithub/telemetry-server/engine/datum"
 )
 
 // Sink formats what the reducers write. It is called by one goroutine, in the
@@ -46,8 +48,9 @@ type Output struct {
 	inFile   int64
 	inMemory []byte
 
-	rows  int64
-	spent int64 // of the budget
+	rows      int64
+	undefined int64 // rows that have an undefined cell
+	spent     int64 // of the budget
 }
 
 // entryKind is the first byte of a spooled entry; two fields of uvarint length and
@@ -94,6 +97,9 @@ func (o *Output) write(kind entryKind, a, b []byte) error {
 	if kind != entrySeparators {
 		o.rows++
 	}
+	if kind == entryRow && (datum.HasUndefined(a) || datum.HasUndefined(b)) || kind == entryRecord && datum.HasUndefined(a) {
+		o.undefined++
+	}
 
 	if o.sink != nil {
 		return deliver(o.sink, kind, a, b)
@@ -133,10 +139,12 @@ func (o *Output) spill() error {
 }
 
 // mark is a place in a spooled output.
-type mark struct{ at, rows, spent int64 }
+type mark struct{ at, rows, undefined, spent int64 }
 
 // mark returns the place behind what has been written.
-func (o *Output) mark() mark { return mark{o.inFile + int64(len(o.inMemory)), o.rows, o.spent} }
+func (o *Output) mark() mark {
+	return mark{o.inFile + int64(len(o.inMemory)), o.rows, o.undefined, o.spent}
+}
 
 // rollBack removes what was spooled behind m.
 func (o *Output) rollBack(m mark) {
@@ -150,6 +158,7 @@ func (o *Output) rollBack(m mark) {
 
 	o.budget.refund(o.spent - m.spent)
 	o.rows = m.rows
+	o.undefined = m.undefined
 	o.spent = m.spent
 }
 

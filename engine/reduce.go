@@ -74,6 +74,6 @@ func (r *runner) reduceShard(ctx context.Context, shard shuffle.Shard, i int, ou
 		}
 	}
 
-	r.shardDone(keys, failed, out.rows)
+	r.shardDone(keys, failed, out)
 	return nil
 }

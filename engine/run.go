@@ -130,12 +130,13 @@ func (r *runner) taskDone(t Task, done TaskStats, cached bool) {
 }
 
 // shardDone counts a reduced shard.
-func (r *runner) shardDone(keys, failed, rows int64) {
+func (r *runner) shardDone(keys, failed int64, out *Output) {
 	r.o.Progress.Reduced.Add(1)
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stats.Keys += keys
 	r.stats.Failed += failed
-	r.stats.Rows += rows
+	r.stats.Rows += out.rows
+	r.stats.UndefinedRows += out.undefined
 }

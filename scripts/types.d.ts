@@ -98,7 +98,7 @@ declare namespace tm {
     /** The number of samples. */
     samples: number
     /**
-     * The p-th percentile (0 to 100), linear within a bucket; NaN without samples.
+     * The p-th percentile (0 to 100); NaN without samples. It is linear within a bucket of the kinds exponential and linear; in others a bucket is a value.
      * @example ctx.write(dims.appVersion, ping.histogram("GC_MS")?.percentile(95))
      */
     percentile(p: number): number
@@ -163,7 +163,7 @@ declare namespace tm {
 
 declare function test(name: string, test: tm.Test): void
 
-/** What jobs most often compute from the values of a key. */
+/** What jobs most often compute from the values of a key. What is no number throws, undefined and null too; NaN makes the result NaN. */
 declare module "stats" {
   import Value = tm.Value
   import Histogram = tm.Histogram
@@ -180,7 +180,7 @@ declare module "stats" {
   export function quantile(values: Iterable<number>, q: number): number
   /** The standard deviation of a sample; NaN of fewer than two values. */
   export function stddev(values: number[]): number
-  /** How often each value occurs. */
+  /** How often each value occurs; undefined and null throw. */
   export function count(values: Iterable<Value>): Record<string, number>
 }
 
@@ -209,8 +209,8 @@ declare module "histogram" {
   export function counts(h: Histogram): number[]
   /** The number of samples. */
   export function samples(h: Histogram): number
-  /** The p-th percentile (0 to 100), given the lower bounds of the buckets; NaN without samples. */
-  export function percentile(h: Histogram, bounds: number[], p: number): number
+  /** The p-th percentile (0 to 100), given the lower bounds of the buckets; linear within a bucket, unless the kind is another than exponential and linear; NaN without samples. */
+  export function percentile(h: Histogram, bounds: readonly number[], p: number, kind?: string): number
   /** How many sums follow the bucket counts. */
   export const tail: number
 }

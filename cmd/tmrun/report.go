@@ -101,6 +101,12 @@ func (r *report) summary(stats engine.Stats) {
 		fmt.Fprintf(stderr, "tmrun: the results of %d of %d map tasks were in the cache (--no-cache maps again)\n", stats.Cached, stats.Tasks)
 	}
 
+	// A field that records lack is easily taken for one that is 0.
+	if stats.Undefined > 0 || stats.UndefinedRows > 0 {
+		fmt.Fprintf(stderr, "tmrun: undefined, a field that a record lacks: in %d of %d pairs that map wrote, in %d of %d rows\n",
+			stats.Undefined, stats.Emitted, stats.UndefinedRows, stats.Rows)
+	}
+
 	// What the script counted, by name.
 	counts := r.s.job.Counters.All()
 	for _, name := range slices.Sorted(maps.Keys(counts)) {

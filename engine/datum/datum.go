@@ -1,7 +1,8 @@
 // Package datum encodes the keys and values that pass between mappers,
-// combiners and reducers: null, booleans, numbers, strings, arrays and (as
-// values only) objects. The encoding keeps order: bytes.Compare of two encoded
-// keys orders null < false < true < numbers < strings < arrays, numbers by
+// combiners and reducers: null, booleans, numbers, strings, arrays, (as values
+// only) objects, and undefined, which is what a script reads where a member is
+// missing. The encoding keeps order: bytes.Compare of two encoded keys orders
+// null < false < true < numbers < strings < arrays < undefined, numbers by
 // value, strings by code point, arrays element by element. Equal data have
 // equal bytes.
 //
@@ -10,6 +11,7 @@
 //	string 0x06 + UTF-8 with 00 as 00 FF, then 00 01
 //	array  0x07 + elements + 0x01
 //	object 0x08 + (string, datum)… + 0x01
+//	undefined 0x09
 package datum
 
 import (
@@ -32,6 +34,7 @@ const (
 	String
 	Array
 	Object
+	Undefined
 )
 
 // MaxDepth bounds how deep arrays and objects may nest.
@@ -42,6 +45,9 @@ var ErrMalformed = errors.New("malformed datum")
 
 // AppendNull appends the null datum.
 func AppendNull(b []byte) []byte { return append(b, byte(Null)) }
+
+// AppendUndefined appends the datum of a missing value.
+func AppendUndefined(b []byte) []byte { return append(b, byte(Undefined)) }
 
 // AppendBool appends a boolean.
 func AppendBool(b []byte, value bool) []byte {
@@ -129,7 +135,7 @@ func Next(encoded []byte) (kind Kind, token, rest []byte, err error) {
 	size := 1
 	kind = Kind(encoded[0])
 	switch kind {
-	case End, Null, False, True, Array, Object:
+	case End, Null, False, True, Array, Object, Undefined:
 	case Number:
 		size = 9
 	case String:
@@ -190,6 +196,27 @@ func Skip(encoded []byte) (datum, rest []byte, err error) {
 			return encoded[:len(encoded)-len(rest)], rest, nil
 		}
 	}
+}
+
+// HasUndefined reports whether d is undefined, or an array or object with undefined in it.
+func HasUndefined(d []byte) bool {
+	// Most data have no such byte at all.
+	if bytes.IndexByte(d, byte(Undefined)) < 0 {
+		return false
+	}
+
+	// The byte may belong to a number or a string.
+	for len(d) > 0 {
+		kind, _, rest, err := Next(d)
+		if err != nil {
+			return false
+		}
+		if kind == Undefined {
+			return true
+		}
+		d = rest
+	}
+	return false
 }
 
 // Elements yields the elements of an Array datum, or the names and values of an

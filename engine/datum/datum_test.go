@@ -13,12 +13,16 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/datum"
 )
 
+// undefined stands for the datum of a missing value.
+type undefined struct{}
+
 // ordered are keys in the order that output must have.
 var ordered = []any{
 	nil, false, true,
 	math.Inf(-1), -1e300, -1.5, -1.0, -math.SmallestNonzeroFloat64, 0.0, 0.5, 1.0, 2.0, 10.0, 1e300, math.Inf(1), math.NaN(),
 	"", "\x00", "\x00a", "a", "a\x00", "a\x00b", "aa", "b", "ä", "€", "\U0001F600",
-	[]any{}, []any{nil}, []any{1.0}, []any{1.0, "x"}, []any{2.0}, []any{"a"}, []any{"a", 1.0}, []any{"aa"}, []any{[]any{}}, []any{[]any{"x"}},
+	[]any{}, []any{nil}, []any{1.0}, []any{1.0, "x"}, []any{2.0}, []any{"a"}, []any{"a", 1.0}, []any{"aa"}, []any{[]any{}}, []any{[]any{"x"}}, []any{undefined{}},
+	undefined{},
 }
 
 func encode(v any) []byte { return appendAny(nil, v) }
@@ -27,6 +31,8 @@ func appendAny(b []byte, v any) []byte {
 	switch v := v.(type) {
 	case nil:
 		return datum.AppendNull(b)
+	case undefined:
+		return datum.AppendUndefined(b)
 	case bool:
 		return datum.AppendBool(b, v)
 	case float64:
@@ -130,7 +136,7 @@ func FuzzSkip(f *testing.F) {
 	})
 }
 
-// TestText: null is written, as in JSON, and nothing else is quoted.
+// TestText: null and undefined are nothing, and nothing is quoted.
 func TestText(t *testing.T) {
 	object := datum.AppendKind(nil, datum.Object)
 	object = datum.AppendNumber(datum.AppendString(object, "a"), 1)
@@ -140,12 +146,32 @@ func TestText(t *testing.T) {
 		datum []byte
 		want  string
 	}{
-		{encode(nil), "null"}, {nil, "null"}, {encode(true), "true"}, {encode(`say "x"`), `say "x"`},
+		{encode(nil), ""}, {nil, ""}, {encode(undefined{}), ""}, {encode([]any{undefined{}}), "[null]"}, {encode(true), "true"}, {encode(`say "x"`), `say "x"`},
 		{encode(math.NaN()), "NaN"}, {encode(math.Inf(-1)), "-Infinity"},
 		{encode([]any{"x", math.NaN(), []any{}}), `["x",null,[]]`}, {object, `{"a":1,"b":"c"}`},
 	} {
 		if got := string(datum.AppendText(nil, tt.datum)); got != tt.want {
 			t.Errorf("AppendText(%x) = %s, want %s", tt.datum, got, tt.want)
+		}
+	}
+}
+
+// TestHasUndefined: a byte of a number or a string is not undefined.
+func TestHasUndefined(t *testing.T) {
+	for _, tt := range []struct {
+		datum []byte
+		want  bool
+	}{
+		{nil, false},
+		{encode(nil), false},
+		{encode("\t"), false},
+		{encode(math.Float64frombits(0x0909090909090909)), false},
+		{encode([]any{"\t", nil}), false},
+		{encode(undefined{}), true},
+		{encode([]any{"\t", []any{undefined{}}}), true},
+	} {
+		if got := datum.HasUndefined(tt.datum); got != tt.want {
+			t.Errorf("HasUndefined(%x) = %v, want %v", tt.datum, got, tt.want)
 		}
 	}
 }

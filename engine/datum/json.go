@@ -6,14 +6,16 @@ import (
 )
 
 // AppendText appends a datum as the text formats show it: a string without quotes, a number
-// as JavaScript prints it (NaN and the infinities too), anything else as JSON. An empty
-// datum is null.
+// as JavaScript prints it (NaN and the infinities too), null and undefined as nothing,
+// anything else as JSON. An empty datum is null.
 func AppendText(dst, datum []byte) []byte {
 	if len(datum) == 0 {
-		return append(dst, "null"...)
+		return dst
 	}
 
 	switch Kind(datum[0]) {
+	case Null, Undefined:
+		return dst
 	case String:
 		return append(dst, Text(datum)...)
 	case Number:
@@ -23,8 +25,20 @@ func AppendText(dst, datum []byte) []byte {
 	}
 }
 
-// AppendJSON appends a datum as minimal JSON; NaN and the infinities become null, as with
-// JSON.stringify. At malformed bytes it stops.
+// AppendMessage appends a datum as error messages show it: as JSON, but undefined, NaN and
+// the infinities by their names.
+func AppendMessage(dst, datum []byte) []byte {
+	switch {
+	case len(datum) > 0 && Kind(datum[0]) == Undefined:
+		return append(dst, "undefined"...)
+	case len(datum) > 0 && Kind(datum[0]) == Number:
+		return appendFloat(dst, Float(datum))
+	}
+	return AppendJSON(dst, datum)
+}
+
+// AppendJSON appends a datum as minimal JSON; NaN, the infinities and undefined become
+// null, as with JSON.stringify in an array. At malformed bytes it stops.
 func AppendJSON(dst, datum []byte) []byte {
 	out := jsonWriter{b: dst}
 
@@ -74,7 +88,7 @@ func (w *jsonWriter) begin(kind Kind, token []byte) {
 	}
 
 	switch kind {
-	case Null:
+	case Null, Undefined:
 		w.b = append(w.b, "null"...)
 	case False:
 		w.b = append(w.b, "false"...)

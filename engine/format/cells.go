@@ -78,8 +78,10 @@ func rename(cells []cell, columns []string) []cell {
 
 func isArray(d []byte) bool { return len(d) > 0 && datum.Kind(d[0]) == datum.Array }
 
-// isNull says whether a cell is empty: null, or no datum at all.
-func isNull(d []byte) bool { return len(d) == 0 || datum.Kind(d[0]) == datum.Null }
+// isEmpty reports whether a cell is empty: null, undefined, or no datum at all.
+func isEmpty(d []byte) bool {
+	return len(d) == 0 || datum.Kind(d[0]) == datum.Null || datum.Kind(d[0]) == datum.Undefined
+}
 
 // quote returns a name as JSON.
 func quote(name string) []byte {

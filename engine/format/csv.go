@@ -9,7 +9,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/datum"
 )
 
-// csv writes RFC 4180 with plain newlines; null is an empty field.
+// csv writes RFC 4180 with plain newlines; null and undefined are an empty field.
 type csv struct {
 	w       *bufio.Writer
 	columns []string
@@ -50,9 +50,7 @@ func (c *csv) write() error {
 		if i > 0 {
 			row = append(row, ',')
 		}
-		if !isNull(cell.datum) {
-			row = appendQuoted(row, cell.datum)
-		}
+		row = appendQuoted(row, cell.datum)
 	}
 
 	c.buf = append(row, '\n')

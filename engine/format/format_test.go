@@ -54,7 +54,7 @@ func TestText(t *testing.T) {
 		columns []string
 		want    string
 	}{
-		{"tsv", []string{"a"}, "a\nWINNT;3|a,\"b\";1;0.5|x\\ny;2;true;[1,\"z\"]|null;null|r,7\r\n{\"own\": 1}|free text|"},
+		{"tsv", []string{"a"}, "a\nWINNT;3|a,\"b\";1;0.5|x\\ny;2;true;[1,\"z\"]|;|r,7\r\n{\"own\": 1}|free text|"},
 		{"csv", nil, "WINNT,3\n\"a,\"\"b\"\"\",1,0.5\n\"x\ny\",2,true,\"[1,\"\"z\"\"]\"\n,\nr,7\n{\"own\": 1}\nfree text\n"},
 		{"csv", []string{"os, version", "n"}, "\"os, version\",n\nWINNT,3\n\"a,\"\"b\"\"\",1,0.5\n\"x\ny\",2,true,\"[1,\"\"z\"\"]\"\n,\nr,7\n{\"own\": 1}\nfree text\n"},
 		{"jsonl", nil, `{"key":"WINNT","value":3}

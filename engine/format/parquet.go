@@ -36,7 +36,7 @@ type parquet struct {
 // pqColumn is a column while its rows come in.
 type pqColumn struct {
 	cell  cell // its class and index
-	seen  [datum.Object + 1]bool
+	seen  [datum.Undefined + 1]bool
 	float bool // a number that is no integer
 	place int  // in the file
 	json  bool
@@ -149,7 +149,7 @@ func (c *pqColumn) node() pq.Node {
 
 // value returns a field as the column's type has it, or null.
 func (c *pqColumn) value(field []byte) pq.Value {
-	if isNull(field) {
+	if isEmpty(field) {
 		return pq.NullValue()
 	}
 

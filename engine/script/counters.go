@@ -85,9 +85,11 @@ func (h *host) counter(call goja.FunctionCall) goja.Value {
 	counter := h.rt.NewObject()
 	counter.Set("add", func(call goja.FunctionCall) goja.Value {
 		n := int64(1)
-		if v := call.Argument(0); !goja.IsUndefined(v) {
-			if !goja.IsNumber(v) {
-				h.ThrowType("counter.add takes a number")
+		if len(call.Arguments) > 0 {
+			// A missing field is not 1, and NaN is not 0.
+			v := call.Argument(0)
+			if !goja.IsNumber(v) || v.ToFloat() != v.ToFloat() {
+				h.ThrowType("counter.add takes a number, not %s", v)
 			}
 			n = v.ToInteger()
 		}

@@ -195,14 +195,14 @@ func (m *mapper) Combine(key []byte, values *engine.Values, put func(value []byt
 func (m *mapper) combined(key, value []byte) error {
 	if !bytes.Equal(key, m.combineKey) {
 		m.h.ThrowType("combine was called with key %s but wrote key %s",
-			datum.AppendJSON(nil, m.combineKey), datum.AppendJSON(nil, key))
+			datum.AppendMessage(nil, m.combineKey), datum.AppendMessage(nil, key))
 	}
 	m.put(value)
 	return nil
 }
 
 // keyPlace names a key in errors.
-func keyPlace(key []byte) string { return "key " + string(datum.AppendJSON(nil, key)) }
+func keyPlace(key []byte) string { return "key " + string(datum.AppendMessage(nil, key)) }
 
 // unwritten returns an error if a function that has written nothing seems to have
 // returned what it should have written: v. That is not false, 0 and the like,

@@ -150,11 +150,16 @@ func TestJobs(t *testing.T) {
 		{"keys of every kind in order", job{text: `
 			export function map(id, dims, ping, ctx) { for (const k of ["b", "a", true, false, null, undefined, 10, 9, -1, 1.5, [1], ["a"], []]) ctx.write(k, 0) }
 			export function reduce(k, v, ctx) { ctx.writeline(JSON.stringify(k)) }`,
-			records: []string{pingA}}, "null\nfalse\ntrue\n-1\n1.5\n9\n10\n\"a\"\n\"b\"\n[]\n[1]\n[\"a\"]\n"},
+			records: []string{pingA}}, "null\nfalse\ntrue\n-1\n1.5\n9\n10\n\"a\"\n\"b\"\n[]\n[1]\n[\"a\"]\nundefined\n"},
 		{"values of every kind", job{text: `
 			export function map(id, dims, ping, ctx) { for (const v of ["s\t", true, null, undefined, 1.5, NaN, -0, [1, [2]], {b: 1, a: [], u: undefined}, new Date(0), new Number(3), 2**53, ping.n, ping.info]) ctx.write("k", v) }
 			export function reduce(k, vs, ctx) { for (const v of vs) ctx.write(typeof v, v) }`, records: []string{pingA}},
-			"string\ts\\t\nboolean\ttrue\nobject\tnull\nobject\tnull\nnumber\t1.5\nnumber\tNaN\nnumber\t0\nobject\t[1,[2]]\nobject\t{\"b\":1,\"a\":[]}\nstring\t1970-01-01T00:00:00.000Z\nnumber\t3\nnumber\t9007199254740992\nobject\t[1.5,-2,1000]\nobject\t{\"OS\":\"WINNT\",\"version\":\"6.1\"}\n"},
+			"string\ts\\t\nboolean\ttrue\nobject\t\nundefined\t\nnumber\t1.5\nnumber\tNaN\nnumber\t0\nobject\t[1,[2]]\nobject\t{\"b\":1,\"a\":[]}\nstring\t1970-01-01T00:00:00.000Z\nnumber\t3\nnumber\t9007199254740992\nobject\t[1.5,-2,1000]\nobject\t{\"OS\":\"WINNT\",\"version\":\"6.1\"}\n"},
+		{"a missing field is undefined everywhere", job{text: `
+			export function map(id, dims, ping, ctx) { ctx.write("m", ping.missing); ctx.write("l", [ping.missing, null, , 1]); ctx.write("o", { u: ping.missing, a: [undefined] }) }
+			export function combine(k, vs, ctx) { for (const v of vs) ctx.write(k, v) }
+			export function reduce(k, vs, ctx) { for (const v of vs) ctx.writeLine([k, v, v && v[0], v && v.u, v && v[1], v && "u" in v, v + 1].map(String).join(" ")) }`, records: []string{pingA}},
+			"l ,,,1 undefined undefined null false ,,,11\nm undefined undefined undefined undefined undefined NaN\no [object Object] undefined undefined undefined false [object Object]1\n"},
 		{"mapFinished", job{text: `
 			let n = 0
 			export function map() { n++ }

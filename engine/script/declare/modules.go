@@ -2,7 +2,7 @@ package declare
 
 // modules are what scripts import by a bare name; the files are in bundle/lib.
 var modules = []object{
-	{name: "stats", doc: "What jobs most often compute from the values of a key.", members: []member{
+	{name: "stats", doc: "What jobs most often compute from the values of a key. What is no number throws, undefined and null too; NaN makes the result NaN.", members: []member{
 		{name: "sum", typ: "(values: ArrayLike<number>): number",
 			doc: "The sum; 0 of none."},
 		{name: "mean", typ: "(values: ArrayLike<number>): number",
@@ -15,7 +15,7 @@ var modules = []object{
 		{name: "stddev", typ: "(values: number[]): number",
 			doc: "The standard deviation of a sample; NaN of fewer than two values."},
 		{name: "count", typ: "(values: Iterable<Value>): Record<string, number>",
-			doc: "How often each value occurs."},
+			doc: "How often each value occurs; undefined and null throw."},
 	}},
 	{name: "csv", doc: "Lines as RFC 4180 has them.", members: []member{
 		{name: "stringify", typ: "(cells: Iterable<Value>, separator?: string): string",
@@ -33,8 +33,8 @@ var modules = []object{
 			doc: "The bucket counts."},
 		{name: "samples", typ: "(h: Histogram): number",
 			doc: "The number of samples."},
-		{name: "percentile", typ: "(h: Histogram, bounds: number[], p: number): number",
-			doc: "The p-th percentile (0 to 100), given the lower bounds of the buckets; NaN without samples."},
+		{name: "percentile", typ: "(h: Histogram, bounds: readonly number[], p: number, kind?: string): number",
+			doc: "The p-th percentile (0 to 100), given the lower bounds of the buckets; linear within a bucket, unless the kind is another than exponential and linear; NaN without samples."},
 		{name: "tail", typ: ": number",
 			doc: "How many sums follow the bucket counts."},
 	}},

@@ -59,7 +59,7 @@ var objects = []object{
 		{name: "samples", typ: ": number",
 			doc: "The number of samples."},
 		{name: "percentile", typ: "(p: number): number",
-			doc:     "The p-th percentile (0 to 100), linear within a bucket; NaN without samples.",
+			doc:     "The p-th percentile (0 to 100); NaN without samples. It is linear within a bucket of the kinds exponential and linear; in others a bucket is a value.",
 			example: `ctx.write(dims.appVersion, ping.histogram("GC_MS")?.percentile(95))`},
 		{name: "add", typ: "(other: BoundHistogram): this",
 			doc: "Adds a histogram of the same layout to this one; another layout throws."},

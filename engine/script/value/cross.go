@@ -14,10 +14,11 @@ import (
 // Values cross between JavaScript and the engine here, both ways:
 //
 //	JavaScript                    datum
-//	undefined, null               null
+//	undefined, an array's hole    undefined; a missing member reads as undefined
+//	null                          null
 //	boolean, number, string       the same; -0 is 0; a lone surrogate becomes U+FFFD
 //	array, lazy array, dims       array
-//	plain object, lazy object     object, members in order; undefined ones are left out
+//	plain object, lazy object     object, members in order; undefined ones are left out, as JSON.stringify does
 //	histogram of a ping           array, its stored form
 //	Date                          string, ISO 8601
 //	Boolean, Number, String       what they wrap
@@ -61,7 +62,9 @@ func (r *Runtime) EncodeValue(v goja.Value) []byte {
 // appendDatum appends the datum of a value, or of a key.
 func (r *Runtime) appendDatum(b []byte, v goja.Value, depth int, key bool) []byte {
 	switch {
-	case v == nil || goja.IsUndefined(v) || goja.IsNull(v):
+	case v == nil || goja.IsUndefined(v):
+		return datum.AppendUndefined(b)
+	case goja.IsNull(v):
 		return datum.AppendNull(b)
 	case goja.IsString(v):
 		return datum.AppendString(b, v.String())
@@ -307,6 +310,8 @@ func (r *Runtime) decodeNext(d []byte) (v goja.Value, rest []byte, err error) {
 	switch kind {
 	case datum.Null:
 		return goja.Null(), rest, nil
+	case datum.Undefined:
+		return goja.Undefined(), rest, nil
 	case datum.False, datum.True:
 		return r.rt.ToValue(kind == datum.True), rest, nil
 	case datum.Number:

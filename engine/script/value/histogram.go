@@ -135,9 +135,15 @@ func (b *bound) samples() (n float64) {
 	return n
 }
 
-// percentile returns the p-th percentile (0 to 100), linear within a bucket; NaN
-// without samples.
+// percentile returns the p-th percentile (0 to 100); NaN without samples. It is linear
+// within a bucket of the exponential and linear kinds. The buckets of other kinds are
+// values, between which there is nothing.
 func (b *bound) percentile(p float64) float64 {
+	if !(p >= 0 && p <= 100) { // NaN is neither
+		b.r.ThrowType("percentile: %v is not between 0 and 100", p)
+	}
+
+	interpolates := b.def.Kind == revisions.Exponential || b.def.Kind == revisions.Linear
 	n := b.samples()
 	if n == 0 {
 		return math.NaN()
@@ -148,6 +154,10 @@ func (b *bound) percentile(p float64) float64 {
 	for i, low := range bounds {
 		count := b.numbers[i]
 		if count > 0 && left <= count {
+			if !interpolates {
+				return float64(low)
+			}
+
 			// The last bucket has no upper bound.
 			high := low
 			if i+1 < len(bounds) {

@@ -81,6 +81,30 @@ func TestPingHistogram(t *testing.T) {
 	}
 }
 
+// TestPercentileInterpolates: between the values of a kind whose buckets are values,
+// there is nothing.
+func TestPercentileInterpolates(t *testing.T) {
+	for kind, want := range map[string]float64{
+		`"exponential", "high": 2, "n_buckets": 3`: 1.5,
+		`"linear", "high": 2, "n_buckets": 3`:      1.5,
+		`"enumerated", "n_values": 2`:              1,
+		`"boolean"`:                                1,
+		`"flag"`:                                   1,
+		`"count"`:                                  1,
+	} {
+		spec, err := revisions.Parse([]byte(`{"H": {"description": "", "kind": ` + kind + `}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		def := spec.Lookup([]byte("H"))
+		h := &bound{def: def, numbers: []float64{1, 2, 1, -1, -1, -1, -1, -1}}
+		if got := h.percentile(50); got != want {
+			t.Errorf("%s: the median is %v, want %v", kind, got, want)
+		}
+	}
+}
+
 // TestHistogramAsValue: written, a histogram is its stored form.
 func TestHistogramAsValue(t *testing.T) {
 	rt, r := withHistograms(t, "abc123abc123", true)

@@ -1,6 +1,8 @@
 package value
 
 import (
+	"math"
+
 	"github.com/dop251/goja"
 
 	"github.com/aitgithub/telemetry-server/engine/datum"
@@ -16,6 +18,7 @@ var hostFunctions = []struct {
 	call func(*Runtime, goja.FunctionCall) goja.Value
 }{
 	{"sum", (*Runtime).sum},
+	{"numbers", (*Runtime).numbers},
 	{"sumHistograms", (*Runtime).sumHistograms},
 	{"addHistogram", (*Runtime).addHistogramTo},
 }
@@ -32,14 +35,30 @@ func (r *Runtime) installLibrary() {
 // sum is stats.sum(values).
 func (r *Runtime) sum(call goja.FunctionCall) goja.Value {
 	var total float64
-	r.eachDatum(call.Argument(0), func(_ int, d []byte) {
-		if datum.Kind(d[0]) != datum.Number {
-			r.ThrowType("sum: %s is no number", datum.AppendJSON(nil, d))
-		}
-		total += datum.Float(d)
-	})
-
+	r.eachDatum(call.Argument(0), func(i int, d []byte) { total += r.statistic("sum", i, d) })
 	return r.rt.ToValue(total)
+}
+
+// numbers is numbers(values, name) of the module stats: a Float64Array of the values, for
+// the function of that name.
+func (r *Runtime) numbers(call goja.FunctionCall) goja.Value {
+	name := call.Argument(1).String()
+	var all []float64
+	r.eachDatum(call.Argument(0), func(i int, d []byte) { all = append(all, r.statistic(name, i, d)) })
+	return r.float64Array(all)
+}
+
+// statistic returns value i of a list as a number. Whatever is none throws, for each
+// function of the module stats alike: a missing value must not count as 0.
+func (r *Runtime) statistic(name string, i int, d []byte) float64 {
+	switch datum.Kind(d[0]) {
+	case datum.Number:
+		return datum.Float(d)
+	case datum.Undefined, datum.Null:
+		r.ThrowType("%s: value %d is %s, not a number: write a value only where there is one, or filter the values first", name, i, datum.AppendMessage(nil, d))
+	}
+	r.ThrowType("%s: value %d, %s, is no number", name, i, clip(datum.AppendMessage(nil, d)))
+	return 0
 }
 
 // sumHistograms is histogram.sum(histograms).
@@ -93,7 +112,7 @@ func (r *Runtime) float64Array(numbers []float64) goja.Value {
 // first value decides how many numbers there are.
 func (r *Runtime) addHistogram(sum []float64, i int, d []byte) []float64 {
 	if datum.Kind(d[0]) != datum.Array {
-		r.ThrowType("histogram: value %d is no array", i)
+		r.ThrowType("histogram: value %d, %s, is no array", i, clip(datum.AppendMessage(nil, d)))
 	}
 
 	const numberBytes = 9 // of a number's datum: its kind and a float64
@@ -101,6 +120,9 @@ func (r *Runtime) addHistogram(sum []float64, i int, d []byte) []float64 {
 	rest := d[1:]
 	for len(rest) >= numberBytes && datum.Kind(rest[0]) == datum.Number {
 		f := datum.Float(rest)
+		if math.IsNaN(f) {
+			break // adding takes what is not above 0 as not sent
+		}
 		rest = rest[numberBytes:]
 		switch {
 		case i == 0:
