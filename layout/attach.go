@@ -19,9 +19,9 @@ type attachment struct {
 const attachBuffer = 256 << 10
 
 // Attach stages a file that Commit puts at name, relative to the data folder,
-// together with the segments, replacing what is there: a raw log of what has to
-// wait, or statistics. What is written to the result is copied; an error of its
-// Write comes back from Commit too. It belongs to the Writer's goroutine.
+// together with the segments, replacing what is there: a raw log of submissions that
+// wait, or statistics. What is written to the result is copied; Commit returns an error
+// of its Write too. It belongs to the Writer's goroutine.
 func (w *Writer) Attach(name string) *attachment {
 	a := &attachment{w: w, staged: path.Join(w.dir, "attached"+strconv.Itoa(len(w.attached))), final: name}
 	w.attached = append(w.attached, a)
@@ -31,16 +31,19 @@ func (w *Writer) Attach(name string) *attachment {
 // Write implements io.Writer.
 func (a *attachment) Write(b []byte) (int, error) {
 	a.buf = append(a.buf, b...)
+
 	if len(a.buf) >= attachBuffer {
 		a.flush()
 	}
 	return len(b), a.err
 }
 
+// flush appends what was gathered to the staged file. After an error it does nothing more.
 func (a *attachment) flush() {
 	if a.err == nil {
 		a.err = a.w.d.folder.Append(a.staged, a.buf)
 	}
+
 	a.buf = a.buf[:0]
 }
 
@@ -50,6 +53,7 @@ func (a *attachment) finish() error {
 	if a.err == nil {
 		a.err = a.w.d.folder.Sync(a.staged)
 	}
+
 	if a.err != nil {
 		return fmt.Errorf("attach %s: %w", a.final, a.err)
 	}

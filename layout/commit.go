@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -47,6 +48,7 @@ func (w *Writer) Commit(ctx context.Context) ([]Published, error) {
 }
 
 func (w *Writer) commit(ctx context.Context) ([]Published, error) {
+	// Everything that is staged becomes complete and durable.
 	parts, err := w.finishParts(ctx)
 	if err != nil {
 		return nil, err
@@ -55,8 +57,8 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range w.attached {
-		if err := a.finish(); err != nil {
+	for _, attached := range w.attached {
+		if err := attached.finish(); err != nil {
 			return nil, err
 		}
 	}
@@ -65,66 +67,67 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+
 	if err := w.makeIrrevocable(w.changes(parts)); err != nil {
 		return nil, err
 	}
 
 	published := make([]Published, len(parts))
-	for i, s := range parts {
-		published[i] = Published{s.final, s.dims, s.quarantined, s.Records, s.RawBytes, s.Size()}
+	for i, p := range parts {
+		published[i] = Published{p.final, p.dims, p.quarantined, p.Records, p.RawBytes, p.Size()}
 	}
+
 	return published, w.d.folder.Unstage(w.dir)
 }
 
 // finishParts makes the staged segments complete and durable, and returns them in the
 // order of their final paths.
 func (w *Writer) finishParts(ctx context.Context) ([]*part, error) {
-	parts := make([]*part, 0, len(w.parts))
-	for _, s := range w.parts {
-		parts = append(parts, s)
-	}
-	slices.SortFunc(parts, func(a, b *part) int { return strings.Compare(a.final, b.final) })
+	parts := slices.SortedFunc(maps.Values(w.parts), func(a, b *part) int { return strings.Compare(a.final, b.final) })
 
 	// The encoder belongs to this goroutine.
-	for _, s := range parts {
-		if err := s.Release(); err != nil {
+	for _, p := range parts {
+		if err := p.Release(); err != nil {
 			return nil, err
 		}
 	}
 
+	// Syncs wait for the disk, so several go on at once.
 	var group errgroup.Group
 	group.SetLimit(parallelSyncs)
-	for _, s := range parts {
+	for _, p := range parts {
 		group.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := s.Finish(); err != nil {
+			if err := p.Finish(); err != nil {
 				return err
 			}
-			return w.d.folder.Sync(s.staged)
+			return w.d.folder.Sync(p.staged)
 		})
 	}
+
 	return parts, group.Wait()
 }
 
 // changes is what the commit does: rename the staged files, and then remove the raw
 // log and what is superseded.
 func (w *Writer) changes(parts []*part) backend.Commit {
-	c := backend.Commit{Source: w.source, Remove: []string{path.Join(RawDir, w.source)}}
-	for _, s := range parts {
-		c.Rename = append(c.Rename, [2]string{path.Base(s.staged), s.final})
+	commit := backend.Commit{Source: w.source, Remove: []string{path.Join(RawDir, w.source)}}
+	for _, p := range parts {
+		commit.Rename = append(commit.Rename, [2]string{path.Base(p.staged), p.final})
 	}
-	for _, a := range w.attached {
-		c.Rename = append(c.Rename, [2]string{path.Base(a.staged), a.final})
+	for _, attached := range w.attached {
+		commit.Rename = append(commit.Rename, [2]string{path.Base(attached.staged), attached.final})
 	}
 
+	// A superseded file that a segment replaces must not be removed after that.
 	for _, name := range w.remove {
-		if !slices.ContainsFunc(parts, func(s *part) bool { return s.final == name }) {
-			c.Remove = append(c.Remove, name)
+		if !slices.ContainsFunc(parts, func(p *part) bool { return p.final == name }) {
+			commit.Remove = append(commit.Remove, name)
 		}
 	}
-	return c
+	return commit
 }
 
 // makeIrrevocable records the new submissions, and writes the commit file.
@@ -133,10 +136,14 @@ func (w *Writer) makeIrrevocable(c backend.Commit) error {
 		return w.d.folder.Commit(w.dir, c)
 	}
 
+	// New submissions are recorded first: if the process dies in between, the raw log is
+	// converted again, and does not find its own.
 	err := w.repeats.Record()
 	if err == nil {
 		err = w.d.folder.Commit(w.dir, c)
 	}
+
+	// A commit file that was written in spite of the error will be rolled forward.
 	if err != nil && !w.d.folder.Committed(w.dir) {
 		err = errors.Join(err, w.repeats.Undo())
 	}

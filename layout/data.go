@@ -37,19 +37,22 @@ func OpenDataWith(dir string, hook backend.Hook) (*Data, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
+
+	// All further access goes through the root, which follows no link out of it.
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
 
-	d := &Data{dir: dir, log: slog.New(slog.DiscardHandler), folder: backend.Folder{Disk: backend.Disk{Root: root, Hook: hook}}}
-	if err := d.prepare(); err != nil {
+	data := &Data{dir: dir, log: slog.New(slog.DiscardHandler), folder: backend.Folder{Disk: backend.Disk{Root: root, Hook: hook}}}
+	if err := data.prepare(); err != nil {
 		root.Close()
 		return nil, fmt.Errorf("open data folder %s: %w", dir, err)
 	}
-	return d, nil
+	return data, nil
 }
 
+// prepare makes the folders that are missing, and reads the schema.
 func (d *Data) prepare() error {
 	touched := map[string]bool{}
 	for _, name := range []string{RawDir, PublishedDir, QuarantineDir, StagingDir} {
@@ -57,10 +60,10 @@ func (d *Data) prepare() error {
 			return err
 		}
 	}
-	for name := range touched {
-		if err := d.folder.SyncDir(name); err != nil {
-			return err
-		}
+
+	// What is renamed into a folder is durable only if the folder is.
+	if err := d.folder.SyncDirs(touched); err != nil {
+		return err
 	}
 
 	var err error
@@ -73,6 +76,7 @@ func (d *Data) prepare() error {
 
 func (d *Data) readSchema() (*schema.Schema, error) {
 	doc, err := d.folder.Root.ReadFile(SchemaFile)
+	// A data folder needs no schema file.
 	if errors.Is(err, fs.ErrNotExist) {
 		return schema.Default(), nil
 	}
@@ -99,6 +103,7 @@ func (d *Data) Tree() *Tree {
 	if d.folder.Remote != nil {
 		return BlobTree(d.folder.Remote)
 	}
+
 	return d.localTree()
 }
 
@@ -120,6 +125,7 @@ func (d *Data) PublishTo(name string) error {
 	if !backend.IsURL(name) {
 		return fmt.Errorf("publish to %s: want a URL", name)
 	}
+
 	remote, err := backend.OpenBlob(name)
 	if err != nil {
 		return fmt.Errorf("publish to %s: %w", name, err)
@@ -166,6 +172,7 @@ func (d *Data) Recover(ctx context.Context) error {
 		return err
 	}
 
+	// Compaction stages in a folder of its own.
 	dirs := []string{CompactDir}
 	for _, entry := range staging {
 		dirs = append(dirs, path.Join(StagingDir, entry.Name()))

@@ -15,23 +15,23 @@ const fingerprintBytes = 64 << 10
 // because its end says nothing about the rest.
 func (t *Tree) Fingerprint(s Segment) ([sha256.Size]byte, error) {
 	var sum [sha256.Size]byte
-	f, err := t.files.Open(s.Path)
+	file, err := t.files.Open(s.Path)
 	if err != nil {
 		return sum, err
 	}
-	defer f.Close()
+	defer file.Close()
 
 	begin := int64(0)
 	if s.Seekable() {
-		begin = max(0, f.Size()-fingerprintBytes)
+		begin = max(0, file.Size()-fingerprintBytes)
 	}
 
 	hash := sha256.New()
-	if _, err := io.Copy(hash, io.NewSectionReader(f, begin, f.Size()-begin)); err != nil {
+	if _, err := io.Copy(hash, io.NewSectionReader(file, begin, file.Size()-begin)); err != nil {
 		return sum, InFile(s.Path, err)
 	}
 
 	identity := hash.Sum(nil)
-	identity = binary.LittleEndian.AppendUint64(identity, uint64(f.Size()))
+	identity = binary.LittleEndian.AppendUint64(identity, uint64(file.Size()))
 	return sha256.Sum256(append(identity, s.Path...)), nil
 }

@@ -15,30 +15,32 @@ import (
 // once for it. Damage is a *CorruptError.
 func (t *Tree) Latest(ctx context.Context, segments []Segment, o dedup.Options) (*dedup.Duplicates, error) {
 	var list []dedup.Segment
-	for _, s := range segments {
-		if s.Quarantined {
+	for _, seg := range segments {
+		if seg.Quarantined {
 			continue
 		}
-		list = append(list, dedup.Segment{Path: s.Path, Dims: s.Dims, ReadIDs: func(use func(segment.IDs) error) error {
-			return t.readIDs(s, use)
+		list = append(list, dedup.Segment{Path: seg.Path, Dims: seg.Dims, ReadIDs: func(use func(segment.IDs) error) error {
+			return t.readIDs(seg, use)
 		}})
 	}
+
 	return dedup.Latest(ctx, list, o)
 }
 
 // readIDs calls use with the ID index of the segment, part by part.
 func (t *Tree) readIDs(s Segment, use func(segment.IDs) error) error {
+	// An old file is read whole, and its IDs are computed.
 	if !s.Seekable() {
 		return t.Salvage(s, true, func(_ []byte, ids segment.IDs) error { return use(ids) })
 	}
 
-	f, ix, err := t.Index(s)
+	file, ix, err := t.Index(s)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer file.Close()
 
-	ids, err := ix.ReadIDs(f)
+	ids, err := ix.ReadIDs(file)
 	if err != nil {
 		return InFile(s.Path, err)
 	}

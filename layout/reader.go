@@ -34,8 +34,9 @@ func (r *Reader) Next() ([]byte, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
+
 	for {
-		b, err := r.next.Next()
+		lines, err := r.next.Next()
 		if err != nil && err != io.EOF {
 			err = InFile(r.path, err)
 		}
@@ -46,10 +47,10 @@ func (r *Reader) Next() ([]byte, error) {
 
 		// All lines of a frame may be duplicates; then the next frame follows.
 		if r.drop != nil {
-			b = r.withoutDuplicates(b)
+			lines = r.withoutDuplicates(lines)
 		}
-		if len(b) > 0 {
-			return b, nil
+		if len(lines) > 0 {
+			return lines, nil
 		}
 	}
 }
@@ -60,11 +61,13 @@ func (r *Reader) Close() error {
 		return nil
 	}
 
+	// What Next returned before is no longer valid: its buffers get another reader.
 	r.next.Close()
-	f := r.file
+	err := r.file.Close()
+
 	r.file = nil
 	r.err = fs.ErrClosed
-	return f.Close()
+	return err
 }
 
 // Skip makes the Reader leave out the duplicates. Call it before Next.
@@ -72,6 +75,7 @@ func (r *Reader) Skip(found *dedup.Duplicates) { r.drop = found.Of(r.path) }
 
 // withoutDuplicates removes the lines of dropped records, in place.
 func (r *Reader) withoutDuplicates(b []byte) []byte {
+	// kept is never longer than what was read, so it can use the same memory.
 	kept := b[:0]
 	for line := range bytes.Lines(b) {
 		record := r.record

@@ -35,13 +35,15 @@ func (q Rejected) ID() string {
 
 // dims returns the dimensions that the submission's path claims.
 func (q Rejected) dims() schema.Dims {
-	_, d, _ := schema.SplitSubmissionPath(q.Path)
+	_, claimed, _ := schema.SplitSubmissionPath(q.Path)
+
+	// A clock may be so wrong that its year has more than four digits.
 	date := schema.DateOf(q.Time)
 	if !date.WellFormed() {
 		date = schema.NoDate
 	}
-	d[schema.SubmissionDate] = string(date)
-	return d
+	claimed[schema.SubmissionDate] = string(date)
+	return claimed
 }
 
 // ParseRejected reads the JSON of a quarantined record's line.
@@ -50,8 +52,10 @@ func ParseRejected(doc []byte) (Rejected, error) {
 	if err := json.Unmarshal(doc, &q); err != nil {
 		return q, fmt.Errorf("quarantined record: %w", err)
 	}
+
 	if q.PathBytes != nil {
-		q.Path, q.PathBytes = string(q.PathBytes), nil
+		q.Path = string(q.PathBytes)
+		q.PathBytes = nil
 	}
 	return q, nil
 }

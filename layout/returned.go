@@ -19,6 +19,7 @@ import (
 // The rest, of a raw log that came back with other content, gets a name of its own.
 // It returns the parts that are left.
 func (w *Writer) withoutMerged(ctx context.Context, parts []*part) ([]*part, error) {
+	// Many parts share a folder, which is listed once.
 	merged := map[string][]Segment{} // by folder
 	var left []*part
 	for _, p := range parts {
@@ -31,14 +32,15 @@ func (w *Writer) withoutMerged(ctx context.Context, parts []*part) ([]*part, err
 			merged[dir] = segments
 		}
 
-		for _, s := range merged[dir] {
-			if !strings.HasPrefix(p.final, s.Group()) {
+		for _, seg := range merged[dir] {
+			if !strings.HasPrefix(p.final, seg.Group()) {
 				continue
 			}
-			if err := w.leaveOut(p, s); err != nil {
+			if err := w.leaveOut(p, seg); err != nil {
 				return nil, err
 			}
 		}
+
 		if p.Records > 0 {
 			left = append(left, p)
 		}
@@ -54,10 +56,11 @@ func (w *Writer) mergedIn(ctx context.Context, dir string) ([]Segment, error) {
 	}
 
 	var merged []Segment
-	for _, e := range entries {
-		s := Segment{Path: path.Join(dir, e.Name)}
-		if e.Regular && s.parseSegmentName(e.Name) && s.Merged() {
-			merged = append(merged, s)
+	// Only the name matters here, not the dimensions.
+	for _, entry := range entries {
+		seg := Segment{Path: path.Join(dir, entry.Name)}
+		if entry.Regular && seg.parseSegmentName(entry.Name) && seg.Merged() {
+			merged = append(merged, seg)
 		}
 	}
 	return merged, nil
@@ -68,6 +71,7 @@ func (w *Writer) treeOf(dir string) *Tree {
 	if strings.HasPrefix(dir, PublishedDir) {
 		return w.d.Tree()
 	}
+
 	return w.d.localTree()
 }
 
@@ -80,23 +84,25 @@ type receipt struct {
 // leaveOut makes p anew without the records that the merged segment has, if that
 // one replaces the segment that p would become.
 func (w *Writer) leaveOut(p *part, merged Segment) error {
-	f, ix, err := w.treeOf(merged.Path).Index(merged)
+	file, ix, err := w.treeOf(merged.Path).Index(merged)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer file.Close()
+
 	unique := uniqueOf(w.source, nil)
 	if !slices.Contains(ix.Replaces, unique) {
 		return nil
 	}
 
-	ids, err := ix.ReadIDs(f)
+	// Compare with all records of the merged segment, whatever raw log they came from.
+	ids, err := ix.ReadIDs(file)
 	if err != nil {
 		return InFile(merged.Path, err)
 	}
 	published := map[receipt]bool{}
-	for i := range ids.Len() {
-		id, msOfDay := ids.At(i)
+	for record := range ids.Len() {
+		id, msOfDay := ids.At(record)
 		published[receipt{id, msOfDay}] = true
 	}
 
@@ -104,6 +110,8 @@ func (w *Writer) leaveOut(p *part, merged Segment) error {
 	if err != nil || p.Records == 0 {
 		return err
 	}
+
+	// Under the old name, readers would ignore what is left.
 	p.final = strings.Replace(p.final, unique, uniqueOf(w.source, content), 1)
 	return w.d.folder.Sync(p.staged)
 }
@@ -111,13 +119,15 @@ func (w *Writer) leaveOut(p *part, merged Segment) error {
 // rewrite stages p again without the published records. It returns a hash of the
 // records that remain.
 func (w *Writer) rewrite(p *part, published map[receipt]bool) (content []byte, err error) {
-	old, oldStaged := p.Builder, p.staged
+	old := p.Builder
+	oldStaged := p.staged
 	p.staged += ".rest"
 	p.Builder, err = segment.NewBuilder(w.d.folder.Appender(p.staged), w.enc)
 	if err != nil {
 		return nil, err
 	}
 
+	// The IDs of a Builder are in the order of its lines.
 	sum := sha256.New()
 	ids := old.IDs()
 	record := 0
@@ -127,6 +137,7 @@ func (w *Writer) rewrite(p *part, published map[receipt]bool) (content []byte, e
 		if published[receipt{recordID, msOfDay}] {
 			return nil
 		}
+
 		sum.Write(id)
 		sum.Write(json)
 		return p.Add(id, json, msOfDay)
@@ -134,21 +145,23 @@ func (w *Writer) rewrite(p *part, published map[receipt]bool) (content []byte, e
 	if err != nil {
 		return nil, err
 	}
+
 	return sum.Sum(nil), p.Finish()
 }
 
-// eachLine reads a file in the form of a segment.
+// eachLine reads a staged segment. Its name is not a segment's, so Tree.Open would not
+// read it by frames.
 func (d *Data) eachLine(name string, do func(id, json []byte) error) error {
-	t := newTree(d.dir, localBackend(d.folder.Root, false), true)
-	f, ix, err := t.Index(Segment{Path: name})
+	tree := newTree(d.dir, localBackend(d.folder.Root, false), true)
+	file, ix, err := tree.Index(Segment{Path: name})
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer file.Close()
 
-	frames := segment.NewFrames(f, ix.Frames)
+	frames := segment.NewFrames(file, ix.Frames)
 	for {
-		b, err := frames.Next()
+		lines, err := frames.Next()
 		if err == io.EOF {
 			return nil
 		}
@@ -156,7 +169,8 @@ func (d *Data) eachLine(name string, do func(id, json []byte) error) error {
 			return InFile(name, err)
 		}
 
-		for line := range bytes.Lines(b) {
+		// Each line ends with a newline: Frames checked that.
+		for line := range bytes.Lines(lines) {
 			id, json, _ := bytes.Cut(line[:len(line)-1], []byte("\t"))
 			if err := do(id, json); err != nil {
 				return err

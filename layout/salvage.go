@@ -14,19 +14,20 @@ import (
 // with the ID index of their records. It returns the first damage, a *CorruptError,
 // or an error of the disk or of emit. With strict it stops at the damage.
 func (t *Tree) Salvage(s Segment, strict bool, emit func(lines []byte, ids segment.IDs) error) error {
-	f, err := t.files.Open(s.Path)
+	file, err := t.files.Open(s.Path)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer file.Close()
 
 	if s.Seekable() {
-		v := salvage{f: f, strict: strict, emit: emit}
-		err = v.run()
+		frames := salvage{f: file, strict: strict, emit: emit}
+		err = frames.run()
 	} else {
-		f.Ahead(0, f.Size())
-		err = salvageText(f, s.ext, emit)
+		file.Ahead(0, file.Size())
+		err = salvageText(file, s.ext, emit)
 	}
+
 	if err != nil {
 		return InFile(s.Path, err)
 	}
@@ -41,25 +42,28 @@ type salvage struct {
 	first  error // damage
 }
 
+// run reads the whole segment.
 func (v *salvage) run() error {
 	ix, ids, err := v.index()
 	if err != nil {
 		return err
 	}
+
+	// Read ahead by the offsets of the index only if it is sound.
 	if v.first == nil {
 		v.f.Ahead(ix.Span(0, len(ix.Frames)))
 	}
 
 	record := 0
-	for i := range ix.Frames {
+	for number := range ix.Frames {
 		var frameIDs segment.IDs
 		if ids.Len() > 0 {
-			end := record + int(ix.PerFrame[i])
+			end := record + int(ix.PerFrame[number])
 			frameIDs = ids.Slice(record, end)
 			record = end
 		}
 
-		err := v.frame(ix, i, frameIDs, ids.Len() > 0)
+		err := v.frame(ix, number, frameIDs, ids.Len() > 0)
 		if err != nil && !v.passes(err) {
 			return err
 		}
@@ -75,6 +79,7 @@ func (v *salvage) passes(err error) bool {
 	if v.first == nil {
 		v.first = err
 	}
+
 	return !v.strict
 }
 
@@ -86,9 +91,11 @@ func (v *salvage) index() (*segment.Index, segment.IDs, error) {
 		if !v.passes(err) {
 			return nil, segment.IDs{}, err
 		}
+
 		ix = &segment.Index{Frames: segment.FindFrames(v.f, v.f.Size())}
 	}
 
+	// An index made of found frames has no records, so its IDs are empty.
 	ids, err := ix.ReadIDs(v.f)
 	if err != nil && !v.passes(err) {
 		return nil, segment.IDs{}, err
@@ -101,6 +108,7 @@ func (v *salvage) index() (*segment.Index, segment.IDs, error) {
 func (v *salvage) frame(ix *segment.Index, number int, ids segment.IDs, indexed bool) error {
 	frames := segment.NewFrames(v.f, ix.Frames[number:number+1])
 	defer frames.Close()
+
 	lines, err := frames.Next()
 	if err != nil {
 		return err
@@ -130,21 +138,22 @@ func checkLines(lines []byte, ids segment.IDs, offset int64, indexed bool) (segm
 		return ids, &CorruptError{Offset: offset, Err: fmt.Errorf(format, args...)}
 	}
 
-	n := 0
+	// Lines that the index does not have end the loop, and the counts below differ.
+	record := 0
 	for line := range bytes.Lines(lines) {
 		id, doc, ok := bytes.Cut(line, []byte("\t"))
 		if !ok || len(id) == 0 || len(doc) < 2 {
-			return damaged("line %d of the frame is no record", n+1)
+			return damaged("line %d of the frame is no record", record+1)
 		}
 
 		if !indexed {
 			ids.Add(segment.IDOf(id), 0)
-		} else if n >= ids.Len() {
+		} else if record >= ids.Len() {
 			break
-		} else if got, _ := ids.At(n); got != segment.IDOf(id) {
-			return damaged("the ID index does not have the ID of line %d of the frame", n+1)
+		} else if got, _ := ids.At(record); got != segment.IDOf(id) {
+			return damaged("the ID index does not have the ID of line %d of the frame", record+1)
 		}
-		n++
+		record++
 	}
 
 	if got := bytes.Count(lines, []byte("\n")); got != ids.Len() {
@@ -162,6 +171,7 @@ func salvageText(f backend.File, ext string, emit func([]byte, segment.IDs) erro
 	defer text.Close()
 
 	for {
+		// Damage of a line is reported at the beginning of the part that has it.
 		offset := text.Offset()
 		lines, err := text.Next()
 		if err == io.EOF {

@@ -18,10 +18,10 @@ type Segment struct {
 	Path        string // relative to the tree's folder, with "/"
 	Dims        schema.Dims
 	Size        int64  // bytes on disk
-	Version     int    // storage version in the name; 0 for names of before there was one
+	Version     int    // storage version in the name; 0 for older names, which have none
 	Class       string // of quarantined records: the folder below invalid/
 	Quarantined bool   // quarantined records: lines are id \t a Rejected as JSON
-	Unique      string // what tells segments of one partition apart; "" in some old names
+	Unique      string // differs between the segments of a partition; "" in some old names
 	ext         string // "zst", "xz", "lzma", "gz" or "" for plain text
 }
 
@@ -29,6 +29,7 @@ type Segment struct {
 // it can be read. Its name decides, and then the index must be there. Other files, an
 // analyst's .zst too, are read from end to end.
 func (s Segment) Seekable() bool {
+	// Only uniqueOf and compaction write this form: 13 digits, "_" and 16 hex digits.
 	ms, hash, ok := strings.Cut(strings.TrimPrefix(s.Unique, MergedPrefix), "_")
 	return ok && s.ext == "zst" && len(ms) == 13 && strings.Trim(ms, "0123456789") == "" &&
 		len(hash) == 16 && strings.Trim(hash, "0123456789abcdef") == ""
@@ -54,6 +55,7 @@ func segmentPrefix(p schema.Dims, version int) string {
 	if version == 0 {
 		return p.FilePrefix() + ".log."
 	}
+
 	return fmt.Sprintf("%s.v%d.log.", p.FilePrefix(), version)
 }
 
@@ -74,6 +76,7 @@ func uniqueOf(source string, content []byte) string {
 	source = strings.TrimSuffix(source, ".finished")
 	sum := sha256.Sum256(append([]byte(source), content...))
 
+	// The time has 13 digits in the name; a raw log without one sorts first.
 	ms, err := strconv.ParseUint(source[strings.LastIndexByte(source, '.')+1:], 10, 64)
 	if err != nil || ms > 9_999_999_999_999 {
 		ms = 0
@@ -90,25 +93,31 @@ func (s *Segment) parseSegmentName(name string) bool {
 		return false
 	}
 
+	// Names of before the storage version have none.
 	parts := strings.Split(rest, ".")
-	if v, ok := strings.CutPrefix(parts[0], "v"); ok {
-		n, err := strconv.Atoi(v)
-		if err != nil || n < 1 {
+	if number, ok := strings.CutPrefix(parts[0], "v"); ok {
+		version, err := strconv.Atoi(number)
+		if err != nil || version < 1 {
 			return false
 		}
-		s.Version, parts = n, parts[1:]
+		s.Version = version
+		parts = parts[1:]
 	}
+
 	if len(parts) == 0 || parts[0] != "log" {
 		return false
 	}
 
-	switch parts = parts[1:]; len(parts) {
+	// Only old names lack the unique part, or both that and the extension.
+	parts = parts[1:]
+	switch len(parts) {
 	case 0:
 		return true
 	case 1: // an extension without a unique part
 		s.ext = parts[0]
 	case 2:
-		s.Unique, s.ext = parts[0], parts[1]
+		s.Unique = parts[0]
+		s.ext = parts[1]
 	default:
 		return false
 	}

@@ -39,11 +39,11 @@ func OpenTree(dir string) (*Tree, error) {
 		return nil, err
 	}
 
-	fi, err := root.Stat(PublishedDir)
-	data := err == nil && fi.IsDir()
-	t := newTree(dir, localBackend(root, data), data)
-	t.close = root.Close
-	return t, nil
+	info, err := root.Stat(PublishedDir)
+	data := err == nil && info.IsDir()
+	tree := newTree(dir, localBackend(root, data), data)
+	tree.close = root.Close
+	return tree, nil
 }
 
 func openRemoteTree(name string) (*Tree, error) {
@@ -51,6 +51,8 @@ func openRemoteTree(name string) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
+
+	// The listing also says whether the store answers at all.
 	entries, err := blob.List(context.Background(), ".")
 	if err != nil {
 		blob.Close()
@@ -61,9 +63,9 @@ func openRemoteTree(name string) (*Tree, error) {
 	data := slices.ContainsFunc(entries, func(e backend.Entry) bool {
 		return e.Dir && (e.Name == PublishedDir || e.Name == StateDir)
 	})
-	t := newTree(name, blob, data)
-	t.close = blob.Close
-	return t, nil
+	tree := newTree(name, blob, data)
+	tree.close = blob.Close
+	return tree, nil
 }
 
 // BlobTree is the published records of a data folder in an object store. It
@@ -80,6 +82,7 @@ func localBackend(root *os.Root, data bool) backend.Backend {
 	if data {
 		return backend.Local{Root: root, Replaced: ReplacedDir}
 	}
+
 	return backend.Local{Root: root}
 }
 
@@ -94,6 +97,7 @@ func (t *Tree) Close() error {
 	if t.close == nil {
 		return nil
 	}
+
 	return t.close()
 }
 
@@ -109,11 +113,13 @@ func (t *Tree) Info(s Segment) (Info, error) {
 	if !s.Seekable() {
 		return Info{Records: -1, RawBytes: -1, Frames: 1}, nil
 	}
-	f, ix, err := t.Index(s)
+
+	file, ix, err := t.Index(s)
 	if err != nil {
 		return Info{}, err
 	}
-	f.Close()
+	file.Close()
+
 	return Info{Records: ix.Records, RawBytes: ix.RawBytes, Frames: len(ix.Frames)}, nil
 }
 
@@ -123,25 +129,27 @@ func (t *Tree) OpenFile(s Segment) (backend.File, error) { return t.files.Open(s
 
 // Index opens a seekable segment and reads its index. The caller closes the file.
 func (t *Tree) Index(s Segment) (backend.File, *segment.Index, error) {
-	f, err := t.files.Open(s.Path)
+	file, err := t.files.Open(s.Path)
 	if err != nil {
 		return nil, nil, err
 	}
-	ix, err := segment.ReadIndex(f, f.Size())
+
+	ix, err := segment.ReadIndex(file, file.Size())
 	if err != nil {
-		f.Close()
+		file.Close()
 		return nil, nil, InFile(s.Path, err)
 	}
-	return f, ix, nil
+	return file, ix, nil
 }
 
 // InFile names the file in an error about it, which comes from package segment or
 // from the disk.
 func InFile(name string, err error) error {
-	if c, ok := errors.AsType[*CorruptError](err); ok {
-		c.Path = name
+	if corrupt, ok := errors.AsType[*CorruptError](err); ok {
+		corrupt.Path = name
 		return err
 	}
+
 	return fmt.Errorf("read %s: %w", name, err)
 }
 
@@ -152,6 +160,7 @@ func (t *Tree) Open(s Segment, lo, hi int) (*Reader, error) {
 	if s.Seekable() {
 		return t.openFrames(s, lo, hi)
 	}
+
 	if lo != 0 || hi >= 0 {
 		return nil, fmt.Errorf("open %s: %w", s.Path, ErrNoFrames)
 	}
@@ -159,7 +168,7 @@ func (t *Tree) Open(s Segment, lo, hi int) (*Reader, error) {
 }
 
 func (t *Tree) openFrames(s Segment, lo, hi int) (*Reader, error) {
-	f, ix, err := t.Index(s)
+	file, ix, err := t.Index(s)
 	if err != nil {
 		return nil, err
 	}
@@ -168,26 +177,27 @@ func (t *Tree) openFrames(s Segment, lo, hi int) (*Reader, error) {
 		hi = len(ix.Frames)
 	}
 	lo = min(max(lo, 0), hi)
-	f.Ahead(ix.Span(lo, hi))
+	file.Ahead(ix.Span(lo, hi))
 
-	r := &Reader{path: s.Path, file: f, next: segment.NewFrames(f, ix.Frames[lo:hi])}
+	// Duplicates are known by the number of the record in the segment.
+	reader := &Reader{path: s.Path, file: file, next: segment.NewFrames(file, ix.Frames[lo:hi])}
 	for _, records := range ix.PerFrame[:lo] {
-		r.record += int(records)
+		reader.record += int(records)
 	}
-	return r, nil
+	return reader, nil
 }
 
 func (t *Tree) openText(s Segment) (*Reader, error) {
-	f, err := t.files.Open(s.Path)
+	file, err := t.files.Open(s.Path)
 	if err != nil {
 		return nil, err
 	}
 
-	f.Ahead(0, f.Size())
-	text, err := segment.OpenText(f, f.Size(), s.ext)
+	file.Ahead(0, file.Size())
+	text, err := segment.OpenText(file, file.Size(), s.ext)
 	if err != nil {
-		f.Close()
+		file.Close()
 		return nil, InFile(s.Path, err)
 	}
-	return &Reader{path: s.Path, file: f, next: text}, nil
+	return &Reader{path: s.Path, file: file, next: text}, nil
 }

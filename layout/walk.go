@@ -19,14 +19,15 @@ import (
 // compaction goes on, the list holds either the segments that it merges or the
 // merged one, never both and never neither.
 func (t *Tree) Segments(ctx context.Context, f schema.Filter) ([]Segment, error) {
-	l, err := t.List(ctx, f)
+	listing, err := t.List(ctx, f)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", t.name, err)
 	}
-	if len(l.Strays) > 0 {
-		t.log.Warn("files that are no segments were skipped", "files", len(l.Strays), "first", l.Strays[0])
+
+	if len(listing.Strays) > 0 {
+		t.log.Warn("files that are no segments were skipped", "files", len(listing.Strays), "first", listing.Strays[0])
 	}
-	return l.Segments, nil
+	return listing.Segments, nil
 }
 
 // Listing is everything in the folders that a filter selects.
@@ -53,6 +54,7 @@ type walk struct {
 
 // all lists the whole tree.
 func (w *walk) all(ctx context.Context) error {
+	// The predecessor's tree has no folder above the partitions.
 	top := "."
 	if w.t.data {
 		top = PublishedDir
@@ -61,13 +63,15 @@ func (w *walk) all(ctx context.Context) error {
 		return err
 	}
 
+	// Quarantine is a tree of its own.
 	if !w.f.IncludeQuarantined {
 		return nil
 	}
 	if w.t.data {
 		return w.classes(ctx)
 	}
-	// The predecessor kept invalid/ beside the reasons, without classes.
+
+	// The predecessor had invalid/ beside the reasons, without classes.
 	return w.dir(ctx, QuarantineDir, 0, Segment{Quarantined: true})
 }
 
@@ -78,13 +82,14 @@ func (w *walk) classes(ctx context.Context) error {
 		return err
 	}
 
-	for _, e := range classes {
-		name := path.Join(QuarantineDir, e.Name)
-		if !e.Dir {
+	for _, class := range classes {
+		name := path.Join(QuarantineDir, class.Name)
+		if !class.Dir {
 			w.Strays = append(w.Strays, name)
 			continue
 		}
-		if err := w.dir(ctx, name, 0, Segment{Quarantined: true, Class: e.Name}); err != nil {
+
+		if err := w.dir(ctx, name, 0, Segment{Quarantined: true, Class: class.Name}); err != nil {
 			return err
 		}
 	}
@@ -104,15 +109,17 @@ func (w *walk) dir(ctx context.Context, dir string, level int, s Segment) error 
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
+
+	// s is a copy, so each folder below gets the dimensions of its own path.
+	for _, entry := range entries {
 		switch {
-		case !e.Dir || e.Name[0] == '.':
-			w.Strays = append(w.Strays, path.Join(dir, e.Name))
-		case level == 0 && !w.t.data && e.Name == QuarantineDir:
+		case !entry.Dir || entry.Name[0] == '.':
+			w.Strays = append(w.Strays, path.Join(dir, entry.Name))
+		case level == 0 && !w.t.data && entry.Name == QuarantineDir:
 			// Not a reason: see all.
-		case w.f.Matches(level, e.Name):
-			s.Dims[level] = e.Name
-			if err := w.dir(ctx, path.Join(dir, e.Name), level+1, s); err != nil {
+		case w.f.Matches(level, entry.Name):
+			s.Dims[level] = entry.Name
+			if err := w.dir(ctx, path.Join(dir, entry.Name), level+1, s); err != nil {
 				return err
 			}
 		}
@@ -123,59 +130,63 @@ func (w *walk) dir(ctx context.Context, dir string, level int, s Segment) error 
 // leaf lists a folder of segments.
 func (w *walk) leaf(ctx context.Context, dir string, s Segment) error {
 	for {
-		err := w.tryLeaf(ctx, dir, s)
-		if !errors.Is(err, fs.ErrNotExist) {
+		found, err := w.tryLeaf(ctx, dir, s)
+		// Compaction replaced a segment between its listing and its reading.
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
 			return err
 		}
-		// Compaction replaced a segment between its listing and its reading.
+
+		w.Segments = append(w.Segments, found.Segments...)
+		w.Hidden = append(w.Hidden, found.Hidden...)
+		w.Strays = append(w.Strays, found.Strays...)
+		return nil
 	}
 }
 
-func (w *walk) tryLeaf(ctx context.Context, dir string, s Segment) error {
+// tryLeaf lists a folder of segments once.
+func (w *walk) tryLeaf(ctx context.Context, dir string, s Segment) (found Listing, err error) {
 	entries, err := w.settled(ctx, dir)
 	if err != nil {
-		return err
+		return found, err
 	}
 
 	groups := map[string][]Segment{}
-	var strays []string
-	for _, e := range entries {
+	for _, entry := range entries {
 		seg := s
 		switch {
-		case !e.Regular || !seg.parseSegmentName(e.Name):
-			strays = append(strays, path.Join(dir, e.Name))
+		case !entry.Regular || !seg.parseSegmentName(entry.Name):
+			found.Strays = append(found.Strays, path.Join(dir, entry.Name))
 		case !w.selectsFile(seg.Dims):
-		case e.Size == 0 && seg.ext == "lzma":
+		case entry.Size == 0 && seg.ext == "lzma":
 			// The predecessor's placeholder of an exported file.
 		default:
-			seg.Path = path.Join(dir, e.Name)
-			seg.Size = e.Size
+			seg.Path = path.Join(dir, entry.Name)
+			seg.Size = entry.Size
 			key := seg.Group()
 			groups[key] = append(groups[key], seg)
 		}
 	}
 
-	// Only a folder that was read without a race counts.
-	var found, hidden []Segment
+	// Merged segments replace others of their partition only.
 	for _, group := range groups {
-		v, h, err := w.t.resolve(group)
+		visible, hidden, err := w.t.resolve(group)
 		if err != nil {
-			return err
+			return found, err
 		}
-		found = append(found, v...)
-		hidden = append(hidden, h...)
+		found.Segments = append(found.Segments, visible...)
+		found.Hidden = append(found.Hidden, hidden...)
 	}
-	w.Segments = append(w.Segments, found...)
-	w.Hidden = append(w.Hidden, hidden...)
-	w.Strays = append(w.Strays, strays...)
-	return nil
+	return found, nil
 }
 
 // selectsFile says whether the filter selects the dimensions in the file name; those
 // above were compared by dir.
 func (w *walk) selectsFile(d schema.Dims) bool {
-	for i := schema.FolderDims; i < schema.NumDims; i++ {
-		if !w.f.Matches(i, d[i]) {
+	for dim := schema.FolderDims; dim < schema.NumDims; dim++ {
+		if !w.f.Matches(dim, d[dim]) {
 			return false
 		}
 	}
@@ -205,6 +216,7 @@ func (w *walk) settled(ctx context.Context, dir string) ([]backend.Entry, error)
 		if slices.Equal(entries, again) {
 			return entries, nil
 		}
+
 		entries = again
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -215,33 +227,36 @@ func (w *walk) settled(ctx context.Context, dir string) ([]backend.Entry, error)
 // resolve splits the segments of one partition into those that count and those
 // that a merged segment among them replaces.
 func (t *Tree) resolve(group []Segment) (visible, hidden []Segment, err error) {
+	// The usual case costs no read.
 	if len(group) == 1 {
 		return group, nil, nil
 	}
 
 	replaced := map[string]bool{}
-	for _, s := range group {
-		if !s.Merged() {
+	for _, seg := range group {
+		if !seg.Merged() {
 			continue
 		}
-		f, ix, err := t.Index(s)
+
+		file, ix, err := t.Index(seg)
 		if IsDamage(err) {
 			continue // reading the segment returns the error
 		}
 		if err != nil {
 			return nil, nil, err
 		}
-		f.Close()
+		file.Close()
 		for _, unique := range ix.Replaces {
 			replaced[unique] = true
 		}
 	}
 
-	for _, s := range group {
-		if replaced[s.Unique] {
-			hidden = append(hidden, s)
+	// A merged segment may itself be replaced by one that was merged later.
+	for _, seg := range group {
+		if replaced[seg.Unique] {
+			hidden = append(hidden, seg)
 		} else {
-			visible = append(visible, s)
+			visible = append(visible, seg)
 		}
 	}
 	return visible, hidden, nil

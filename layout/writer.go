@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -69,8 +70,8 @@ type part struct {
 	quarantined bool
 }
 
-// NewWriter starts to publish the raw log with this base name. What an earlier,
-// uncommitted try left is discarded; a committed one is finished first. An error
+// NewWriter starts to publish the raw log with this base name. It discards what an
+// earlier, uncommitted try left, and finishes a committed one first. An error
 // wraps ErrBusy while another process converts the same raw log.
 func (d *Data) NewWriter(source string, o WriterOptions) (*Writer, error) {
 	if source == "" || source[0] == '.' || strings.ContainsAny(source, "/\\\x00") || len(source) > maxSourceBytes {
@@ -91,7 +92,9 @@ func (d *Data) NewWriter(source string, o WriterOptions) (*Writer, error) {
 	return w, nil
 }
 
+// start stages the raw log, and makes what the Writer works with.
 func (w *Writer) start() error {
+	// The lock of the staging folder keeps other processes from the same raw log.
 	lock, err := w.d.folder.Stage(w.dir)
 	if err != nil {
 		return err
@@ -105,6 +108,7 @@ func (w *Writer) start() error {
 		lock.Close()
 		return err
 	}
+
 	w.lock = lock
 	return nil
 }
@@ -112,12 +116,13 @@ func (w *Writer) start() error {
 // SetTime says when the records that follow were received. Deduplication orders
 // the records of one document by it.
 func (w *Writer) SetTime(t time.Time) {
+	// The zero time is midnight UTC, so Truncate gives the beginning of the day.
 	t = t.UTC()
 	w.msOfDay = uint32(t.Sub(t.Truncate(24*time.Hour)) / time.Millisecond)
 }
 
-// SetVersion says in which storage version (see Segment.Version) the records are
-// that are added; without it they are of StorageVersion. Call it before Add.
+// SetVersion sets the storage version (see Segment.Version) of the records that are
+// added; without it they are of StorageVersion. Call it before Add.
 func (w *Writer) SetVersion(version int) { w.version = version }
 
 // Repeated says whether the same body was received under the same ID within some days
@@ -128,19 +133,21 @@ func (w *Writer) Repeated(id, body []byte, received time.Time) (bool, error) {
 	if w.repeats == nil || w.err != nil {
 		return false, w.err
 	}
+
 	return w.repeats.Repeated(id, body, received)
 }
 
 // Add appends a record to the partition p, which Schema.Partition returned. id
-// and json are copied; neither may hold a tab or a newline (json may hold a
-// tab), and the date must be YYYYMMDD. Errors wrap ErrBadRecord, ErrRecordTooLarge (the Writer stays usable
-// after both), or come from the disk (it does not).
+// and json are copied; neither may hold a newline, id no tab, and the date must be
+// YYYYMMDD. The Writer stays usable after an error that wraps ErrBadRecord or
+// ErrRecordTooLarge; not after one that comes from the disk.
 func (w *Writer) Add(p schema.Dims, id, json []byte) error {
 	return w.add(p, PublishedDir, id, json)
 }
 
 // AddRejected appends a submission to the quarantine, published by the same Commit.
 func (w *Writer) AddRejected(q Rejected) error {
+	// JSON would replace the bytes that are not UTF-8.
 	if !utf8.ValidString(q.Path) {
 		q.PathBytes = []byte(q.Path)
 	}
@@ -159,13 +166,17 @@ func (w *Writer) AddRejected(q Rejected) error {
 	if id == "" {
 		id = schema.Unknown
 	}
+
 	return w.add(w.d.schema.Partition(q.dims()), classDir(q.Class), []byte(id), doc)
 }
 
+// add appends a record to the partition p below the folder top.
 func (w *Writer) add(p schema.Dims, top string, id, json []byte) error {
 	if w.err != nil {
 		return w.err
 	}
+
+	// Readers split at newlines and at the first tab of a line.
 	if len(id) == 0 || len(json) == 0 || bytes.ContainsAny(id, "\t\n\r") || bytes.IndexByte(json, '\n') >= 0 {
 		return fmt.Errorf("record %.80q: %w", id, ErrBadRecord)
 	}
@@ -174,17 +185,19 @@ func (w *Writer) add(p schema.Dims, top string, id, json []byte) error {
 		return fmt.Errorf("record %.80q of %d bytes: %w", id, lineBytes, ErrRecordTooLarge)
 	}
 
-	s, err := w.part(top, p)
+	target, err := w.part(top, p)
 	if err != nil {
 		return err
 	}
 
-	before := s.Buffered()
-	w.err = s.Add(id, json, w.msOfDay)
-	w.buffered += s.Buffered() - before
+	// Only the growth of the buffer is known: Add may write the frame, or not.
+	before := target.Buffered()
+	w.err = target.Add(id, json, w.msOfDay)
+	w.buffered += target.Buffered() - before
 	if w.buffered > w.budget && w.err == nil {
 		w.err = w.spill()
 	}
+
 	if w.err != nil {
 		w.err = fmt.Errorf("publish %s: %w", w.source, w.err)
 	}
@@ -194,58 +207,57 @@ func (w *Writer) add(p schema.Dims, top string, id, json []byte) error {
 // part returns the part of a partition below the folder top, a new one if need be.
 func (w *Writer) part(top string, p schema.Dims) (*part, error) {
 	key := partKey{top, p}
-	if s, ok := w.parts[key]; ok {
-		return s, nil
+	if known, ok := w.parts[key]; ok {
+		return known, nil
 	}
 
 	// The caller got p from Schema.Partition; a value that is not clean is a bug that
 	// must not become a path.
-	for i := range p {
-		if p[i] != schema.Sanitise(i, p[i]) {
-			return nil, fmt.Errorf("partition %q: value %q is not sanitised", p, p[i])
+	for dim, value := range p {
+		if value != schema.Sanitise(dim, value) {
+			return nil, fmt.Errorf("partition %q: value %q is not sanitised", p, value)
 		}
 	}
 	if !schema.Date(p[schema.SubmissionDate]).WellFormed() {
 		return nil, fmt.Errorf("submission date %q is not YYYYMMDD: %w", p[schema.SubmissionDate], ErrBadRecord)
 	}
 
+	// Quarantined submissions are not records of an older version, whatever is imported.
 	quarantined := top != PublishedDir
 	version := w.version
 	if quarantined {
 		version = StorageVersion
 	}
+
 	staged := path.Join(w.dir, strconv.Itoa(len(w.parts)))
 	builder, err := segment.NewBuilder(w.d.folder.Appender(staged), w.enc)
 	if err != nil {
 		return nil, err
 	}
 
-	s := &part{
+	added := &part{
 		Builder:     builder,
 		staged:      staged,
 		final:       path.Join(top, segmentName(p, version, uniqueOf(w.source, nil))),
 		dims:        p,
 		quarantined: quarantined,
 	}
-	w.parts[key] = s
-	return s, nil
+	w.parts[key] = added
+	return added, nil
 }
 
 // spill writes the largest waiting frames to their staging files until half of
 // the budget is free, and releases their buffers.
 func (w *Writer) spill() error {
-	byBuffer := make([]*part, 0, len(w.parts))
-	for _, s := range w.parts {
-		byBuffer = append(byBuffer, s)
-	}
-	slices.SortFunc(byBuffer, func(a, b *part) int { return b.Buffered() - a.Buffered() })
-
-	for _, s := range byBuffer {
+	// Large frames compress better, and fewer of them free the same memory.
+	byBuffer := slices.SortedFunc(maps.Values(w.parts), func(a, b *part) int { return b.Buffered() - a.Buffered() })
+	for _, p := range byBuffer {
 		if w.buffered <= w.budget/2 {
 			break
 		}
-		w.buffered -= s.Buffered()
-		if err := s.Release(); err != nil {
+
+		w.buffered -= p.Buffered()
+		if err := p.Release(); err != nil {
 			return err
 		}
 	}
@@ -256,9 +268,10 @@ func (w *Writer) spill() error {
 // relative to the data folder, in order.
 func (w *Writer) Paths() []string {
 	var paths []string
-	for _, s := range w.parts {
-		paths = append(paths, s.final)
+	for _, p := range w.parts {
+		paths = append(paths, p.final)
 	}
+
 	slices.Sort(paths)
 	return paths
 }
@@ -270,11 +283,14 @@ func (w *Writer) Abort() error {
 		return nil
 	}
 
+	// The lock is held until the folder is gone.
 	err := w.d.folder.Unstage(w.dir)
 	w.close(errors.New("layout: Writer used after Abort"))
 	return err
 }
 
+// close releases everything; a later use of the Writer returns reason, unless an error
+// ended it before. It may be called twice.
 func (w *Writer) close(reason error) {
 	if w.err == nil {
 		w.err = reason

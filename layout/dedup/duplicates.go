@@ -7,8 +7,8 @@ type Duplicates struct {
 	Dropped int64              // records in all of them
 }
 
-// Of returns the duplicates in the segment of that path; nil if there are none. They
-// must not be changed.
+// Of returns the duplicates in the segment of that path; nil if it has no duplicate.
+// They must not be changed.
 func (d *Duplicates) Of(path string) Records { return d.byPath[path] }
 
 // Records is a set of records of one segment, a bit for each by its number in the
@@ -22,7 +22,8 @@ func (r Records) Has(record int) bool {
 
 func (d *Duplicates) add(path string, record int) {
 	bits := d.byPath[path]
-	if missing := record/64 + 1 - len(bits); missing > 0 {
+	missing := record/64 + 1 - len(bits)
+	if missing > 0 {
 		bits = append(bits, make(Records, missing)...)
 		d.byPath[path] = bits
 	}

@@ -81,6 +81,7 @@ func (s *entrySet) spread() error {
 		s.bufs[i] = bufio.NewWriterSize(s.shards[i], 32<<10)
 	}
 
+	// With dir set, add writes to the files.
 	for i := range s.list {
 		if err := s.add(&s.list[i]); err != nil {
 			return err
@@ -98,6 +99,7 @@ func (s *entrySet) eachSet(use func([]entry)) error {
 		return nil
 	}
 
+	// One shard at a time is in memory.
 	for i := range s.shards {
 		if err := s.load(i); err != nil {
 			return err
@@ -113,18 +115,19 @@ func (s *entrySet) load(shard int) error {
 		return err
 	}
 
-	f := s.shards[shard]
-	size, err := f.Seek(0, io.SeekCurrent)
+	file := s.shards[shard]
+	size, err := file.Seek(0, io.SeekCurrent)
 	if err != nil {
 		return err
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
 
-	n := int(size) / binary.Size(entry{})
-	s.list = slices.Grow(s.list[:0], n)[:n]
-	return binary.Read(bufio.NewReaderSize(f, 1<<20), binary.LittleEndian, s.list)
+	// The memory of the shard before is used again.
+	count := int(size) / binary.Size(entry{})
+	s.list = slices.Grow(s.list[:0], count)[:count]
+	return binary.Read(bufio.NewReaderSize(file, 1<<20), binary.LittleEndian, s.list)
 }
 
 // close removes the files.
@@ -133,9 +136,9 @@ func (s *entrySet) close() {
 		return
 	}
 
-	for _, f := range s.shards {
-		if f != nil {
-			f.Close()
+	for _, file := range s.shards {
+		if file != nil {
+			file.Close()
 		}
 	}
 	os.RemoveAll(s.dir)

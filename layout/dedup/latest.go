@@ -46,6 +46,7 @@ func Latest(ctx context.Context, segments []Segment, o Options) (*Duplicates, er
 	if err != nil {
 		return nil, fmt.Errorf("deduplicate: %w", err)
 	}
+
 	return found, nil
 }
 
@@ -53,12 +54,13 @@ func latest(ctx context.Context, segments []Segment, o Options) (*Duplicates, er
 	entries := entrySet{workDir: o.WorkDir, memoryBytes: o.MemoryBytes}
 	defer entries.close()
 
+	// Kinds are numbered as they come: only their difference counts.
 	kinds := map[string]uint16{}
-	for i, s := range segments {
+	for index, seg := range segments {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := addSegment(&entries, kinds, uint32(i), s); err != nil {
+		if err := addSegment(&entries, kinds, uint32(index), seg); err != nil {
 			return nil, err
 		}
 	}
@@ -84,15 +86,16 @@ func addSegment(entries *entrySet, kinds map[string]uint16, index uint32, s Segm
 		return fmt.Errorf("%s: date %q", s.Path, s.Dims[schema.SubmissionDate])
 	}
 
-	e := entry{Date: uint32(date), Segment: index}
-	e.Kind, e.Rank = kindOf(s.Dims[schema.Reason], kinds)
+	// One entry is filled again and again: add copies it.
+	current := entry{Date: uint32(date), Segment: index}
+	current.Kind, current.Rank = kindOf(s.Dims[schema.Reason], kinds)
 	return s.ReadIDs(func(ids segment.IDs) error {
-		for n := range ids.Len() {
-			e.ID, e.MsOfDay = ids.At(n)
-			if err := entries.add(&e); err != nil {
+		for i := range ids.Len() {
+			current.ID, current.MsOfDay = ids.At(i)
+			if err := entries.add(&current); err != nil {
 				return err
 			}
-			e.Record++
+			current.Record++
 		}
 		return nil
 	})
@@ -101,8 +104,10 @@ func addSegment(entries *entrySet, kinds map[string]uint16, index uint32, s Segm
 // kindOf returns the kind of document that a reason belongs to, numbered in kinds,
 // and its rank in the kind: a record of a higher rank counts as later.
 func kindOf(reason string, kinds map[string]uint16) (kind, rank uint16) {
+	// A saved session has the whole session; its idle-dailies have what was known earlier.
 	if reason == "saved_session" {
-		reason, rank = "idle_daily", 1
+		reason = "idle_daily"
+		rank = 1
 	}
 
 	kind, known := kinds[reason]

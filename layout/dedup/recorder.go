@@ -66,6 +66,7 @@ func (c *Recorder) Repeated(id, body []byte, received time.Time) (bool, error) {
 }
 
 func keyOf(id, body []byte) key {
+	// The length separates the ID from the body: "a" and "bc" is not "ab" and "c".
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%d ", len(id))
 	sum.Write(id)
@@ -87,6 +88,7 @@ func (c *Recorder) Record() error {
 			byDay[day] = append(byDay[day], k)
 		}
 	}
+
 	for day, keys := range byDay {
 		// Neighbours in the file are written together.
 		slices.SortFunc(keys, func(a, b key) int { return bytes.Compare(a[:], b[:]) })

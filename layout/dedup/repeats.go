@@ -84,6 +84,7 @@ func (r *Repeats) find(k key, from source, day schema.Date) (bool, error) {
 		}
 	}
 
+	// The buckets are named by day, so the cursor visits them in order.
 	repeated := false
 	err := r.db.View(func(tx *bbolt.Tx) error {
 		repeated = false
@@ -113,10 +114,12 @@ func (r *Repeats) acquire() error {
 			return err
 		}
 	}
+
 	r.recorders++
 	return nil
 }
 
+// open opens the file and writes which process has it.
 func (r *Repeats) open() error {
 	if err := r.root.MkdirAll(path.Dir(r.name), 0o777); err != nil {
 		return err
@@ -132,6 +135,7 @@ func (r *Repeats) open() error {
 	if err != nil {
 		return err
 	}
+
 	r.db = db
 	return nil
 }
@@ -140,6 +144,7 @@ func (r *Repeats) open() error {
 func (r *Repeats) release(from source, added map[key][]schema.Date) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	for k := range added {
 		r.pending[k] = slices.DeleteFunc(r.pending[k], func(c claim) bool { return c.from == from })
 		if len(r.pending[k]) == 0 {
@@ -151,6 +156,8 @@ func (r *Repeats) release(from source, added map[key][]schema.Date) error {
 	if r.recorders > 0 {
 		return nil
 	}
+
+	// Other processes wait for the file.
 	return r.db.Close()
 }
 

@@ -1,5 +1,5 @@
-// Package layouttest is what tests of packages that store records share: data
-// folders, records in them, and a disk that dies.
+// Package layouttest has what tests of packages that store records share: data
+// folders, records in them, and a disk that fails as if the process had died.
 package layouttest
 
 import (
@@ -25,76 +25,84 @@ var Partition = Dims("saved_session/Firefox/nightly/26.0a1/20130909030204/201309
 
 // Dims parses dimensions that are right.
 func Dims(s string) schema.Dims {
-	d, err := schema.ParseDims(s)
+	dims, err := schema.ParseDims(s)
 	if err != nil {
 		panic(err)
 	}
-	return d
+
+	return dims
 }
 
 // Channel is Partition with another channel.
 func Channel(name string) schema.Dims {
-	p := Partition
-	p[schema.Channel] = name
-	return p
+	dims := Partition
+	dims[schema.Channel] = name
+	return dims
 }
 
 // Everything selects quarantined records too.
 func Everything() schema.Filter {
-	f := schema.All()
-	f.IncludeQuarantined = true
-	return f
+	everything := schema.All()
+	everything.IncludeQuarantined = true
+	return everything
 }
 
 // Open opens a fresh data folder and closes it with the test.
 func Open(t testing.TB) *layout.Data {
 	t.Helper()
-	d, err := layout.OpenData(t.TempDir())
+
+	data, err := layout.OpenData(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { d.Close() })
-	return d
+	t.Cleanup(func() { data.Close() })
+	return data
 }
 
 // ReadAll returns the lines of all segments that the filter selects, sorted.
 func ReadAll(t testing.TB, tree *layout.Tree, f schema.Filter) []string {
 	t.Helper()
-	segs, err := tree.Segments(t.Context(), f)
+
+	segments, err := tree.Segments(t.Context(), f)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	var lines []string
-	for _, s := range segs {
-		b, err := ReadSegment(tree, s)
+	for _, seg := range segments {
+		text, err := ReadSegment(tree, seg)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for l := range strings.Lines(string(b)) {
-			lines = append(lines, strings.TrimSuffix(l, "\n"))
+		for line := range strings.Lines(string(text)) {
+			lines = append(lines, strings.TrimSuffix(line, "\n"))
 		}
 	}
+
+	// Their order depends on raw logs and on compaction, which tests vary.
 	slices.Sort(lines)
 	return lines
 }
 
 // ReadSegment returns the text of a segment, and what ended the reading early.
 func ReadSegment(tree *layout.Tree, s layout.Segment) ([]byte, error) {
-	r, err := tree.Open(s, 0, -1)
+	reader, err := tree.Open(s, 0, -1)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer reader.Close()
+
 	var all []byte
 	for {
-		b, err := r.Next()
+		lines, err := reader.Next()
 		if err == io.EOF {
 			return all, nil
 		}
 		if err != nil {
 			return all, err
 		}
-		all = append(all, b...)
+
+		all = append(all, lines...)
 	}
 }
 
@@ -102,49 +110,56 @@ func ReadSegment(tree *layout.Tree, s layout.Segment) ([]byte, error) {
 // and returns their lines.
 func Publish(t testing.TB, d *layout.Data, source string, n int, partitions ...schema.Dims) (lines []string) {
 	t.Helper()
-	w, err := d.NewWriter(source, layout.WriterOptions{})
+
+	writer, err := d.NewWriter(source, layout.WriterOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range partitions {
+
+	// The IDs differ between sources and partitions; the JSON compresses well.
+	json := `{"a":[` + strings.Repeat("1,", 50) + `0]}`
+	for _, partition := range partitions {
 		for i := range n {
-			id, json := fmt.Sprintf("%s-%s-%d", source, p[schema.Channel], i), `{"a":[`+strings.Repeat("1,", 50)+`0]}`
-			if err := w.Add(p, []byte(id), []byte(json)); err != nil {
+			id := fmt.Sprintf("%s-%s-%d", source, partition[schema.Channel], i)
+			if err := writer.Add(partition, []byte(id), []byte(json)); err != nil {
 				t.Fatal(err)
 			}
 			lines = append(lines, id+"\t"+json)
 		}
 	}
-	if _, err := w.Commit(t.Context()); err != nil {
+
+	if _, err := writer.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return lines
 }
 
-// RawLog is what Convert converts.
+// RawLog is the name of the raw log that Convert publishes.
 const RawLog = "telemetry.log.v3.h.1.1380000000000.finished"
 
 // Convert publishes id-0 to id-9 in three partitions, and quarantines id-bad.
 func Convert(t testing.TB, d *layout.Data) error {
-	w, err := d.NewWriter(RawLog, layout.WriterOptions{MemoryBytes: 1})
+	// One byte of memory makes the Writer spill each record.
+	writer, err := d.NewWriter(RawLog, layout.WriterOptions{MemoryBytes: 1})
 	if err != nil {
 		return err
 	}
+	defer writer.Abort()
+
 	for i := range 10 {
-		if err := w.Add(Channel(fmt.Sprintf("c%d", i%3)), fmt.Appendf(nil, "id-%d", i), []byte(`{"a":1}`)); err != nil {
-			w.Abort()
+		if err := writer.Add(Channel(fmt.Sprintf("c%d", i%3)), fmt.Appendf(nil, "id-%d", i), []byte(`{"a":1}`)); err != nil {
 			return err
 		}
 	}
-	if err := w.AddRejected(layout.Rejected{Class: "bad", Path: "id-bad", Body: []byte("x")}); err != nil {
-		w.Abort()
+	if err := writer.AddRejected(layout.Rejected{Class: "bad", Path: "id-bad", Body: []byte("x")}); err != nil {
 		return err
 	}
-	_, err = w.Commit(t.Context())
+
+	_, err = writer.Commit(t.Context())
 	return err
 }
 
-// ErrKilled is what changes fail with after a Killer struck.
+// ErrKilled is the error of each change that a Killer does not let pass.
 var ErrKilled = errors.New("killed")
 
 // Killer has a hook for a disk that lets some changes pass and then fails every
@@ -161,6 +176,8 @@ type Killer struct {
 func (k *Killer) Hook(_ *os.Root, o backend.Op, name string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+
+	// The change at which the process dies may be done by half.
 	if k.Left == 0 && k.Torn != nil {
 		k.Torn(o, name)
 		k.Torn = nil
@@ -168,6 +185,7 @@ func (k *Killer) Hook(_ *os.Root, o backend.Op, name string) error {
 	if k.Left <= 0 {
 		return ErrKilled
 	}
+
 	k.Left--
 	k.Done = append(k.Done, string(o)+" "+name)
 	return nil
@@ -182,31 +200,36 @@ type Record struct {
 // Records returns the 100 converted pings of the shared data.
 func Records(t testing.TB) []Record {
 	t.Helper()
-	f, err := os.Open(filepath.Join(SharedData(t, "raw"), "100-realistic-pings.expected.tsv.gz"))
+
+	file, err := os.Open(filepath.Join(SharedData(t, "raw"), "100-realistic-pings.expected.tsv.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
+	defer file.Close()
+	unpacked, err := gzip.NewReader(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := io.ReadAll(z)
+	text, err := io.ReadAll(unpacked)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var rs []Record
-	for l := range bytes.Lines(text) {
-		p := bytes.SplitN(bytes.TrimSuffix(l, []byte("\n")), []byte("\t"), 3)
-		rs = append(rs, Record{schema.Default().Partition(Dims(string(p[1]))), p[0], p[2]})
+
+	// Each line is the ID, the dimensions and the JSON, separated by tabs.
+	var records []Record
+	for line := range bytes.Lines(text) {
+		parts := bytes.SplitN(bytes.TrimSuffix(line, []byte("\n")), []byte("\t"), 3)
+		records = append(records, Record{schema.Default().Partition(Dims(string(parts[1]))), parts[0], parts[2]})
 	}
-	return rs
+	return records
 }
 
 // SharedData returns a folder of real data beside the checkout. Without it the
 // test is skipped, in CI it fails.
 func SharedData(t testing.TB, name string) string {
 	t.Helper()
+
+	// Tests run in the folder of their package: find the root of the module above it.
 	dir, err := os.Getwd()
 	for err == nil {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
@@ -214,8 +237,10 @@ func SharedData(t testing.TB, name string) string {
 		}
 		dir = filepath.Dir(dir)
 	}
+
 	dir = filepath.Join(dir, "..", "shared", "data", name)
 	if _, err := os.Stat(dir); err != nil {
+		// A test that is always skipped in CI would never fail.
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("%s is missing in CI", dir)
 		}

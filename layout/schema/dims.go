@@ -57,6 +57,7 @@ func dimNames() (names [NumDims]string) {
 }
 
 func urlOrder() (order []int) {
+	// Places count from 1; the dimensions that are not in the URL have 0.
 	for place := 1; place <= NumDims; place++ {
 		for dim, row := range dimensions {
 			if row.inURL == place {
@@ -118,6 +119,7 @@ func (d Dims) FilePrefix() string { return strings.Join(d[FolderDims:], ".") }
 // ParseFileName fills d with what a file name says of the partition, see FilePrefix,
 // and returns what follows behind the ".". A name of another shape is not ok.
 func (d *Dims) ParseFileName(name string) (rest string, ok bool) {
+	// A value in a file name has no dot (Sanitise), so each ends at the next one.
 	for dim := FolderDims; dim < NumDims; dim++ {
 		value, behind, found := strings.Cut(name, ".")
 		if !found || value == "" || dim == SubmissionDate && !Date(value).WellFormed() {

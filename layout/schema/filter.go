@@ -24,6 +24,7 @@ func All() Filter {
 // Filter returns the schema document as a filter. Every form of allowed value
 // is compared in its sanitised form, as paths have it.
 func (s *Schema) Filter() Filter {
+	// A filter is compared with paths, so its values take the form that paths have.
 	filter := Filter{IncludeQuarantined: s.IncludeQuarantined}
 	for dim, values := range s.Allowed {
 		filter.allowed[dim] = []Values{values.sanitised(dim)}

@@ -74,6 +74,7 @@ func sign(less bool) int {
 func CompareVersions(a, b string) int {
 	left, leftOK := parseVersion(a)
 	right, rightOK := parseVersion(b)
+	// Other text, such as OTHER, has an order too, so that sorting by versions is total.
 	switch {
 	case !leftOK && !rightOK:
 		return strings.Compare(a, b)

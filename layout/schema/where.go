@@ -101,6 +101,7 @@ func (c *Condition) addRange(lo, hi string) error {
 		return fmt.Errorf("the range %s..%s is empty: its first bound is greater than its second", lo, hi)
 	}
 
+	// has leaves out values of another kind, such as OTHER among versions.
 	c.Values.ranges = append(c.Values.ranges, func(value string) bool {
 		return order.has(value) && (lo == "" || order.compare(value, lo) >= 0) && (hi == "" || order.compare(value, hi) <= 0)
 	})
@@ -168,6 +169,7 @@ func datePrefix(bound string) (string, error) {
 
 // plainDate reads YYYYMMDD or YYYY-MM-DD and returns YYYYMMDD.
 func plainDate(text string) (string, error) {
+	// Only the dashes are removed here; ParseDate checks the rest.
 	plain := text
 	if len(text) == len("2006-01-02") && text[4] == '-' && text[7] == '-' {
 		plain = text[:4] + text[5:7] + text[8:]

@@ -14,7 +14,7 @@ import (
 // they fill up; only counts, IDs and the frame being filled are in memory. It
 // belongs to one goroutine.
 type Builder struct {
-	Trailer // of the frames written; Replaces is the owner's to set
+	Trailer // of the frames written; the owner sets Replaces
 	out     io.Writer
 	enc     *zstd.Encoder
 	table   *seekable.Encoder
@@ -29,10 +29,11 @@ type Builder struct {
 // by one Write. enc may be nil if all frames come by AddFrame, and several Builders
 // of one goroutine may share it.
 func NewBuilder(out io.Writer, enc *zstd.Encoder) (*Builder, error) {
-	s := &Builder{out: out, enc: enc}
+	builder := &Builder{out: out, enc: enc}
+
 	var err error
-	s.table, err = seekable.NewEncoder(preset{&s.packed})
-	return s, err
+	builder.table, err = seekable.NewEncoder(preset{&builder.packed})
+	return builder, err
 }
 
 // preset is a compressor for the seekable encoder that returns a frame that is
@@ -93,6 +94,7 @@ func (s *Builder) Flush() error {
 // Release is Flush, and frees the buffer.
 func (s *Builder) Release() error {
 	err := s.Flush()
+
 	s.buf = nil
 	return err
 }
@@ -104,8 +106,9 @@ func (s *Builder) AddFrame(plain, packed []byte, ids IDs) error {
 }
 
 func (s *Builder) writeFrame(plain, packed []byte, records uint32) error {
+	// The table gets the compressed frame through preset, and its checksum from plain.
 	s.packed = packed
-	b, err := s.table.Encode(plain)
+	encoded, err := s.table.Encode(plain)
 	s.packed = nil
 	if err != nil {
 		return err
@@ -114,12 +117,12 @@ func (s *Builder) writeFrame(plain, packed []byte, records uint32) error {
 	s.Records += int64(records)
 	s.RawBytes += int64(len(plain))
 	s.PerFrame = append(s.PerFrame, records)
-	return s.write(b)
+	return s.write(encoded)
 }
 
-func (s *Builder) write(b []byte) error {
-	s.size += int64(len(b))
-	_, err := s.out.Write(b)
+func (s *Builder) write(data []byte) error {
+	s.size += int64(len(data))
+	_, err := s.out.Write(data)
 	return err
 }
 
@@ -128,12 +131,15 @@ func (s *Builder) Finish() error {
 	if err := s.Flush(); err != nil {
 		return err
 	}
-	b := appendTrailer(nil, s.Trailer, s.ids)
+
+	trailer := appendTrailer(nil, s.Trailer, s.ids)
 	table, err := s.table.EndStream()
 	if err != nil {
 		return err
 	}
-	return s.write(append(b, table...))
+
+	// Both in one Write: a segment that has its seek table has its trailer too.
+	return s.write(append(trailer, table...))
 }
 
 // appendTrailer appends the skippable frame; see FORMAT.md.
@@ -142,19 +148,23 @@ func appendTrailer(b []byte, t Trailer, x IDs) []byte {
 	idsLen := len(x.ids) + len(x.times)
 	size := idsLen + 4*len(t.PerFrame) + len(names) + fixedBytes
 
+	// The header of a skippable frame of zstd, so that its decoders skip the trailer.
 	b = le.AppendUint32(b, trailerMagic)
 	b = le.AppendUint32(b, uint32(size))
+
+	// The ID index has a checksum of its own: ReadIndex does not read it.
 	b = append(b, x.ids...)
 	b = append(b, x.times...)
 	idsCRC := crc32.Checksum(b[len(b)-idsLen:], crcTable)
 
 	// The checksum covers what follows.
 	start := len(b)
-	for _, n := range t.PerFrame {
-		b = le.AppendUint32(b, n)
+	for _, records := range t.PerFrame {
+		b = le.AppendUint32(b, records)
 	}
 	b = append(b, names...)
 
+	// The fixed part, fixedBytes long, which readers find from its end.
 	b = le.AppendUint64(b, uint64(t.Records))
 	b = le.AppendUint64(b, uint64(t.RawBytes))
 	b = le.AppendUint64(b, uint64(idsLen))

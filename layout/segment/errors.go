@@ -5,7 +5,7 @@ import "fmt"
 // CorruptError says where stored data is damaged or cut off. Nothing from the
 // damaged place on was handed out.
 type CorruptError struct {
-	Path   string // of the file; this package leaves it to who opened the file
+	Path   string // of the file; package layout sets it, this one leaves it empty
 	Offset int64  // byte in the file where the damaged part begins; in the text of a packed old file
 	Err    error
 }

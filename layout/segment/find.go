@@ -21,9 +21,11 @@ func FindFrames(r io.ReaderAt, size int64) []Frame {
 	for at := nextMagic(r, 0, size); at < size; {
 		packed, plain := frameSize(r, at, size)
 		if packed == 0 {
+			// The magic was in compressed data, or the frame is damaged.
 			at = nextMagic(r, at+1, size)
 			continue
 		}
+
 		found = append(found, Frame{
 			CompressedOffset: uint64(at), CompressedSize: uint32(packed), DecompressedSize: uint32(plain),
 		})
@@ -37,8 +39,9 @@ func FindFrames(r io.ReaderAt, size int64) []Frame {
 // trailer is damaged too.
 func FindReplaces(r io.ReaderAt, size int64, found []Frame) []string {
 	at := int64(0)
-	if n := len(found); n > 0 {
-		at = int64(found[n-1].CompressedOffset) + int64(found[n-1].CompressedSize)
+	if len(found) > 0 {
+		last := found[len(found)-1]
+		at = int64(last.CompressedOffset) + int64(last.CompressedSize)
 	}
 
 	// The size in the trailer's head says where it ends.
@@ -51,21 +54,25 @@ func FindReplaces(r io.ReaderAt, size int64, found []Frame) []string {
 		return nil
 	}
 
+	// The sizes in its fixed part must fit into it.
 	var fixed [fixedBytes]byte
 	if _, err := r.ReadAt(fixed[:], end-fixedBytes); err != nil || le.Uint32(fixed[40:]) != trailerMagic {
 		return nil
 	}
-	frames, names := int64(le.Uint32(fixed[28:])), int64(le.Uint32(fixed[32:]))
-	covered := 4*frames + names + fixedBytes
-	if covered > end-at-8 || names == 0 {
+	countsBytes := 4 * int64(le.Uint32(fixed[28:]))
+	namesBytes := int64(le.Uint32(fixed[32:]))
+	covered := countsBytes + namesBytes + fixedBytes
+	if covered > end-at-8 || namesBytes == 0 {
 		return nil
 	}
 
-	b := make([]byte, covered)
-	if _, err := r.ReadAt(b, end-covered); err != nil || crc32.Checksum(b[:covered-4], crcTable) != le.Uint32(b[covered-4:]) {
+	// The checksum decides whether the names are those that were written.
+	body := make([]byte, covered)
+	if _, err := r.ReadAt(body, end-covered); err != nil || crc32.Checksum(body[:covered-4], crcTable) != le.Uint32(body[covered-4:]) {
 		return nil
 	}
-	return strings.Split(string(b[4*frames:4*frames+names]), "\n")
+	names := body[countsBytes : countsBytes+namesBytes]
+	return strings.Split(string(names), "\n")
 }
 
 // nextMagic returns where the next zstd frame may begin, at or after that offset.
@@ -74,6 +81,7 @@ func nextMagic(r io.ReaderAt, at, size int64) int64 {
 
 	buf := make([]byte, 64<<10)
 	for at < size {
+		// An error gives fewer bytes, or none, which ends the search.
 		n, _ := r.ReadAt(buf[:min(int64(len(buf)), size-at)], at)
 		for i := range n - 3 {
 			if le.Uint32(buf[i:]) == magic {
@@ -95,34 +103,36 @@ func nextMagic(r io.ReaderAt, at, size int64) int64 {
 func frameSize(r io.ReaderAt, at, size int64) (packed, plain int64) {
 	var b [zstd.HeaderMaxSize]byte
 	n, _ := r.ReadAt(b[:min(int64(len(b)), size-at)], at)
-	var h zstd.Header
-	if err := h.Decode(b[:n]); err != nil || h.Skippable || h.FrameContentSize > maxFrameBytes {
+
+	var header zstd.Header
+	if err := header.Decode(b[:n]); err != nil || header.Skippable || header.FrameContentSize > maxFrameBytes {
 		return 0, 0
 	}
 
 	// A block's header of three bytes: last, type (2 bits), size (21 bits).
-	end := at + int64(h.HeaderSize)
+	end := at + int64(header.HeaderSize)
 	for last := false; !last; {
 		if _, err := r.ReadAt(b[:3], end); err != nil {
 			return 0, 0
 		}
-		header := int64(b[0]) | int64(b[1])<<8 | int64(b[2])<<16
-		last = header&1 != 0
-		switch header >> 1 & 3 {
+
+		block := int64(b[0]) | int64(b[1])<<8 | int64(b[2])<<16
+		last = block&1 != 0
+		switch block >> 1 & 3 {
 		case 1: // one byte, repeated
 			end += 3 + 1
-		case 3:
+		case 3: // reserved: this is no frame
 			return 0, 0
 		default:
-			end += 3 + header>>3
+			end += 3 + block>>3
 		}
 	}
 
-	if h.HasCheckSum {
+	if header.HasCheckSum {
 		end += 4
 	}
 	if end > size {
 		return 0, 0
 	}
-	return end - at, int64(h.FrameContentSize)
+	return end - at, int64(header.FrameContentSize)
 }

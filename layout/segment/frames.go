@@ -16,11 +16,12 @@ type Frame = seekable.FrameOffsetEntry // DecompressedSize 0: unknown
 // decoder decodes single frames for all readers: DecodeAll may be called
 // concurrently, keeps no state between calls and starts no goroutine.
 var decoder = func() *zstd.Decoder {
-	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxFrameBytes))
+	shared, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxFrameBytes))
 	if err != nil {
 		panic("segment: zstd decoder: " + err.Error())
 	}
-	return d
+
+	return shared
 }()
 
 // Decode appends the content of a frame to dst. It is safe for concurrent use.
@@ -48,6 +49,7 @@ func NewFrames(r io.ReaderAt, list []Frame) *Frames {
 
 // Close ends the reader; what it has returned is not valid any more.
 func (f *Frames) Close() error {
+	// Twice in the pool, the buffers would get two owners.
 	if f.buffers != nil {
 		idle.Put(f.buffers)
 		f.buffers = nil
@@ -67,14 +69,16 @@ func (f *Frames) Next() ([]byte, error) {
 	if len(f.list) == 0 {
 		return nil, io.EOF
 	}
-	e := f.list[0]
+
+	// Damage ends only this frame.
+	entry := f.list[0]
 	f.list = f.list[1:]
 	bad := func(err error) ([]byte, error) {
-		return nil, &CorruptError{Offset: int64(e.CompressedOffset), Err: err}
+		return nil, &CorruptError{Offset: int64(entry.CompressedOffset), Err: err}
 	}
 
-	f.packed = grow(f.packed, int(e.CompressedSize))
-	_, err := f.r.ReadAt(f.packed, int64(e.CompressedOffset))
+	f.packed = grow(f.packed, int(entry.CompressedSize))
+	_, err := f.r.ReadAt(f.packed, int64(entry.CompressedOffset))
 	if err == io.EOF {
 		return bad(io.ErrUnexpectedEOF)
 	}
@@ -82,20 +86,21 @@ func (f *Frames) Next() ([]byte, error) {
 		return nil, err
 	}
 
-	f.plain = grow(f.plain, int(e.DecompressedSize))
-	b, err := decoder.DecodeAll(f.packed, f.plain[:0])
+	f.plain = grow(f.plain, int(entry.DecompressedSize))
+	lines, err := decoder.DecodeAll(f.packed, f.plain[:0])
 	if err != nil {
 		return bad(err)
 	}
-	f.plain = b
+	f.plain = lines
 
-	if e.DecompressedSize > 0 && len(b) != int(e.DecompressedSize) {
-		return bad(fmt.Errorf("frame has %d bytes, the seek table says %d", len(b), e.DecompressedSize))
+	// Readers may rely on whole lines.
+	if entry.DecompressedSize > 0 && len(lines) != int(entry.DecompressedSize) {
+		return bad(fmt.Errorf("frame has %d bytes, the seek table says %d", len(lines), entry.DecompressedSize))
 	}
-	if len(b) == 0 || b[len(b)-1] != '\n' {
+	if len(lines) == 0 || lines[len(lines)-1] != '\n' {
 		return bad(errors.New("frame does not end with a line"))
 	}
-	return b, nil
+	return lines, nil
 }
 
 // grow returns b with length n, of unspecified content.
@@ -103,5 +108,6 @@ func grow(b []byte, n int) []byte {
 	if cap(b) < n {
 		return make([]byte, n)
 	}
+
 	return b[:n]
 }

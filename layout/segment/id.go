@@ -7,27 +7,31 @@ import (
 	"slices"
 )
 
-// ID is a document ID as the ID index keeps it: a canonical lower-case UUID is
+// ID is a document ID as the ID index has it: a canonical lower-case UUID is
 // its 16 bytes, anything else the first half of its SHA-256.
 type ID [idBytes]byte
 
 // IDOf returns the ID of a document ID as received.
 func IDOf(id []byte) ID {
-	var u ID
+	var short ID
 	if len(id) == 36 && id[8] == '-' && id[13] == '-' && id[18] == '-' && id[23] == '-' {
+		// hex.Decode takes the digits without the dashes between them.
 		var digits [32]byte
 		n := copy(digits[:], id[:8])
 		n += copy(digits[n:], id[9:13])
 		n += copy(digits[n:], id[14:18])
 		n += copy(digits[n:], id[19:23])
 		copy(digits[n:], id[24:])
-		if _, err := hex.Decode(u[:], digits[:]); err == nil && !slices.ContainsFunc(digits[:], isUpper) {
-			return u
+
+		if _, err := hex.Decode(short[:], digits[:]); err == nil && !slices.ContainsFunc(digits[:], isUpper) {
+			return short
 		}
 	}
+
+	// Upper-case digits are another document ID, so they are hashed too.
 	sum := sha256.Sum256(id)
-	copy(u[:], sum[:])
-	return u
+	copy(short[:], sum[:])
+	return short
 }
 
 func isUpper(c byte) bool { return 'A' <= c && c <= 'F' }
@@ -60,5 +64,6 @@ func (x *IDs) Slice(lo, hi int) IDs {
 
 // Append appends the records of y, copying.
 func (x *IDs) Append(y IDs) {
-	x.ids, x.times = append(x.ids, y.ids...), append(x.times, y.times...)
+	x.ids = append(x.ids, y.ids...)
+	x.times = append(x.times, y.times...)
 }

@@ -60,12 +60,14 @@ type Index struct {
 // Span returns the offsets in the file of the frames lo up to, not including, hi:
 // where they begin, and where they end.
 func (ix *Index) Span(lo, hi int) (from, to int64) {
-	for _, f := range ix.Frames[:hi] {
-		to += int64(f.CompressedSize)
+	for _, frame := range ix.Frames[:hi] {
+		to += int64(frame.CompressedSize)
 	}
+
 	if lo == hi {
 		return to, to
 	}
+
 	return int64(ix.Frames[lo].CompressedOffset), to
 }
 
@@ -78,6 +80,7 @@ func ReadIndex(r io.ReaderAt, size int64) (*Index, error) {
 		return nil, err
 	}
 
+	// The file is read backwards: the seek table, and the trailer before it.
 	ix := &Index{}
 	tableAt, err := ix.readTable(end)
 	if err != nil {
@@ -86,6 +89,7 @@ func ReadIndex(r io.ReaderAt, size int64) (*Index, error) {
 	if err := ix.readTrailer(end, tableAt); err != nil {
 		return nil, err
 	}
+
 	return ix, nil
 }
 
@@ -99,38 +103,51 @@ func (ix *Index) readTable(end *tail) (tableAt int64, err error) {
 	if end.size < footerBytes {
 		return 0, errTorn(end.size)
 	}
+
 	footer, err := end.before(end.size, footerBytes)
 	if err != nil {
 		return 0, err
 	}
+
 	if le.Uint32(footer[5:]) != footerMagic {
 		return 0, errTorn(end.size)
 	}
+
+	// The footer's number of entries gives the size of the table.
 	tableBytes := 8 + 12*int64(le.Uint32(footer)) + footerBytes
 	if tableBytes > end.size || footer[4] != footerFlags {
 		return 0, damaged(end.size-footerBytes, "bad seek table footer")
 	}
 
 	tableAt = end.size - tableBytes
-	b, err := end.before(end.size, tableBytes)
+	text, err := end.before(end.size, tableBytes)
 	if err != nil {
 		return 0, err
 	}
-	table, err := seekable.NewSeekTable(b)
+	table, err := seekable.NewSeekTable(text)
 	if err != nil {
 		return 0, damaged(tableAt, "seek table: %w", err)
 	}
 
+	return tableAt, ix.setFrames(table, tableAt)
+}
+
+// setFrames copies the entries of the seek table that begins at tableAt, and checks
+// that no frame claims more than it can hold.
+func (ix *Index) setFrames(table *seekable.SeekTable, tableAt int64) error {
 	ix.Frames = make([]Frame, table.NumFrames())
 	for i := range ix.Frames {
 		ix.Frames[i], _ = table.EntryByID(int64(i))
-		packed, raw := int64(ix.Frames[i].CompressedSize), int64(ix.Frames[i].DecompressedSize)
+		packed := int64(ix.Frames[i].CompressedSize)
+		raw := int64(ix.Frames[i].DecompressedSize)
+
+		// Readers allocate what a frame claims.
 		if raw == 0 || raw > maxFrameBytes || raw > packed*maxRatio {
-			return 0, damaged(tableAt, "frame %d claims %d bytes from %d", i, raw, packed)
+			return damaged(tableAt, "frame %d claims %d bytes from %d", i, raw, packed)
 		}
 		ix.RawBytes += raw
 	}
-	return tableAt, nil
+	return nil
 }
 
 func errTorn(at int64) error {
@@ -144,6 +161,7 @@ func (ix *Index) readTrailer(end *tail, tableAt int64) error {
 	if dataBytes > tableAt-8-fixedBytes {
 		return damaged(tableAt, "frames and trailer do not fit: %d bytes of frames", dataBytes)
 	}
+
 	fixed, err := end.before(tableAt, fixedBytes)
 	if err != nil {
 		return err
@@ -153,8 +171,8 @@ func (ix *Index) readTrailer(end *tail, tableAt int64) error {
 	if le.Uint32(fixed[40:]) != trailerMagic {
 		return damaged(fixedAt, "no trailer")
 	}
-	if v := le.Uint32(fixed[36:]); v != trailerVersion {
-		return damaged(fixedAt, "trailer of unknown version %d", v)
+	if version := le.Uint32(fixed[36:]); version != trailerVersion {
+		return damaged(fixedAt, "trailer of unknown version %d", version)
 	}
 
 	// Sizes must add up to the space between the frames and the seek table.
@@ -166,6 +184,7 @@ func (ix *Index) readTrailer(end *tail, tableAt int64) error {
 		idsBytes/entryBytes != records || idsBytes%entryBytes != 0 {
 		return damaged(fixedAt, "trailer does not fit the seek table")
 	}
+
 	ix.Records = int64(records)
 	ix.idsCRC = le.Uint32(fixed[24:])
 	ix.idsAt = dataBytes + 8
@@ -176,25 +195,26 @@ func (ix *Index) readTrailer(end *tail, tableAt int64) error {
 // readCounts reads the part of the trailer that its checksum covers, which ends where
 // the seek table begins: the records of each frame, and what was merged.
 func (ix *Index) readCounts(end *tail, tableAt, covered int64) error {
-	b, err := end.before(tableAt, covered)
+	body, err := end.before(tableAt, covered)
 	if err != nil {
 		return err
 	}
-	if crc32.Checksum(b[:covered-4], crcTable) != le.Uint32(b[covered-4:]) {
+	if crc32.Checksum(body[:covered-4], crcTable) != le.Uint32(body[covered-4:]) {
 		return damaged(tableAt-covered, "trailer checksum does not match")
 	}
 
+	// The sum also bounds each count, so that readers may use it as an index.
 	sum := int64(0)
 	ix.PerFrame = make([]uint32, len(ix.Frames))
 	for i := range ix.PerFrame {
-		ix.PerFrame[i] = le.Uint32(b[4*i:])
+		ix.PerFrame[i] = le.Uint32(body[4*i:])
 		sum += int64(ix.PerFrame[i])
 	}
 	if sum != ix.Records {
 		return damaged(tableAt-covered, "trailer counts %d records, its frames %d", ix.Records, sum)
 	}
 
-	names := b[4*len(ix.Frames) : covered-fixedBytes]
+	names := body[4*len(ix.Frames) : covered-fixedBytes]
 	if len(names) > 0 {
 		ix.Replaces = strings.Split(string(names), "\n")
 	}
@@ -209,12 +229,12 @@ type tail struct {
 }
 
 func readTail(r io.ReaderAt, size int64) (*tail, error) {
-	n := min(size, tailBytes)
-	t := &tail{r: r, size: size, last: make([]byte, n)}
-	if _, err := r.ReadAt(t.last, size-n); err != nil && err != io.EOF {
+	last := make([]byte, min(size, tailBytes))
+	if _, err := r.ReadAt(last, size-int64(len(last))); err != nil && err != io.EOF {
 		return nil, err
 	}
-	return t, nil
+
+	return &tail{r: r, size: size, last: last}, nil
 }
 
 // before returns the n bytes of the file before the offset end. They must not be
@@ -225,24 +245,26 @@ func (t *tail) before(end, n int64) ([]byte, error) {
 		return t.last[from : from+n], nil
 	}
 
-	b := make([]byte, n)
-	_, err := t.r.ReadAt(b, end-n)
+	// A large seek table or trailer begins before the tail.
+	piece := make([]byte, n)
+	_, err := t.r.ReadAt(piece, end-n)
 	if err == io.EOF {
 		err = nil
 	}
-	return b, err
+	return piece, err
 }
 
 // ReadIDs reads the ID index.
 func (ix *Index) ReadIDs(r io.ReaderAt) (IDs, error) {
-	b := make([]byte, ix.Records*entryBytes)
-	n, err := r.ReadAt(b, ix.idsAt)
-	if n < len(b) && err != nil && err != io.EOF {
+	entries := make([]byte, ix.Records*entryBytes)
+	n, err := r.ReadAt(entries, ix.idsAt)
+	if n < len(entries) && err != nil && err != io.EOF {
 		return IDs{}, err
 	}
 
-	if crc32.Checksum(b, crcTable) != ix.idsCRC {
+	// A file that is too short fails here too.
+	if crc32.Checksum(entries, crcTable) != ix.idsCRC {
 		return IDs{}, &CorruptError{Offset: ix.idsAt, Err: errors.New("checksum of the ID index does not match")}
 	}
-	return IDs{b[:ix.Records*idBytes], b[ix.Records*idBytes:]}, nil
+	return IDs{entries[:ix.Records*idBytes], entries[ix.Records*idBytes:]}, nil
 }

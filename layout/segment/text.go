@@ -34,6 +34,7 @@ type Text struct {
 // Next returns the next lines, about partBytes of them, valid until the next call, or
 // io.EOF. Damage is a *CorruptError without a Path.
 func (l *Text) Next() ([]byte, error) {
+	// The line that was not finished comes first.
 	l.buf = l.buf[:copy(l.buf, l.buf[l.rest:])]
 	l.rest = 0
 
@@ -45,8 +46,8 @@ func (l *Text) Next() ([]byte, error) {
 		}
 		l.fill(partBytes)
 
-		if i := bytes.LastIndexByte(l.buf, '\n'); i >= 0 {
-			l.rest = i + 1
+		l.rest = bytes.LastIndexByte(l.buf, '\n') + 1
+		if l.rest > 0 {
 			return l.buf[:l.rest], nil
 		}
 		if len(l.buf) > maxFrameBytes {
@@ -54,6 +55,7 @@ func (l *Text) Next() ([]byte, error) {
 		}
 	}
 
+	// An error of the disk is not damage of what is on it.
 	if l.file.err != nil {
 		return nil, l.file.err
 	}
@@ -87,14 +89,15 @@ func (l *Text) fill(n int) {
 // the Text, and f itself.
 func OpenText(f io.ReaderAt, size int64, ext string) (*Text, error) {
 	src := &source{r: io.NewSectionReader(f, 0, size)}
-	r, err := unpack(src, f, size, ext)
-	if err != nil {
-		if src.err != nil {
-			return nil, src.err
-		}
-		return nil, &CorruptError{Err: err}
+	text, err := unpack(src, f, size, ext)
+	if err == nil {
+		return &Text{file: src, r: text}, nil
 	}
-	return &Text{file: src, r: r}, nil
+
+	if src.err != nil {
+		return nil, src.err
+	}
+	return nil, &CorruptError{Err: err}
 }
 
 // source notes an error of the disk, which is not damage of what is on it.
@@ -123,6 +126,7 @@ func unpack(src io.Reader, f io.ReaderAt, size int64, ext string) (io.Reader, er
 		return r, nil
 	}
 
+	// Peek's error shows as too few bytes.
 	magic, _ := r.Peek(6)
 	var text io.Reader
 	var err error
@@ -143,6 +147,8 @@ func unpack(src io.Reader, f io.ReaderAt, size int64, ext string) (io.Reader, er
 	default:
 		err = fmt.Errorf("no %s file: begins with % x", ext, magic)
 	}
+
+	// The packages say io.EOF when the file ends in their header.
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
@@ -153,6 +159,7 @@ func openXZ(r io.Reader) (io.Reader, error) {
 	if text := runXZ(r, "xz"); text != nil {
 		return text, nil
 	}
+
 	return xz.NewReader(r)
 }
 
@@ -160,15 +167,16 @@ func openLZMA(r io.Reader) (io.Reader, error) {
 	if text := runXZ(r, "lzma"); text != nil {
 		return text, nil
 	}
+
 	return lzma.NewReader(r)
 }
 
 func openZstd(r io.Reader) (io.Reader, error) {
-	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	decoder, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {
 		return nil, err
 	}
-	return d.IOReadCloser(), nil
+	return decoder.IOReadCloser(), nil
 }
 
 // maxWindow, in bytes, is also the zstd program's limit without its option --memory.
@@ -192,6 +200,7 @@ func xzEnds(f io.ReaderAt, size int64) error {
 			break
 		}
 	}
+
 	if string(end[2:]) != "YZ" {
 		return io.ErrUnexpectedEOF
 	}
@@ -200,9 +209,10 @@ func xzEnds(f io.ReaderAt, size int64) error {
 
 // Close ends what unpacks the stream.
 func (l *Text) Close() error {
-	if c, ok := l.r.(io.Closer); ok {
-		return c.Close()
+	if closer, ok := l.r.(io.Closer); ok {
+		return closer.Close()
 	}
+
 	return nil
 }
 
@@ -215,39 +225,45 @@ type xzProcess struct {
 	ended  bool
 }
 
-// runXZ starts the program, or returns nil when there is none.
+// runXZ starts the program, or returns nil if that is not possible.
 func runXZ(r io.Reader, format string) io.Reader {
 	tool, err := exec.LookPath("xz")
 	if err != nil {
 		return nil
 	}
-	p := &xzProcess{cmd: exec.Command(tool, "-dc", "--format="+format)}
-	p.cmd.Stdin = r
-	p.cmd.Stderr = &p.stderr
-	p.out, err = p.cmd.StdoutPipe()
-	if err != nil || p.cmd.Start() != nil {
+
+	process := &xzProcess{cmd: exec.Command(tool, "-dc", "--format="+format)}
+	process.cmd.Stdin = r
+	process.cmd.Stderr = &process.stderr
+	process.out, err = process.cmd.StdoutPipe()
+
+	// Without the program, the package does it.
+	if err != nil || process.cmd.Start() != nil {
 		return nil
 	}
-	return p
+	return process
 }
 
 func (p *xzProcess) Read(b []byte) (int, error) {
 	if p.ended {
 		return 0, io.EOF
 	}
+
 	n, err := p.out.Read(b)
 	if err != io.EOF {
 		return n, err
 	}
 
+	// Its exit status says whether the output is whole.
 	p.ended = true
-	if err := p.cmd.Wait(); err != nil {
-		if msg := bytes.TrimSpace(p.stderr.Bytes()); len(msg) > 0 {
-			err = errors.New(string(msg))
-		}
-		return n, err
+	err = p.cmd.Wait()
+	if err == nil {
+		return n, io.EOF
 	}
-	return n, io.EOF
+	if message := bytes.TrimSpace(p.stderr.Bytes()); len(message) > 0 {
+		err = errors.New(string(message))
+	}
+	return n, err
 }
 
 // Close ends the program, if it still runs.

@@ -68,6 +68,7 @@ func OpenWith(name string, hook backend.Hook) (*Place, error) {
 		return nil, err
 	}
 
+	// Unlike In's caller, this one closes the data folder by the Place.
 	p := In(data)
 	p.close = data.Close
 	return p, nil
@@ -79,7 +80,7 @@ func openRemote(name string, hook backend.Hook) (*Place, error) {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
 
-	// Merged segments are made in a folder of this machine.
+	// Merged segments are made in a folder of this machine, and then uploaded.
 	dir, err := os.MkdirTemp("", "upkeep-")
 	if err != nil {
 		return nil, errors.Join(err, objects.Close())

@@ -38,6 +38,7 @@ func (p *Place) repairSegment(ctx context.Context, s layout.Segment) (done strin
 		final = s.SeekableName()
 	}
 
+	// A replacement of the same name needs no removal: it takes the place of the file.
 	var put [][2]string
 	if out.Records > 0 {
 		put = [][2]string{{repairedName, final}}
