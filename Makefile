@@ -18,7 +18,7 @@ CI_GOCACHE ?= $(CACHE)/go-build
 .NOTPARALLEL: ci
 
 build:
-	go build -o bin/ ./cmd/...
+	go build -ldflags="-s -w" -o bin/ ./cmd/...
 
 # go vet, which analyses the libraries too, is left to make ci.
 test: format

@@ -69,7 +69,7 @@ var owners = map[string]struct{ folder, why string }{
 	"github.com/willabides/kongplete":  {"cmd/cli", "both commands complete alike"},
 	"github.com/ulikunitz/xz":          {"layout/segment", "old containers are read in one place"},
 	"github.com/parquet-go/parquet-go": {"engine/format", "a format of the output is one file"},
-	"gocloud.dev":                      {"layout/backend", "an object store is a way to keep segments"},
+	"github.com/minio/minio-go/v7":     {"layout/backend/objects", "an object store is a way to keep segments"},
 	"github.com/twmb/franz-go":         {"ingest", "Kafka is a source of submissions"},
 	"github.com/rogpeppe/go-internal":  {"cmd", "testscripts run commands"},
 	"github.com/schollz/progressbar":   {"cmd", "libraries report numbers, not bars"},

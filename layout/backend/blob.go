@@ -1,85 +1,47 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
-	"io/fs"
-	"net/url"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
-	"gocloud.dev/blob"
-	_ "gocloud.dev/blob/fileblob" // file://
-	"gocloud.dev/blob/memblob"
-	_ "gocloud.dev/blob/s3blob" // s3://
-	"gocloud.dev/gcerrors"
+	"github.com/aitgithub/telemetry-server/layout/backend/objects"
 )
 
 // IsURL says whether a tree's name is the URL of an object store:
 // s3://bucket/prefix?region=…, file:///folder, or mem://name for tests.
 func IsURL(name string) bool { return strings.Contains(name, "://") }
 
-// blobTries is how often a request to an object store is made; the AWS library
-// repeats some by itself.
-const blobTries = 4
+// blobTries is how often a request to an object store is made. The last one follows
+// the first after nine seconds, if each fails at once.
+const blobTries = 5
 
 // Blob is a tree in an object store. Objects appear whole or not at all. It is
 // safe for concurrent use.
 type Blob struct {
-	b     *blob.Bucket
+	store objects.Store
 	url   string
-	close func() error
 }
 
 // URL is the name that OpenBlob was called with.
 func (s *Blob) URL() string { return s.url }
 
 // Close ends the use of the store.
-func (s *Blob) Close() error { return s.close() }
-
-var (
-	memMu   sync.Mutex // guards memBlob
-	memBlob = map[string]*blob.Bucket{}
-)
+func (s *Blob) Close() error { return s.store.Close() }
 
 // OpenBlob opens an object store, see IsURL. The caller closes it.
 func OpenBlob(name string) (*Blob, error) {
-	u, err := url.Parse(name)
+	store, err := objects.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	prefix := strings.Trim(u.Path, "/")
-	q := u.Query()
-	switch u.Scheme {
-	case "mem":
-		memMu.Lock()
-		defer memMu.Unlock()
-		if memBlob[u.Host] == nil {
-			memBlob[u.Host] = memblob.OpenBucket(nil)
-		}
-		return &Blob{memBlob[u.Host], name, func() error { return nil }}, nil
-	case "file":
-		// Plain files, renamed into place in their own folder.
-		prefix = ""
-		q.Set("create_dir", "true")
-		q.Set("no_tmp_dir", "true")
-		q.Set("metadata", "skip")
-	default:
-		u.Path = ""
-	}
-	u.RawQuery = q.Encode()
-	b, err := blob.OpenBucket(context.Background(), u.String())
-	if err != nil {
-		return nil, err
-	}
-	if prefix != "" {
-		b = blob.PrefixedBucket(b, prefix+"/")
-	}
-	return &Blob{b, name, b.Close}, nil
+	return &Blob{store, name}, nil
 }
 
 // retry calls f until it succeeds, fails for good, or has failed blobTries times.
@@ -87,9 +49,8 @@ func retry(ctx context.Context, f func() error) error {
 	pauses := &backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, Multiplier: 4, MaxInterval: time.Minute}
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := f()
-		switch gcerrors.Code(err) {
-		case gcerrors.NotFound, gcerrors.PermissionDenied, gcerrors.FailedPrecondition, gcerrors.InvalidArgument:
-			return struct{}{}, backoff.Permanent(err)
+		if objects.Final(err) {
+			err = backoff.Permanent(err)
 		}
 		return struct{}{}, err
 	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(blobTries), backoff.WithMaxElapsedTime(0))
@@ -102,55 +63,44 @@ func (s *Blob) List(ctx context.Context, dir string) (es []Entry, err error) {
 	if dir == "." {
 		prefix = ""
 	}
-	err = retry(ctx, func() error {
-		es = es[:0]
-		it := s.b.List(&blob.ListOptions{Prefix: prefix, Delimiter: "/"})
-		for { // pages of a thousand
-			o, err := it.Next(ctx)
-			if err == io.EOF {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			e := Entry{Name: strings.TrimSuffix(strings.TrimPrefix(o.Key, prefix), "/"), Dir: o.IsDir, Regular: !o.IsDir, Size: o.Size}
-			if e.Name != "" {
-				es = append(es, e)
-			}
-		}
+	var found []objects.Entry
+	err = retry(ctx, func() (err error) {
+		found, err = s.store.List(ctx, prefix)
+		return err
 	})
-	return es, err
+	if err != nil {
+		return nil, err
+	}
+
+	for _, e := range found {
+		es = append(es, Entry{Name: e.Name, Dir: e.Dir, Regular: !e.Dir, Size: e.Bytes})
+	}
+	slices.SortFunc(es, func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
+	return es, nil
+}
+
+// stat describes an object.
+func (s *Blob) stat(ctx context.Context, name string) (info objects.Info, err error) {
+	err = retry(ctx, func() error {
+		info, err = s.store.Stat(ctx, name)
+		return err
+	})
+	return info, err
 }
 
 // Open implements Backend.
 func (s *Blob) Open(name string) (File, error) {
-	var bytes int64
-	err := retry(context.Background(), func() error {
-		a, err := s.b.Attributes(context.Background(), name)
-		if err == nil {
-			bytes = a.Size
-		}
-		return err
-	})
-	if gcerrors.Code(err) == gcerrors.NotFound {
-		err = fmt.Errorf("%s: %w", name, fs.ErrNotExist)
-	}
+	info, err := s.stat(context.Background(), name)
 	if err != nil {
 		return nil, err
 	}
-	return &object{s: s, name: name, bytes: bytes}, nil
+	return &object{s: s, name: name, bytes: info.Bytes}, nil
 }
 
-// Put stores the bytes of r, of which there is a fresh one for each try.
+// Put stores the bytes that content returns. An error means that nothing can be said of
+// the object: it is as it was, or new, or gone because the store damaged it.
 func (s *Blob) Put(ctx context.Context, name string, content func() (io.ReadCloser, error)) error {
-	return retry(ctx, func() error {
-		r, err := content()
-		if err != nil {
-			return err
-		}
-		defer r.Close()
-		return s.b.Upload(ctx, name, r, &blob.WriterOptions{ContentType: "application/zstd"})
-	})
+	return retry(ctx, func() error { return s.store.Put(ctx, name, content, false) })
 }
 
 // Upload stores a file of the disk.
@@ -161,22 +111,25 @@ func (s *Blob) Upload(ctx context.Context, d *Disk, from, to string) error {
 // ReadAll returns the bytes of a small object.
 func (s *Blob) ReadAll(ctx context.Context, name string) (b []byte, err error) {
 	err = retry(ctx, func() error {
-		b, err = s.b.ReadAll(ctx, name)
-		return err
+		r, err := s.store.Get(ctx, name, 0, -1)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		if b, err = io.ReadAll(r); err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		return nil
 	})
 	return b, err
 }
 
 // Copy copies an object.
 func (s *Blob) Copy(ctx context.Context, to, from string) error {
-	return retry(ctx, func() error { return s.b.Copy(ctx, to, from, nil) })
+	return retry(ctx, func() error { return s.store.Copy(ctx, to, from) })
 }
 
 // Remove removes an object; one that does not exist is fine.
 func (s *Blob) Remove(ctx context.Context, name string) error {
-	err := retry(ctx, func() error { return s.b.Delete(ctx, name) })
-	if gcerrors.Code(err) == gcerrors.NotFound {
-		return nil
-	}
-	return err
+	return retry(ctx, func() error { return s.store.Delete(ctx, name) })
 }

@@ -24,7 +24,8 @@
 //
 // # Object stores
 //
-// An object appears whole or not at all. What must exist once (Blob.Lock) is made
+// An object appears whole or not at all; what the store says of an upload is compared
+// with what was sent (package objects). What must exist once (Blob.Lock) is made
 // by a conditional write. Requests that fail are made again, up to blobTries times.
 //
 // An object that is read in order (File.Ahead) is fetched by a goroutine while what
@@ -33,7 +34,7 @@
 //
 // # To add a backend
 //
-// For an object store, import its gocloud.dev driver in blob.go. For another kind,
-// implement Backend, and let layout.OpenTree open it. Run TestObjectStores of package
-// upkeep, the suite of a whole data folder, on it.
+// For an object store, see package objects. For another kind, implement Backend, and
+// let layout.OpenTree open it. Run TestObjectStores of package upkeep, the suite of a
+// whole data folder, on it.
 package backend

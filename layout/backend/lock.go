@@ -3,13 +3,14 @@ package backend
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"path"
 	"strconv"
+	"strings"
 	"time"
-
-	"gocloud.dev/blob"
-	"gocloud.dev/gcerrors"
 )
 
 // A lock that was not renewed for so long belongs to a process that died.
@@ -35,19 +36,18 @@ func (s *Blob) Lock(ctx context.Context, dir string) (*Lock, error) {
 	}
 
 	if n > 0 {
-		var a *blob.Attributes
-		err := retry(ctx, func() (err error) { a, err = s.b.Attributes(ctx, lockName(dir, n)); return err })
+		last, err := s.stat(ctx, lockName(dir, n))
 		if err != nil {
 			return nil, err
 		}
-		if a.Size > 0 && time.Since(a.ModTime) < lockStale {
+		if last.Bytes > 0 && time.Since(last.Modified) < lockStale {
 			return nil, fmt.Errorf("lock %s: %w", s.url, ErrBusy)
 		}
 	}
 
 	l := &Lock{s: s, dir: dir, n: n + 1, text: "held " + rand.Text(), stop: make(chan struct{}), done: make(chan struct{})}
-	err = l.write(ctx, l.text, &blob.WriterOptions{IfNotExist: true})
-	if c := gcerrors.Code(err); c == gcerrors.FailedPrecondition || c == gcerrors.AlreadyExists {
+	err = l.write(ctx, l.text, true)
+	if errors.Is(err, fs.ErrExist) {
 		// Perhaps a former try made it, and only its answer got lost.
 		var there []byte
 		if there, err = s.ReadAll(ctx, lockName(dir, l.n)); err == nil && string(there) != l.text {
@@ -75,13 +75,15 @@ func (l *Lock) renew(ctx context.Context) {
 		case <-l.stop:
 			return
 		case <-tick.C:
-			l.write(ctx, l.text, nil) // tried again soon
+			l.write(ctx, l.text, false) // tried again soon
 		}
 	}
 }
 
-func (l *Lock) write(ctx context.Context, content string, o *blob.WriterOptions) error {
-	return retry(ctx, func() error { return l.s.b.WriteAll(ctx, lockName(l.dir, l.n), []byte(content), o) })
+// write writes the lock's object; with create, only if there is none.
+func (l *Lock) write(ctx context.Context, text string, create bool) error {
+	content := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }
+	return retry(ctx, func() error { return l.s.store.Put(ctx, lockName(l.dir, l.n), content, create) })
 }
 
 // Held returns an error that wraps ErrBusy when another process has taken over the
@@ -99,7 +101,7 @@ func (l *Lock) Held(ctx context.Context) error {
 func (l *Lock) Unlock() error {
 	close(l.stop)
 	<-l.done
-	return l.write(context.Background(), "", nil)
+	return l.write(context.Background(), "", false)
 }
 
 // greatest returns the number of the lock that counts; 0 if there is none.

@@ -51,7 +51,7 @@ func TestReadAhead(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if testing.Short() && tt.faults.FailEach > 0 {
-				t.Skip("the AWS library waits before it tries again")
+				t.Skip("waits before it tries again")
 			}
 			b, text := put(t, tt.faults, 5_000_001)
 			f, err := b.Open("object")
@@ -108,7 +108,7 @@ func TestReadAheadGoesOnWhereItBroke(t *testing.T) {
 // the object.
 func TestReadGivesUp(t *testing.T) {
 	if testing.Short() {
-		t.Skip("the AWS library waits before it tries again")
+		t.Skip("waits before it tries again")
 	}
 	faults := &backendtest.Faults{}
 	b, _ := put(t, faults, 1000)

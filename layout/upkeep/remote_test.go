@@ -33,7 +33,7 @@ func TestObjectStores(t *testing.T) {
 	t.Run("fake S3", func(t *testing.T) { testStore(t, backendtest.S3(t, &backendtest.Faults{})) })
 	t.Run("fake S3 that fails", func(t *testing.T) {
 		if testing.Short() {
-			t.Skip("the AWS library waits before it tries again")
+			t.Skip("waits before it tries again")
 		}
 		testStore(t, backendtest.S3(t, &backendtest.Faults{FailEach: 29, Slow: time.Millisecond / 10}))
 	})
@@ -45,7 +45,10 @@ func TestVersityGateway(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a server")
 	}
-	testStore(t, versityGateway(t, nil))
+	t.Run("sums before the content", func(t *testing.T) { testStore(t, versityGateway(t, nil)) })
+	t.Run("trailing checksums", func(t *testing.T) {
+		testStore(t, versityGateway(t, nil)+"&request_checksum_calculation=when_supported")
+	})
 }
 
 // versityGateway starts the server and returns the URL of a folder in it. Requests go

@@ -2,8 +2,11 @@
 package backendtest
 
 import (
+	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +21,9 @@ type Faults struct {
 	CutAfter int                 // bodies of answers end after so many bytes; 0: they do not
 	Slow     time.Duration       // before each write of an answer
 	Log      func(*http.Request) // gets each request, one after the other; may be nil
+	TLS      bool                // the server speaks TLS; AWS_CA_BUNDLE then names its certificate
+	// Wrap stands before the server and may change what it gets and answers; nil: nothing.
+	Wrap func(http.Handler) http.Handler
 
 	mu sync.Mutex
 	n  int // requests so far
@@ -30,8 +36,24 @@ func S3(t testing.TB, f *Faults) string {
 	if err := back.CreateBucket("bucket"); err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(f.wrap(gofakes3.New(back).Server()))
+	handler := f.wrap(gofakes3.New(back).Server())
+	if f.Wrap != nil {
+		handler = f.Wrap(handler)
+	}
+	if !f.TLS {
+		srv := httptest.NewServer(handler)
+		t.Cleanup(srv.Close)
+		return URL(t, srv.URL)
+	}
+
+	srv := httptest.NewTLSServer(handler)
 	t.Cleanup(srv.Close)
+	bundle := filepath.Join(t.TempDir(), "ca.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
+	if err := os.WriteFile(bundle, block, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CA_BUNDLE", bundle)
 	return URL(t, srv.URL)
 }
 
