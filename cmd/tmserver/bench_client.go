@@ -82,6 +82,7 @@ func (b *benchClient) converse(ctx context.Context, conn net.Conn) {
 
 	answers := bufio.NewReader(conn)
 	for ctx.Err() == nil {
+		// The same pings are sent again and again: making new ones would cost too much.
 		request := b.requests[b.next%len(b.requests)]
 		b.next++
 
@@ -117,6 +118,7 @@ func exchange(conn net.Conn, answers *bufio.Reader, request []byte) (code int, l
 		return 0, false, err
 	}
 
+	// Only then the connection is free for the next request.
 	_, err = io.Copy(io.Discard, answer.Body)
 	return answer.StatusCode, answer.Close, err
 }

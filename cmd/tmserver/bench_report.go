@@ -23,22 +23,22 @@ type benchReport struct {
 }
 
 func newBenchReport(clients []benchClient, start time.Time) *benchReport {
-	r := &benchReport{took: time.Nanosecond, codes: map[int]int{}, errors: map[string]int{}}
+	report := &benchReport{took: time.Nanosecond, codes: map[int]int{}, errors: map[string]int{}}
 	for _, client := range clients {
-		r.took = max(r.took, client.last.Sub(start))
-		r.bytes += client.bytes
-		r.times = append(r.times, client.times...)
+		report.took = max(report.took, client.last.Sub(start))
+		report.bytes += client.bytes
+		report.times = append(report.times, client.times...)
 
-		for code, n := range client.codes {
-			r.codes[code] += n
+		for code, count := range client.codes {
+			report.codes[code] += count
 		}
-		for reason, n := range client.errors {
-			r.errors[reason] += n
+		for reason, count := range client.errors {
+			report.errors[reason] += count
 		}
 	}
 
-	slices.Sort(r.times)
-	return r
+	slices.Sort(report.times)
+	return report
 }
 
 // benchQuantiles are the times that are printed.
@@ -50,6 +50,7 @@ var benchQuantiles = []struct {
 // print writes the report. The error says that some or all requests were not
 // answered with 200.
 func (r *benchReport) print(w io.Writer) error {
+	// The rate counts answers of any status: each of them was work for the server.
 	answered := len(r.times)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "requests/s\t%.0f\n", float64(answered)/r.took.Seconds())
@@ -58,9 +59,9 @@ func (r *benchReport) print(w io.Writer) error {
 	// Without an answer there are no latencies.
 	if answered > 0 {
 		fmt.Fprintf(table, "bytes/request\t%d\n", r.bytes/int64(answered))
-		for _, q := range benchQuantiles {
-			latency := r.times[min(int(q.at*float64(answered)), answered-1)]
-			fmt.Fprintf(table, "latency %s\t%.2f ms\n", q.name, float64(latency.Microseconds())/1000)
+		for _, quantile := range benchQuantiles {
+			latency := r.times[min(int(quantile.at*float64(answered)), answered-1)]
+			fmt.Fprintf(table, "latency %s\t%.2f ms\n", quantile.name, float64(latency.Microseconds())/1000)
 		}
 	}
 

@@ -54,7 +54,6 @@ func (c *benchCmd) Run(ctx context.Context, st *cli.State) error {
 	defer cancel()
 
 	start := time.Now()
-
 	clients := make([]benchClient, c.Clients)
 	group, limit := errgroup.WithContext(limit)
 	for i := range clients {
@@ -80,15 +79,15 @@ func (c *benchCmd) validate() (address string, err error) {
 		return "", cli.Usage("--clients %d, --pings %d, --duration %v: want more than 0", c.Clients, c.Pings, c.Duration)
 	}
 
-	u, err := url.Parse(c.URL)
-	if err != nil || u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+	server, err := url.Parse(c.URL)
+	if err != nil || server.Scheme != "http" || server.Host == "" || strings.Trim(server.Path, "/") != "" {
 		return "", cli.Usage("%q: want http://HOST[:PORT]", c.URL)
 	}
 
-	if u.Port() == "" {
-		return net.JoinHostPort(u.Hostname(), "80"), nil
+	if server.Port() == "" {
+		return net.JoinHostPort(server.Hostname(), "80"), nil
 	}
-	return u.Host, nil
+	return server.Host, nil
 }
 
 // requests returns one request for each ping, as bytes on the wire.

@@ -40,7 +40,7 @@ func (c *checkCmd) Run(ctx context.Context, st *cli.State) error {
 	fmt.Fprintf(st.Stdout, "%d segments, %d records, %s, %s on disk; %d damaged, %d odd\n",
 		stats.Segments, stats.Records, megabytes(stats.RawBytes), megabytes(stats.Bytes), damaged, len(found)-damaged)
 
-	// Damage is an error even after a repair; odd files are none after it.
+	// Damage is an error even after a repair; odd files are an error until they are repaired.
 	switch {
 	case damaged > 0 && c.Repair:
 		return cli.Fail(cli.ExitCorrupt, fmt.Errorf("%d of %d segments were damaged", damaged, stats.Segments))

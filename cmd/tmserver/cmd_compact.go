@@ -59,7 +59,8 @@ func (c *compactCmd) Run(ctx context.Context, st *cli.State) error {
 		return withBusyHint(err)
 	}
 
-	if c.DryRun || layout.IsURL(c.DataDir) { // an object store has no statistics
+	// The statistics of conversions are in the data folder; an object store has none.
+	if c.DryRun || layout.IsURL(c.DataDir) {
 		return nil
 	}
 	return withBusyHint(mergeStatistics(ctx, c.DataDir, st.Log))
@@ -126,6 +127,7 @@ func (c *compactCmd) merge(ctx context.Context, st *cli.State, place *upkeep.Pla
 		fmt.Fprintf(st.Stdout, "merged %d segments in %d partitions, %s to %s\n", stats.Segments, stats.Partitions, megabytes(stats.Before), megabytes(stats.After))
 	}
 
+	// A damaged segment stays, and so does its partition; the others are merged.
 	if _, ok := errors.AsType[*layout.CorruptError](err); ok {
 		return cli.WithHint(cli.Fail(cli.ExitCorrupt, err), "tmserver check --repair keeps what can be read")
 	}

@@ -94,12 +94,12 @@ type convertCounts struct {
 }
 
 // Converted implements worker.Reporter.
-func (c *convertCounts) Converted(_ string, s worker.Stats, _ time.Duration) {
+func (c *convertCounts) Converted(_ string, stats worker.Stats, _ time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
 	c.logs++
-	c.total.Add(s)
+	c.total.Add(stats)
 }
 
 // report prints the sums. The error says that submissions wait or were rejected.
@@ -113,6 +113,7 @@ func (c *convertCounts) report(st *cli.State) error {
 		fmt.Fprintf(st.Stderr, "  bytes lost to damage %d\n", total.BytesLost)
 	}
 
+	// Waiting comes before rejected: it needs another run of the command.
 	if total.Waiting > 0 {
 		return waitingError(total.Waiting)
 	}
@@ -123,15 +124,15 @@ func (c *convertCounts) report(st *cli.State) error {
 }
 
 // reportNotPublished prints how many submissions became no record, by cause.
-func reportNotPublished(st *cli.State, s worker.Stats) {
-	for _, class := range slices.Sorted(maps.Keys(s.Quarantined)) {
-		fmt.Fprintf(st.Stderr, "  %s %d\n", class, s.Quarantined[class])
+func reportNotPublished(st *cli.State, stats worker.Stats) {
+	for _, class := range slices.Sorted(maps.Keys(stats.Quarantined)) {
+		fmt.Fprintf(st.Stderr, "  %s %d\n", class, stats.Quarantined[class])
 	}
-	for _, reason := range slices.Sorted(maps.Keys(s.Filtered)) {
-		fmt.Fprintf(st.Stderr, "  filtered %s %d\n", cli.Printable(reason), s.Filtered[reason])
+	for _, reason := range slices.Sorted(maps.Keys(stats.Filtered)) {
+		fmt.Fprintf(st.Stderr, "  filtered %s %d\n", cli.Printable(reason), stats.Filtered[reason])
 	}
-	if s.Repeated > 0 {
-		fmt.Fprintf(st.Stderr, "  repeated %d\n", s.Repeated)
+	if stats.Repeated > 0 {
+		fmt.Fprintf(st.Stderr, "  repeated %d\n", stats.Repeated)
 	}
 }
 

@@ -67,7 +67,6 @@ func (c *demoCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if err := c.serveAndSubmit(ctx, st, dir); err != nil {
 		return err
 	}
-
 	fmt.Fprintf(st.Stderr, "converted and published, %.1f s from the start\n", time.Since(start).Seconds())
 
 	// Each job is printed with the command that runs it.
@@ -92,13 +91,14 @@ The data lies in %s. To go on:
 // converts them when it is stopped.
 func (c *demoCmd) serveAndSubmit(ctx context.Context, st *cli.State, dir string) error {
 	// Parsing a command line sets every other flag to its default.
-	p := program()
-	server := p.Grammar.(*grammar)
-	parser, err := p.Parser()
+	commands := program()
+	server := commands.Grammar.(*grammar)
+	parser, err := commands.Parser()
 	if err != nil {
 		return err
 	}
 
+	// Port 0 is a free port, so that a server that runs already does not matter.
 	if _, err := parser.Parse([]string{"serve", "--data-dir", dir, "--listen", "127.0.0.1:0", "--admin-listen", "", "--offline"}); err != nil {
 		return err
 	}

@@ -48,6 +48,7 @@ func (c *genCmd) Run(ctx context.Context, st *cli.State) error {
 		return cli.WithHint(cli.Usage("--gzip is for raw logs"), "add --format rawlog, or pipe the lines through gzip")
 	}
 
+	// No server has the definitions of the made-up revisions.
 	if c.Definitions != "" {
 		if err := gen.WriteCache(c.Definitions); err != nil {
 			return err
@@ -78,9 +79,11 @@ const genBatchPings = 64
 
 // write makes batches in parallel and writes them in order.
 func (c *genCmd) write(ctx context.Context, out io.Writer) error {
-	w := bufio.NewWriterSize(out, 1<<20)
+	buffered := bufio.NewWriterSize(out, 1<<20)
+
+	// Only version 3 has a head; lines and version 1 begin with the first ping.
 	if c.Format == "rawlog" && c.RawVersion == rawlog.Version {
-		if _, err := w.Write(rawlog.AppendHead(nil, c.salt())); err != nil {
+		if _, err := buffered.Write(rawlog.AppendHead(nil, c.salt())); err != nil {
 			return err
 		}
 	}
@@ -89,23 +92,23 @@ func (c *genCmd) write(ctx context.Context, out io.Writer) error {
 	workers := runtime.GOMAXPROCS(0)
 	batches := make([]chan []byte, workers)
 	group, ctx := errgroup.WithContext(ctx)
-	for k := range batches {
-		batches[k] = make(chan []byte, 1)
+	for worker := range batches {
+		batches[worker] = make(chan []byte, 1)
 		group.Go(func() error {
-			defer close(batches[k])
-			return c.makeBatches(ctx, k*genBatchPings, workers*genBatchPings, batches[k])
+			defer close(batches[worker])
+			return c.makeBatches(ctx, worker*genBatchPings, workers*genBatchPings, batches[worker])
 		})
 	}
 
 	// The first worker without a batch has none because there is no more.
 	group.Go(func() error {
-		for i := 0; ; i++ {
-			batch, ok := <-batches[i%workers]
+		for batchNumber := 0; ; batchNumber++ {
+			batch, ok := <-batches[batchNumber%workers]
 			if !ok {
-				return w.Flush()
+				return buffered.Flush()
 			}
 
-			if _, err := w.Write(batch); err != nil {
+			if _, err := buffered.Write(batch); err != nil {
 				return err
 			}
 		}
@@ -115,6 +118,7 @@ func (c *genCmd) write(ctx context.Context, out io.Writer) error {
 
 // makeBatches makes the batches that begin with the pings from, from+step, from+2*step ….
 func (c *genCmd) makeBatches(ctx context.Context, from, step int, batches chan<- []byte) error {
+	// A generator makes any ping of its seed, so each worker has its own.
 	generator := gen.New(c.Seed)
 	for ; from < c.Count; from += step {
 		var batch []byte
@@ -136,40 +140,40 @@ func (c *genCmd) makeBatches(ctx context.Context, from, step int, batches chan<-
 func (c *genCmd) salt() uint32 { return uint32(c.Seed) ^ 0x7e1e7e1e }
 
 // append appends p in the chosen format.
-func (c *genCmd) append(dst []byte, p *gen.Ping) []byte {
+func (c *genCmd) append(dst []byte, ping *gen.Ping) []byte {
 	if c.Format == "lines" {
-		dst = append(dst, p.ID...)
+		dst = append(dst, ping.ID...)
 		dst = append(dst, '\t')
-		dst = append(dst, p.JSON...)
+		dst = append(dst, ping.JSON...)
 		return append(dst, '\n')
 	}
 
-	s := rawlog.Submission{Path: p.Path(), Body: p.JSON, Time: p.Time}
+	sub := rawlog.Submission{Path: ping.Path(), Body: ping.JSON, Time: ping.Time}
 	if c.Gzip {
-		s.Body = gzipped(p.JSON)
+		sub.Body = gzipped(ping.JSON)
 	}
 	if c.RawVersion == rawlog.Version {
-		return rawlog.AppendEntry(dst, &s, c.salt())
+		return rawlog.AppendEntry(dst, &sub, c.salt())
 	}
-	return appendEntryV1(dst, &s)
+	return appendEntryV1(dst, &sub)
 }
 
 // appendEntryV1 appends s as the predecessor's raw logs have it; FORMAT.md of
 // package rawlog describes the fields. The product writes version 3 only.
-func appendEntryV1(dst []byte, s *rawlog.Submission) []byte {
+func appendEntryV1(dst []byte, sub *rawlog.Submission) []byte {
 	dst = append(dst, 0x1e)
-	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(s.Path)))
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(s.Body)))
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.Time.UnixMilli()))
-	dst = append(dst, s.Path...)
-	return append(dst, s.Body...)
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(sub.Path)))
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(sub.Body)))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(sub.Time.UnixMilli()))
+	dst = append(dst, sub.Path...)
+	return append(dst, sub.Body...)
 }
 
 // gzipped returns body compressed as browsers compress it.
 func gzipped(body []byte) []byte {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	w.Write(body) // a Buffer accepts everything
-	w.Close()
-	return b.Bytes()
+	var packed bytes.Buffer
+	packer := gzip.NewWriter(&packed)
+	packer.Write(body) // a Buffer accepts everything
+	packer.Close()
+	return packed.Bytes()
 }

@@ -87,7 +87,6 @@ func (c *importCmd) importFiles(ctx context.Context, st *cli.State, folder *data
 	if err != nil {
 		return err
 	}
-
 	if countries != nil {
 		defer countries.Close()
 	}
@@ -152,11 +151,11 @@ type shownFile struct {
 }
 
 // reportImport prints what became of a file.
-func reportImport(st *cli.State, name string, s worker.Stats) {
+func reportImport(st *cli.State, name string, stats worker.Stats) {
 	fmt.Fprintf(st.Stderr, "%s: %d submissions, %d records, %d invalid, %d bytes lost\n",
-		name, s.Submissions, s.Records, s.AllQuarantined(), s.BytesLost)
-	reportNotPublished(st, s)
-	if s.Waiting > 0 {
-		fmt.Fprintf(st.Stderr, "  waiting %d\n", s.Waiting)
+		name, stats.Submissions, stats.Records, stats.AllQuarantined(), stats.BytesLost)
+	reportNotPublished(st, stats)
+	if stats.Waiting > 0 {
+		fmt.Fprintf(st.Stderr, "  waiting %d\n", stats.Waiting)
 	}
 }

@@ -34,9 +34,9 @@ func (c *invalidLsCmd) Run(ctx context.Context, st *cli.State) error {
 	if c.Counts {
 		return c.counts(ctx, st)
 	}
-	return c.each(ctx, func(s layout.Rejected) (bool, error) {
-		_, err := fmt.Fprintf(st.Stdout, "%s\t%s\t%s\t%s:%d\t%s\n", cli.Printable(s.ID()), s.Class,
-			s.Time.UTC().Format(time.RFC3339), s.Origin, s.Offset, cli.Printable(s.Message))
+	return c.each(ctx, func(submission layout.Rejected) (bool, error) {
+		_, err := fmt.Fprintf(st.Stdout, "%s\t%s\t%s\t%s:%d\t%s\n", cli.Printable(submission.ID()), submission.Class,
+			submission.Time.UTC().Format(time.RFC3339), submission.Origin, submission.Offset, cli.Printable(submission.Message))
 		return true, err
 	})
 }

@@ -63,23 +63,23 @@ func (c *invalidReplayCmd) Run(ctx context.Context, st *cli.State) (err error) {
 
 // report prints what became of the submissions. The error says that some were
 // rejected again.
-func (c *invalidReplayCmd) report(w io.Writer, r quarantine.Replayed) error {
+func (c *invalidReplayCmd) report(w io.Writer, replayed quarantine.Replayed) error {
 	verb := "converted"
 	if c.DryRun {
 		verb = "would convert"
 	}
-	fmt.Fprintf(w, "%s %d of %d submissions\n", verb, r.Records, r.Tried)
+	fmt.Fprintf(w, "%s %d of %d submissions\n", verb, replayed.Records, replayed.Tried)
 
 	rejected := int64(0)
-	for _, class := range slices.Sorted(maps.Keys(r.Quarantined)) {
-		fmt.Fprintf(w, "still %s: %d\n", class, r.Quarantined[class])
-		rejected += r.Quarantined[class]
+	for _, class := range slices.Sorted(maps.Keys(replayed.Quarantined)) {
+		fmt.Fprintf(w, "still %s: %d\n", class, replayed.Quarantined[class])
+		rejected += replayed.Quarantined[class]
 	}
-	for _, reason := range slices.Sorted(maps.Keys(r.Dropped)) {
-		fmt.Fprintf(w, "filtered %s: %d\n", cli.Printable(reason), r.Dropped[reason])
+	for _, reason := range slices.Sorted(maps.Keys(replayed.Dropped)) {
+		fmt.Fprintf(w, "filtered %s: %d\n", cli.Printable(reason), replayed.Dropped[reason])
 	}
-	if r.Waiting > 0 {
-		fmt.Fprintf(w, "of these, without definitions for now: %d\n", r.Waiting)
+	if replayed.Waiting > 0 {
+		fmt.Fprintf(w, "of these, without definitions for now: %d\n", replayed.Waiting)
 	}
 
 	if rejected > 0 {

@@ -30,13 +30,14 @@ quarantine is damaged; 130 interrupted.`
 
 func (c *invalidShowCmd) Run(ctx context.Context, st *cli.State) error {
 	found := false
-	err := c.each(ctx, func(s layout.Rejected) (bool, error) {
-		if s.ID() != c.ID && cli.Printable(s.ID()) != c.ID {
+	err := c.each(ctx, func(submission layout.Rejected) (bool, error) {
+		// Users copy the ID from a terminal, so its printable form counts, too.
+		if submission.ID() != c.ID && cli.Printable(submission.ID()) != c.ID {
 			return true, nil
 		}
 
 		found = true
-		return false, c.print(st.Stdout, s)
+		return false, c.print(st.Stdout, submission)
 	})
 	if err != nil {
 		return err
@@ -48,19 +49,20 @@ func (c *invalidShowCmd) Run(ctx context.Context, st *cli.State) error {
 	return nil
 }
 
-func (c *invalidShowCmd) print(w io.Writer, s layout.Rejected) error {
+func (c *invalidShowCmd) print(w io.Writer, submission layout.Rejected) error {
 	if c.Body {
-		_, err := w.Write(s.Body)
+		_, err := w.Write(submission.Body)
 		return err
 	}
 
 	_, err := fmt.Fprintf(w, "class:   %s\nmessage: %s\ntime:    %s\norigin:  %s:%d\npath:    %s\n\n",
-		s.Class, cli.Printable(s.Message), s.Time.UTC().Format(time.RFC3339Nano), s.Origin, s.Offset, cli.Printable(s.Path))
+		submission.Class, cli.Printable(submission.Message), submission.Time.UTC().Format(time.RFC3339Nano), submission.Origin, submission.Offset, cli.Printable(submission.Path))
 	if err != nil {
 		return err
 	}
 
-	body := unpacked(s.Body)
+	// A shell's prompt begins on its own line.
+	body := unpacked(submission.Body)
 	if !bytes.HasSuffix(body, []byte{'\n'}) {
 		body = append(bytes.Clone(body), '\n')
 	}

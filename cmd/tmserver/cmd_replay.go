@@ -53,22 +53,22 @@ func (c *replayCmd) Run(ctx context.Context, st *cli.State) error {
 	transport := &http.Transport{MaxIdleConnsPerHost: c.Clients}
 	defer transport.CloseIdleConnections()
 
-	r := newReplay(c, &http.Client{Transport: transport, Timeout: time.Minute}, time.Now())
-	err := r.run(ctx, st)
+	replay := newReplay(c, &http.Client{Transport: transport, Timeout: time.Minute}, time.Now())
+	err := replay.run(ctx, st)
 
 	// What was sent is printed after an error, too.
-	took := time.Since(r.start)
-	fmt.Fprintf(st.Stdout, "sent %d, skipped %d, %.1f MB in %.1f s\n", r.sent, r.skipped, float64(r.bytes)/1e6, took.Seconds())
-	for _, code := range slices.Sorted(maps.Keys(r.codes)) {
-		fmt.Fprintf(st.Stdout, "status %d %s: %d\n", code, http.StatusText(code), r.codes[code])
+	took := time.Since(replay.start)
+	fmt.Fprintf(st.Stdout, "sent %d, skipped %d, %.1f MB in %.1f s\n", replay.sent, replay.skipped, float64(replay.bytes)/1e6, took.Seconds())
+	for _, code := range slices.Sorted(maps.Keys(replay.codes)) {
+		fmt.Fprintf(st.Stdout, "status %d %s: %d\n", code, http.StatusText(code), replay.codes[code])
 	}
 	if err != nil {
 		return withVersionHint(err)
 	}
 
 	// The error gives the exit code.
-	if others := r.sent - r.codes[http.StatusOK]; others > 0 || r.bytesLost > 0 {
-		return cli.Fail(cli.ExitRejected, fmt.Errorf("%d submissions were not answered with 200, %d bytes lost", others, r.bytesLost))
+	if others := replay.sent - replay.codes[http.StatusOK]; others > 0 || replay.bytesLost > 0 {
+		return cli.Fail(cli.ExitRejected, fmt.Errorf("%d submissions were not answered with 200, %d bytes lost", others, replay.bytesLost))
 	}
 	return nil
 }
@@ -108,8 +108,8 @@ func (r *replay) run(ctx context.Context, st *cli.State) error {
 	})
 	for range r.c.Clients {
 		group.Go(func() error {
-			for s := range submissions {
-				if err := r.send(ctx, s); err != nil {
+			for submission := range submissions {
+				if err := r.send(ctx, submission); err != nil {
 					return err
 				}
 			}

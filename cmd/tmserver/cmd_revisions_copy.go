@@ -52,6 +52,7 @@ func exportFile(cache *revisions.Cache, name string) (exported int, err error) {
 		return 0, err
 	}
 
+	// It gets its name when it is whole and on the disk.
 	exported, err = cache.Export(file)
 	err = errors.Join(err, file.Sync(), file.Close())
 	if err != nil {

@@ -55,7 +55,6 @@ func (c *revisionsDiffCmd) Run(ctx context.Context, st *cli.State, parent *revis
 	if a.attributes == nil && b.attributes == nil {
 		return fmt.Errorf("neither %v nor %v defines %s", a.ref, b.ref, c.Name)
 	}
-
 	if maps.Equal(a.attributes, b.attributes) {
 		return nil
 	}
@@ -144,9 +143,10 @@ func readAttributes(ctx context.Context, cache *revisions.Cache, ref revisions.R
 		return nil, fmt.Errorf("%v: definition of %s: %w", ref, definition.Name, err)
 	}
 
+	// Each value becomes one line, so that the output has one line for each attribute.
 	attributes := map[string]string{}
 	for name, value := range values {
-		attributes[name] = strings.Join(strings.Fields(string(value)), " ") // on one line
+		attributes[name] = strings.Join(strings.Fields(string(value)), " ")
 	}
 	if definition.Err != nil {
 		attributes["(error)"] = definition.Err.Error()
@@ -161,6 +161,7 @@ func printDiff(w io.Writer, a, b definitionIn) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "--- %v\n+++ %v\n", a.ref, b.ref)
 
+	// The names of both, because each definition may have attributes that the other lacks.
 	all := map[string]string{}
 	maps.Copy(all, a.attributes)
 	maps.Copy(all, b.attributes)

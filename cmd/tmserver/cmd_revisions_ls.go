@@ -69,8 +69,8 @@ func (c *revisionsLsCmd) Run(_ context.Context, st *cli.State, parent *revisions
 func versionLines(history *revisions.History) map[string][]string {
 	lines := map[string][]string{}
 	for repo, changes := range history.Repos() {
-		for _, v := range changes.Versions {
-			lines[repo] = append(lines[repo], fmt.Sprintf("%s\t%s\t%s\t%s\n", repo, v.Version, v.From.Format(time.RFC3339), untilText(v.Until)))
+		for _, version := range changes.Versions {
+			lines[repo] = append(lines[repo], fmt.Sprintf("%s\t%s\t%s\t%s\n", repo, version.Version, version.From.Format(time.RFC3339), untilText(version.Until)))
 		}
 	}
 	return lines
@@ -87,19 +87,19 @@ func revisionLines(history *revisions.History, cache *revisions.Cache) (map[stri
 	lines := map[string][]string{}
 	inIndex := map[revisions.Ref]bool{}
 	for repo, changes := range history.Repos() {
-		for _, d := range changes.Definitions {
+		for _, change := range changes.Definitions {
 			// A ping names a revision with 12 or with 40 digits, and the cache has it as
 			// named.
 			mark := "-"
 			for _, digits := range []int{12, 40} {
-				ref := revisions.Ref{Repo: repo, Revision: d.Revision[:digits]}
+				ref := revisions.Ref{Repo: repo, Revision: change.Revision[:digits]}
 				if cache.Has(ref) {
 					mark = "cached"
 					inIndex[ref] = true
 				}
 			}
 			lines[repo] = append(lines[repo], fmt.Sprintf("%s\t%s\t%s\t%s\t%s\n",
-				repo, d.Revision[:12], d.From.Format(time.RFC3339), untilText(d.Until), mark))
+				repo, change.Revision[:12], change.From.Format(time.RFC3339), untilText(change.Until), mark))
 		}
 	}
 

@@ -46,8 +46,8 @@ func (c *statsCmd) Run(ctx context.Context, st *cli.State) error {
 		return withCorruptCode(err)
 	}
 
+	// The most frequent ones come first.
 	report.Histograms = report.Histograms[:min(c.Worst, len(report.Histograms))]
-
 	if c.JSON {
 		encoder := json.NewEncoder(st.Stdout)
 		encoder.SetIndent("", "  ")
@@ -78,6 +78,7 @@ func (r *statsReport) print(w io.Writer) error {
 		fmt.Fprintf(table, "bytes lost to damage\t\t\t%d\n", r.BytesLost)
 	}
 
+	// The histograms are a table of their own, below the counts.
 	if len(r.Histograms) > 0 {
 		fmt.Fprintln(table, "\nHISTOGRAM\tREASON\t\tCOUNT")
 	}

@@ -118,13 +118,14 @@ func flagText(value any) (string, error) {
 	case []any:
 		// kong splits at the commas.
 		parts := make([]string, len(value))
-		for i, v := range value {
-			text, ok := v.(string)
+		for at, element := range value {
+			text, ok := element.(string)
 			if !ok {
-				return "", fmt.Errorf("%v in a list is no string", v)
+				return "", fmt.Errorf("%v in a list is no string", element)
 			}
-			parts[i] = text
+			parts[at] = text
 		}
+
 		return strings.Join(parts, ","), nil
 	}
 	return "", fmt.Errorf("%v is no string, number, boolean or list of strings", value)
@@ -142,6 +143,7 @@ func (v configValues) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 		}
 	}
 
+	// A flag that is not in the file keeps its default.
 	if text, ok := v.byFlag[flag.Name]; ok {
 		return text, nil
 	}

@@ -107,7 +107,7 @@ func (l *lineConverter) run(ctx context.Context, in io.Reader) error {
 	return lines.Err()
 }
 
-// convert writes the record of a line, or reports why there is none.
+// convert writes the record of a line, or reports why the line has no record.
 func (l *lineConverter) convert(ctx context.Context, line []byte) error {
 	id, ping, ok := bytes.Cut(line, []byte{'\t'})
 	if !ok {
@@ -143,7 +143,7 @@ func (l *lineConverter) reject(id, text []byte, class, message string) {
 	}
 }
 
-// printableID returns a document ID for a report; "-" if there is none.
+// printableID returns a document ID for a report; "-" if the line has no ID.
 func printableID(id []byte) string {
 	if len(id) == 0 {
 		return "-"
@@ -152,12 +152,12 @@ func printableID(id []byte) string {
 }
 
 // write writes one record; the error is out's.
-func (l *lineConverter) write(r *convert.Record, id []byte) error {
+func (l *lineConverter) write(record *convert.Record, id []byte) error {
 	l.out.Write(id)
 	l.out.WriteByte('\t')
-	l.out.WriteString(strings.Map(oneField, r.Dims.String()))
+	l.out.WriteString(strings.Map(oneField, record.Dims.String()))
 	l.out.WriteByte('\t')
-	l.out.Write(r.JSON)
+	l.out.Write(record.JSON)
 	return l.out.WriteByte('\n') // a bufio.Writer repeats its first error
 }
 

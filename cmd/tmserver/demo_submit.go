@@ -42,16 +42,15 @@ func (c *demoCmd) submit(ctx context.Context, st *cli.State, url string) error {
 		group.Go(func() error {
 			generator := gen.New(c.Seed)
 			for {
-				i := int(next.Add(1)) - 1
-				if i >= c.Count {
+				number := int(next.Add(1)) - 1
+				if number >= c.Count {
 					return nil
 				}
 
-				ping := generator.Ping(i)
+				ping := generator.Ping(number)
 				if err := submitPing(ctx, client, url, &ping); err != nil {
 					return err
 				}
-
 				bar.Add(1)
 			}
 		})
@@ -79,6 +78,7 @@ func submitPing(ctx context.Context, client *http.Client, url string, ping *gen.
 		return err
 	}
 
+	// The body of any other answer says what is wrong.
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("submit: the server answered %s: %s", resp.Status, answer)
 	}

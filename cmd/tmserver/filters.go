@@ -39,6 +39,7 @@ func (f *filterFlags) openFilters(ctx context.Context, log *slog.Logger, definit
 		return nil, nil
 	}
 
+	// A call that takes too long is ended: a raw log waits for its filter.
 	limits := script.IngestLimits()
 	limits.Definitions = definitions
 	limits.Stuck = func(err error) {
@@ -78,6 +79,7 @@ func compileScript(ctx context.Context, path string, text []byte, limits script.
 		return nil, nil, err
 	}
 
+	// What a filter prints is for its author, not for the operator.
 	console := func(level, text string) {
 		log.Debug("console", "script", path, "level", level, "text", text)
 	}
@@ -149,6 +151,7 @@ type decider struct{ *script.IngestFilter }
 
 // Decide implements decide.Decider.
 func (d decider) Decide(partition schema.Dims, id, json []byte) (decide.Decision, error) {
+	// A conversion treats a slow filter otherwise than one that throws.
 	decision, err := d.IngestFilter.Decide(partition, id, json)
 	if errors.Is(err, script.ErrTimeout) {
 		err = fmt.Errorf("%w: %w", decide.ErrFilterLimit, err)
@@ -156,7 +159,6 @@ func (d decider) Decide(partition schema.Dims, id, json []byte) (decide.Decision
 	if err != nil {
 		return decide.Decision{}, err
 	}
-
 	return decide.Decision{Action: actionOf(decision.Action), Reason: decision.Reason}, nil
 }
 

@@ -22,18 +22,18 @@ type definitionFlags struct {
 // open returns the cache of definitions; dataDir is the data folder, or "". The caller
 // closes it.
 func (f *definitionFlags) open(st *cli.State, dataDir string) (*revisions.Cache, error) {
-	o := revisions.DefaultOptions()
-	o.Dir = f.RevisionCache
-	o.Server = f.RevisionServer
-	o.Offline = f.Offline
-	o.Log = st.Log
+	options := revisions.DefaultOptions()
+	options.Dir = f.RevisionCache
+	options.Server = f.RevisionServer
+	options.Offline = f.Offline
+	options.Log = st.Log
 
 	// The cache of a data folder is part of it.
-	if o.Dir == "" && dataDir != "" {
-		o.Dir = filepath.Join(dataDir, layout.RevisionCacheDir)
+	if options.Dir == "" && dataDir != "" {
+		options.Dir = filepath.Join(dataDir, layout.RevisionCacheDir)
 	}
 
-	cache, err := revisions.NewCache(o)
+	cache, err := revisions.NewCache(options)
 	if err != nil {
 		return nil, cli.Fail(cli.ExitUsage, err)
 	}
@@ -72,18 +72,18 @@ func (f *revisionFlags) open(st *cli.State, dataDir string) (*revisions.Cache, e
 // converterOptions returns the options of every Converter of the command. Call open
 // before.
 func (f *revisionFlags) converterOptions(schema *schema.Schema) convert.Options {
-	o := convert.DefaultOptions()
-	o.Schema = schema
+	options := convert.DefaultOptions()
+	options.Schema = schema
 
 	// Pings of a private server name it in their revision.
 	server, err := url.Parse(f.RevisionServer)
 	if err == nil && server.Host != "" {
-		o.RevisionHosts = append(o.RevisionHosts, server.Host)
+		options.RevisionHosts = append(options.RevisionHosts, server.Host)
 	}
 	if f.RevisionFallback == "on" && f.cache != nil {
-		o.Fallback = f.cache
+		options.Fallback = f.cache
 	}
-	return o
+	return options
 }
 
 // countryFlags say what is stored of a client's address: nothing, or its country.

@@ -29,23 +29,23 @@ func (f *idleFlags) validate() error {
 
 // buildCompaction compacts and expires while no raw log waits.
 func (s *serving) buildCompaction(ctx context.Context) (part, error) {
-	f := &s.c.idleFlags
-	if f.CompactEvery == 0 {
+	flags := &s.c.idleFlags
+	if flags.CompactEvery == 0 {
 		return part{}, nil
 	}
-	keepDays, err := parseDays(f.Keep)
+	keepDays, err := parseDays(flags.Keep)
 	if err != nil {
 		return part{}, err
 	}
 
-	c := &idleCompaction{
+	compaction := &idleCompaction{
 		data:     s.folder.Data,
-		every:    f.CompactEvery,
+		every:    flags.CompactEvery,
 		keepDays: keepDays,
 		now:      s.st.Now,
 		log:      s.st.Log,
 	}
-	return inBackground(context.WithoutCancel(ctx), c.run), nil
+	return inBackground(context.WithoutCancel(ctx), compaction.run), nil
 }
 
 // idleCompaction is what a server does while no raw log waits.
@@ -108,6 +108,7 @@ func (c *idleCompaction) compact(ctx context.Context) error {
 		return err
 	}
 
+	// Each conversion adds a file of statistics, so there would be ever more of them.
 	_, err = statistics.Merge(ctx, c.data)
 	return err
 }

@@ -33,22 +33,22 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 		servers = append(servers, s.c.newServer(s.c.AdminListen, newAdmin(s.registry, s.c.AdminToken), s.st.Log))
 	}
 
-	h := &httpServers{servers: servers, drainTime: s.c.DrainTime, failed: s.failed}
-	h.listeners, err = s.c.listenAll(servers, s.metrics.Answered)
+	opened := &httpServers{servers: servers, drainTime: s.c.DrainTime, failed: s.failed}
+	opened.listeners, err = s.c.listenAll(servers, s.metrics.Answered)
 	if err == nil {
-		err = s.c.announce(s.st, h.listeners)
+		err = s.c.announce(s.st, opened.listeners)
 	}
 	if err != nil {
-		return part{}, errors.Join(err, h.close(), closeHandler())
+		return part{}, errors.Join(err, opened.close(), closeHandler())
 	}
 
 	return part{
-		start: h.start,
+		start: opened.start,
 		stop: func() error {
-			h.stop(context.WithoutCancel(ctx)) // the signal must not end the requests in hand
+			opened.stop(context.WithoutCancel(ctx)) // the signal must not end the requests in hand
 			return nil
 		},
-		close: func() error { return errors.Join(h.close(), closeHandler()) },
+		close: func() error { return errors.Join(opened.close(), closeHandler()) },
 	}, nil
 }
 
@@ -64,41 +64,42 @@ func (s *serving) publicHandler() (_ http.Handler, closeAll func() error, err er
 	}
 
 	// Limits, and what answers are made of.
-	o := ingest.DefaultHandlerOptions()
-	o.MaxBody = s.c.MaxBody
-	o.MaxPath = s.c.MaxPath
-	o.MaxInFlight = s.c.MaxInFlight
-	o.Schema = s.folder.Schema()
-	o.Definitions = s.folder.definitions
-	o.Converter = s.folder.newConverter
-	o.Status = statusOf(s.folder, s.st.Now)
-	o.Metrics = s.metrics
-	o.Log = s.st.Log
+	options := ingest.DefaultHandlerOptions()
+	options.MaxBody = s.c.MaxBody
+	options.MaxPath = s.c.MaxPath
+	options.MaxInFlight = s.c.MaxInFlight
+	options.Schema = s.folder.Schema()
+	options.Definitions = s.folder.definitions
+	options.Converter = s.folder.newConverter
+	options.Status = statusOf(s.folder, s.st.Now)
+	options.Metrics = s.metrics
+	options.Log = s.st.Log
 
 	// Clients' addresses, of which at most the country is stored.
-	o.TrustedProxies, err = s.c.trustedProxies()
+	options.TrustedProxies, err = s.c.trustedProxies()
 	if err != nil {
 		return nil, nil, err
 	}
-	o.Countries, err = s.c.openCountries()
+	options.Countries, err = s.c.openCountries()
 	if err != nil {
 		return nil, nil, err
 	}
-	if o.Countries != nil {
-		closers = append(closers, o.Countries.Close)
+	if options.Countries != nil {
+		closers = append(closers, options.Countries.Close)
 	}
 
+	// The log of requests is for operators.
 	if s.c.RequestLog != "" {
 		file, err := os.OpenFile(s.c.RequestLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {
 			return nil, nil, errors.Join(err, closeAll())
 		}
 		closers = append(closers, file.Close)
-		o.RequestLog = slog.New(slog.NewJSONHandler(file, nil))
-		o.RequestLogEvery = s.c.RequestLogEvery
+		options.RequestLog = slog.New(slog.NewJSONHandler(file, nil))
+		options.RequestLogEvery = s.c.RequestLogEvery
 	}
 
-	return ingest.NewHandler(s.log, o), closeAll, nil
+	return ingest.NewHandler(s.log, options), closeAll, nil
 }
 
 // trustedProxies returns the networks of the proxies whose X-Forwarded-For counts.
@@ -110,7 +111,6 @@ func (c *serveCmd) trustedProxies() (networks []netip.Prefix, err error) {
 		}
 		networks = append(networks, network.Masked())
 	}
-
 	return networks, nil
 }
 
@@ -174,6 +174,7 @@ func (c *serveCmd) newServer(addr string, h http.Handler, log *slog.Logger) *htt
 // listenAll opens the servers' addresses. The first one, which is public, takes a
 // limited number of connections; for refused see ingest.FewerReads.
 func (c *serveCmd) listenAll(servers []*http.Server, refused func(code int)) ([]net.Listener, error) {
+	// Both addresses have the same certificate.
 	if c.TLSCert != "" {
 		cert, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
 		if err != nil {
@@ -219,6 +220,7 @@ func (h *httpServers) start() {
 				serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
 			}
 
+			// stop closes a server on purpose; any other end stops the program.
 			err := serve(h.listeners[i])
 			if errors.Is(err, http.ErrServerClosed) {
 				return

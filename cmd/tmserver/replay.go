@@ -110,23 +110,24 @@ const (
 
 // send submits s, up to --tries times, and counts the last answer. The error says
 // that there was none.
-func (r *replay) send(ctx context.Context, s rawlog.Submission) error {
+func (r *replay) send(ctx context.Context, submission rawlog.Submission) error {
 	r.mu.Lock()
 	r.sent++
-	r.bytes += int64(len(s.Body))
+	r.bytes += int64(len(submission.Body))
 	r.mu.Unlock()
 
 	// Only what may succeed later is sent again: no answer, or 5xx.
-	target := strings.TrimSuffix(r.c.To, "/") + "/submit/telemetry/" + escapePath(s.Path)
+	target := strings.TrimSuffix(r.c.To, "/") + "/submit/telemetry/" + escapePath(submission.Path)
 	pause := firstPause
 	for try := 1; ; try++ {
-		code, after, err := post(ctx, r.client, target, s.Body)
+		code, after, err := post(ctx, r.client, target, submission.Body)
 		temporary := err != nil || code >= 500
 		if !temporary || try == r.c.Tries || ctx.Err() != nil {
 			if err != nil {
 				return err
 			}
 
+			// Only the last answer counts, or the counts would exceed the submissions.
 			r.mu.Lock()
 			r.codes[code]++
 			r.mu.Unlock()
@@ -180,20 +181,20 @@ func retryAfter(field string, now time.Time) time.Duration {
 // as they are, so that the other server stores the same path; url.PathEscape would
 // escape more.
 func escapePath(path string) string {
-	var b strings.Builder
-	for i := range len(path) {
-		char := path[i]
+	var escaped strings.Builder
+	for at := range len(path) {
+		char := path[at]
 		switch {
 		case '0' <= char && char <= '9', 'a' <= char && char <= 'z', 'A' <= char && char <= 'Z',
 			strings.IndexByte("/-._~!$&'()*+,;=:@", char) >= 0:
-			b.WriteByte(char)
-		case char == '%' && i+2 < len(path) && isHex(path[i+1:i+3]): // escaped already
-			b.WriteByte(char)
+			escaped.WriteByte(char)
+		case char == '%' && at+2 < len(path) && isHex(path[at+1:at+3]): // escaped already
+			escaped.WriteByte(char)
 		default:
-			fmt.Fprintf(&b, "%%%02X", char)
+			fmt.Fprintf(&escaped, "%%%02X", char)
 		}
 	}
-	return b.String()
+	return escaped.String()
 }
 
 func isHex(text string) bool {

@@ -171,14 +171,14 @@ func (s *serving) buildRawLogs(ctx context.Context) (part, error) {
 
 	// The log that submissions are appended to.
 	finished := intake.NewSignal()
-	o := rawlog.DefaultOptions()
-	o.MaxBytes = s.c.MaxLogSize
-	o.MaxAge = s.c.MaxLogAge
-	o.Reserve = s.c.Reserve
-	o.Log = s.st.Log
-	o.Finished = finished.Notify
-	o.Committed = s.metrics.Committed
-	s.log, err = rawlog.Open(dir, o)
+	options := rawlog.DefaultOptions()
+	options.MaxBytes = s.c.MaxLogSize
+	options.MaxAge = s.c.MaxLogAge
+	options.Reserve = s.c.Reserve
+	options.Log = s.st.Log
+	options.Finished = finished.Notify
+	options.Committed = s.metrics.Committed
+	s.log, err = rawlog.Open(dir, options)
 	if err != nil {
 		return part{}, errors.Join(err, dir.Close())
 	}
@@ -222,9 +222,9 @@ type conversionReporter struct {
 }
 
 // Converted implements worker.Reporter.
-func (r conversionReporter) Converted(name string, s worker.Stats, took time.Duration) {
-	r.metrics.Converted(s)
-	r.log.Info("converted", "log", name, "submissions", s.Submissions, "records", s.Records,
-		"invalid", s.AllQuarantined(), "repeated", s.Repeated, "filtered", s.AllFiltered(),
-		"bytes_lost", s.BytesLost, "segments", len(s.Published), "took", took)
+func (r conversionReporter) Converted(name string, stats worker.Stats, took time.Duration) {
+	r.metrics.Converted(stats)
+	r.log.Info("converted", "log", name, "submissions", stats.Submissions, "records", stats.Records,
+		"invalid", stats.AllQuarantined(), "repeated", stats.Repeated, "filtered", stats.AllFiltered(),
+		"bytes_lost", stats.BytesLost, "segments", len(stats.Published), "took", took)
 }

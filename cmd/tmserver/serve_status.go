@@ -23,7 +23,7 @@ type serverStatus struct {
 func statusOf(folder *dataFolder, now func() time.Time) func() any {
 	start := now()
 	return func() any {
-		s := serverStatus{
+		status := serverStatus{
 			Status:  "OK",
 			Version: cli.Version(),
 			Uptime:  now().Sub(start).Seconds(),
@@ -32,12 +32,12 @@ func statusOf(folder *dataFolder, now func() time.Time) func() any {
 
 		// Both are errors of the data folder; a public answer does not say which.
 		var backlogErr, freeErr error
-		s.Backlog, backlogErr = intake.ReadBacklog(folder.Root(), now())
-		s.Free, freeErr = rawlog.FreeSpace(folder.Root())
+		status.Backlog, backlogErr = intake.ReadBacklog(folder.Root(), now())
+		status.Free, freeErr = rawlog.FreeSpace(folder.Root())
 		if errors.Join(backlogErr, freeErr) != nil {
-			s.Status = "data folder cannot be read"
+			status.Status = "data folder cannot be read"
 		}
 
-		return s
+		return status
 	}
 }

@@ -99,24 +99,25 @@ func (f *sourceFlags) kafkaSecurity(st *cli.State) (kafka.Security, error) {
 // buildKafka takes submissions from a Kafka topic. It stops with ctx, as the signal
 // comes, and commits the offsets of what is durable by then.
 func (s *serving) buildKafka(ctx context.Context) (part, error) {
-	f := &s.c.sourceFlags
-	if len(f.KafkaBrokers) == 0 {
+	flags := &s.c.sourceFlags
+	if len(flags.KafkaBrokers) == 0 {
 		return part{}, nil
 	}
 
-	format, err := kafka.ParseFormat(f.KafkaFormat)
+	// Mistakes in the flags end the program before it connects to a broker.
+	format, err := kafka.ParseFormat(flags.KafkaFormat)
 	if err != nil {
 		return part{}, err
 	}
-	security, err := f.kafkaSecurity(s.st)
+	security, err := flags.kafkaSecurity(s.st)
 	if err != nil {
 		return part{}, err
 	}
 
 	source, err := kafka.New(s.log, kafka.Options{
-		Brokers:    f.KafkaBrokers,
-		Topic:      f.KafkaTopic,
-		Group:      f.KafkaGroup,
+		Brokers:    flags.KafkaBrokers,
+		Topic:      flags.KafkaTopic,
+		Group:      flags.KafkaGroup,
 		Format:     format,
 		Security:   security,
 		MaxBody:    int(f.KafkaMaxBody),

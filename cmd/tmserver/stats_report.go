@@ -64,6 +64,7 @@ func (c *statsCounts) addSegments(ctx context.Context, dir string) error {
 	}
 	defer tree.Close()
 
+	// Quarantined submissions are counted, too, by their class.
 	everything := schema.All()
 	everything.IncludeQuarantined = true
 	segments, err := tree.Segments(ctx, everything)
@@ -122,15 +123,15 @@ func (c *statsCounts) addConversions(dir string, log *slog.Logger) error {
 		}
 
 		c.report.BytesLost += log.BytesLost
-		for dimension, n := range log.Mismatched {
-			c.report.Mismatched[dimension] += n
+		for dimension, count := range log.Mismatched {
+			c.report.Mismatched[dimension] += count
 		}
-		for reason, n := range log.Filtered {
-			c.report.Filtered[reason] += n
+		for reason, count := range log.Filtered {
+			c.report.Filtered[reason] += count
 		}
 		for reason, names := range log.Dropped {
-			for name, n := range names {
-				c.histograms[worstHistogram{Name: name, Reason: reason}] += n
+			for name, count := range names {
+				c.histograms[worstHistogram{Name: name, Reason: reason}] += count
 			}
 		}
 	}
@@ -139,27 +140,27 @@ func (c *statsCounts) addConversions(dir string, log *slog.Logger) error {
 
 // sorted returns the report with its lists.
 func (c *statsCounts) sorted() *statsReport {
-	r := c.report
+	report := c.report
 
 	// Records have no class; quarantined submissions have one.
-	for day, n := range c.days {
-		day.Count = n
+	for day, count := range c.days {
+		day.Count = count
 		if day.Class == "" {
-			r.Records = append(r.Records, day)
+			report.Records = append(report.Records, day)
 		} else {
-			r.Invalid = append(r.Invalid, day)
+			report.Invalid = append(report.Invalid, day)
 		}
 	}
-	slices.SortFunc(r.Records, dayCount.compare)
-	slices.SortFunc(r.Invalid, dayCount.compare)
+	slices.SortFunc(report.Records, dayCount.compare)
+	slices.SortFunc(report.Invalid, dayCount.compare)
 
 	// The most frequent first, then by name, so that the output is always the same.
-	for histogram, n := range c.histograms {
-		histogram.Count = n
-		r.Histograms = append(r.Histograms, histogram)
+	for histogram, count := range c.histograms {
+		histogram.Count = count
+		report.Histograms = append(report.Histograms, histogram)
 	}
-	slices.SortFunc(r.Histograms, func(a, b worstHistogram) int {
+	slices.SortFunc(report.Histograms, func(a, b worstHistogram) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Reason, b.Reason))
 	})
-	return r
+	return report
 }
