@@ -11,8 +11,8 @@ import (
 // ".js"), annotations in TypeScript.
 func Annotate(text, ext string) string {
 	inComments := ext == ".js"
-	for _, e := range exports {
-		text = e.annotate(text, inComments)
+	for _, export := range exports {
+		text = export.annotate(text, inComments)
 	}
 
 	const reference = "/// <reference path=\"./types.d.ts\" />\n"
@@ -46,8 +46,8 @@ func (e Export) annotate(text string, inComments bool) string {
 	}
 
 	var parameters []string
-	for i, p := range e.Parameters {
-		parameters = append(parameters, fmt.Sprintf("$%d: %s", i+1, qualified(p.Type)))
+	for i, parameter := range e.Parameters {
+		parameters = append(parameters, fmt.Sprintf("$%d: %s", i+1, qualified(parameter.Type)))
 	}
 
 	return pattern.ReplaceAllString(text, "export function "+e.Name+"("+strings.Join(parameters, ", ")+")")

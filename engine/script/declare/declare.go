@@ -48,8 +48,8 @@ func (e Export) Signature() string {
 	}
 
 	var parameters []string
-	for _, p := range e.Parameters {
-		parameters = append(parameters, p.Name)
+	for _, parameter := range e.Parameters {
+		parameters = append(parameters, parameter.Name)
 	}
 
 	return e.Name + "(" + strings.Join(parameters, ", ") + ")"
@@ -63,7 +63,7 @@ func (e Export) description() string {
 	return strings.TrimSpace("Called " + e.Called + ". " + e.Doc)
 }
 
-// Position returns the index of the parameter of that name, -1 if it has no such one.
+// Position returns the index of the parameter of that name, -1 if it has none.
 func (e Export) Position(parameter string) int {
 	return slices.IndexFunc(e.Parameters, func(p Parameter) bool { return p.Name == parameter })
 }
@@ -72,10 +72,10 @@ func (e Export) Position(parameter string) int {
 func Exports() []Export { return slices.Clone(exports) }
 
 // Find returns the export with that name or alias; ok is false if it is not declared.
-func Find(name string) (e Export, ok bool) {
-	for _, e := range exports {
-		if e.Name == name || slices.Contains(e.Aliases, name) {
-			return e, true
+func Find(name string) (export Export, ok bool) {
+	for _, export := range exports {
+		if export.Name == name || slices.Contains(export.Aliases, name) {
+			return export, true
 		}
 	}
 	return Export{}, false
@@ -83,18 +83,18 @@ func Find(name string) (e Export, ok bool) {
 
 // Names returns the name and the aliases of an export, nil if it is not declared.
 func Names(export string) []string {
-	e, ok := Find(export)
+	found, ok := Find(export)
 	if !ok {
 		return nil
 	}
-	return e.Names()
+	return found.Names()
 }
 
 // Making returns the exports that make a script one of that kind.
 func Making(kind Kind) (names []string) {
-	for _, e := range exports {
-		if e.Makes && e.Of == kind {
-			names = append(names, e.Name)
+	for _, export := range exports {
+		if export.Makes && export.Of == kind {
+			names = append(names, export.Name)
 		}
 	}
 	return names

@@ -20,46 +20,46 @@ func Reference() map[string]string {
 
 // exportTable lists what scripts of a kind may export.
 func exportTable(kind Kind) string {
-	var b strings.Builder
-	b.WriteString("| export | what |\n| --- | --- |\n")
-	for _, e := range exports {
-		if e.Of != kind {
+	var table strings.Builder
+	table.WriteString("| export | what |\n| --- | --- |\n")
+	for _, export := range exports {
+		if export.Of != kind {
 			continue
 		}
-		fmt.Fprintf(&b, "| `%s`%s | %s |\n", e.Signature(), inParentheses(e.Aliases), e.description())
+		fmt.Fprintf(&table, "| `%s`%s | %s |\n", export.Signature(), inParentheses(export.Aliases), export.description())
 	}
 
-	return b.String()
+	return table.String()
 }
 
 // contextTable lists the members of ctx, with the functions that see them.
 func contextTable() string {
-	var b strings.Builder
-	b.WriteString("| member of `ctx` | where | what |\n| --- | --- | --- |\n")
-	for _, o := range objects {
-		where := contextFunctions(o.name)
+	var table strings.Builder
+	table.WriteString("| member of `ctx` | where | what |\n| --- | --- | --- |\n")
+	for _, context := range objects {
+		where := contextFunctions(context.name)
 		if where == "" {
 			continue
 		}
-		for _, m := range o.members {
-			fmt.Fprintf(&b, "| %s | %s | %s |\n", m.markdown("ctx."), where, m.doc)
+		for _, m := range context.members {
+			fmt.Fprintf(&table, "| %s | %s | %s |\n", m.markdown("ctx."), where, m.doc)
 		}
 	}
 
-	return b.String()
+	return table.String()
 }
 
 // memberTable lists what the host gives an object that scripts know by the title.
 func memberTable(of, title, prefix string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "| member of `%s` | what |\n| --- | --- |\n", title)
+	var table strings.Builder
+	fmt.Fprintf(&table, "| member of `%s` | what |\n| --- | --- |\n", title)
 	for _, m := range members(of) {
 		if !m.ofDocument {
-			fmt.Fprintf(&b, "| %s | %s |\n", m.markdown(prefix), m.doc)
+			fmt.Fprintf(&table, "| %s | %s |\n", m.markdown(prefix), m.doc)
 		}
 	}
 
-	return b.String()
+	return table.String()
 }
 
 // contextFunctions names the functions whose ctx has the members of an
@@ -71,9 +71,9 @@ func contextFunctions(of string) string {
 	}
 
 	var functions []string
-	for _, e := range exports {
-		if slices.Contains(e.Parameters, Parameter{"ctx", of}) {
-			functions = append(functions, e.Name)
+	for _, export := range exports {
+		if slices.Contains(export.Parameters, Parameter{"ctx", of}) {
+			functions = append(functions, export.Name)
 		}
 	}
 
@@ -82,15 +82,15 @@ func contextFunctions(of string) string {
 
 // moduleTable lists what can be imported.
 func moduleTable() string {
-	var b strings.Builder
-	b.WriteString("| import | function | what |\n| --- | --- | --- |\n")
-	for _, o := range modules {
-		for _, m := range o.members {
-			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", o.name, m.markdown(""), m.doc)
+	var table strings.Builder
+	table.WriteString("| import | function | what |\n| --- | --- | --- |\n")
+	for _, module := range modules {
+		for _, m := range module.members {
+			fmt.Fprintf(&table, "| `%s` | %s | %s |\n", module.name, m.markdown(""), m.doc)
 		}
 	}
 
-	return b.String()
+	return table.String()
 }
 
 var (

@@ -49,101 +49,101 @@ declare function test(name: string, test: tm.Test): void
 // Types returns types.d.ts. The names of histograms, if any, are what editors
 // complete after ping.histograms.
 func Types(histograms []string) string {
-	var b strings.Builder
-	b.WriteString(typesHead)
+	var text strings.Builder
+	text.WriteString(typesHead)
 
-	writeDims(&b)
-	b.WriteString("\n  /** The ping's histograms by name. */\n  interface Histograms {\n")
+	writeDims(&text)
+	text.WriteString("\n  /** The ping's histograms by name. */\n  interface Histograms {\n")
 	for _, name := range histograms {
-		fmt.Fprintf(&b, "    %q?: Histogram\n", name)
+		fmt.Fprintf(&text, "    %q?: Histogram\n", name)
 	}
 
-	b.WriteString("    [name: string]: Histogram | undefined\n  }\n")
+	text.WriteString("    [name: string]: Histogram | undefined\n  }\n")
 
-	for _, o := range objects {
-		o.write(&b)
+	for _, declared := range objects {
+		declared.write(&text)
 	}
 
-	for _, e := range exports {
-		if !e.Constant() {
-			e.write(&b)
+	for _, export := range exports {
+		if !export.Constant() {
+			export.write(&text)
 		}
 	}
 
-	fmt.Fprintf(&b, typesTail, union(schema.DimNames[:]))
+	fmt.Fprintf(&text, typesTail, union(schema.DimNames[:]))
 
-	for _, m := range modules {
-		m.writeModule(&b)
+	for _, module := range modules {
+		module.writeModule(&text)
 	}
 
-	return b.String()
+	return text.String()
 }
 
 // writeDims writes the type of dims.
-func writeDims(b *strings.Builder) {
+func writeDims(text *strings.Builder) {
 	elements := strings.TrimSuffix(strings.Repeat("string, ", len(schema.DimNames)), ", ")
-	fmt.Fprintf(b, "\n  /** The record's dimension values, in the schema's order and by name. */\n  type Dims = readonly [%s] & {\n", elements)
+	fmt.Fprintf(text, "\n  /** The record's dimension values, in the schema's order and by name. */\n  type Dims = readonly [%s] & {\n", elements)
 	for _, name := range schema.DimNames {
-		fmt.Fprintf(b, "    readonly %s: string\n", name)
+		fmt.Fprintf(text, "    readonly %s: string\n", name)
 	}
-	b.WriteString("  }\n")
+	text.WriteString("  }\n")
 }
 
 // write writes an interface.
-func (o object) write(b *strings.Builder) {
-	fmt.Fprintf(b, "\n  /** %s */\n  interface %s ", o.doc, o.name)
+func (o object) write(text *strings.Builder) {
+	fmt.Fprintf(text, "\n  /** %s */\n  interface %s ", o.doc, o.name)
 	if o.extends != "" {
-		fmt.Fprintf(b, "extends %s ", o.extends)
+		fmt.Fprintf(text, "extends %s ", o.extends)
 	}
 
-	b.WriteString("{\n")
+	text.WriteString("{\n")
 
 	for _, m := range o.members {
-		m.comment(b, "    ")
-		fmt.Fprintf(b, "    %s%s\n", m.name, m.typ)
+		m.comment(text, "    ")
+		fmt.Fprintf(text, "    %s%s\n", m.name, m.typ)
 		for _, alias := range m.aliases {
-			fmt.Fprintf(b, "    /** @deprecated the predecessor's spelling of %s */\n    %s%s\n", m.name, alias, m.typ)
+			fmt.Fprintf(text, "    /** @deprecated the predecessor's spelling of %s */\n    %s%s\n", m.name, alias, m.typ)
 		}
 	}
 
-	b.WriteString("  }\n")
+	text.WriteString("  }\n")
 }
 
 // write writes the type of a function.
-func (e Export) write(b *strings.Builder) {
+func (e Export) write(text *strings.Builder) {
 	var parameters []string
-	for _, p := range e.Parameters {
-		parameters = append(parameters, p.Name+": "+p.Type)
+	for _, parameter := range e.Parameters {
+		parameters = append(parameters, parameter.Name+": "+parameter.Type)
 	}
-	fmt.Fprintf(b, "\n  /** %s */\n  type %s = (%s) => %s\n", e.description(), e.typeName(), strings.Join(parameters, ", "), e.Result)
+	fmt.Fprintf(text, "\n  /** %s */\n  type %s = (%s) => %s\n", e.description(), e.typeName(), strings.Join(parameters, ", "), e.Result)
 }
 
 // typeName returns the name of a function's type: map is of type Map.
 func (e Export) typeName() string { return strings.ToUpper(e.Name[:1]) + e.Name[1:] }
 
 // writeModule writes a module.
-func (o object) writeModule(b *strings.Builder) {
-	fmt.Fprintf(b, "\n/** %s */\ndeclare module %q {\n  import Value = tm.Value\n  import Histogram = tm.Histogram\n", o.doc, o.name)
+func (o object) writeModule(text *strings.Builder) {
+	fmt.Fprintf(text, "\n/** %s */\ndeclare module %q {\n  import Value = tm.Value\n  import Histogram = tm.Histogram\n", o.doc, o.name)
 	for _, m := range o.members {
-		m.comment(b, "  ")
+		m.comment(text, "  ")
 		kind := "const"
 		if m.method() {
 			kind = "function"
 		}
-		fmt.Fprintf(b, "  export %s %s%s\n", kind, m.name, m.typ)
+		fmt.Fprintf(text, "  export %s %s%s\n", kind, m.name, m.typ)
 	}
 
-	b.WriteString("}\n")
+	text.WriteString("}\n")
 }
 
 // comment writes the doc comment of a member, if it has one.
-func (m member) comment(b *strings.Builder, indent string) {
+func (m member) comment(text *strings.Builder, indent string) {
 	switch {
 	case m.doc == "":
 	case m.example == "":
-		fmt.Fprintf(b, "%s/** %s */\n", indent, m.doc)
+		fmt.Fprintf(text, "%s/** %s */\n", indent, m.doc)
 	default:
-		fmt.Fprintf(b, "%[1]s/**\n%[1]s * %[2]s\n%[1]s * @example %[3]s\n%[1]s */\n", indent, m.doc, m.example)
+		fmt.Fprintf(text, "%[1]s/**\n%[1]s * %[2]s\n%[1]s * @example %[3]s\n%[1]s */\n", indent, m.doc, m.example)
 	}
 }
 
