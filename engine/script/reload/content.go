@@ -34,13 +34,13 @@ func read(path string) content {
 		return content{err: err}
 	}
 
-	f, err := os.Open(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return content{err: err}
 	}
+	defer file.Close()
 
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	text, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
 	if err == nil && len(text) > maxFileBytes {
 		err = fmt.Errorf("%s: longer than %d bytes", path, maxFileBytes)
 	}
@@ -60,13 +60,13 @@ func (c content) own() sum {
 
 // sum is the sum of the content and of the files at the paths imports.
 func (c content) sum(imports []string) sum {
-	s := c.own()
+	first := c.own()
 	if len(imports) == 0 {
-		return s
+		return first
 	}
 
 	all := sha256.New()
-	all.Write(s[:])
+	all.Write(first[:])
 	for _, path := range imports {
 		imported := read(path).own()
 		all.Write(imported[:])

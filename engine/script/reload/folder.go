@@ -83,26 +83,26 @@ type file struct {
 
 // Open reads and compiles what is in the folder, at once. A file that does not
 // compile is no error; its Version has the reason.
-func Open[T any](ctx context.Context, dir string, o Options[T]) (*Folder[T], error) {
+func Open[T any](ctx context.Context, dir string, options Options[T]) (*Folder[T], error) {
 	if _, err := os.ReadDir(dir); err != nil {
 		return nil, err
 	}
 
-	f := &Folder[T]{
-		dir: filepath.Clean(dir), o: o, log: slog.New(slog.DiscardHandler),
+	opened := &Folder[T]{
+		dir: filepath.Clean(dir), o: options, log: slog.New(slog.DiscardHandler),
 		files: map[string]*file{}, versions: map[string]Version[T]{},
 	}
 
-	f.look(ctx, 0)
-	return f, ctx.Err()
+	opened.look(ctx, 0)
+	return opened, ctx.Err()
 }
 
-// Get returns what is known of the file of that name; ok is false if the folder has no such file.
-func (f *Folder[T]) Get(name string) (v Version[T], ok bool) {
+// Get returns what is known of the file of that name; ok is false if it is not in the folder.
+func (f *Folder[T]) Get(name string) (version Version[T], ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	v, ok = f.versions[name]
-	return v, ok
+	version, ok = f.versions[name]
+	return version, ok
 }
 
 // All returns what is known of every file, ordered by name.
@@ -110,8 +110,8 @@ func (f *Folder[T]) All() []Version[T] {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var all []Version[T]
-	for _, v := range f.versions {
-		all = append(all, v)
+	for _, version := range f.versions {
+		all = append(all, version)
 	}
 
 	slices.SortFunc(all, func(a, b Version[T]) int { return cmp.Compare(a.Name, b.Name) })
@@ -143,8 +143,8 @@ func (f *Folder[T]) look(ctx context.Context, settle time.Duration) (wait time.D
 	there := map[string]bool{}
 	now := time.Now()
 	for _, name := range names {
-		c := read(filepath.Join(f.dir, name))
-		if c.missing() { // removed since the folder was listed, or a link that leads nowhere
+		found := read(filepath.Join(f.dir, name))
+		if found.missing() { // removed since the folder was listed, or a link that leads nowhere
 			continue
 		}
 		there[name] = true
@@ -155,7 +155,7 @@ func (f *Folder[T]) look(ctx context.Context, settle time.Duration) (wait time.D
 		}
 
 		// A file that still changes is not compiled yet.
-		fl.see(c, now)
+		fl.see(found, now)
 		if !fl.due(now) {
 			continue
 		}
@@ -163,7 +163,7 @@ func (f *Folder[T]) look(ctx context.Context, settle time.Duration) (wait time.D
 			wait = min(wait, left)
 			continue
 		}
-		f.compile(ctx, name, fl, c)
+		f.compile(ctx, name, fl, found)
 	}
 
 	// An editor that saves by renaming removes the old file first.
@@ -216,8 +216,8 @@ func (f *Folder[T]) list() (names []string, err error) {
 		return nil, err
 	}
 
-	for _, e := range entries {
-		name := e.Name()
+	for _, entry := range entries {
+		name := entry.Name()
 		if !strings.HasPrefix(name, ".") && f.o.Wants(name) {
 			names = append(names, name)
 		}
@@ -232,9 +232,9 @@ func (f *Folder[T]) list() (names []string, err error) {
 }
 
 // compile tries to make a version of the file's content.
-func (f *Folder[T]) compile(ctx context.Context, name string, fl *file, c content) {
+func (f *Folder[T]) compile(ctx context.Context, name string, fl *file, found content) {
 	start := time.Now()
-	value, err := f.make(ctx, name, fl, c)
+	value, err := f.make(ctx, name, fl, found)
 	if ctx.Err() != nil {
 		return
 	}
@@ -245,26 +245,26 @@ func (f *Folder[T]) compile(ctx context.Context, name string, fl *file, c conten
 		fl.again = fl.at.Add(max(pollTime/2, retryShare*took))
 	}
 
-	v, before := f.publish(name, value, err, fl.at)
+	version, before := f.publish(name, value, err, fl.at)
 
 	// The same failure again is not news.
 	if err == nil || before == nil || before.Error() != err.Error() {
-		f.report(v)
+		f.report(version)
 	}
 }
 
 // make compiles the file's content, and notes what was compiled and what it read.
-func (f *Folder[T]) make(ctx context.Context, name string, fl *file, c content) (value T, err error) {
+func (f *Folder[T]) make(ctx context.Context, name string, fl *file, found content) (value T, err error) {
 	// The sums of the imports have to be older than what the compiler reads, or a
 	// change in between would go unnoticed. Only the compiler knows which files those
 	// are: if they are others than before, it compiles again.
 	for range 2 {
-		fl.tried = c.sum(fl.imports)
-		if c.err != nil {
-			return value, c.err
+		fl.tried = found.sum(fl.imports)
+		if found.err != nil {
+			return value, found.err
 		}
 		var imports []string
-		value, imports, err = f.call(ctx, filepath.Join(f.dir, name), c.text)
+		value, imports, err = f.call(ctx, filepath.Join(f.dir, name), found.text)
 		if err != nil || slices.Equal(imports, fl.imports) {
 			return value, err
 		}
@@ -276,34 +276,34 @@ func (f *Folder[T]) make(ctx context.Context, name string, fl *file, c content) 
 
 // publish makes value the version of a file, or keeps the one before with the
 // reason err. It returns what is known of the file now, and the Err before.
-func (f *Folder[T]) publish(name string, value T, err error, at time.Time) (v Version[T], before error) {
+func (f *Folder[T]) publish(name string, value T, err error, at time.Time) (version Version[T], before error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	v = f.versions[name]
-	v.Name = name
-	before = v.Err
+	version = f.versions[name]
+	version.Name = name
+	before = version.Err
 	switch {
 	case err == nil:
-		v.Value, v.Loaded, v.Err, v.Failed = value, at, nil, time.Time{}
+		version.Value, version.Loaded, version.Err, version.Failed = value, at, nil, time.Time{}
 	case before == nil:
-		v.Err, v.Failed = err, at
+		version.Err, version.Failed = err, at
 	default:
-		v.Err = err
+		version.Err = err
 	}
 
-	f.versions[name] = v
-	return v, before
+	f.versions[name] = version
+	return version, before
 }
 
 // report logs what became of a file.
-func (f *Folder[T]) report(v Version[T]) {
+func (f *Folder[T]) report(version Version[T]) {
 	switch {
-	case v.Err == nil:
-		f.log.Info("loaded", "script", v.Name)
-	case v.Loaded.IsZero():
-		f.log.Error("cannot be loaded", "script", v.Name, "err", v.Err)
+	case version.Err == nil:
+		f.log.Info("loaded", "script", version.Name)
+	case version.Loaded.IsZero():
+		f.log.Error("cannot be loaded", "script", version.Name, "err", version.Err)
 	default:
-		f.log.Error("cannot be loaded; the version before stays in use", "script", v.Name, "loaded", v.Loaded, "err", v.Err)
+		f.log.Error("cannot be loaded; the version before stays in use", "script", version.Name, "loaded", version.Loaded, "err", version.Err)
 	}
 }
 

@@ -18,32 +18,32 @@ func (f *Folder[T]) Run(ctx context.Context) {
 		f.log = f.o.Log
 	}
 
-	for _, v := range f.All() {
-		f.report(v)
+	for _, version := range f.All() {
+		f.report(version)
 	}
 
-	w, err := fsnotify.NewWatcher()
+	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		f.log.Warn("cannot watch the folder; it is read from time to time", "dir", f.dir, "every", pollTime, "err", err)
 		f.poll(ctx, nil, nil, func() {})
 		return
 	}
 
-	defer w.Close()
+	defer watcher.Close()
 
 	var watched os.FileInfo
-	f.poll(ctx, w.Events, w.Errors, func() {
+	f.poll(ctx, watcher.Events, watcher.Errors, func() {
 		// The name may lead to another folder than before; events would come from
 		// the old one.
 		info, err := os.Stat(f.dir)
-		alive := slices.Contains(w.WatchList(), f.dir) // a removed folder has no watch any more
+		alive := slices.Contains(watcher.WatchList(), f.dir) // a removed folder has no watch any more
 		if err == nil && alive && os.SameFile(info, watched) {
 			return
 		}
 		if alive {
-			w.Remove(f.dir) // fails if the folder was removed just now
+			watcher.Remove(f.dir) // fails if the folder was removed just now
 		}
-		if err == nil && w.Add(f.dir) == nil { // else the next look tries again
+		if err == nil && watcher.Add(f.dir) == nil { // else the next look tries again
 			watched = info
 		}
 	})
