@@ -9,9 +9,9 @@ import "strings"
 func Nearest(name string, candidates []string) string {
 	best, least := "", len(name)/3+1
 	for _, candidate := range candidates {
-		d := distance(strings.ToLower(name), strings.ToLower(candidate))
-		if d < least || d == least && best == "" {
-			best, least = candidate, d
+		changes := distance(strings.ToLower(name), strings.ToLower(candidate))
+		if changes < least || changes == least && best == "" {
+			best, least = candidate, changes
 		}
 	}
 
