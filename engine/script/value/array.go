@@ -65,9 +65,9 @@ func (a *lazyArray) Len() int {
 		if a.counted {
 			return a.length
 		}
-		if n, ok := flatLen(a.text[a.start+1:]); ok {
-			a.length, a.counted = n, true
-			return n
+		if count, ok := flatLen(a.text[a.start+1:]); ok {
+			a.length, a.counted = count, true
+			return count
 		}
 		a.index()
 	}
@@ -130,7 +130,7 @@ func (a *lazyArray) materialise() {
 }
 
 // Set implements goja.DynamicArray.
-func (a *lazyArray) Set(i int, v goja.Value) bool {
+func (a *lazyArray) Set(i int, element goja.Value) bool {
 	a.materialise()
 	if i < 0 || i > len(a.values)+maxGrowth {
 		return false
@@ -140,7 +140,7 @@ func (a *lazyArray) Set(i int, v goja.Value) bool {
 		a.values = append(a.values, goja.Undefined())
 	}
 
-	a.values[i] = v
+	a.values[i] = element
 	return true
 }
 
@@ -165,11 +165,11 @@ func (a *lazyArray) numbers() []float64 {
 	var numbers []float64
 	it := jsonscan.ElementsTrusted(a.text, a.start)
 	for it.Next() {
-		f, ok := number(it.Value())
+		element, ok := number(it.Value())
 		if !ok {
 			a.r.Throw(errBadJSON(it.Value()))
 		}
-		numbers = append(numbers, f)
+		numbers = append(numbers, element)
 	}
 
 	if it.Err() != nil {

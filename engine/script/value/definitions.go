@@ -29,17 +29,16 @@ func (r *Runtime) pingLayout(call goja.FunctionCall) goja.Value {
 	}
 
 	key := layoutKey{r.revision(ping), call.Argument(0).String()}
-	if v := r.layouts[key]; v != nil {
-		return v
+	if described := r.layouts[key]; described != nil {
+		return described
 	}
 
-	v := r.rt.ToValue(r.layoutOf(key))
+	described := r.rt.ToValue(r.layoutOf(key))
 	if r.layouts == nil || len(r.layouts) == maxLayouts {
 		r.layouts = map[layoutKey]goja.Value{}
 	}
-
-	r.layouts[key] = v
-	return v
+	r.layouts[key] = described
+	return described
 }
 
 // layoutOf describes a histogram's bucketing.
@@ -64,12 +63,12 @@ func (r *Runtime) revision(ping *lazyObject) string {
 		return ""
 	}
 
-	v := info.Get("revision")
-	if v == nil {
+	url := info.Get("revision")
+	if url == nil {
 		return ""
 	}
 
-	return v.String()
+	return url.String()
 }
 
 // definition finds a histogram in the definitions of a revision.
@@ -116,7 +115,6 @@ func (r *Runtime) spec(url string) (*revisions.Spec, error) {
 	if r.specs == nil {
 		r.specs = map[string]*revisions.Spec{}
 	}
-
 	r.specs[url] = spec
 	return spec, nil
 }
@@ -138,8 +136,8 @@ func (r *Runtime) Found() map[string]string {
 
 // boundsOf returns a definition's bounds as a frozen array, made once per runtime.
 func (r *Runtime) boundsOf(def *revisions.Definition) goja.Value {
-	if v, ok := r.bounds[def]; ok {
-		return v
+	if frozen, ok := r.bounds[def]; ok {
+		return frozen
 	}
 
 	items := make([]any, 0, def.BucketCount)
@@ -147,11 +145,10 @@ func (r *Runtime) boundsOf(def *revisions.Definition) goja.Value {
 		items = append(items, bound)
 	}
 
-	v := r.freeze(r.rt.NewArray(items...))
+	frozen := r.freeze(r.rt.NewArray(items...))
 	if r.bounds == nil {
 		r.bounds = map[*revisions.Definition]goja.Value{}
 	}
-
-	r.bounds[def] = v
-	return v
+	r.bounds[def] = frozen
+	return frozen
 }

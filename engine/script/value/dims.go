@@ -18,25 +18,25 @@ const maxDims = 1000
 
 // SetDims makes the dims that Dims returns: those of a partition. It throws if the
 // script has replaced Object.freeze.
-func (r *Runtime) SetDims(p schema.Dims) {
-	if d, ok := r.madeDims[p]; ok {
-		r.dims = d
+func (r *Runtime) SetDims(partition schema.Dims) {
+	if made, ok := r.madeDims[partition]; ok {
+		r.dims = made
 		return
 	}
 
 	// As a key, dims are appended as these bytes.
-	b := datum.AppendKind(nil, datum.Array)
-	for _, value := range p {
-		b = datum.AppendString(b, value)
+	encoded := datum.AppendKind(nil, datum.Array)
+	for _, value := range partition {
+		encoded = datum.AppendString(encoded, value)
 	}
 
-	r.dims = dims{r.frozenDims(p), datum.AppendKind(b, datum.End)}
+	r.dims = dims{r.frozenDims(partition), datum.AppendKind(encoded, datum.End)}
 
 	if len(r.madeDims) >= maxDims {
 		clear(r.madeDims)
 	}
 
-	r.madeDims[p] = r.dims
+	r.madeDims[partition] = r.dims
 }
 
 // Dims returns the array of the dimension values.
@@ -45,30 +45,30 @@ func (r *Runtime) Dims() goja.Value { return r.dims.object }
 // frozenDims makes the array of dimension values that all records of a task
 // share, with the values as properties too. It is frozen: a script cannot
 // change what the next record sees.
-func (r *Runtime) frozenDims(p schema.Dims) *goja.Object {
-	items := make([]any, len(p))
-	for i, value := range p {
+func (r *Runtime) frozenDims(partition schema.Dims) *goja.Object {
+	items := make([]any, len(partition))
+	for i, value := range partition {
 		items[i] = value
 	}
 
 	array := r.rt.NewArray(items...)
 	for i, name := range schema.DimNames {
-		array.DefineDataProperty(name, r.rt.ToValue(p[i]), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
+		array.DefineDataProperty(name, r.rt.ToValue(partition[i]), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
 	}
 
 	return r.freeze(array)
 }
 
-// freeze returns o, which cannot be changed any more.
-func (r *Runtime) freeze(o *goja.Object) *goja.Object {
+// freeze returns the object, which cannot be changed any more.
+func (r *Runtime) freeze(object *goja.Object) *goja.Object {
 	freeze := r.Method("Object", "freeze")
 	if freeze == nil {
 		r.throwReplaced("Object.freeze")
 	}
 
-	if _, err := freeze(goja.Undefined(), o); err != nil {
+	if _, err := freeze(goja.Undefined(), object); err != nil {
 		panic(err)
 	}
 
-	return o
+	return object
 }

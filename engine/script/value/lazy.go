@@ -33,24 +33,24 @@ func (v *view) alive() {
 	}
 }
 
-// lazy returns the JSON value at text[i]: scalars as they are, objects and
+// lazy returns the JSON value at text[at]: scalars as they are, objects and
 // arrays as views.
-func (r *Runtime) lazy(text []byte, i int, gen uint64) goja.Value {
-	i = jsonscan.Space(text, i)
-	if i >= len(text) {
+func (r *Runtime) lazy(text []byte, at int, gen uint64) goja.Value {
+	at = jsonscan.Space(text, at)
+	if at >= len(text) {
 		r.Throw(errBadJSON(nil))
 	}
 
-	switch text[i] {
+	switch text[at] {
 	case '{':
-		o := &lazyObject{view: view{r: r, gen: gen, text: text, start: i}}
-		o.list, o.indexed = r.innerIndex(i)
-		return r.rt.NewDynamicObject(o)
+		object := &lazyObject{view: view{r: r, gen: gen, text: text, start: at}}
+		object.list, object.indexed = r.innerIndex(at)
+		return r.rt.NewDynamicObject(object)
 	case '[':
-		return r.rt.NewDynamicArray(&lazyArray{view: view{r: r, gen: gen, text: text, start: i}})
+		return r.rt.NewDynamicArray(&lazyArray{view: view{r: r, gen: gen, text: text, start: at}})
 	case '"':
-		end := jsonscan.StringTrusted(text, i)
-		return r.intern(jsonscan.Unquote(text[i+1 : max(i+1, end-1)]))
+		end := jsonscan.StringTrusted(text, at)
+		return r.intern(jsonscan.Unquote(text[at+1 : max(at+1, end-1)]))
 	case 't':
 		return r.rt.ToValue(true)
 	case 'f':
@@ -60,13 +60,13 @@ func (r *Runtime) lazy(text []byte, i int, gen uint64) goja.Value {
 	}
 
 	// Everything else should be a number.
-	end := jsonscan.SkipTrusted(text, i)
-	f, ok := number(text[i:end])
+	end := jsonscan.SkipTrusted(text, at)
+	float, ok := number(text[at:end])
 	if !ok {
-		r.Throw(errBadJSON(text[i:]))
+		r.Throw(errBadJSON(text[at:]))
 	}
 
-	return r.rt.ToValue(f)
+	return r.rt.ToValue(float)
 }
 
 // indexNames are the names of small array indexes, so that reading an array

@@ -25,14 +25,14 @@ type inner struct {
 	list  []member
 }
 
-// index returns the members of the object at text[i] in document order; the list
+// index returns the members of the object at text[at] in document order; the list
 // is the Runtime's again when the next ping begins. If deep, the objects that are
 // its members are indexed on the way, for the price of skipping them. It also
 // returns the offset behind the object.
-func (r *Runtime) index(text []byte, i int, deep bool) (list []member, end int) {
-	if n := len(r.spare); n > 0 {
-		list = r.spare[n-1][:0]
-		r.spare = r.spare[:n-1]
+func (r *Runtime) index(text []byte, at int, deep bool) (list []member, end int) {
+	if spares := len(r.spare); spares > 0 {
+		list = r.spare[spares-1][:0]
+		r.spare = r.spare[:spares-1]
 	}
 
 	// A filter and a job may each have a view of the same ping.
@@ -41,7 +41,7 @@ func (r *Runtime) index(text []byte, i int, deep bool) (list []member, end int) 
 	}
 
 	// Records were checked when they were converted.
-	it := jsonscan.MembersTrusted(text, i)
+	it := jsonscan.MembersTrusted(text, at)
 	for it.Next() {
 		// Back over the colon and any space to the end of the key.
 		keyEnd := it.Start - 1
@@ -67,12 +67,11 @@ func (r *Runtime) index(text []byte, i int, deep bool) (list []member, end int) 
 // innerIndex returns the index of the object at offset i, if one was made in passing.
 func (r *Runtime) innerIndex(i int) (list []member, ok bool) {
 	// They were made in the order of the text.
-	k, ok := slices.BinarySearchFunc(r.inner, int32(i), func(in inner, start int32) int { return cmp.Compare(in.start, start) })
+	position, ok := slices.BinarySearchFunc(r.inner, int32(i), func(in inner, start int32) int { return cmp.Compare(in.start, start) })
 	if !ok {
 		return nil, false
 	}
-
-	return r.inner[k].list, true
+	return r.inner[position].list, true
 }
 
 // NextPing makes all views of the ping before stale and reuses their lists.

@@ -51,11 +51,11 @@ var lazyObjectType = reflect.TypeFor[*lazyObject]()
 // objectOf returns the lazy object behind v, or nil. Export is not called on other
 // objects: it would copy them.
 func objectOf(v goja.Value) *lazyObject {
-	o, ok := v.(*goja.Object)
-	if !ok || o.ExportType() != lazyObjectType {
+	object, ok := v.(*goja.Object)
+	if !ok || object.ExportType() != lazyObjectType {
 		return nil
 	}
-	return o.Export().(*lazyObject)
+	return object.Export().(*lazyObject)
 }
 
 func (o *lazyObject) untouched() bool { return len(o.set) == 0 && len(o.deleted) == 0 }
@@ -76,9 +76,9 @@ const maxEarly = 100
 // find returns the member with that name, or nil.
 func (o *lazyObject) find(name string) *member {
 	if !o.indexed && o.last && !o.r.early[name] {
-		m, sure := o.findFromEnd(name)
+		found, sure := o.findFromEnd(name)
 		if sure {
-			return m
+			return found
 		}
 		// The name will stand that far from the end in the next ping too.
 		if len(o.r.early) < maxEarly {
@@ -91,19 +91,19 @@ func (o *lazyObject) find(name string) *member {
 		o.mapNames()
 	}
 	if o.byName != nil {
-		if i, ok := o.byName[name]; ok {
-			return &list[i]
+		if at, ok := o.byName[name]; ok {
+			return &list[at]
 		}
 
 		return nil
 	}
 
 	// Of a name that comes twice, the last value counts.
-	for i := len(list) - 1; i >= 0; i-- {
-		m := &list[i]
-		if jsonscan.Is(o.text[m.key:m.keyEnd], name) {
-			o.walked += len(list) - i
-			return m
+	for at := len(list) - 1; at >= 0; at-- {
+		found := &list[at]
+		if jsonscan.Is(o.text[found.key:found.keyEnd], name) {
+			o.walked += len(list) - at
+			return found
 		}
 	}
 	o.walked += len(list)
@@ -171,23 +171,23 @@ func (o *lazyObject) findFromEnd(name string) (m *member, sure bool) {
 // Get implements goja.DynamicObject.
 func (o *lazyObject) Get(name string) goja.Value {
 	o.alive()
-	if v, ok := o.set[name]; ok {
-		return v
+	if value, ok := o.set[name]; ok {
+		return value
 	}
 
 	if o.deleted[name] {
 		return nil
 	}
 
-	m := o.find(name)
-	if m == nil {
+	found := o.find(name)
+	if found == nil {
 		if o.asText && name == "length" {
 			return o.textValue().ToObject(o.r.rt).Get("length")
 		}
 		return nil
 	}
 
-	return o.value(m.start)
+	return o.value(found.start)
 }
 
 // value returns the value of the member at an offset, which is the same object each
@@ -231,7 +231,7 @@ func (o *lazyObject) Has(name string) bool {
 }
 
 // Set implements goja.DynamicObject.
-func (o *lazyObject) Set(name string, v goja.Value) bool {
+func (o *lazyObject) Set(name string, value goja.Value) bool {
 	o.alive()
 
 	// A new name is enumerated behind those of the text.
@@ -247,8 +247,7 @@ func (o *lazyObject) Set(name string, v goja.Value) bool {
 	if o.set == nil {
 		o.set = map[string]goja.Value{}
 	}
-
-	o.set[name] = v
+	o.set[name] = value
 	return true
 }
 
@@ -261,7 +260,6 @@ func (o *lazyObject) Delete(name string) bool {
 	if o.deleted == nil {
 		o.deleted = map[string]bool{}
 	}
-
 	o.deleted[name] = true
 	return true
 }

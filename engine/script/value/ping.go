@@ -9,16 +9,16 @@ import (
 // Ping returns the lazy view of a record's JSON, which must be an object. It is
 // valid until NextPing; text must not change before.
 func (r *Runtime) Ping(text []byte) goja.Value {
-	v := r.lazy(text, 0, r.gen)
-	ping := objectOf(v)
+	view := r.lazy(text, 0, r.gen)
+	ping := objectOf(view)
 	if ping == nil {
-		return v
+		return view
 	}
 
 	// The text ends with the ping's brace, so that members can be found from the end.
 	ping.last, ping.asText = true, true
-	v.(*goja.Object).SetPrototype(r.pingProto)
-	return v
+	view.(*goja.Object).SetPrototype(r.pingProto)
+	return view
 }
 
 // installPing makes the prototype of pings. A member of the JSON hides a method
@@ -48,12 +48,12 @@ type pingProto struct {
 
 // Get implements goja.DynamicObject.
 func (p *pingProto) Get(name string) goja.Value {
-	if v, ok := p.methods[name]; ok {
-		return v
+	if method, ok := p.methods[name]; ok {
+		return method
 	}
-	v := p.make(name)
-	p.methods[name] = v
-	return v
+	method := p.make(name)
+	p.methods[name] = method
+	return method
 }
 
 // make makes a method, or returns nil for a name that is no method.
@@ -77,11 +77,11 @@ func (p *pingProto) make(name string) goja.Value {
 	}
 
 	return p.r.rt.ToValue(func(call goja.FunctionCall) goja.Value {
-		v, err := method(p.r.pingText(call), call.Arguments...)
+		returned, err := method(p.r.pingText(call), call.Arguments...)
 		if err != nil {
 			panic(err)
 		}
-		return v
+		return returned
 	})
 }
 
@@ -114,15 +114,15 @@ func (r *Runtime) installJSON() {
 
 	// The predecessor's scripts begin with JSON.parse(value).
 	lazyParse := func(call goja.FunctionCall) goja.Value {
-		if o := objectOf(call.Argument(0)); o != nil && len(call.Arguments) == 1 {
-			o.alive()
+		if viewed := objectOf(call.Argument(0)); viewed != nil && len(call.Arguments) == 1 {
+			viewed.alive()
 			return call.Arguments[0]
 		}
-		v, err := parse(json, call.Arguments...)
+		parsed, err := parse(json, call.Arguments...)
 		if err != nil {
 			panic(err)
 		}
-		return v
+		return parsed
 	}
 
 	json.DefineDataProperty("parse", rt.ToValue(lazyParse), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)

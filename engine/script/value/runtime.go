@@ -40,17 +40,17 @@ type Runtime struct {
 // definitions finds those of a revision, for ping.histogram; nil: it throws
 // ErrNoDefinitions.
 func New(rt *goja.Runtime, definitions func(revisions.Ref) (*revisions.Spec, error)) *Runtime {
-	r := &Runtime{
+	made := &Runtime{
 		rt: rt, definitions: definitions,
 		interns:  make(map[string]goja.Value),
 		early:    make(map[string]bool),
 		madeDims: make(map[schema.Dims]dims),
 	}
 
-	r.installPing()
-	r.installJSON()
-	r.installLibrary()
-	return r
+	made.installPing()
+	made.installJSON()
+	made.installLibrary()
+	return made
 }
 
 // ErrEngine marks an error of the engine that passed through the script: a full
@@ -73,12 +73,12 @@ func (r *Runtime) ThrowType(format string, args ...any) {
 // Method returns a method of one of JavaScript's own objects, such as
 // JSON.stringify; nil if the script has replaced it.
 func (r *Runtime) Method(object, method string) goja.Callable {
-	o, ok := r.rt.Get(object).(*goja.Object)
+	holder, ok := r.rt.Get(object).(*goja.Object)
 	if !ok {
 		return nil
 	}
-	f, _ := goja.AssertFunction(o.Get(method))
-	return f
+	callable, _ := goja.AssertFunction(holder.Get(method))
+	return callable
 }
 
 // prototype returns the prototype of one of JavaScript's own classes. It throws if
@@ -103,14 +103,14 @@ const (
 	maxInterns     = 4096 // strings
 )
 
-// intern returns b as a JavaScript string; short ones are made once.
-func (r *Runtime) intern(b []byte) goja.Value {
-	if len(b) > maxInternBytes {
-		return r.rt.ToValue(string(b))
+// intern returns bytes as a JavaScript string; short ones are made once.
+func (r *Runtime) intern(bytes []byte) goja.Value {
+	if len(bytes) > maxInternBytes {
+		return r.rt.ToValue(string(bytes))
 	}
 
-	if v, ok := r.interns[string(b)]; ok {
-		return v
+	if value, ok := r.interns[string(bytes)]; ok {
+		return value
 	}
 
 	// A task with many different strings starts again.
@@ -118,8 +118,8 @@ func (r *Runtime) intern(b []byte) goja.Value {
 		clear(r.interns)
 	}
 
-	s := string(b)
-	v := r.rt.ToValue(s)
-	r.interns[s] = v
-	return v
+	text := string(bytes)
+	value := r.rt.ToValue(text)
+	r.interns[text] = value
+	return value
 }

@@ -32,9 +32,9 @@ type valueArray struct {
 }
 
 // ValuesOf returns the values as a JavaScript array, valid until end is called.
-func (r *Runtime) ValuesOf(vs *engine.Values) (list goja.Value, end func()) {
-	a := &valueArray{r: r, vs: vs, n: vs.Len()}
-	return r.rt.NewDynamicArray(a), a.end
+func (r *Runtime) ValuesOf(values *engine.Values) (list goja.Value, end func()) {
+	array := &valueArray{r: r, vs: values, n: values.Len()}
+	return r.rt.NewDynamicArray(array), array.end
 }
 
 // valueArrayOf returns the array of values behind o, or nil.
@@ -67,8 +67,8 @@ func (a *valueArray) Get(i int) goja.Value {
 		return nil
 	}
 
-	if k := i - a.base; k >= 0 && k < len(a.items) {
-		return a.items[k]
+	if inWindow := i - a.base; inWindow >= 0 && inWindow < len(a.items) {
+		return a.items[inWindow]
 	}
 
 	// The script goes back, or a host function has read on. Who goes back goes on
@@ -106,19 +106,19 @@ func (a *valueArray) atWindowEnd() bool { return a.base+len(a.items) == a.pos }
 
 // read decodes the next value into the window.
 func (a *valueArray) read() goja.Value {
-	v := a.r.Decode(a.skip())
-	a.items = append(a.items, v)
-	return v
+	decoded := a.r.Decode(a.skip())
+	a.items = append(a.items, decoded)
+	return decoded
 }
 
 // skip returns the next value as the engine has it.
 func (a *valueArray) skip() []byte {
-	d, err := a.vs.Next()
+	encoded, err := a.vs.Next()
 	if err != nil {
 		a.r.ThrowEngine(err)
 	}
 	a.pos++
-	return d
+	return encoded
 }
 
 // rewind goes back to the first value.
@@ -145,12 +145,12 @@ func (a *valueArray) materialise() {
 }
 
 // Set implements goja.DynamicArray.
-func (a *valueArray) Set(i int, v goja.Value) bool {
+func (a *valueArray) Set(i int, value goja.Value) bool {
 	a.materialise()
 	if i < 0 || i >= a.n && !a.SetLen(i+1) {
 		return false
 	}
-	a.items[i] = v
+	a.items[i] = value
 	return true
 }
 
