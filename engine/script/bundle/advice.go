@@ -18,18 +18,16 @@ func buildError(messages []api.Message, names sourceNames) error {
 	if len(messages) == 0 {
 		return nil
 	}
-
 	return newBuildError(messages[0], names)
 }
 
 // warnings turns esbuild's warnings into errors of that phase.
 func warnings(messages []api.Message, names sourceNames) (list []*Error) {
-	for _, m := range messages {
-		e := newBuildError(m, names)
-		e.Phase = "warning"
-		list = append(list, e)
+	for _, message := range messages {
+		warning := newBuildError(message, names)
+		warning.Phase = "warning"
+		list = append(list, warning)
 	}
-
 	return list
 }
 
@@ -45,50 +43,50 @@ func (b *Bundle) enumError() error {
 		return nil
 	}
 
-	e := &Error{File: b.Name, Phase: "compile", Message: "the enum member " + found[1] + " needs a value: that of the member before it is not known before the script runs"}
+	missing := &Error{File: b.Name, Phase: "compile", Message: "the enum member " + found[1] + " needs a value: that of the member before it is not known before the script runs"}
 	for i, line := range strings.Split(b.Sources[b.Name], "\n") {
 		if column := strings.Index(line, found[1]); column >= 0 && strings.Contains(line, "enum") {
-			e.Line, e.Column, e.Excerpt = i+1, column+1, line
+			missing.Line, missing.Column, missing.Excerpt = i+1, column+1, line
 			break
 		}
 	}
 
-	return e
+	return missing
 }
 
 // newBuildError turns one of esbuild's messages into an *Error, with advice of our
 // own where there is any.
-func newBuildError(m api.Message, names sourceNames) *Error {
-	e := &Error{Phase: "compile", File: names.name, Message: m.Text}
-	if l := m.Location; l != nil {
-		e.File, e.Line, e.Column, e.Excerpt = names.of(l.File), l.Line, l.Column+1, l.LineText
+func newBuildError(message api.Message, names sourceNames) *Error {
+	failed := &Error{Phase: "compile", File: names.name, Message: message.Text}
+	if place := message.Location; place != nil {
+		failed.File, failed.Line, failed.Column, failed.Excerpt = names.of(place.File), place.Line, place.Column+1, place.LineText
 	}
 
 	// What has advice of our own.
-	if strings.HasPrefix(m.Text, "Top-level await") {
-		e.Message = "await has nothing to wait for here: a script has no files, no network and no clock"
-		return e
+	if strings.HasPrefix(message.Text, "Top-level await") {
+		failed.Message = "await has nothing to wait for here: a script has no files, no network and no clock"
+		return failed
 	}
 
-	if found := couldNotResolve.FindStringSubmatch(m.Text); found != nil {
-		e.Message, e.Notes = importAdvice(found[1])
-		return e
+	if found := couldNotResolve.FindStringSubmatch(message.Text); found != nil {
+		failed.Message, failed.Notes = importAdvice(found[1])
+		return failed
 	}
 
-	if found := noExport.FindStringSubmatch(m.Text); found != nil {
-		e.Message, e.Notes = exportAdvice(found[1], found[2])
-		return e
+	if found := noExport.FindStringSubmatch(message.Text); found != nil {
+		failed.Message, failed.Notes = exportAdvice(found[1], found[2])
+		return failed
 	}
 
 	// Of esbuild's own notes, those that say something without the place they point to.
-	for _, note := range m.Notes {
+	for _, note := range message.Notes {
 		pointsToPlace := strings.HasSuffix(note.Text, ":")
 		if !pointsToPlace {
-			e.Notes = append(e.Notes, note.Text)
+			failed.Notes = append(failed.Notes, note.Text)
 		}
 	}
 
-	return e
+	return failed
 }
 
 var (

@@ -62,23 +62,23 @@ func Compile(name, text string) (*Bundle, error) {
 	}
 
 	// The places of errors are those of the sources, not of the bundle.
-	b := &Bundle{Name: name, Sources: map[string]string{name: text}, names: map[string]string{}}
+	compiled := &Bundle{Name: name, Sources: map[string]string{name: text}, names: map[string]string{}}
 	code, sourceMap := outputs(res)
-	b.code = lighten(code)
-	if sourceMap, err = b.nameSources(sourceMap, names); err != nil {
+	compiled.code = lighten(code)
+	if sourceMap, err = compiled.nameSources(sourceMap, names); err != nil {
 		return nil, err
 	}
 
-	b.Warnings = warnings(res.Warnings, names)
-	if err := b.enumError(); err != nil {
+	compiled.Warnings = warnings(res.Warnings, names)
+	if err := compiled.enumError(); err != nil {
 		return nil, err
 	}
 
-	if b.Imports, err = importsOf(res.Metafile, names); err != nil {
+	if compiled.Imports, err = importsOf(res.Metafile, names); err != nil {
 		return nil, fmt.Errorf("imports of %s: %w", name, err)
 	}
 
-	if err := b.compile(sourceMap); err != nil {
+	if err := compiled.compile(sourceMap); err != nil {
 		if _, ok := errors.AsType[*Error](err); ok {
 			return nil, err
 		}
@@ -86,17 +86,17 @@ func Compile(name, text string) (*Bundle, error) {
 		return nil, &Error{File: name, Phase: "compile", Message: err.Error()}
 	}
 
-	return b, nil
+	return compiled, nil
 }
 
 // adviseTypeScript adds to the error of a JavaScript file that it would be right
 // as TypeScript.
 func adviseTypeScript(err error, name, text string) error {
 	ext := filepath.Ext(name)
-	e, ok := errors.AsType[*Error](err)
+	failed, ok := errors.AsType[*Error](err)
 	if ok && ext == ".js" && isTypeScript(text) {
 		base := strings.TrimSuffix(filepath.Base(name), ext)
-		e.Notes = []string{fmt.Sprintf("As TypeScript it would be right: name the file %s.ts.", base)}
+		failed.Notes = []string{fmt.Sprintf("As TypeScript it would be right: name the file %s.ts.", base)}
 	}
 	return err
 }
@@ -122,11 +122,11 @@ func build(names sourceNames, text string) api.BuildResult {
 
 // outputs returns the two files that build has made.
 func outputs(res api.BuildResult) (code string, sourceMap []byte) {
-	for _, f := range res.OutputFiles {
-		if strings.HasSuffix(f.Path, ".map") {
-			sourceMap = f.Contents
+	for _, file := range res.OutputFiles {
+		if strings.HasSuffix(file.Path, ".map") {
+			sourceMap = file.Contents
 		} else {
-			code = string(f.Contents)
+			code = string(file.Contents)
 		}
 	}
 
@@ -156,12 +156,12 @@ func (b *Bundle) compile(sourceMap []byte) error {
 }
 
 // patternError returns the *Error for a regular expression of the script.
-func (b *Bundle) patternError(tree *ast.Program, e *ecma.PatternError) error {
-	at := tree.File.Position(int(e.Idx) - tree.File.Base())
+func (b *Bundle) patternError(tree *ast.Program, pattern *ecma.PatternError) error {
+	at := tree.File.Position(int(pattern.Idx) - tree.File.Base())
 	name := b.Source(at.Filename)
 
 	return &Error{
-		File: name, Line: at.Line, Column: at.Column, Phase: "compile", Message: "SyntaxError: " + e.Error(), Excerpt: b.Line(name, at.Line),
+		File: name, Line: at.Line, Column: at.Column, Phase: "compile", Message: "SyntaxError: " + pattern.Error(), Excerpt: b.Line(name, at.Line),
 	}
 }
 
@@ -171,7 +171,6 @@ func importsOf(metafile string, names sourceNames) (paths []string, err error) {
 	var meta struct {
 		Inputs map[string]struct{} `json:"inputs"` // by path from wd, or namespace:name
 	}
-
 	if err := json.Unmarshal([]byte(metafile), &meta); err != nil {
 		return nil, err
 	}

@@ -53,17 +53,17 @@ func globalExports(name, text string) (string, error) {
 // Declared returns the names that a top-level statement declares.
 func Declared(statement ast.Statement) (names []string) {
 	var bindings []*ast.Binding
-	switch s := statement.(type) {
+	switch declaration := statement.(type) {
 	case *ast.FunctionDeclaration:
-		return []string{s.Function.Name.Name.String()}
+		return []string{declaration.Function.Name.Name.String()}
 	case *ast.VariableStatement:
-		bindings = s.List
+		bindings = declaration.List
 	case *ast.LexicalDeclaration:
-		bindings = s.List
+		bindings = declaration.List
 	}
 
-	for _, b := range bindings {
-		if id, ok := b.Target.(*ast.Identifier); ok {
+	for _, binding := range bindings {
+		if id, ok := binding.Target.(*ast.Identifier); ok {
 			names = append(names, id.Name.String())
 		}
 	}
@@ -86,10 +86,10 @@ func lighten(code string) string {
 		copying, end = "  return __toCommonJS(", ");\n})();\n"
 	)
 	code = strings.Replace(code, walking, listing, 1)
-	i := strings.LastIndex(code, copying)
-	if i < 0 || !strings.HasSuffix(code, end) {
+	at := strings.LastIndex(code, copying)
+	if at < 0 || !strings.HasSuffix(code, end) {
 		return code
 	}
 
-	return code[:i] + "  return (" + code[i+len(copying):]
+	return code[:at] + "  return (" + code[at+len(copying):]
 }

@@ -66,36 +66,35 @@ func (b *Bundle) Source(file string) string {
 // nameSources renames the files in a source map, and keeps their texts and what
 // goja will call them.
 func (b *Bundle) nameSources(sourceMap []byte, names sourceNames) ([]byte, error) {
-	var m struct {
+	var parsed struct {
 		Version        int      `json:"version"`
 		Sources        []string `json:"sources"`
 		SourcesContent []string `json:"sourcesContent"`
 		Mappings       string   `json:"mappings"`
 		Names          []string `json:"names"`
 	}
-
-	if err := json.Unmarshal(sourceMap, &m); err != nil {
+	if err := json.Unmarshal(sourceMap, &parsed); err != nil {
 		return nil, fmt.Errorf("source map of %s: %w", b.Name, err)
 	}
 
-	for i, path := range m.Sources {
+	for i, path := range parsed.Sources {
 		name := names.of(path)
 		_, known := b.Sources[name]
-		if !known && i < len(m.SourcesContent) {
-			b.Sources[name] = m.SourcesContent[i]
+		if !known && i < len(parsed.SourcesContent) {
+			b.Sources[name] = parsed.SourcesContent[i]
 		}
 
 		// goja takes the names in a source map for URLs, relative to the bundle's. It
 		// would drop the slash of an absolute path.
-		u := url.URL{Path: name}
+		address := url.URL{Path: name}
 		if filepath.IsAbs(name) {
-			u.Scheme = "file"
+			address.Scheme = "file"
 		}
-		m.Sources[i] = u.String()
-		b.names[file.ResolveSourcemapURL(bundleName, m.Sources[i]).String()] = name
+		parsed.Sources[i] = address.String()
+		b.names[file.ResolveSourcemapURL(bundleName, parsed.Sources[i]).String()] = name
 	}
 
-	m.SourcesContent = nil
-	m.Mappings = shiftColumns(m.Mappings)
-	return json.Marshal(m)
+	parsed.SourcesContent = nil
+	parsed.Mappings = shiftColumns(parsed.Mappings)
+	return json.Marshal(parsed)
 }

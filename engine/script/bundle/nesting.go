@@ -62,11 +62,11 @@ var nesting = api.Plugin{Name: "nesting", Setup: func(b api.PluginBuild) {
 
 // tooDeep returns where text exceeds maxNesting, or -1.
 func tooDeep(text string) int {
-	s := nestingScanner{text: text, levels: []level{{}}}
-	for s.at < len(text) {
-		start := s.at
-		s.token()
-		if s.parts+len(s.levels) > maxNesting {
+	scanner := nestingScanner{text: text, levels: []level{{}}}
+	for scanner.at < len(text) {
+		start := scanner.at
+		scanner.token()
+		if scanner.parts+len(scanner.levels) > maxNesting {
 			return start
 		}
 	}
@@ -94,34 +94,34 @@ type nestingScanner struct {
 
 // token passes over the next token and counts it.
 func (s *nestingScanner) token() {
-	c, start := s.text[s.at], s.at
+	char, start := s.text[s.at], s.at
 	s.at++
 
 	// In the order of what takes precedence: text, comments, brackets, tokens.
 	switch {
-	case c == '`':
+	case char == '`':
 		s.afterOperand = s.inTemplate
 		s.inTemplate = !s.inTemplate
 	case s.inTemplate:
-		s.templateText(c)
-	case c <= ' ':
-	case c == '/' && s.follows("/"):
+		s.templateText(char)
+	case char <= ' ':
+	case char == '/' && s.follows("/"):
 		s.skipBehind("\n")
-	case c == '/' && s.follows("*"):
+	case char == '/' && s.follows("*"):
 		s.at++
 		s.skipBehind("*/")
-	case c == ';' || c == ',':
+	case char == ';' || char == ',':
 		s.afterOperand = false
 		s.endPart()
-	case c == '(' || c == '[' || c == '{':
+	case char == '(' || char == '[' || char == '{':
 		s.open(false)
-	case c == ')' || c == ']' || c == '}':
-		s.close(c)
-	case c == '"' || c == '\'' || c == '/' && !s.afterOperand:
-		s.skipQuoted(c)
+	case char == ')' || char == ']' || char == '}':
+		s.close(char)
+	case char == '"' || char == '\'' || char == '/' && !s.afterOperand:
+		s.skipQuoted(char)
 		s.afterOperand = true
 		s.part()
-	case isWord(c):
+	case isWord(char):
 		for s.at < len(s.text) && isWord(s.text[s.at]) {
 			s.at++
 		}
@@ -191,12 +191,12 @@ func (s *nestingScanner) follows(text string) bool { return strings.HasPrefix(s.
 
 // skipBehind moves behind the next end.
 func (s *nestingScanner) skipBehind(end string) {
-	i := strings.Index(s.text[min(s.at, len(s.text)):], end)
-	if i < 0 {
+	found := strings.Index(s.text[min(s.at, len(s.text)):], end)
+	if found < 0 {
 		s.at = len(s.text)
 		return
 	}
-	s.at += i + len(end)
+	s.at += found + len(end)
 }
 
 // skipQuoted moves behind the string or the regular expression that has begun, to
@@ -204,15 +204,15 @@ func (s *nestingScanner) skipBehind(end string) {
 func (s *nestingScanner) skipQuoted(quote byte) {
 	inClass := false // of a regular expression: [/] does not end it
 	for s.at < len(s.text) && s.text[s.at] != '\n' {
-		c := s.text[s.at]
+		char := s.text[s.at]
 		s.at++
 		switch {
-		case c == '\\':
+		case char == '\\':
 			s.at++
-		case c == quote && !inClass:
+		case char == quote && !inClass:
 			return
 		case quote == '/':
-			inClass = c == '[' || inClass && c != ']'
+			inClass = char == '[' || inClass && char != ']'
 		}
 	}
 
