@@ -38,24 +38,24 @@ var (
 	notDefined = regexp.MustCompile(`^ReferenceError: (\S+) is not defined`)
 )
 
-// advice says what a person may do about e; nothing where the message says it all.
+// advice says what a person may do about a failure; nothing where the message says it all.
 // goja gives its errors no class, so that the text decides; it decides nothing else.
-func advice(e *Error) []string {
-	if errors.Is(e.Cause, ErrStack) {
+func advice(failure *Error) []string {
+	if errors.Is(failure.Cause, ErrStack) {
 		return []string{"A function that calls itself must end somewhere."}
 	}
 
-	if m := noMember.FindStringSubmatch(e.Message); m != nil {
-		return adviseMember(e, m[1])
+	if match := noMember.FindStringSubmatch(failure.Message); match != nil {
+		return adviseMember(failure, match[1])
 	}
 
-	if m := noProperty.FindStringSubmatch(e.Message); m != nil && e.Phase == declare.Map {
-		return []string{fmt.Sprintf("Not every ping has every section: ?.%s gives undefined where it is missing.", m[1])}
+	if match := noProperty.FindStringSubmatch(failure.Message); match != nil && failure.Phase == declare.Map {
+		return []string{fmt.Sprintf("Not every ping has every section: ?.%s gives undefined where it is missing.", match[1])}
 	}
 
-	if m := notDefined.FindStringSubmatch(e.Message); m != nil {
-		if text, ok := missingHere[m[1]]; ok {
-			return []string{fmt.Sprintf("There is no %s here: %s.", m[1], text)}
+	if match := notDefined.FindStringSubmatch(failure.Message); match != nil {
+		if text, ok := missingHere[match[1]]; ok {
+			return []string{fmt.Sprintf("There is no %s here: %s.", match[1], text)}
 		}
 	}
 

@@ -20,8 +20,8 @@ const maxCallBytes = 16 << 20
 // callVersion is the version of the JSON form of a Call.
 const callVersion = 1
 
-// Call is a call of a script's function that failed, with all that it takes to
-// make it again. Its JSON is what `tmrun repro` reads.
+// Call is a call of a script's function that failed, with all that making it again
+// needs. Its JSON is what `tmrun repro` reads.
 type Call struct {
 	Version int    `json:"version"` // callVersion
 	Script  string `json:"script"`  // of match and ingest: the filter
@@ -50,8 +50,8 @@ type Call struct {
 
 // CallOf returns the call that failed with err, or nil.
 func CallOf(err error) *Call {
-	if e, ok := errors.AsType[*callError](err); ok {
-		return e.call
+	if failed, ok := errors.AsType[*callError](err); ok {
+		return failed.call
 	}
 	return nil
 }
@@ -92,27 +92,27 @@ func fatal(err error) bool {
 
 // phaseOf returns which function failed with err.
 func phaseOf(err error) string {
-	e, _ := errors.AsType[*Error](err)
-	return e.Phase
+	failed, _ := errors.AsType[*Error](err)
+	return failed.Phase
 }
 
 // recordCall is a call of match, ingest or map.
-func recordCall(s *Script, phase string, t engine.Task, id, text []byte, n int64) *Call {
-	c := &Call{Script: s.Name, Phase: phase, Segment: t.String(), Line: n, Dims: t.Segment.Dims, ID: string(id)}
+func recordCall(script *Script, phase string, task engine.Task, id, text []byte, line int64) *Call {
+	call := &Call{Script: script.Name, Phase: phase, Segment: task.String(), Line: line, Dims: task.Segment.Dims, ID: string(id)}
 
 	// JSON cannot hold text that is not UTF-8.
 	if utf8.Valid(text) {
-		c.Text = string(text)
+		call.Text = string(text)
 	} else {
-		c.Base64 = base64.StdEncoding.EncodeToString(text)
+		call.Base64 = base64.StdEncoding.EncodeToString(text)
 	}
 
-	return c
+	return call
 }
 
 // keyCall is a call of combine or reduce.
-func keyCall(s *Script, phase string, key []byte, values *engine.Values) *Call {
-	c := &Call{Script: s.Name, Phase: phase, Key: datum.AppendJSON(nil, key), Data: [][]byte{bytes.Clone(key)}}
+func keyCall(script *Script, phase string, key []byte, values *engine.Values) *Call {
+	call := &Call{Script: script.Name, Phase: phase, Key: datum.AppendJSON(nil, key), Data: [][]byte{bytes.Clone(key)}}
 
 	// The values from the first on: the script has read some of them.
 	values.Rewind()
@@ -120,14 +120,14 @@ func keyCall(s *Script, phase string, key []byte, values *engine.Values) *Call {
 	for {
 		value, err := values.Next()
 		if value == nil || err != nil {
-			return c
+			return call
 		}
 		size += len(value)
 		if size > maxCallBytes {
-			c.Left++
+			call.Left++
 			continue
 		}
-		c.Data = append(c.Data, bytes.Clone(value))
+		call.Data = append(call.Data, bytes.Clone(value))
 	}
 }
 

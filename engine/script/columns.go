@@ -20,7 +20,6 @@ func (s *Script) Columns(ctx context.Context, limits Limits) (names []string, er
 		}
 		return nil
 	})
-
 	if err != nil {
 		return nil, err
 	}

@@ -32,18 +32,18 @@ func (h *host) installConsole(sink func(level, text string)) {
 }
 
 // show renders a value for console and for errors: objects as JSON.
-func (h *host) show(v goja.Value) string {
-	o, ok := v.(*goja.Object)
-	if !ok || o.ClassName() != "Object" && o.ClassName() != "Array" {
-		return v.String()
+func (h *host) show(shown goja.Value) string {
+	object, ok := shown.(*goja.Object)
+	if !ok || object.ClassName() != "Object" && object.ClassName() != "Array" {
+		return shown.String()
 	}
 
 	// The script may have replaced JSON.stringify.
 	if stringify := h.Method("JSON", "stringify"); stringify != nil {
-		if s, err := stringify(goja.Undefined(), v); err == nil {
-			return s.String()
+		if text, err := stringify(goja.Undefined(), shown); err == nil {
+			return text.String()
 		}
 	}
 
-	return v.String()
+	return shown.String()
 }

@@ -26,21 +26,21 @@ const (
 
 // decision reads what ingest returned. It runs inside a JavaScript call: reading
 // a member may run code of the script, and throw.
-func (h *host) decision(v goja.Value) Decision {
-	if goja.IsUndefined(v) {
+func (h *host) decision(returned goja.Value) Decision {
+	if goja.IsUndefined(returned) {
 		return Decision{}
 	}
 
-	if goja.IsString(v) {
-		switch v.String() {
+	if goja.IsString(returned) {
+		switch returned.String() {
 		case "keep":
 			return Decision{}
 		case "drop":
 			return Decision{Drop, declare.Ingest}
 		}
-	} else if o, ok := v.(*goja.Object); ok {
+	} else if object, ok := returned.(*goja.Object); ok {
 		// Exactly one of the two, with a reason.
-		drop, quarantine := o.Get("drop"), o.Get("quarantine")
+		drop, quarantine := object.Get("drop"), object.Get("quarantine")
 		switch {
 		case quarantine == nil && drop != nil && goja.IsString(drop):
 			return Decision{Drop, cmp.Or(drop.String(), declare.Ingest)}
@@ -49,6 +49,6 @@ func (h *host) decision(v goja.Value) Decision {
 		}
 	}
 
-	h.ThrowType(`ingest returned %s: want "keep", "drop", {drop: "reason"} or {quarantine: "reason"}`, h.show(v))
+	h.ThrowType(`ingest returned %s: want "keep", "drop", {drop: "reason"} or {quarantine: "reason"}`, h.show(returned))
 	return Decision{}
 }

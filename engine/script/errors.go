@@ -41,7 +41,7 @@ func (s *Script) wrap(err error, phase, record string) error {
 		return nil
 	}
 
-	if e, ok := errors.AsType[*Error](err); ok && e.Phase != "" && e.Record == record {
+	if failed, ok := errors.AsType[*Error](err); ok && failed.Phase != "" && failed.Record == record {
 		return err
 	}
 
@@ -50,14 +50,14 @@ func (s *Script) wrap(err error, phase, record string) error {
 		return inner // of a combine that was called inside of map
 	}
 
-	e := &Error{File: s.Name, Phase: phase, Record: record, Message: message, Cause: cause}
-	for _, f := range frames {
-		s.addFrame(e, f)
+	failed := &Error{File: s.Name, Phase: phase, Record: record, Message: message, Cause: cause}
+	for _, frame := range frames {
+		s.addFrame(failed, frame)
 	}
 
-	e.Excerpt = s.Line(e.File, e.Line)
-	e.Notes = append(e.Notes, advice(e)...)
-	return e
+	failed.Excerpt = s.Line(failed.File, failed.Line)
+	failed.Notes = append(failed.Notes, advice(failed)...)
+	return failed
 }
 
 // failure returns the parts of what goja returned.
@@ -80,32 +80,32 @@ func failure(err error) (message string, cause error, frames []goja.StackFrame) 
 
 // addFrame adds a frame of the script's own source to the stack. The innermost one
 // is the error's place.
-func (s *Script) addFrame(e *Error, f goja.StackFrame) {
-	p := f.Position()
-	file := s.Source(p.Filename)
+func (s *Script) addFrame(failed *Error, frame goja.StackFrame) {
+	position := frame.Position()
+	file := s.Source(position.Filename)
 	if file == "" {
 		return // native, or esbuild's
 	}
 
-	if e.Line == 0 {
-		e.File, e.Line, e.Column = file, p.Line, p.Column
+	if failed.Line == 0 {
+		failed.File, failed.Line, failed.Column = file, position.Line, position.Column
 	}
 
-	place := fmt.Sprintf("%s:%d:%d", file, p.Line, p.Column)
-	if name := f.FuncName(); name != "<anonymous>" && name != "" {
+	place := fmt.Sprintf("%s:%d:%d", file, position.Line, position.Column)
+	if name := frame.FuncName(); name != "<anonymous>" && name != "" {
 		place = name + " (" + place + ")"
 	}
 
 	// A function that calls itself is shown once.
-	n := len(e.Stack)
-	if n < maxFrames && (n == 0 || e.Stack[n-1] != place) {
-		e.Stack = append(e.Stack, place)
+	depth := len(failed.Stack)
+	if depth < maxFrames && (depth == 0 || failed.Stack[depth-1] != place) {
+		failed.Stack = append(failed.Stack, place)
 	}
 }
 
 // thrown describes a thrown value: an Error as "Name: message", anything else as
 // a string. It never runs the script's code longer than String does.
-func thrown(x *goja.Exception) (text string) {
+func thrown(exception *goja.Exception) (text string) {
 	// The value may have a toString that throws.
 	defer func() {
 		if recover() != nil {
@@ -113,19 +113,19 @@ func thrown(x *goja.Exception) (text string) {
 		}
 	}()
 
-	v := x.Value()
-	if v == nil {
+	thrownValue := exception.Value()
+	if thrownValue == nil {
 		return "threw nothing"
 	}
 
-	o, isObject := v.(*goja.Object)
-	if isObject && o.ClassName() == "Error" {
-		return strings.TrimPrefix(v.String(), "GoError: ")
+	object, isObject := thrownValue.(*goja.Object)
+	if isObject && object.ClassName() == "Error" {
+		return strings.TrimPrefix(thrownValue.String(), "GoError: ")
 	}
 
-	text = v.String()
+	text = thrownValue.String()
 	if isObject && text == "[object Object]" {
-		if b, err := o.MarshalJSON(); err == nil {
+		if b, err := object.MarshalJSON(); err == nil {
 			text = string(b[:min(len(b), maxThrown)])
 		}
 	}

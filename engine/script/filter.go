@@ -29,13 +29,13 @@ func NewDocumentFilter(f schema.Filter) *FilterScript { return &FilterScript{Sel
 // NewFilterScript reads a compiled script's dimensions, and whether it has accept,
 // match and ingest. Errors are *Error.
 func NewFilterScript(ctx context.Context, s *Script, limits Limits, console func(level, text string)) (*FilterScript, error) {
-	f := &FilterScript{Selection: schema.All(), script: s, limits: limits, console: console}
-	h, err := newHost(ctx, s, limits, console, f.read)
+	filter := &FilterScript{Selection: schema.All(), script: s, limits: limits, console: console}
+	started, err := newHost(ctx, s, limits, console, filter.read)
 	if err != nil {
 		return nil, err
 	}
-	h.close()
-	return f, nil
+	started.close()
+	return filter, nil
 }
 
 // read reads what the script exports.
@@ -54,8 +54,8 @@ func (f *FilterScript) read(h *host) error {
 		doc["dimensions"] = dimensions.Export()
 	}
 
-	if v, _ := h.export(declare.IncludeInvalid); v != nil {
-		doc["include_invalid"] = v.ToBoolean()
+	if included, _ := h.export(declare.IncludeInvalid); included != nil {
+		doc["include_invalid"] = included.ToBoolean()
 	}
 
 	text, err := json.Marshal(doc)
@@ -91,17 +91,17 @@ func (f *FilterScript) Accept(ctx context.Context) (accept func(schema.Dims) (bo
 		return nil, func() {}, nil
 	}
 
-	r, err := f.newRuntime(ctx, f.limits, f.console)
+	running, err := f.newRuntime(ctx, f.limits, f.console)
 	if err != nil {
 		return nil, nil, err
 	}
 
-	return func(d schema.Dims) (bool, error) {
-		if err := r.h.enter(d); err != nil {
+	return func(dims schema.Dims) (bool, error) {
+		if err := running.h.enter(dims); err != nil {
 			return false, err
 		}
-		return r.accepts(d)
-	}, r.close, nil
+		return running.accepts(dims)
+	}, running.close, nil
 }
 
 // filterRuntime runs a filter's functions for one task, in a runtime of its own.
@@ -115,56 +115,55 @@ type filterRuntime struct {
 }
 
 func (f *FilterScript) newRuntime(ctx context.Context, limits Limits, console func(level, text string)) (*filterRuntime, error) {
-	r := &filterRuntime{}
+	made := &filterRuntime{}
 	var err error
-	r.h, err = newHost(ctx, f.script, limits, console, func(h *host) error {
-		r.accept = h.function(declare.Accept)
-		r.match = h.function(declare.Match)
-		r.ingest = h.function(declare.Ingest)
+	made.h, err = newHost(ctx, f.script, limits, console, func(h *host) error {
+		made.accept = h.function(declare.Accept)
+		made.match = h.function(declare.Match)
+		made.ingest = h.function(declare.Ingest)
 
 		// A JavaScript function, because reading a decision may run the script's code.
-		r.read, _ = goja.AssertFunction(h.rt.ToValue(func(call goja.FunctionCall) goja.Value {
-			r.decision = h.decision(call.Argument(0))
+		made.read, _ = goja.AssertFunction(h.rt.ToValue(func(call goja.FunctionCall) goja.Value {
+			made.decision = h.decision(call.Argument(0))
 			return nil
 		}))
 		return nil
 	})
-
 	if err != nil {
 		return nil, err
 	}
 
-	return r, nil
+	return made, nil
 }
 
-// accepts calls accept about the partition d, which enter has named. Errors are
+// accepts calls accept about a partition, which enter has named. Errors are
 // *Error.
-func (r *filterRuntime) accepts(d schema.Dims) (ok bool, err error) {
+func (r *filterRuntime) accepts(dims schema.Dims) (ok bool, err error) {
 	err = r.h.guard(func() error {
-		v, err := r.accept(goja.Undefined(), r.h.Dims())
+		returned, err := r.accept(goja.Undefined(), r.h.Dims())
 		if err == nil {
-			ok = v.ToBoolean()
+			ok = returned.ToBoolean()
 		}
 		return err
 	})
 
-	return ok, r.h.script.wrap(err, declare.Accept, "partition "+d.String())
+	return ok, r.h.script.wrap(err, declare.Accept, "partition "+dims.String())
 }
 
 // decide calls match, and then ingest, about a record of the partition that
 // enter has named. place names the record in errors, which are *Error.
-func (r *filterRuntime) decide(id, text []byte, place string) (d Decision, err error) {
+func (r *filterRuntime) decide(id, text []byte, place string) (decided Decision, err error) {
 	phase := declare.Match
 	r.h.NextPing()
 	err = r.h.guard(func() error {
 		args := []goja.Value{r.h.rt.ToValue(string(id)), r.h.Dims(), r.h.Ping(text)}
 		if r.match != nil {
-			v, err := r.match(goja.Undefined(), args...)
+			returned, err := r.match(goja.Undefined(), args...)
 			if err != nil {
 				return err
 			}
-			if !v.ToBoolean() {
-				d = Decision{Drop, phase}
+			if !returned.ToBoolean() {
+				decided = Decision{Drop, phase}
 				return nil
 			}
 		}
@@ -174,19 +173,18 @@ func (r *filterRuntime) decide(id, text []byte, place string) (d Decision, err e
 			return nil
 		}
 		phase = declare.Ingest
-		v, err := r.ingest(goja.Undefined(), args...)
-		if err == nil && !goja.IsUndefined(v) {
-			_, err = r.read(goja.Undefined(), v)
-			d = r.decision
+		returned, err := r.ingest(goja.Undefined(), args...)
+		if err == nil && !goja.IsUndefined(returned) {
+			_, err = r.read(goja.Undefined(), returned)
+			decided = r.decision
 		}
 		return err
 	})
-
 	if err != nil {
 		return Decision{}, r.h.script.wrap(err, phase, place)
 	}
 
-	return d, nil
+	return decided, nil
 }
 
 // close frees the runtime, which may be nil.

@@ -39,43 +39,42 @@ type host struct {
 // *Error, also where ctx ended it.
 func newHost(ctx context.Context, s *Script, limits Limits, console func(level, text string), begin func(*host) error) (*host, error) {
 	// The limits come first, and what makes every run the same.
-	h := &host{rt: goja.New(), script: s}
-	h.rt.SetMaxCallStackSize(limits.Stack)
-	h.rt.SetFieldNameMapper(goja.TagFieldNameMapper("json", true))
-	h.rt.SetRandSource(sequence())
-	h.rt.SetTimeSource(func() time.Time { return time.Unix(0, 0).UTC() })
-	h.rt.SetPromiseRejectionTracker(h.trackRejection)
-	h.ecma = ecma.Install(h.rt, s.Features)
+	made := &host{rt: goja.New(), script: s}
+	made.rt.SetMaxCallStackSize(limits.Stack)
+	made.rt.SetFieldNameMapper(goja.TagFieldNameMapper("json", true))
+	made.rt.SetRandSource(sequence())
+	made.rt.SetTimeSource(func() time.Time { return time.Unix(0, 0).UTC() })
+	made.rt.SetPromiseRejectionTracker(made.trackRejection)
+	made.ecma = ecma.Install(made.rt, s.Features)
 
 	// From here on a call can be interrupted, by its age or by ctx.
-	unwatch := h.watch(limits)
-	unhook := context.AfterFunc(ctx, func() { h.interrupt(context.Cause(ctx)) })
-	h.stop = func() {
+	unwatch := made.watch(limits)
+	unhook := context.AfterFunc(ctx, func() { made.interrupt(context.Cause(ctx)) })
+	made.stop = func() {
 		unhook()
 		unwatch()
-		h.ecma.Close()
+		made.ecma.Close()
 	}
 
 	// What the script sees of the host.
-	h.Runtime = value.New(h.rt, limits.definitions(ctx))
-	h.installConsole(console)
+	made.Runtime = value.New(made.rt, limits.definitions(ctx))
+	made.installConsole(console)
 	if s.setup != nil {
-		s.setup(h)
+		s.setup(made)
 	}
 
-	err := h.guard(func() error {
-		if err := h.load(); err != nil {
+	err := made.guard(func() error {
+		if err := made.load(); err != nil {
 			return err
 		}
-		return begin(h)
+		return begin(made)
 	})
-
 	if err != nil {
-		h.close()
+		made.close()
 		return nil, s.wrap(err, "load", "")
 	}
 
-	return h, nil
+	return made, nil
 }
 
 // load runs the script's top level and finds its exports.
@@ -141,15 +140,15 @@ func (h *host) guard(do func() error) (err error) {
 	}
 
 	defer func() {
-		p := recover()
+		thrown := recover()
 		switch {
-		case p == nil:
+		case thrown == nil:
 		case nested:
-			panic(p)
+			panic(thrown)
 		default:
-			err = thrownFromGo(p)
+			err = thrownFromGo(thrown)
 			if err == nil {
-				err = engine.NewPanicError(p)
+				err = engine.NewPanicError(thrown)
 			}
 		}
 	}()
@@ -160,29 +159,29 @@ func (h *host) guard(do func() error) (err error) {
 // thrownFromGo returns what a script threw, or was interrupted by, below a getter
 // or method that Go has called, and what the host throws outside of a script's
 // call; nil for a panic of Go.
-func thrownFromGo(p any) error {
-	switch p := p.(type) {
+func thrownFromGo(thrown any) error {
+	switch thrown := thrown.(type) {
 	case *goja.Exception:
-		return p
+		return thrown
 	case *goja.InterruptedError:
-		return p
+		return thrown
 	case *goja.StackOverflowError:
-		return p
+		return thrown
 	case *Error:
-		return p
+		return thrown
 	case goja.Value:
-		return errors.New(p.String())
+		return errors.New(thrown.String())
 	}
 
 	return nil
 }
 
 // trackRejection notes a rejected promise until the script handles it.
-func (h *host) trackRejection(p *goja.Promise, op goja.PromiseRejectionOperation) {
+func (h *host) trackRejection(promise *goja.Promise, op goja.PromiseRejectionOperation) {
 	switch {
 	case op == goja.PromiseRejectionReject && h.rejected == nil:
-		h.rejected = p
-	case op == goja.PromiseRejectionHandle && h.rejected == p:
+		h.rejected = promise
+	case op == goja.PromiseRejectionHandle && h.rejected == promise:
 		h.rejected = nil
 	}
 }

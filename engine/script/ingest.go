@@ -26,13 +26,13 @@ func (f *FilterScript) NewIngestFilter(ctx context.Context) *IngestFilter {
 }
 
 // Decide applies dimensions, accept, match and ingest, in this order, to a record
-// of partition p, until one does not keep it. The reason of a Drop is the name of
+// of a partition, until one does not keep it. The reason of a Drop is the name of
 // the one that dropped, unless ingest gave one. An error is ctx's, or says that
 // the filter failed on this record; it wraps ErrTimeout if the filter took too
 // long. The IngestFilter can be used again after all but ctx's. It keeps neither
 // id nor text.
-func (f *IngestFilter) Decide(p schema.Dims, id, text []byte) (Decision, error) {
-	if !f.filter.Selection.Selects(p) {
+func (f *IngestFilter) Decide(partition schema.Dims, id, text []byte) (Decision, error) {
+	if !f.filter.Selection.Selects(partition) {
 		return Decision{Drop, "dimensions"}, nil
 	}
 
@@ -40,9 +40,9 @@ func (f *IngestFilter) Decide(p schema.Dims, id, text []byte) (Decision, error) 
 		return Decision{}, nil
 	}
 
-	d, err := f.run(p, id, text)
+	decided, err := f.run(partition, id, text)
 	if err == nil {
-		return d, nil
+		return decided, nil
 	}
 
 	if err := context.Cause(f.ctx); err != nil {
@@ -59,11 +59,11 @@ func (f *IngestFilter) Decide(p schema.Dims, id, text []byte) (Decision, error) 
 }
 
 // run applies the script's functions.
-func (f *IngestFilter) run(p schema.Dims, id, text []byte) (_ Decision, err error) {
+func (f *IngestFilter) run(partition schema.Dims, id, text []byte) (_ Decision, err error) {
 	// A bug of the host must not end the conversion.
 	defer func() {
-		if p := recover(); p != nil {
-			err = engine.NewPanicError(p)
+		if partition := recover(); partition != nil {
+			err = engine.NewPanicError(partition)
 		}
 	}()
 
@@ -74,14 +74,14 @@ func (f *IngestFilter) run(p schema.Dims, id, text []byte) (_ Decision, err erro
 		f.at = schema.Dims{}
 	}
 
-	if p != f.at {
-		if err := f.r.h.enter(p); err != nil {
+	if partition != f.at {
+		if err := f.r.h.enter(partition); err != nil {
 			return Decision{}, err
 		}
-		f.at = p
+		f.at = partition
 	}
 
-	if ok, err := f.accepts(p); err != nil {
+	if ok, err := f.accepts(partition); err != nil {
 		return Decision{}, err
 	} else if !ok {
 		return Decision{Drop, "accept"}, nil
@@ -95,18 +95,18 @@ func (f *IngestFilter) run(p schema.Dims, id, text []byte) (_ Decision, err erro
 }
 
 // accepts reports whether accept keeps the partition; it is called once for each.
-func (f *IngestFilter) accepts(p schema.Dims) (bool, error) {
+func (f *IngestFilter) accepts(partition schema.Dims) (bool, error) {
 	if f.r.accept == nil {
 		return true, nil
 	}
 
-	if ok, known := f.accepted[p]; known {
+	if ok, known := f.accepted[partition]; known {
 		return ok, nil
 	}
 
-	ok, err := f.r.accepts(p)
+	ok, err := f.r.accepts(partition)
 	if err == nil && len(f.accepted) < maxAccepted {
-		f.accepted[p] = ok
+		f.accepted[partition] = ok
 	}
 
 	return ok, err

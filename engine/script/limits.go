@@ -25,9 +25,9 @@ func DefaultLimits() Limits { return Limits{Call: 30 * time.Second, Stack: 2048}
 // IngestLimits are those of DefaultLimits, but a call may take 1 s: a filter that
 // is slower than that for one record cannot keep up with a server.
 func IngestLimits() Limits {
-	l := DefaultLimits()
-	l.Call = time.Second
-	return l
+	limits := DefaultLimits()
+	limits.Call = time.Second
+	return limits
 }
 
 // Definitions finds the histogram definitions of a revision. It is safe for

@@ -32,57 +32,56 @@ type mapper struct {
 	counters *Counters
 }
 
-func newMapper(ctx context.Context, j *Job, t engine.Task, emit engine.Emit) (_ engine.Mapper, err error) {
-	m := &mapper{task: t, counters: j.Counters}
-	if j.filtersRecords() {
-		if m.filter, err = j.Filter.newRuntime(ctx, j.Limits, j.Console); err != nil {
+func newMapper(ctx context.Context, job *Job, t engine.Task, emit engine.Emit) (_ engine.Mapper, err error) {
+	made := &mapper{task: t, counters: job.Counters}
+	if job.filtersRecords() {
+		if made.filter, err = job.Filter.newRuntime(ctx, job.Limits, job.Console); err != nil {
 			return nil, err
 		}
-		if err = m.filter.h.enter(t.Segment.Dims); err != nil {
-			m.filter.close()
+		if err = made.filter.h.enter(t.Segment.Dims); err != nil {
+			made.filter.close()
 			return nil, err
 		}
 	}
 
 	// The filter's runtime is another one: scripts share no globals.
-	m.h, err = newHost(ctx, j.Script, j.Limits, j.Console, func(h *host) error {
-		m.fn = h.function(declare.Map)
-		if m.fn == nil {
-			return j.Script.NoMap(h.exports.Keys())
+	made.h, err = newHost(ctx, job.Script, job.Limits, job.Console, func(h *host) error {
+		made.fn = h.function(declare.Map)
+		if made.fn == nil {
+			return job.Script.NoMap(h.exports.Keys())
 		}
-		m.finished = h.function(declare.MapFinished)
-		m.combine = h.function(declare.Combine)
+		made.finished = h.function(declare.MapFinished)
+		made.combine = h.function(declare.Combine)
 
 		h.SetDims(t.Segment.Dims)
-		m.ctx = h.newContext(declare.Map, emit)
-		m.combineCtx = h.newContext(declare.Combine, m.combined)
+		made.ctx = h.newContext(declare.Map, emit)
+		made.combineCtx = h.newContext(declare.Combine, made.combined)
 		return nil
 	})
-
 	if err != nil {
-		m.filter.close()
+		made.filter.close()
 		return nil, err
 	}
 
-	return m, nil
+	return made, nil
 }
 
 // Map implements engine.Mapper.
-func (m *mapper) Map(line []byte, n int64) error {
+func (m *mapper) Map(line []byte, number int64) error {
 	tab := bytes.IndexByte(line, '\t')
 	if tab < 0 {
-		return &engine.RejectError{Err: fmt.Errorf("%s:%d: %w", m.task, n, engine.ErrBadLine)}
+		return &engine.RejectError{Err: fmt.Errorf("%s:%d: %w", m.task, number, engine.ErrBadLine)}
 	}
 
 	id, text := line[:tab], line[tab+1:]
 
 	// What the filter does not keep is not mapped.
 	if m.filter != nil {
-		d, err := m.filter.decide(id, text, recordPlace(m.task, id, n))
+		decided, err := m.filter.decide(id, text, recordPlace(m.task, id, number))
 		if err != nil {
-			return rejection(err, recordCall(m.filter.h.script, phaseOf(err), m.task, id, text, n))
+			return rejection(err, recordCall(m.filter.h.script, phaseOf(err), m.task, id, text, number))
 		}
-		if d.Action != Keep {
+		if decided.Action != Keep {
 			return nil
 		}
 	}
@@ -94,20 +93,19 @@ func (m *mapper) Map(line []byte, n int64) error {
 		_, err := m.fn(goja.Undefined(), h.rt.ToValue(string(id)), h.Dims(), h.Ping(text), m.ctx)
 		return err
 	})
-
 	if err == nil {
 		h.counts.keep()
 		return nil
 	}
 
 	h.counts.drop()
-	err = h.script.wrap(err, declare.Map, recordPlace(m.task, id, n))
-	return rejection(err, recordCall(h.script, declare.Map, m.task, id, text, n))
+	err = h.script.wrap(err, declare.Map, recordPlace(m.task, id, number))
+	return rejection(err, recordCall(h.script, declare.Map, m.task, id, text, number))
 }
 
 // recordPlace names a record in errors.
-func recordPlace(t engine.Task, id []byte, n int64) string {
-	return fmt.Sprintf("record %s in %s:%d", id, t, n)
+func recordPlace(task engine.Task, id []byte, number int64) string {
+	return fmt.Sprintf("record %s in %s:%d", id, task, number)
 }
 
 // Finish implements engine.Mapper.
@@ -121,7 +119,6 @@ func (m *mapper) Finish() (engine.TaskStats, error) {
 		_, err := m.finished(goja.Undefined(), m.ctx)
 		return err
 	})
-
 	if err == nil {
 		m.h.counts.keep()
 		return engine.TaskStats{}, nil
@@ -176,13 +173,12 @@ func (m *mapper) Combine(key []byte, values *engine.Values, put func(value []byt
 	err := m.h.guard(func() error {
 		list, end := m.h.ValuesOf(values)
 		defer end()
-		v, err := m.combine(goja.Undefined(), m.h.Decode(key), list, m.combineCtx)
+		returned, err := m.combine(goja.Undefined(), m.h.Decode(key), list, m.combineCtx)
 		if err == nil && !written {
-			err = unwritten(declare.Combine, v)
+			err = unwritten(declare.Combine, returned)
 		}
 		return err
 	})
-
 	if err == nil {
 		return nil
 	}
@@ -205,11 +201,11 @@ func (m *mapper) combined(key, value []byte) error {
 func keyPlace(key []byte) string { return "key " + string(datum.AppendMessage(nil, key)) }
 
 // unwritten returns an error if a function that has written nothing seems to have
-// returned what it should have written: v. That is not false, 0 and the like,
+// returned what it should have written. That is not false, 0 and the like,
 // which `n > 9 && ctx.write(key, n)` returns.
-func unwritten(function string, v goja.Value) error {
-	_, isBool := v.Export().(bool)
-	if isBool || !v.ToBoolean() {
+func unwritten(function string, returned goja.Value) error {
+	_, isBool := returned.Export().(bool)
+	if isBool || !returned.ToBoolean() {
 		return nil
 	}
 	return fmt.Errorf("%s returned a value, which nobody reads, and wrote none: ctx.write(key, value)", function)

@@ -14,9 +14,9 @@ import (
 )
 
 // StartProfile begins to sample what scripts do; the function it returns writes
-// the profile to w, for `go tool pprof`: by line of this script and of what it
+// the profile to out, for `go tool pprof`: by line of this script and of what it
 // imports. There can be one at a time in a process.
-func (s *Script) StartProfile(w io.Writer) (stop func() error, err error) {
+func (s *Script) StartProfile(out io.Writer) (stop func() error, err error) {
 	var raw bytes.Buffer
 	if err := goja.StartProfile(&raw); err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
@@ -24,16 +24,16 @@ func (s *Script) StartProfile(w io.Writer) (stop func() error, err error) {
 
 	return func() error {
 		goja.StopProfile()
-		p, err := profile.Parse(&raw)
+		sampled, err := profile.Parse(&raw)
 		if err != nil {
 			return fmt.Errorf("profile: %w", err)
 		}
 
 		// goja has the lines of the sources, but the bundle's file name.
-		for _, f := range p.Function {
-			f.Filename = s.fileOf(f.Name)
+		for _, function := range sampled.Function {
+			function.Filename = s.fileOf(function.Name)
 		}
-		if err := p.Write(w); err != nil {
+		if err := sampled.Write(out); err != nil {
 			return fmt.Errorf("profile: %w", err)
 		}
 		return nil

@@ -19,24 +19,23 @@ type reducer struct {
 	counters *Counters
 }
 
-func newReducer(ctx context.Context, j *Job, out *engine.Output) (_ engine.Reducer, err error) {
-	r := &reducer{out: out, counters: j.Counters}
-	r.h, err = newHost(ctx, j.Script, j.Limits, j.Console, func(h *host) error {
-		r.fn = h.function(declare.Reduce)
-		r.ctx = h.newReduceContext(out)
+func newReducer(ctx context.Context, job *Job, out *engine.Output) (_ engine.Reducer, err error) {
+	made := &reducer{out: out, counters: job.Counters}
+	made.h, err = newHost(ctx, job.Script, job.Limits, job.Console, func(h *host) error {
+		made.fn = h.function(declare.Reduce)
+		made.ctx = h.newReduceContext(out)
 		setup := h.function(declare.SetupReduce)
 		if setup == nil {
 			return nil
 		}
-		_, err := setup(goja.Undefined(), r.ctx)
-		return j.Script.wrap(err, declare.SetupReduce, "")
+		_, err := setup(goja.Undefined(), made.ctx)
+		return job.Script.wrap(err, declare.SetupReduce, "")
 	})
-
 	if err != nil {
 		return nil, err
 	}
 
-	return r, nil
+	return made, nil
 }
 
 // Reduce implements engine.Reducer. A job without reduce writes every value.
@@ -49,13 +48,12 @@ func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 		list, end := r.h.ValuesOf(values)
 		defer end()
 		before := r.out.Rows()
-		v, err := r.fn(goja.Undefined(), r.h.Decode(key), list, r.ctx)
+		returned, err := r.fn(goja.Undefined(), r.h.Decode(key), list, r.ctx)
 		if err == nil && r.out.Rows() == before {
-			err = unwritten(declare.Reduce, v)
+			err = unwritten(declare.Reduce, returned)
 		}
 		return err
 	})
-
 	if err == nil {
 		return nil
 	}
@@ -79,11 +77,11 @@ type rowWriter struct{ out *engine.Output }
 // Reduce implements engine.Reducer.
 func (w rowWriter) Reduce(key []byte, values *engine.Values) error {
 	for {
-		v, err := values.Next()
-		if err != nil || v == nil {
+		value, err := values.Next()
+		if err != nil || value == nil {
 			return err
 		}
-		if err := w.out.Row(key, v); err != nil {
+		if err := w.out.Row(key, value); err != nil {
 			return err
 		}
 	}

@@ -26,8 +26,8 @@ func (j *Job) Replay(c *Call) (engine.Job, error) {
 		if len(c.Data) == 0 {
 			return nil, errors.New("the call has no data")
 		}
-		for _, d := range c.Data {
-			_, rest, err := datum.Skip(d)
+		for _, encoded := range c.Data {
+			_, rest, err := datum.Skip(encoded)
 			if err != nil || len(rest) > 0 {
 				return nil, fmt.Errorf("data of the call: %w", datum.ErrMalformed)
 			}
@@ -65,20 +65,19 @@ func (r *replay) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit)
 		return &decisionMapper{filter: filter, task: t, line: r.call.Line, emit: emit}, nil
 	}
 
-	m := &replayMapper{call: r.call, emit: emit, mute: r.call.Phase == declare.MapFinished}
+	made := &replayMapper{call: r.call, emit: emit, mute: r.call.Phase == declare.MapFinished}
 	var err error
-	m.Mapper, err = r.job.NewMapper(ctx, t, func(key, value []byte) error {
-		if m.mute {
+	made.Mapper, err = r.job.NewMapper(ctx, t, func(key, value []byte) error {
+		if made.mute {
 			return nil
 		}
 		return emit(key, value)
 	})
-
 	if err != nil {
 		return nil, err
 	}
 
-	return m, nil
+	return made, nil
 }
 
 // NewReducer implements engine.Job.
@@ -144,11 +143,11 @@ type decisionMapper struct {
 // Map implements engine.Mapper.
 func (m *decisionMapper) Map(line []byte, _ int64) error {
 	id, text, _ := bytes.Cut(line, []byte("\t"))
-	d, err := m.filter.decide(id, text, recordPlace(m.task, id, m.line))
+	decided, err := m.filter.decide(id, text, recordPlace(m.task, id, m.line))
 	if err != nil {
 		return err
 	}
-	return m.emit(datum.AppendString(nil, id), datum.AppendBool(nil, d.Action == Keep))
+	return m.emit(datum.AppendString(nil, id), datum.AppendBool(nil, decided.Action == Keep))
 }
 
 // Finish implements engine.Mapper.

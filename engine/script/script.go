@@ -32,11 +32,11 @@ func CompileFile(path string) (*Script, error) {
 // Compile compiles a script, as package bundle does. Errors of the script are
 // *Error.
 func Compile(name, text string) (*Script, error) {
-	b, err := bundle.Compile(name, text)
+	compiled, err := bundle.Compile(name, text)
 	if err != nil {
 		return nil, err
 	}
-	return &Script{Bundle: b}, nil
+	return &Script{Bundle: compiled}, nil
 }
 
 // Exports is what a script exports.
@@ -61,42 +61,41 @@ func (e Exports) Has(kind declare.Kind) bool {
 
 // Exports runs the script's top level and returns what it exports. Errors are *Error.
 func (s *Script) Exports(ctx context.Context, limits Limits) (Exports, error) {
-	e := Exports{functions: map[string]bool{}}
+	found := Exports{functions: map[string]bool{}}
 	h, err := newHost(ctx, s, limits, nil, func(h *host) error {
-		e.Names = h.exports.Keys()
-		for _, n := range e.Names {
-			_, e.functions[n] = goja.AssertFunction(h.exports.Get(n))
+		found.Names = h.exports.Keys()
+		for _, name := range found.Names {
+			_, found.functions[name] = goja.AssertFunction(h.exports.Get(name))
 		}
 		return nil
 	})
-
 	if err != nil {
 		return Exports{}, err
 	}
 
 	h.close()
-	return e, nil
+	return found, nil
 }
 
 // NoMap returns the error of a script without map, which says what it exports
 // instead.
 func (s *Script) NoMap(exports []string) *Error {
-	e := &Error{File: s.Name, Phase: "load", Message: "the script has no function map"}
+	missing := &Error{File: s.Name, Phase: "load", Message: "the script has no function map"}
 	mapFunction, _ := declare.Find(declare.Map)
 	form := "export function " + mapFunction.Signature() + " { … }."
 	if len(exports) == 0 {
-		e.Notes = append(e.Notes, "It exports nothing: "+form)
-		return e
+		missing.Notes = append(missing.Notes, "It exports nothing: "+form)
+		return missing
 	}
 
-	e.Notes = append(e.Notes, "It exports "+strings.Join(exports, ", ")+".")
+	missing.Notes = append(missing.Notes, "It exports "+strings.Join(exports, ", ")+".")
 	if slices.Contains(exports, "default") {
-		e.Notes = append(e.Notes, "A default export counts if it is an object with map: else write "+form)
+		missing.Notes = append(missing.Notes, "A default export counts if it is an object with map: else write "+form)
 	}
 
 	if hint := suggestExport(declare.Map, exports); hint != "" {
-		e.Notes = append(e.Notes, hint)
+		missing.Notes = append(missing.Notes, hint)
 	}
 
-	return e
+	return missing
 }

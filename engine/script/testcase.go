@@ -39,23 +39,23 @@ var testDims = schema.Dims{"saved_session", "Firefox", "nightly", "30.0a1", "201
 // LoadTests runs a test file and returns its cases in order. Errors of the file
 // are *Error. Files that cases name are read from its folder.
 func LoadTests(ctx context.Context, path string, limits Limits, console func(level, text string)) ([]TestCase, error) {
-	s, err := CompileFile(path)
+	file, err := CompileFile(path)
 	if err != nil {
 		return nil, err
 	}
 
 	// The file has no exports: it calls test, which is global there.
 	var cases []TestCase
-	s.setup = func(h *host) {
-		h.rt.Set("test", h.testFunction(filepath.Dir(path), func(c TestCase) { cases = append(cases, c) }))
+	file.setup = func(started *host) {
+		started.rt.Set("test", started.testFunction(filepath.Dir(path), func(testCase TestCase) { cases = append(cases, testCase) }))
 	}
 
-	h, err := newHost(ctx, s, limits, console, func(*host) error { return nil })
+	started, err := newHost(ctx, file, limits, console, func(*host) error { return nil })
 	if err != nil {
 		return nil, err
 	}
 
-	h.close()
+	started.close()
 
 	if len(cases) == 0 {
 		return nil, &Error{
@@ -83,11 +83,11 @@ func (h *host) testFunction(dir string, add func(TestCase)) func(goja.FunctionCa
 		if err != nil {
 			panic(err)
 		}
-		c, err := parseCase(dir, name, []byte(text.String()))
+		testCase, err := parseCase(dir, name, []byte(text.String()))
 		if err != nil {
 			h.Throw(fmt.Errorf("test %q: %w", name, err))
 		}
-		add(c)
+		add(testCase)
 		return goja.Undefined()
 	}
 }
@@ -100,36 +100,35 @@ func parseCase(dir, name string, text []byte) (TestCase, error) {
 		Throws  string          `json:"throws"`
 		Ordered bool            `json:"ordered"`
 	}
-
 	if err := strict(text, &doc); err != nil {
 		return TestCase{}, err
 	}
 
-	c := TestCase{Name: name, Throws: doc.Throws, Ordered: doc.Ordered}
+	testCase := TestCase{Name: name, Throws: doc.Throws, Ordered: doc.Ordered}
 	var err error
-	if c.Records, err = parseRecords(dir, doc.Records); err != nil {
-		return c, fmt.Errorf("records: %w", err)
+	if testCase.Records, err = parseRecords(dir, doc.Records); err != nil {
+		return testCase, fmt.Errorf("records: %w", err)
 	}
 
 	// What it wants is an error, a file, or rows.
 	if len(doc.Want) == 0 {
 		if doc.Throws == "" {
-			return c, errors.New("it has neither want nor throws")
+			return testCase, errors.New("it has neither want nor throws")
 		}
-		return c, nil
+		return testCase, nil
 	}
 
 	var file string
 	if json.Unmarshal(doc.Want, &file) == nil {
-		c.Golden = filepath.Join(dir, file)
-		return c, nil
+		testCase.Golden = filepath.Join(dir, file)
+		return testCase, nil
 	}
 
-	if err := json.Unmarshal(doc.Want, &c.Want); err != nil {
-		return c, errors.New("want must be an array of rows, or the name of a file")
+	if err := json.Unmarshal(doc.Want, &testCase.Want); err != nil {
+		return testCase, errors.New("want must be an array of rows, or the name of a file")
 	}
 
-	return c, nil
+	return testCase, nil
 }
 
 // parseRecords reads a list of {id, dims, ping}, or a file of stored records
@@ -150,12 +149,12 @@ func parseRecords(dir string, text json.RawMessage) ([]TestRecord, error) {
 
 // recordFile reads the records of a file.
 func recordFile(dir, file string) ([]TestRecord, error) {
-	b, err := os.ReadFile(filepath.Join(dir, file))
+	content, err := os.ReadFile(filepath.Join(dir, file))
 	if err != nil {
 		return nil, err
 	}
 
-	lines := bytes.Split(bytes.TrimRight(b, "\n"), []byte("\n"))
+	lines := bytes.Split(bytes.TrimRight(content, "\n"), []byte("\n"))
 	if filepath.Ext(file) != ".jsonl" {
 		return storedRecords(file, lines)
 	}
@@ -172,14 +171,14 @@ func recordFile(dir, file string) ([]TestRecord, error) {
 func recordList(list []json.RawMessage) ([]TestRecord, error) {
 	var records []TestRecord
 	for i, item := range list {
-		r, err := parseRecord(item)
+		record, err := parseRecord(item)
 		if err != nil {
 			return nil, fmt.Errorf("record %d: %w", i+1, err)
 		}
-		if r.ID == "" {
-			r.ID = fmt.Sprintf("id%d", i+1)
+		if record.ID == "" {
+			record.ID = fmt.Sprintf("id%d", i+1)
 		}
-		records = append(records, r)
+		records = append(records, record)
 	}
 
 	return records, nil
@@ -191,30 +190,29 @@ func parseRecord(text json.RawMessage) (TestRecord, error) {
 		Dims map[string]string `json:"dims"`
 		Ping json.RawMessage   `json:"ping"`
 	}
-
 	if err := strict(text, &doc); err != nil {
 		return TestRecord{}, err
 	}
 
-	r := TestRecord{ID: doc.ID, Dims: testDims, JSON: []byte("{}")}
+	record := TestRecord{ID: doc.ID, Dims: testDims, JSON: []byte("{}")}
 	for name, value := range doc.Dims {
 		at := slices.Index(schema.DimNames[:], name)
 		if at < 0 {
-			return r, fmt.Errorf("no dimension %q: there are %s", name, strings.Join(schema.DimNames[:], ", "))
+			return record, fmt.Errorf("no dimension %q: there are %s", name, strings.Join(schema.DimNames[:], ", "))
 		}
-		r.Dims[at] = schema.Sanitise(at, value)
+		record.Dims[at] = schema.Sanitise(at, value)
 	}
 
 	// Stored pings have no space between tokens.
 	if len(doc.Ping) > 0 {
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, doc.Ping); err != nil {
-			return r, err
+			return record, err
 		}
-		r.JSON = compact.Bytes()
+		record.JSON = compact.Bytes()
 	}
 
-	return r, nil
+	return record, nil
 }
 
 // storedRecords reads lines `<id>\t<json>`.
@@ -233,7 +231,7 @@ func storedRecords(file string, lines [][]byte) ([]TestRecord, error) {
 
 // strict decodes JSON and refuses members that v does not have.
 func strict(text []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	return d.Decode(v)
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(v)
 }

@@ -20,10 +20,10 @@ func (h *host) watch(limits Limits) (stop func()) {
 
 	done := make(chan struct{})
 	ended := make(chan struct{})
-	w := &watchdog{h: h, limits: limits, err: fmt.Errorf("%w: %s", ErrTimeout, limits.Call)}
+	dog := &watchdog{h: h, limits: limits, err: fmt.Errorf("%w: %s", ErrTimeout, limits.Call)}
 	go func() {
 		defer close(ended)
-		w.run(done)
+		dog.run(done)
 	}()
 
 	return func() {
