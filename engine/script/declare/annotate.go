@@ -36,6 +36,7 @@ func (e Export) annotate(text string, inComments bool) string {
 		start, typ = fmt.Sprintf(`(?m)^export function %s\(%s\)`, e.Name, names), "tm."+e.typeName()
 	}
 
+	// Only a declaration at the start of a line is an export.
 	pattern := regexp.MustCompile(start)
 
 	switch {

@@ -71,6 +71,7 @@ func contextFunctions(of string) string {
 	}
 
 	var functions []string
+	// A function sees the members of the interface that its ctx is of.
 	for _, export := range exports {
 		if slices.Contains(export.Parameters, Parameter{"ctx", of}) {
 			functions = append(functions, export.Name)

@@ -64,6 +64,7 @@ func Types(histograms []string) string {
 		declared.write(&text)
 	}
 
+	// A function has a named type, for @type comments; constants have types of TypeScript.
 	for _, export := range exports {
 		if !export.Constant() {
 			export.write(&text)
