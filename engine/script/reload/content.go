@@ -65,6 +65,7 @@ func (c content) sum(imports []string) sum {
 		return first
 	}
 
+	// A change of any of the files is a change of what was compiled.
 	all := sha256.New()
 	all.Write(first[:])
 	for _, path := range imports {

@@ -223,6 +223,7 @@ func (f *Folder[T]) list() (names []string, err error) {
 		}
 	}
 
+	// The same folder may become empty; another one that is empty is not ready yet.
 	if len(names) == 0 && len(f.files) > 0 && !os.SameFile(info, f.filled) {
 		return nil, errEmpty
 	}
@@ -241,6 +242,7 @@ func (f *Folder[T]) compile(ctx context.Context, name string, fl *file, found co
 
 	fl.seen, fl.at, fl.again = fl.tried, time.Now(), time.Time{}
 	if err != nil {
+		// A script that fails after a long time is tried less often.
 		took := fl.at.Sub(start)
 		fl.again = fl.at.Add(max(pollTime/2, retryShare*took))
 	}
@@ -282,6 +284,8 @@ func (f *Folder[T]) publish(name string, value T, err error, at time.Time) (vers
 	version = f.versions[name]
 	version.Name = name
 	before = version.Err
+
+	// Failed is the time of the first of several failures in a row.
 	switch {
 	case err == nil:
 		version.Value, version.Loaded, version.Err, version.Failed = value, at, nil, time.Time{}

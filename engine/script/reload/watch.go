@@ -18,6 +18,7 @@ func (f *Folder[T]) Run(ctx context.Context) {
 		f.log = f.o.Log
 	}
 
+	// What Open has found is reported now, because it had no log.
 	for _, version := range f.All() {
 		f.report(version)
 	}
@@ -55,6 +56,8 @@ func (f *Folder[T]) poll(ctx context.Context, events <-chan fsnotify.Event, errs
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var next time.Time // when the timer fires
+
+	// The timer fires at once: files may have changed since Open.
 	for {
 		select {
 		case <-ctx.Done():
