@@ -53,6 +53,7 @@ func (a *lazyArray) index() {
 		a.r.Throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
 	}
 
+	// The values themselves are made when a script reads them.
 	a.values = make([]goja.Value, len(a.starts))
 	a.ready = true
 }
@@ -83,6 +84,7 @@ func flatLen(text []byte) (n int, ok bool) {
 		return 0, false
 	}
 
+	// In a flat array every comma stands between two elements.
 	flat := text[:end]
 	for _, c := range []byte(`"[{`) {
 		if bytes.IndexByte(flat, c) >= 0 {

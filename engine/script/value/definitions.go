@@ -78,6 +78,7 @@ func (r *Runtime) definition(url, name string) (*revisions.Definition, error) {
 		return nil, err
 	}
 
+	// A definition may be there but wrong, which is another message.
 	def := spec.Lookup([]byte(name))
 	if def == nil {
 		return nil, fmt.Errorf("revision %s does not define histogram %s", url, name)
@@ -140,6 +141,7 @@ func (r *Runtime) boundsOf(def *revisions.Definition) goja.Value {
 		return frozen
 	}
 
+	// All histograms of a definition share the array, so it must not change.
 	items := make([]any, 0, def.BucketCount)
 	for _, bound := range def.Bounds() {
 		items = append(items, bound)

@@ -32,6 +32,7 @@ func (r *Runtime) SetDims(partition schema.Dims) {
 
 	r.dims = dims{r.frozenDims(partition), datum.AppendKind(encoded, datum.End)}
 
+	// A filter sees the records of many partitions, a job those of one a task.
 	if len(r.madeDims) >= maxDims {
 		clear(r.madeDims)
 	}
@@ -51,6 +52,7 @@ func (r *Runtime) frozenDims(partition schema.Dims) *goja.Object {
 		items[i] = value
 	}
 
+	// Old scripts use positions, new ones names.
 	array := r.rt.NewArray(items...)
 	for i, name := range schema.DimNames {
 		array.DefineDataProperty(name, r.rt.ToValue(partition[i]), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)

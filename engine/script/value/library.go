@@ -94,11 +94,13 @@ func (r *Runtime) float64Array(numbers []float64) goja.Value {
 		r.throwReplaced(class)
 	}
 
+	// goja has no constructor for it, so JavaScript's is called.
 	array, err := r.rt.New(constructor, r.rt.ToValue(len(numbers)))
 	if err != nil {
 		panic(err)
 	}
 
+	// The export is the array's own memory.
 	memory, ok := array.Export().([]float64)
 	if !ok {
 		r.throwReplaced(class)

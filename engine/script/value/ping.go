@@ -62,6 +62,7 @@ func (p *pingProto) make(name string) goja.Value {
 		return p.r.rt.ToValue(func(call goja.FunctionCall) goja.Value { return method(p.r, call) })
 	}
 
+	// Of these, the ping has those of an object.
 	if slices.Contains(ofObject, name) {
 		return nil
 	}

@@ -109,6 +109,7 @@ func (r *Runtime) intern(bytes []byte) goja.Value {
 		return r.rt.ToValue(string(bytes))
 	}
 
+	// The map finds bytes without making a string of them.
 	if value, ok := r.interns[string(bytes)]; ok {
 		return value
 	}

@@ -94,6 +94,7 @@ func (a *valueArray) Get(i int) goja.Value {
 		a.skip()
 	}
 
+	// A full window is left behind: the next one begins at this value.
 	if !a.atWindowEnd() || len(a.items) == windowValues {
 		a.base, a.items = a.pos, a.items[:0]
 	}
@@ -134,6 +135,7 @@ func (a *valueArray) materialise() {
 		return
 	}
 
+	// From the first on, because the window may begin behind it.
 	a.rewind()
 	a.base = 0
 	items := make([]goja.Value, a.n)
