@@ -36,7 +36,7 @@ func warnings(messages []api.Message, names sourceNames) (list []*Error) {
 var enumWithoutValue = regexp.MustCompile(`\w+\[\w+\["(\w+)"\] = void 0\] = "`)
 
 // enumError returns the error for an enum whose members count on from a value that
-// is not known before the script runs; nil if there is none.
+// is not known before the script runs; nil if all are known.
 func (b *Bundle) enumError() error {
 	found := enumWithoutValue.FindStringSubmatch(b.code)
 	if found == nil {

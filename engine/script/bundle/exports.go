@@ -24,6 +24,7 @@ func globalExports(name, text string) (string, error) {
 		return "", err
 	}
 
+	// A module has its own exports, in either style.
 	code := string(res.Code)
 	if strings.Contains(code, "module.exports") || strings.Contains(code, "exports.") {
 		return "", nil
@@ -34,6 +35,7 @@ func globalExports(name, text string) (string, error) {
 		return "", nil // the bundle will fail in the same way, with a better place
 	}
 
+	// Only declared names are exported: the others are the script's own business.
 	var names []string
 	for _, statement := range program.Body {
 		for _, name := range Declared(statement) {
@@ -85,6 +87,7 @@ func lighten(code string) string {
 
 		copying, end = "  return __toCommonJS(", ");\n})();\n"
 	)
+
 	code = strings.Replace(code, walking, listing, 1)
 	at := strings.LastIndex(code, copying)
 	if at < 0 || !strings.HasSuffix(code, end) {

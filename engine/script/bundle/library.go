@@ -26,6 +26,7 @@ var library = api.Plugin{Name: "library", Setup: func(b api.PluginBuild) {
 		return api.OnResolveResult{Path: a.Path + ".js", Namespace: libraryNamespace}, nil
 	})
 
+	// The files are part of the program, not of the disk.
 	b.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: libraryNamespace}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
 		text, err := libraryFiles.ReadFile(path.Join("lib", a.Path))
 		contents := string(text)

@@ -41,6 +41,7 @@ func (n sourceNames) of(file string) string {
 		abs = filepath.Join(n.wd, file)
 	}
 
+	// Outside of the working folder the absolute path is shorter than many "..".
 	switch {
 	case abs == n.script || file == n.name:
 		return n.name

@@ -36,6 +36,7 @@ func checkNesting(name, text string) error {
 		return nil
 	}
 
+	// Places count characters, not bytes, as editors do.
 	lineStart := strings.LastIndexByte(text[:at], '\n') + 1
 	return &Error{
 		File: name, Phase: "compile",

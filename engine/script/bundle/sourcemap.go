@@ -56,6 +56,7 @@ func vlqFields(segment string) (fields []int) {
 			continue
 		}
 
+		// The last digit is there: the lowest bit is the sign.
 		if value&1 != 0 {
 			value = -value
 		}
