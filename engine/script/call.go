@@ -75,6 +75,7 @@ func withCall(err error, c *Call) error {
 
 // rejection is the error that the engine gets for a call that failed with err.
 func rejection(err error, c *Call) error {
+	// A rejected record does not end the job; an error of the runtime does.
 	err = withCall(err, c)
 	if fatal(err) {
 		return err
@@ -122,6 +123,8 @@ func keyCall(script *Script, phase string, key []byte, values *engine.Values) *C
 		if value == nil || err != nil {
 			return call
 		}
+
+		// The first values usually show the mistake; a key may have millions.
 		size += len(value)
 		if size > maxCallBytes {
 			call.Left++

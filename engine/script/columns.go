@@ -10,6 +10,7 @@ import (
 // of its output's rows, nil if it does not. Errors are *Error.
 func (s *Script) Columns(ctx context.Context, limits Limits) (names []string, err error) {
 	h, err := newHost(ctx, s, limits, nil, func(h *host) error {
+		// The names are optional: without them the formats number the columns.
 		columns, _ := h.export(declare.Columns)
 		if columns == nil {
 			return nil

@@ -14,6 +14,7 @@ func (h *host) installConsole(sink func(level, text string)) {
 	console := h.rt.NewObject()
 	for _, level := range declare.ConsoleMethods() {
 		console.Set(level, func(call goja.FunctionCall) goja.Value {
+			// A cached result would not print again; see Effects.
 			h.logged = true
 			if sink == nil {
 				return goja.Undefined()

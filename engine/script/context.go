@@ -73,6 +73,7 @@ func (h *host) newReduceContext(out *engine.Output) *goja.Object {
 		return h.written(out.Record(cells))
 	})
 
+	// The separators are properties, whose changes the output must know.
 	field, record := "\t", "\n"
 	apply := func() { h.written(out.Separators(field, record)) }
 	h.accessor(ctx, "fieldSeparator", &field, apply)

@@ -78,10 +78,12 @@ func (h *host) counter(call goja.FunctionCall) goja.Value {
 	}
 
 	name := call.Argument(0).String()
+	// The same object each time, so that scripts may ask for it for each record.
 	if counter := h.counts.made[name]; counter != nil {
 		return counter
 	}
 
+	// What a record counts is kept apart until it is known that the record was mapped.
 	counter := h.rt.NewObject()
 	counter.Set("add", func(call goja.FunctionCall) goja.Value {
 		n := int64(1)

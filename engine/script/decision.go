@@ -27,6 +27,7 @@ const (
 // decision reads what ingest returned. It runs inside a JavaScript call: reading
 // a member may run code of the script, and throw.
 func (h *host) decision(returned goja.Value) Decision {
+	// A filter that returns nothing has no objection.
 	if goja.IsUndefined(returned) {
 		return Decision{}
 	}

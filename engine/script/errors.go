@@ -55,6 +55,7 @@ func (s *Script) wrap(err error, phase, record string) error {
 		s.addFrame(failed, frame)
 	}
 
+	// The frames have said where; now show the line, and what may be done.
 	failed.Excerpt = s.Line(failed.File, failed.Line)
 	failed.Notes = append(failed.Notes, advice(failed)...)
 	return failed
@@ -87,6 +88,7 @@ func (s *Script) addFrame(failed *Error, frame goja.StackFrame) {
 		return // native, or esbuild's
 	}
 
+	// The first frame of the script is the innermost, the place to show.
 	if failed.Line == 0 {
 		failed.File, failed.Line, failed.Column = file, position.Line, position.Column
 	}
@@ -123,6 +125,7 @@ func thrown(exception *goja.Exception) (text string) {
 		return strings.TrimPrefix(thrownValue.String(), "GoError: ")
 	}
 
+	// A plain object says nothing as a string; its JSON does.
 	text = thrownValue.String()
 	if isObject && text == "[object Object]" {
 		if b, err := object.MarshalJSON(); err == nil {

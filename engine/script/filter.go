@@ -43,6 +43,8 @@ func (f *FilterScript) read(h *host) error {
 	f.hasAccept = h.function(declare.Accept) != nil
 	f.hasMatch = h.function(declare.Match) != nil
 	f.hasIngest = h.function(declare.Ingest) != nil
+
+	// Something must decide, or the file is no filter.
 	dimensions, _ := h.export(declare.Dimensions)
 	if dimensions == nil && !f.hasAccept && !f.decidesRecords() {
 		return f.noExports(h)
@@ -156,6 +158,7 @@ func (r *filterRuntime) decide(id, text []byte, place string) (decided Decision,
 	phase := declare.Match
 	r.h.NextPing()
 	err = r.h.guard(func() error {
+		// match first: what it drops needs no decision.
 		args := []goja.Value{r.h.rt.ToValue(string(id)), r.h.Dims(), r.h.Ping(text)}
 		if r.match != nil {
 			returned, err := r.match(goja.Undefined(), args...)

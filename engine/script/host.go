@@ -79,11 +79,13 @@ func newHost(ctx context.Context, s *Script, limits Limits, console func(level, 
 
 // load runs the script's top level and finds its exports.
 func (h *host) load() error {
+	// The bundle assigns its exports to this variable, which scripts cannot list.
 	h.rt.GlobalObject().DefineDataProperty(bundle.ResultName, goja.Undefined(), goja.FLAG_TRUE, goja.FLAG_FALSE, goja.FLAG_FALSE)
 	if _, err := h.rt.RunProgram(h.script.Program); err != nil {
 		return err
 	}
 
+	// A script may export nothing; then its exports are empty.
 	h.exports, _ = h.rt.Get(bundle.ResultName).(*goja.Object)
 	if h.exports == nil {
 		h.exports = h.rt.NewObject()
@@ -139,6 +141,7 @@ func (h *host) guard(do func() error) (err error) {
 		defer h.calls.Add(1)
 	}
 
+	// A panic inside of combine is the business of the call around it.
 	defer func() {
 		thrown := recover()
 		switch {

@@ -45,6 +45,7 @@ func (f *IngestFilter) Decide(partition schema.Dims, id, text []byte) (Decision,
 		return decided, nil
 	}
 
+	// The end of the conversion is no failure of the filter.
 	if err := context.Cause(f.ctx); err != nil {
 		f.Close()
 		return Decision{}, err
@@ -74,6 +75,7 @@ func (f *IngestFilter) run(partition schema.Dims, id, text []byte) (_ Decision, 
 		f.at = schema.Dims{}
 	}
 
+	// Neighbouring records are often of one partition, so that dims need not change.
 	if partition != f.at {
 		if err := f.r.h.enter(partition); err != nil {
 			return Decision{}, err
@@ -104,6 +106,7 @@ func (f *IngestFilter) accepts(partition schema.Dims) (bool, error) {
 		return ok, nil
 	}
 
+	// Beyond the bound accept is called each time: slower, but the memory stays bounded.
 	ok, err := f.r.accepts(partition)
 	if err == nil && len(f.accepted) < maxAccepted {
 		f.accepted[partition] = ok

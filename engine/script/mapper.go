@@ -126,6 +126,7 @@ func (m *mapper) Finish() (engine.TaskStats, error) {
 
 	m.h.counts.drop()
 	err = m.h.script.wrap(err, declare.MapFinished, "after the last record of "+m.task.String())
+	// Its records are not in the Call: there may be millions.
 	call := &Call{Script: m.h.script.Name, Phase: declare.MapFinished, Segment: m.task.String(), Dims: m.task.Segment.Dims}
 	return engine.TaskStats{}, rejection(err, call)
 }
@@ -163,6 +164,7 @@ func (m *mapper) Combine(key []byte, values *engine.Values, put func(value []byt
 	// What combine writes may fill the table, and so call combine for another key.
 	outerKey, outerPut := m.combineKey, m.put
 	defer func() { m.combineKey, m.put = outerKey, outerPut }()
+
 	written := false
 	m.combineKey = key
 	m.put = func(value []byte) {

@@ -50,6 +50,7 @@ func (s *Script) fileOf(function string) string {
 		return s.Name
 	}
 
+	// In a fixed order, so that two profiles of a script can be compared.
 	for _, file := range slices.Sorted(maps.Keys(s.Sources)) {
 		if declares.MatchString(s.Sources[file]) {
 			return file

@@ -47,6 +47,8 @@ func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 	err := r.h.guard(func() error {
 		list, end := r.h.ValuesOf(values)
 		defer end()
+
+		// A reduce that returns its result, as in other systems, has written no row.
 		before := r.out.Rows()
 		returned, err := r.fn(goja.Undefined(), r.h.Decode(key), list, r.ctx)
 		if err == nil && r.out.Rows() == before {

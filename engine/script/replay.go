@@ -20,6 +20,7 @@ func (j *Job) Replay(c *Call) (engine.Job, error) {
 		return nil, fmt.Errorf("the call has version %d, want %d", c.Version, callVersion)
 	}
 
+	// A Call is read from a file, so its data may be anything.
 	switch c.Phase {
 	case declare.Match, declare.Ingest, declare.Map, declare.MapFinished:
 	case declare.Combine, declare.Reduce:
@@ -110,6 +111,7 @@ func (m *replayMapper) Map(line []byte, n int64) error {
 		return nil
 	}
 
+	// The engine combines or reduces them, as it did when the call failed.
 	key, values := m.call.Data[0], m.call.Data[1:]
 	for _, value := range values {
 		if err := m.emit(key, value); err != nil {

@@ -93,6 +93,7 @@ func (s *Script) NoMap(exports []string) *Error {
 		missing.Notes = append(missing.Notes, "A default export counts if it is an object with map: else write "+form)
 	}
 
+	// The likely mistake is a name with another spelling.
 	if hint := suggestExport(declare.Map, exports); hint != "" {
 		missing.Notes = append(missing.Notes, hint)
 	}

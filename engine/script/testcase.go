@@ -154,6 +154,7 @@ func recordFile(dir, file string) ([]TestRecord, error) {
 		return nil, err
 	}
 
+	// The ending says which of the two kinds of lines it has.
 	lines := bytes.Split(bytes.TrimRight(content, "\n"), []byte("\n"))
 	if filepath.Ext(file) != ".jsonl" {
 		return storedRecords(file, lines)
@@ -195,6 +196,7 @@ func parseRecord(text json.RawMessage) (TestRecord, error) {
 	}
 
 	record := TestRecord{ID: doc.ID, Dims: testDims, JSON: []byte("{}")}
+	// The dimensions that a case does not name are those of testDims.
 	for name, value := range doc.Dims {
 		at := slices.Index(schema.DimNames[:], name)
 		if at < 0 {

@@ -18,6 +18,7 @@ func (h *host) watch(limits Limits) (stop func()) {
 		return func() {}
 	}
 
+	// stop waits for the goroutine: an interrupt after it would hit the next call.
 	done := make(chan struct{})
 	ended := make(chan struct{})
 	dog := &watchdog{h: h, limits: limits, err: fmt.Errorf("%w: %s", ErrTimeout, limits.Call)}
@@ -72,6 +73,7 @@ func (w *watchdog) look(passed time.Duration) (stuck bool) {
 		return false
 	}
 
+	// The same call as at the last tick: it has run for all of the time in between.
 	w.age += passed
 	if w.age > w.limits.Call && !w.interrupted {
 		w.h.interrupt(w.err)
