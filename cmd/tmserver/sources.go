@@ -120,7 +120,7 @@ func (s *serving) buildKafka(ctx context.Context) (part, error) {
 		Group:      flags.KafkaGroup,
 		Format:     format,
 		Security:   security,
-		MaxBody:    int(f.KafkaMaxBody),
+		MaxBody:    int(flags.KafkaMaxBody),
 		Registerer: s.registry,
 		Log:        s.st.Log,
 	})
