@@ -35,7 +35,7 @@ type checker struct {
 }
 
 func newChecker(s *script.Script, program *ast.Program, places *sourcemap.Consumer, exports script.Exports) *checker {
-	c := &checker{
+	made := &checker{
 		script: s, file: program.File, places: places,
 		gathers: exports.Function(declare.MapFinished),
 		state:   map[string]bool{}, reported: map[string]bool{},
@@ -44,11 +44,11 @@ func newChecker(s *script.Script, program *ast.Program, places *sourcemap.Consum
 
 	for _, statement := range program.Body {
 		for _, name := range bundle.Declared(statement) {
-			c.state[name] = true
+			made.state[name] = true
 		}
 	}
 
-	return c
+	return made
 }
 
 // warn adds a finding that the script may run with.
@@ -62,11 +62,11 @@ func (c *checker) fail(at file.Idx, format string, args ...any) {
 }
 
 func (c *checker) add(at file.Idx, phase, message string) {
-	p := c.file.Position(int(at) - c.file.Base())
-	_, _, line, column, _ := c.places.Source(p.Line, p.Column-1)
-	e := &script.Error{File: c.script.Name, Line: line, Column: column + 1, Phase: phase, Message: message}
-	e.Excerpt = c.script.Line(e.File, e.Line)
-	c.findings = append(c.findings, Finding{Err: e, Severe: phase == "error", check: c.check})
+	position := c.file.Position(int(at) - c.file.Base())
+	_, _, line, column, _ := c.places.Source(position.Line, position.Column-1)
+	found := &script.Error{File: c.script.Name, Line: line, Column: column + 1, Phase: phase, Message: message}
+	found.Excerpt = c.script.Line(found.File, found.Line)
+	c.findings = append(c.findings, Finding{Err: found, Severe: phase == "error", check: c.check})
 }
 
 // top walks a top-level statement.
@@ -112,8 +112,8 @@ func (c *checker) into(function any, parameters *ast.ParameterList) {
 
 	locals := map[string]bool{}
 	walk(function, func(node any) {
-		if b, ok := node.(*ast.Binding); ok {
-			walk(b.Target, func(node any) {
+		if binding, ok := node.(*ast.Binding); ok {
+			walk(binding.Target, func(node any) {
 				if id, ok := node.(*ast.Identifier); ok {
 					locals[id.Name.String()] = true
 				}

@@ -30,13 +30,13 @@ var checks = []struct {
 
 // clock finds the time of a clock that there is not.
 func (c *checker) clock(node any) {
-	switch n := node.(type) {
+	switch expression := node.(type) {
 	case *ast.NewExpression:
-		if identifier(n.Callee) == "Date" && len(n.ArgumentList) == 0 {
-			c.warn(n.New, "new Date() is always 1970: there is no clock")
+		if identifier(expression.Callee) == "Date" && len(expression.ArgumentList) == 0 {
+			c.warn(expression.New, "new Date() is always 1970: there is no clock")
 		}
 	case *ast.CallExpression:
-		dot, ok := n.Callee.(*ast.DotExpression)
+		dot, ok := expression.Callee.(*ast.DotExpression)
 		if ok && identifier(dot.Left) == "Date" && dot.Identifier.Name == "now" {
 			c.warn(dot.Idx0(), "Date.now() is always 0: there is no clock")
 		}
@@ -48,15 +48,15 @@ var mutators = []string{"push", "pop", "shift", "unshift", "splice", "sort", "re
 
 // sharedState finds globals that functions change.
 func (c *checker) sharedState(node any) {
-	switch n := node.(type) {
+	switch expression := node.(type) {
 	case *ast.AssignExpression:
-		c.mutation(n.Left, n.Left.Idx0())
+		c.mutation(expression.Left, expression.Left.Idx0())
 	case *ast.UnaryExpression:
-		if n.Operator == token.INCREMENT || n.Operator == token.DECREMENT || n.Operator == token.DELETE {
-			c.mutation(n.Operand, n.Operand.Idx0())
+		if expression.Operator == token.INCREMENT || expression.Operator == token.DECREMENT || expression.Operator == token.DELETE {
+			c.mutation(expression.Operand, expression.Operand.Idx0())
 		}
 	case *ast.CallExpression:
-		dot, ok := n.Callee.(*ast.DotExpression)
+		dot, ok := expression.Callee.(*ast.DotExpression)
 		if ok && slices.Contains(mutators, dot.Identifier.Name.String()) {
 			c.mutation(dot.Left, dot.Idx0())
 		}
@@ -71,6 +71,7 @@ func (c *checker) mutation(e ast.Expression, at file.Idx) {
 		return
 	}
 	c.reported[name] = true
+
 	c.warn(at, "%s is kept from one call to the next, but not from one task to the next: what depends on it depends on how the records lie in segments; write it in mapFinished, or keep it in the function", name)
 }
 
@@ -81,23 +82,22 @@ func (c *checker) isWrite(dot *ast.DotExpression) bool {
 
 // written finds keys and values that ctx.write cannot take.
 func (c *checker) written(node any) {
-	n, ok := node.(*ast.CallExpression)
+	call, ok := node.(*ast.CallExpression)
 	if !ok {
 		return
 	}
 
-	dot, ok := n.Callee.(*ast.DotExpression)
+	dot, ok := call.Callee.(*ast.DotExpression)
 	if !ok || !c.isWrite(dot) {
 		return
 	}
 
 	// Where reduce writes, a key is a cell: it is not sorted.
-	if len(n.ArgumentList) > 0 {
-		c.writable(n.ArgumentList[0], c.function != declare.Reduce)
+	if len(call.ArgumentList) > 0 {
+		c.writable(call.ArgumentList[0], c.function != declare.Reduce)
 	}
-
-	if len(n.ArgumentList) > 1 {
-		c.writable(n.ArgumentList[1], false)
+	if len(call.ArgumentList) > 1 {
+		c.writable(call.ArgumentList[1], false)
 	}
 }
 
@@ -105,16 +105,16 @@ func (c *checker) written(node any) {
 var unwritable = []string{"Map", "Set", "WeakMap", "WeakSet", "Promise", "Error", "RegExp"}
 
 // writable finds what cannot be written in an expression.
-func (c *checker) writable(e ast.Expression, key bool) {
+func (c *checker) writable(written ast.Expression, key bool) {
 	// Only literals are sure: a name may be anything.
 	what := ""
-	switch n := e.(type) {
+	switch literal := written.(type) {
 	case *ast.ObjectLiteral:
 		if key {
-			c.fail(n.Idx0(), "a key must be a string, number, boolean, null or an array of these, not an object")
+			c.fail(literal.Idx0(), "a key must be a string, number, boolean, null or an array of these, not an object")
 		}
 	case *ast.ArrayLiteral:
-		for _, element := range n.Value {
+		for _, element := range literal.Value {
 			c.writable(element, key)
 		}
 	case *ast.FunctionLiteral, *ast.ArrowFunctionLiteral, *ast.ClassLiteral:
@@ -122,13 +122,13 @@ func (c *checker) writable(e ast.Expression, key bool) {
 	case *ast.RegExpLiteral:
 		what = "RegExp"
 	case *ast.NewExpression:
-		if class := identifier(n.Callee); slices.Contains(unwritable, class) {
+		if class := identifier(literal.Callee); slices.Contains(unwritable, class) {
 			what = class
 		}
 	}
 
 	if what != "" {
-		c.fail(e.Idx0(), "cannot write a %s: write a plain object or an array", what)
+		c.fail(written.Idx0(), "cannot write a %s: write a plain object or an array", what)
 	}
 }
 
@@ -143,6 +143,7 @@ func (c *checker) dimensions(node any) {
 		return
 	}
 
+	// A member that is missing gives undefined, and so a wrong answer instead of an error.
 	name := dot.Identifier.Name.String()
 	if !slices.Contains(schema.DimNames[:], name) && !slices.Contains(dimsMembers, name) {
 		c.fail(dot.Identifier.Idx, "dims has no member %s: it has %s", name, strings.Join(schema.DimNames[:], ", "))

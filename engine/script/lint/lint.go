@@ -46,51 +46,52 @@ func Check(ctx context.Context, name, text string, limits script.Limits) ([]Find
 	}
 
 	// What does not compile or load has one finding.
-	s, err := script.Compile(name, text)
+	compiled, err := script.Compile(name, text)
 	if err != nil {
 		return severe(err)
 	}
 
-	return CheckScript(ctx, s, limits)
+	return CheckScript(ctx, compiled, limits)
 }
 
 // CheckScript is Check for a script that is compiled.
-func CheckScript(ctx context.Context, s *script.Script, limits script.Limits) ([]Finding, error) {
-	exports, err := s.Exports(ctx, limits)
+func CheckScript(ctx context.Context, checked *script.Script, limits script.Limits) ([]Finding, error) {
+	exports, err := checked.Exports(ctx, limits)
 	if err != nil {
 		return severe(err)
 	}
 
+	// A script is a filter or a job; what it exports says which.
 	switch {
 	case exports.Has(declare.Filter):
-		if _, err := script.NewFilterScript(ctx, s, limits, nil); err != nil {
+		if _, err := script.NewFilterScript(ctx, checked, limits, nil); err != nil {
 			return severe(err)
 		}
 	case !exports.Has(declare.Job):
-		return severe(s.NoMap(exports.Names))
+		return severe(checked.NoMap(exports.Names))
 	}
 
 	// The checks walk the script's own statements.
-	program, places, err := bundle.Parse(s.Name, s.Sources[s.Name])
+	program, places, err := bundle.Parse(checked.Name, checked.Sources[checked.Name])
 	if err != nil {
 		return nil, err
 	}
 
-	c := newChecker(s, program, places, exports)
+	walker := newChecker(checked, program, places, exports)
 	for _, statement := range program.Body {
-		c.top(statement)
+		walker.top(statement)
 	}
 
-	c.unexported(program, exports.Function)
-	for _, w := range s.Warnings {
-		c.findings = append(c.findings, Finding{Err: w, check: "bundler"})
+	walker.unexported(program, exports.Function)
+	for _, warning := range checked.Warnings {
+		walker.findings = append(walker.findings, Finding{Err: warning, check: "bundler"})
 	}
 
-	slices.SortStableFunc(c.findings, func(a, b Finding) int {
+	slices.SortStableFunc(walker.findings, func(a, b Finding) int {
 		return cmp.Or(a.Err.Line-b.Err.Line, a.Err.Column-b.Err.Column)
 	})
 
-	return c.findings, nil
+	return walker.findings, nil
 }
 
 // severe makes a finding of an *script.Error; other errors stay errors.

@@ -92,11 +92,14 @@ func (c *checker) undefinedNames(node any) {
 		c.warn(id.Idx, "%s is not there: %s", name, why)
 		return
 	}
+
+	// A name that is nearly right is a slip of the finger.
 	var known []string
 	for other := range c.defined {
 		known = append(known, other)
 	}
 	slices.Sort(known)
+
 	if near := suggest.Nearest(name, known); near != "" {
 		c.warn(id.Idx, "%s is not defined; did you mean %s?", name, near)
 		return
@@ -165,10 +168,12 @@ func (c *checker) shape(node any) {
 		return
 	}
 
+	// Functions inside of those are the script's own.
 	declared, ok := declare.Find(c.function)
 	if !ok || len(c.locals) != 1 {
 		return
 	}
+
 	if async {
 		c.fail(parameters.Opening, "%s cannot be async: nothing waits for it, and there is nothing to wait for", c.function)
 	}
@@ -183,6 +188,7 @@ func (c *checker) shape(node any) {
 
 // returned finds values that map returns, which go nowhere.
 func (c *checker) returned(n *ast.ReturnStatement) {
+	// A call that is returned may be that of ctx.write.
 	_, isCall := n.Argument.(*ast.CallExpression)
 	if c.function != declare.Map || len(c.locals) != 1 || n.Argument == nil || isCall {
 		return
@@ -192,11 +198,12 @@ func (c *checker) returned(n *ast.ReturnStatement) {
 
 // fractions finds quantiles that are given in percent.
 func (c *checker) fractions(node any) {
-	n, ok := node.(*ast.CallExpression)
-	if !ok || len(n.ArgumentList) < 2 {
+	call, ok := node.(*ast.CallExpression)
+	if !ok || len(call.ArgumentList) < 2 {
 		return
 	}
-	callee := n.Callee
+
+	callee := call.Callee
 	if list, ok := callee.(*ast.SequenceExpression); ok { // as imports are called
 		callee = list.Sequence[len(list.Sequence)-1]
 	}
@@ -204,7 +211,9 @@ func (c *checker) fractions(node any) {
 	if !ok && identifier(callee) != "quantile" || ok && dot.Identifier.Name != "quantile" {
 		return
 	}
-	number, ok := n.ArgumentList[1].(*ast.NumberLiteral)
+
+	// A name may have any value, so only literals are looked at.
+	number, ok := call.ArgumentList[1].(*ast.NumberLiteral)
 	if !ok {
 		return
 	}
@@ -219,6 +228,7 @@ func (c *checker) unexported(program *ast.Program, isExported func(name string) 
 	if !isExported(declare.Map) {
 		return
 	}
+
 	c.check = "unexported"
 	for _, statement := range program.Body {
 		function, ok := statement.(*ast.FunctionDeclaration)

@@ -15,32 +15,33 @@ func walk(node any, enter, leave func(node any)) {
 
 var astPackage = reflect.TypeFor[ast.Program]().PkgPath()
 
-func walkValue(v reflect.Value, enter, leave func(node any)) {
-	switch v.Kind() {
+func walkValue(value reflect.Value, enter, leave func(node any)) {
+	switch value.Kind() {
 	case reflect.Interface:
-		walkValue(v.Elem(), enter, leave)
+		walkValue(value.Elem(), enter, leave)
 	case reflect.Slice:
-		for i := range v.Len() {
-			walkValue(v.Index(i), enter, leave)
+		for i := range value.Len() {
+			walkValue(value.Index(i), enter, leave)
 		}
 	case reflect.Pointer: // a node
-		if v.IsNil() || v.Type().Elem().PkgPath() != astPackage {
+		if value.IsNil() || value.Type().Elem().PkgPath() != astPackage {
 			return
 		}
-		enter(v.Interface())
-		walkValue(v.Elem(), enter, leave)
+
+		enter(value.Interface())
+		walkValue(value.Elem(), enter, leave)
 		if leave != nil {
-			leave(v.Interface())
+			leave(value.Interface())
 		}
 	case reflect.Struct:
-		if v.Type().PkgPath() != astPackage {
+		if value.Type().PkgPath() != astPackage {
 			return
 		}
-		for i := range v.NumField() {
+		for i := range value.NumField() {
 			// DeclarationList repeats what the body has.
-			f := v.Type().Field(i)
-			if f.IsExported() && f.Name != "DeclarationList" {
-				walkValue(v.Field(i), enter, leave)
+			field := value.Type().Field(i)
+			if field.IsExported() && field.Name != "DeclarationList" {
+				walkValue(value.Field(i), enter, leave)
 			}
 		}
 	}
