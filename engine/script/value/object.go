@@ -180,7 +180,7 @@ func (o *lazyObject) Get(name string) goja.Value {
 	}
 
 	found := o.find(name)
-	// Only when the JSON has no such member a ping is a string.
+	// A ping without such a member answers as the string that its text is.
 	if found == nil {
 		if o.asText && name == "length" {
 			return o.textValue().ToObject(o.r.rt).Get("length")
