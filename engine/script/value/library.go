@@ -26,8 +26,8 @@ var hostFunctions = []struct {
 // installLibrary makes hostFunctions reachable.
 func (r *Runtime) installLibrary() {
 	host := r.rt.NewObject()
-	for _, f := range hostFunctions {
-		host.Set(f.name, func(call goja.FunctionCall) goja.Value { return f.call(r, call) })
+	for _, function := range hostFunctions {
+		host.Set(function.name, func(call goja.FunctionCall) goja.Value { return function.call(r, call) })
 	}
 	r.rt.GlobalObject().DefineDataProperty(hostName, host, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
 }
@@ -35,7 +35,7 @@ func (r *Runtime) installLibrary() {
 // sum is stats.sum(values).
 func (r *Runtime) sum(call goja.FunctionCall) goja.Value {
 	var total float64
-	r.eachDatum(call.Argument(0), func(i int, d []byte) { total += r.statistic("sum", i, d) })
+	r.eachDatum(call.Argument(0), func(i int, element []byte) { total += r.statistic("sum", i, element) })
 	return r.rt.ToValue(total)
 }
 
@@ -70,10 +70,10 @@ func (r *Runtime) sumHistograms(call goja.FunctionCall) goja.Value {
 
 // addHistogramTo is histogram.add(total, h).
 func (r *Runtime) addHistogramTo(call goja.FunctionCall) goja.Value {
-	d := r.EncodeValue(call.Argument(1))
+	added := r.EncodeValue(call.Argument(1))
 	total, ok := call.Argument(0).(*goja.Object)
 	if !ok {
-		return r.float64Array(r.addHistogram(nil, 0, d))
+		return r.float64Array(r.addHistogram(nil, 0, added))
 	}
 
 	// The export shares the array's memory, so that adding to it changes the total.
@@ -82,7 +82,7 @@ func (r *Runtime) addHistogramTo(call goja.FunctionCall) goja.Value {
 		r.ThrowType("histogram.add: the total is no Float64Array")
 	}
 
-	r.addHistogram(sum, 1, d)
+	r.addHistogram(sum, 1, added)
 	return total
 }
 
@@ -95,11 +95,13 @@ func (r *Runtime) float64Array(numbers []float64) goja.Value {
 	}
 
 	// goja has no constructor for it, so JavaScript's is called.
+	// goja has no constructor for it, so JavaScript's is called.
 	array, err := r.rt.New(constructor, r.rt.ToValue(len(numbers)))
 	if err != nil {
 		panic(err)
 	}
 
+	// The export is the array's own memory.
 	// The export is the array's own memory.
 	memory, ok := array.Export().([]float64)
 	if !ok {
@@ -110,37 +112,37 @@ func (r *Runtime) float64Array(numbers []float64) goja.Value {
 	return array
 }
 
-// addHistogram adds the array d, value i of a list, to sum, and returns it. The
+// addHistogram adds an array, the value at a position of a list, to sum, and returns it. The
 // first value decides how many numbers there are.
-func (r *Runtime) addHistogram(sum []float64, i int, d []byte) []float64 {
-	if datum.Kind(d[0]) != datum.Array {
-		r.ThrowType("histogram: value %d, %s, is no array", i, clip(datum.AppendMessage(nil, d)))
+func (r *Runtime) addHistogram(sum []float64, position int, added []byte) []float64 {
+	if datum.Kind(added[0]) != datum.Array {
+		r.ThrowType("histogram: value %d, %s, is no array", position, clip(datum.AppendMessage(nil, added)))
 	}
 
 	const numberBytes = 9 // of a number's datum: its kind and a float64
-	n := 0
-	rest := d[1:]
+	count := 0
+	rest := added[1:]
 	for len(rest) >= numberBytes && datum.Kind(rest[0]) == datum.Number {
-		f := datum.Float(rest)
-		if math.IsNaN(f) {
+		number := datum.Float(rest)
+		if math.IsNaN(number) {
 			break // adding takes what is not above 0 as not sent
 		}
 		rest = rest[numberBytes:]
 		switch {
-		case i == 0:
-			sum = append(sum, f)
-		case n < len(sum):
-			sum[n] = addNumber(sum[n], f, false)
+		case position == 0:
+			sum = append(sum, number)
+		case count < len(sum):
+			sum[count] = addNumber(sum[count], number, false)
 		}
-		n++
+		count++
 	}
 
 	if datum.Kind(rest[0]) != datum.End {
-		r.ThrowType("histogram: value %d holds something that is no number", i)
+		r.ThrowType("histogram: value %d holds something that is no number", position)
 	}
 
-	if n != len(sum) {
-		r.ThrowType("histogram: value %d has %d numbers, those before have %d: histograms of different layouts do not add up", i, n, len(sum))
+	if count != len(sum) {
+		r.ThrowType("histogram: value %d has %d numbers, those before have %d: histograms of different layouts do not add up", position, count, len(sum))
 	}
 
 	return sum
@@ -149,13 +151,13 @@ func (r *Runtime) addHistogram(sum []float64, i int, d []byte) []float64 {
 // eachDatum calls do with each element of an array: of the values of a key
 // without making JavaScript values of them.
 func (r *Runtime) eachDatum(list goja.Value, do func(i int, d []byte)) {
-	o, ok := list.(*goja.Object)
-	if !ok || o.ClassName() != "Array" {
+	object, ok := list.(*goja.Object)
+	if !ok || object.ClassName() != "Array" {
 		r.ThrowType("not an array")
 	}
 
 	// The values of a key, as the engine has them.
-	if values := valueArrayOf(o); values != nil && values.untouched() {
+	if values := valueArrayOf(object); values != nil && values.untouched() {
 		values.alive()
 		values.rewind()
 		for i := range values.n {
@@ -165,10 +167,10 @@ func (r *Runtime) eachDatum(list goja.Value, do func(i int, d []byte)) {
 	}
 
 	// Any other array.
-	n := int(o.Get("length").ToInteger())
+	length := int(object.Get("length").ToInteger())
 	var buf []byte
-	for i := range n {
-		buf = r.appendDatum(buf[:0], at(o, i), 0, false)
+	for i := range length {
+		buf = r.appendDatum(buf[:0], at(object, i), 0, false)
 		do(i, buf)
 	}
 }
