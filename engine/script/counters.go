@@ -52,11 +52,11 @@ type count struct {
 
 // keep adds the record's counts to all.
 func (c *taskCounts) keep() {
-	for _, r := range c.record {
+	for _, counted := range c.record {
 		if c.all == nil {
 			c.all = map[string]int64{}
 		}
-		c.all[r.name] += r.n
+		c.all[counted.name] += counted.n
 	}
 	c.record = c.record[:0]
 }
@@ -86,16 +86,16 @@ func (h *host) counter(call goja.FunctionCall) goja.Value {
 	// What a record counts is kept apart until it is known that the record was mapped.
 	counter := h.rt.NewObject()
 	counter.Set("add", func(call goja.FunctionCall) goja.Value {
-		n := int64(1)
+		amount := int64(1)
 		if len(call.Arguments) > 0 {
 			// A missing field is not 1, and NaN is not 0.
-			v := call.Argument(0)
-			if !goja.IsNumber(v) || v.ToFloat() != v.ToFloat() {
-				h.ThrowType("counter.add takes a number, not %s", v)
+			argument := call.Argument(0)
+			if !goja.IsNumber(argument) || argument.ToFloat() != argument.ToFloat() {
+				h.ThrowType("counter.add takes a number, not %s", argument)
 			}
-			n = v.ToInteger()
+			amount = argument.ToInteger()
 		}
-		h.counts.record = append(h.counts.record, count{name, n})
+		h.counts.record = append(h.counts.record, count{name, amount})
 		return goja.Undefined()
 	})
 

@@ -21,21 +21,21 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	var b strings.Builder
+	var text strings.Builder
 	if e.File != "" {
-		b.WriteString(e.File)
+		text.WriteString(e.File)
 		if e.Line > 0 {
-			fmt.Fprintf(&b, ":%d:%d", e.Line, e.Column)
+			fmt.Fprintf(&text, ":%d:%d", e.Line, e.Column)
 		}
-		b.WriteString(": ")
+		text.WriteString(": ")
 	}
 
-	fmt.Fprintf(&b, "%s: %s", e.Phase, clip(e.Message, maxMessageBytes))
+	fmt.Fprintf(&text, "%s: %s", e.Phase, clip(e.Message, maxMessageBytes))
 	if e.Record != "" {
-		fmt.Fprintf(&b, " (%s)", clip(e.Record, maxRecordBytes))
+		fmt.Fprintf(&text, " (%s)", clip(e.Record, maxRecordBytes))
 	}
 
-	return b.String()
+	return text.String()
 }
 
 func (e *Error) Unwrap() error { return e.Cause }
@@ -43,20 +43,20 @@ func (e *Error) Unwrap() error { return e.Cause }
 // Detail is what stands below the error: excerpt with a caret, stack, notes.
 // It is "" or ends in a newline.
 func (e *Error) Detail() string {
-	var b strings.Builder
+	var text strings.Builder
 	if e.Excerpt != "" && e.Column > 0 {
-		e.writeExcerpt(&b)
+		e.writeExcerpt(&text)
 	}
 
 	for _, frame := range e.Stack {
-		b.WriteString("    at " + clip(frame, maxRecordBytes) + "\n")
+		text.WriteString("    at " + clip(frame, maxRecordBytes) + "\n")
 	}
 
 	for _, note := range e.Notes {
-		b.WriteString(clip(note, maxMessageBytes) + "\n")
+		text.WriteString(clip(note, maxMessageBytes) + "\n")
 	}
 
-	return b.String()
+	return text.String()
 }
 
 // maxExcerptBytes is how much of a source line is shown: a line of minified code, or one
@@ -72,14 +72,14 @@ func (e *Error) writeExcerpt(b *strings.Builder) {
 	b.WriteString(strings.Repeat(" ", len(prefix)-2) + "| ")
 
 	// Tabs stay, so that the caret stands below the column in every editor.
-	for i, r := range text {
+	for i, char := range text {
 		if i >= place {
 			break
 		}
-		if r != '\t' {
-			r = ' '
+		if char != '\t' {
+			char = ' '
 		}
-		b.WriteRune(r)
+		b.WriteRune(char)
 	}
 
 	b.WriteString("^\n")

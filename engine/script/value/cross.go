@@ -60,244 +60,244 @@ func (r *Runtime) EncodeValue(v goja.Value) []byte {
 }
 
 // appendDatum appends the datum of a value, or of a key.
-func (r *Runtime) appendDatum(b []byte, v goja.Value, depth int, key bool) []byte {
+func (r *Runtime) appendDatum(dst []byte, written goja.Value, depth int, key bool) []byte {
 	switch {
-	case v == nil || goja.IsUndefined(v):
-		return datum.AppendUndefined(b)
-	case goja.IsNull(v):
-		return datum.AppendNull(b)
-	case goja.IsString(v):
-		return datum.AppendString(b, v.String())
-	case goja.IsNumber(v):
-		return datum.AppendNumber(b, v.ToFloat())
+	case written == nil || goja.IsUndefined(written):
+		return datum.AppendUndefined(dst)
+	case goja.IsNull(written):
+		return datum.AppendNull(dst)
+	case goja.IsString(written):
+		return datum.AppendString(dst, written.String())
+	case goja.IsNumber(written):
+		return datum.AppendNumber(dst, written.ToFloat())
 	}
 
 	// What is no object is a boolean, or refused.
-	o, ok := v.(*goja.Object)
+	object, ok := written.(*goja.Object)
 	if !ok {
-		if v == r.rt.ToValue(true) || v == r.rt.ToValue(false) {
-			return datum.AppendBool(b, v.ToBoolean())
+		if written == r.rt.ToValue(true) || written == r.rt.ToValue(false) {
+			return datum.AppendBool(dst, written.ToBoolean())
 		}
-		r.ThrowType("cannot write a %s: write its string or number", kindName(v))
+		r.ThrowType("cannot write a %s: write its string or number", kindName(written))
 	}
 
 	if depth > maxCrossDepth {
 		r.ThrowType("cannot write a value that nests deeper than %d levels, or refers to itself", maxCrossDepth)
 	}
 
-	return r.appendObject(b, o, depth, key)
+	return r.appendObject(dst, object, depth, key)
 }
 
 // appendObject appends the datum of an object of any class.
-func (r *Runtime) appendObject(b []byte, o *goja.Object, depth int, key bool) []byte {
+func (r *Runtime) appendObject(dst []byte, object *goja.Object, depth int, key bool) []byte {
 	// dims is the most common key.
-	if o == r.dims.object {
-		return append(b, r.dims.datum...)
+	if object == r.dims.object {
+		return append(dst, r.dims.datum...)
 	}
 
-	switch o.ClassName() {
+	switch object.ClassName() {
 	case "Array":
-		return r.appendArray(b, o, depth, key)
+		return r.appendArray(dst, object, depth, key)
 	case "Date":
-		iso, ok := goja.AssertFunction(o.Get("toISOString"))
+		iso, ok := goja.AssertFunction(object.Get("toISOString"))
 		if !ok {
 			break
 		}
-		s, err := iso(o)
+		text, err := iso(object)
 		if err != nil {
 			panic(err)
 		}
-		return datum.AppendString(b, s.String())
+		return datum.AppendString(dst, text.String())
 	case "String":
-		return datum.AppendString(b, o.String())
+		return datum.AppendString(dst, object.String())
 	case "Number":
-		return datum.AppendNumber(b, o.ToFloat())
+		return datum.AppendNumber(dst, object.ToFloat())
 	case "Boolean":
-		return datum.AppendBool(b, o.Export() == true)
+		return datum.AppendBool(dst, object.Export() == true)
 	case "Object":
 		if key {
 			r.ThrowType(keyRule)
 		}
-		return r.appendMembers(b, o, depth)
+		return r.appendMembers(dst, object, depth)
 	}
 
-	r.refuse(o)
+	r.refuse(object)
 	return nil
 }
 
 // appendArray appends an array.
-func (r *Runtime) appendArray(b []byte, o *goja.Object, depth int, key bool) []byte {
+func (r *Runtime) appendArray(dst []byte, object *goja.Object, depth int, key bool) []byte {
 	// What no script has changed crosses without being decoded.
-	if l := lazyArrayOf(o); l != nil && l.untouched() {
-		l.alive()
-		return r.appendJSON(b, l.text, l.start, key)
+	if lazy := lazyArrayOf(object); lazy != nil && lazy.untouched() {
+		lazy.alive()
+		return r.appendJSON(dst, lazy.text, lazy.start, key)
 	}
 
-	b = datum.AppendKind(b, datum.Array)
-	n := int(o.Get("length").ToInteger())
-	for i := range n {
-		b = r.appendDatum(b, at(o, i), depth+1, key)
+	dst = datum.AppendKind(dst, datum.Array)
+	length := int(object.Get("length").ToInteger())
+	for i := range length {
+		dst = r.appendDatum(dst, at(object, i), depth+1, key)
 	}
 
-	return datum.AppendKind(b, datum.End)
+	return datum.AppendKind(dst, datum.End)
 }
 
 // appendMembers appends an object that JavaScript calls Object: a plain one, a
 // lazy one, a histogram, a typed array, or one of the host's, which is refused.
-func (r *Runtime) appendMembers(b []byte, o *goja.Object, depth int) []byte {
-	if l := objectOf(o); l != nil && l.untouched() {
-		l.alive()
-		return r.appendJSON(b, l.text, l.start, false)
+func (r *Runtime) appendMembers(dst []byte, object *goja.Object, depth int) []byte {
+	if lazy := objectOf(object); lazy != nil && lazy.untouched() {
+		lazy.alive()
+		return r.appendJSON(dst, lazy.text, lazy.start, false)
 	}
 
 	// goja tells classes apart by the Go type that they export to.
-	switch t := o.ExportType(); {
-	case t == boundType:
-		return o.Export().(*bound).appendTo(b)
-	case t == lazyObjectType || t.Kind() == reflect.Map:
-	case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Interface && t.Elem().Kind() != reflect.Array:
-		return r.appendTypedArray(b, reflect.ValueOf(o.Export()))
+	switch exported := object.ExportType(); {
+	case exported == boundType:
+		return object.Export().(*bound).appendTo(dst)
+	case exported == lazyObjectType || exported.Kind() == reflect.Map:
+	case exported.Kind() == reflect.Slice && exported.Elem().Kind() != reflect.Interface && exported.Elem().Kind() != reflect.Array:
+		return r.appendTypedArray(dst, reflect.ValueOf(object.Export()))
 	default:
-		r.refuse(o)
+		r.refuse(object)
 	}
 
 	// A plain object, or a lazy one that the script has changed.
-	b = datum.AppendKind(b, datum.Object)
-	for _, name := range o.Keys() {
-		v := o.Get(name)
-		if v == nil || goja.IsUndefined(v) {
+	dst = datum.AppendKind(dst, datum.Object)
+	for _, name := range object.Keys() {
+		written := object.Get(name)
+		if written == nil || goja.IsUndefined(written) {
 			continue
 		}
-		b = datum.AppendString(b, name)
-		b = r.appendDatum(b, v, depth+1, false)
+		dst = datum.AppendString(dst, name)
+		dst = r.appendDatum(dst, written, depth+1, false)
 	}
 
-	return datum.AppendKind(b, datum.End)
+	return datum.AppendKind(dst, datum.End)
 }
 
 // refuse throws a TypeError that names the class of o.
-func (r *Runtime) refuse(o *goja.Object) {
-	name := o.ClassName()
-	if c, ok := o.Get("constructor").(*goja.Object); ok && name == "Object" {
-		if v := c.Get("name"); v != nil {
-			name = v.String()
+func (r *Runtime) refuse(object *goja.Object) {
+	name := object.ClassName()
+	if class, ok := object.Get("constructor").(*goja.Object); ok && name == "Object" {
+		if className := class.Get("name"); className != nil {
+			name = className.String()
 		}
 	}
 	r.ThrowType("cannot write a %s: write a plain object or an array", name)
 }
 
 // appendTypedArray appends a Float64Array or its kin as an array of numbers.
-func (r *Runtime) appendTypedArray(b []byte, v reflect.Value) []byte {
-	b = datum.AppendKind(b, datum.Array)
-	for i := range v.Len() {
-		switch e := v.Index(i); {
-		case e.CanInt():
-			b = datum.AppendNumber(b, float64(e.Int()))
-		case e.CanUint():
-			b = datum.AppendNumber(b, float64(e.Uint()))
-		case e.CanFloat():
-			b = datum.AppendNumber(b, e.Float())
+func (r *Runtime) appendTypedArray(dst []byte, numbers reflect.Value) []byte {
+	dst = datum.AppendKind(dst, datum.Array)
+	for i := range numbers.Len() {
+		switch element := numbers.Index(i); {
+		case element.CanInt():
+			dst = datum.AppendNumber(dst, float64(element.Int()))
+		case element.CanUint():
+			dst = datum.AppendNumber(dst, float64(element.Uint()))
+		case element.CanFloat():
+			dst = datum.AppendNumber(dst, element.Float())
 		}
 	}
 
-	return datum.AppendKind(b, datum.End)
+	return datum.AppendKind(dst, datum.End)
 }
 
 // appendJSON appends the datum of the JSON value at text[i], which no script has
 // changed: bytes to bytes.
-func (r *Runtime) appendJSON(b, text []byte, i int, key bool) []byte {
-	i = jsonscan.Space(text, i)
-	if i >= len(text) {
+func (r *Runtime) appendJSON(dst, text []byte, at int, key bool) []byte {
+	at = jsonscan.Space(text, at)
+	if at >= len(text) {
 		r.Throw(errBadJSON(text))
 	}
 
-	switch text[i] {
+	switch text[at] {
 	case '{':
 		if key {
 			r.ThrowType(keyRule)
 		}
-		return r.appendJSONObject(b, text, i)
+		return r.appendJSONObject(dst, text, at)
 	case '[':
-		b = datum.AppendKind(b, datum.Array)
-		it := jsonscan.ElementsTrusted(text, i)
+		dst = datum.AppendKind(dst, datum.Array)
+		it := jsonscan.ElementsTrusted(text, at)
 		for it.Next() {
-			b = r.appendJSON(b, text, it.Start, key)
+			dst = r.appendJSON(dst, text, it.Start, key)
 		}
 		if it.Err() != nil {
 			r.Throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
 		}
-		return datum.AppendKind(b, datum.End)
+		return datum.AppendKind(dst, datum.End)
 	case '"':
-		end := jsonscan.StringTrusted(text, i)
-		return datum.AppendString(b, jsonscan.Unquote(text[i+1:max(i+1, end-1)]))
+		end := jsonscan.StringTrusted(text, at)
+		return datum.AppendString(dst, jsonscan.Unquote(text[at+1:max(at+1, end-1)]))
 	case 't':
-		return datum.AppendBool(b, true)
+		return datum.AppendBool(dst, true)
 	case 'f':
-		return datum.AppendBool(b, false)
+		return datum.AppendBool(dst, false)
 	case 'n':
-		return datum.AppendNull(b)
+		return datum.AppendNull(dst)
 	}
 
 	// Everything else should be a number.
-	end := jsonscan.SkipTrusted(text, i)
-	f, ok := number(text[i:end])
+	end := jsonscan.SkipTrusted(text, at)
+	float, ok := number(text[at:end])
 	if !ok {
-		r.Throw(errBadJSON(text[i:end]))
+		r.Throw(errBadJSON(text[at:end]))
 	}
 
-	return datum.AppendNumber(b, f)
+	return datum.AppendNumber(dst, float)
 }
 
 // appendJSONObject appends the object at text[i]. A name that comes twice has its
 // last value, at the first's place, as JSON.parse does it.
-func (r *Runtime) appendJSONObject(b, text []byte, i int) []byte {
+func (r *Runtime) appendJSONObject(dst, text []byte, i int) []byte {
 	list, _ := r.index(text, i, false)
 	last := make(map[string]int32, len(list)) // start of the value, of names not appended yet
 	for i := range list {
 		last[string(list[i].name(text))] = list[i].start
 	}
 
-	b = datum.AppendKind(b, datum.Object)
+	dst = datum.AppendKind(dst, datum.Object)
 	for i := range list {
 		name := list[i].name(text)
 		start, ok := last[string(name)]
 		if !ok {
 			continue
 		}
-		b = datum.AppendString(b, name)
-		b = r.appendJSON(b, text, int(start), false)
+		dst = datum.AppendString(dst, name)
+		dst = r.appendJSON(dst, text, int(start), false)
 		delete(last, string(name))
 	}
 
-	return datum.AppendKind(b, datum.End)
+	return datum.AppendKind(dst, datum.End)
 }
 
 // maxExact is the greatest integer up to which float64 has all of them.
 const maxExact = 1 << 53
 
 // number parses a JSON number; one beyond float64 is ±Infinity.
-func number(text []byte) (f float64, ok bool) {
+func number(text []byte) (float float64, ok bool) {
 	// Most numbers are small integers.
-	n, isInt := jsonscan.Int(text)
-	if isInt && n < maxExact && n > -maxExact {
-		return float64(n), true
+	integer, isInt := jsonscan.Int(text)
+	if isInt && integer < maxExact && integer > -maxExact {
+		return float64(integer), true
 	}
 
 	if len(text) == 0 || text[0] != '-' && text[0]-'0' > 9 {
 		return 0, false
 	}
 
-	f, _ = jsonscan.Float(text)
-	return f, true
+	float, _ = jsonscan.Float(text)
+	return float, true
 }
 
 // Decode returns the value of the first datum in d, or throws.
 func (r *Runtime) Decode(d []byte) goja.Value {
-	v, _, err := r.decodeNext(d)
+	decoded, _, err := r.decodeNext(d)
 	if err != nil {
 		r.Throw(err)
 	}
-	return v
+	return decoded
 }
 
 // decodeNext returns also the data behind.
@@ -328,36 +328,36 @@ func (r *Runtime) decodeNext(d []byte) (v goja.Value, rest []byte, err error) {
 }
 
 // decodeArray decodes the elements in d, up to their end.
-func (r *Runtime) decodeArray(d []byte) (v goja.Value, rest []byte, err error) {
+func (r *Runtime) decodeArray(left []byte) (element goja.Value, rest []byte, err error) {
 	var items []any
-	for !atEnd(d) {
-		if v, d, err = r.decodeNext(d); err != nil {
+	for !atEnd(left) {
+		if element, left, err = r.decodeNext(left); err != nil {
 			return nil, nil, err
 		}
-		items = append(items, v)
+		items = append(items, element)
 	}
 
-	return r.rt.NewArray(items...), d[min(1, len(d)):], nil
+	return r.rt.NewArray(items...), left[min(1, len(left)):], nil
 }
 
 // decodeObject decodes the names and values in d, up to their end.
-func (r *Runtime) decodeObject(d []byte) (v goja.Value, rest []byte, err error) {
-	o := r.rt.NewObject()
-	for !atEnd(d) {
-		_, name, after, err := datum.Next(d)
+func (r *Runtime) decodeObject(left []byte) (member goja.Value, rest []byte, err error) {
+	object := r.rt.NewObject()
+	for !atEnd(left) {
+		_, name, after, err := datum.Next(left)
 		if err != nil {
 			return nil, nil, err
 		}
-		if v, d, err = r.decodeNext(after); err != nil {
+		if member, left, err = r.decodeNext(after); err != nil {
 			return nil, nil, err
 		}
 		// Defined, not set: "__proto__" is a name like any other.
-		if err := o.DefineDataProperty(string(datum.Text(name)), v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE); err != nil {
+		if err := object.DefineDataProperty(string(datum.Text(name)), member, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE); err != nil {
 			return nil, nil, err
 		}
 	}
 
-	return o, d[min(1, len(d)):], nil
+	return object, left[min(1, len(left)):], nil
 }
 
 // atEnd reports whether an array or an object ends here.

@@ -48,9 +48,9 @@ func (r *Runtime) pingHistogram(call goja.FunctionCall) goja.Value {
 		r.ThrowType("histogram %s has %d numbers, its definition %d buckets: they do not belong together", name, len(numbers), def.BucketCount)
 	}
 
-	o := r.rt.NewDynamicObject(&bound{r: r, def: def, numbers: numbers})
-	o.SetPrototype(r.histogramProto())
-	return o
+	object := r.rt.NewDynamicObject(&bound{r: r, def: def, numbers: numbers})
+	object.SetPrototype(r.histogramProto())
+	return object
 }
 
 // storedHistogram returns the stored numbers of a histogram, or nil.
@@ -65,12 +65,12 @@ func storedHistogram(ping *lazyObject, name string) *lazyArray {
 		return nil
 	}
 
-	o, ok := histograms.Get(name).(*goja.Object)
+	object, ok := histograms.Get(name).(*goja.Object)
 	if !ok {
 		return nil
 	}
 
-	return lazyArrayOf(o)
+	return lazyArrayOf(object)
 }
 
 // histogramProperties are the properties of a histogram, in the order of
@@ -92,8 +92,8 @@ var histogramProperties = []struct {
 // Get implements goja.DynamicObject.
 func (b *bound) Get(name string) goja.Value {
 	for i := range histogramProperties {
-		if p := &histogramProperties[i]; p.name == name {
-			return p.get(b)
+		if property := &histogramProperties[i]; property.name == name {
+			return property.get(b)
 		}
 	}
 	return nil
@@ -111,8 +111,8 @@ func (b *bound) Delete(string) bool { return false }
 // Keys implements goja.DynamicObject.
 func (b *bound) Keys() (names []string) {
 	for i := range histogramProperties {
-		if p := &histogramProperties[i]; !p.hidden {
-			names = append(names, p.name)
+		if property := &histogramProperties[i]; !property.hidden {
+			names = append(names, property.name)
 		}
 	}
 	return names
@@ -128,11 +128,11 @@ func (b *bound) sum() goja.Value {
 }
 
 // samples returns the number of samples.
-func (b *bound) samples() (n float64) {
+func (b *bound) samples() (total float64) {
 	for _, count := range b.numbers[:b.def.BucketCount] {
-		n += count
+		total += count
 	}
-	return n
+	return total
 }
 
 // percentile returns the p-th percentile (0 to 100); NaN without samples. It is linear
@@ -144,15 +144,15 @@ func (b *bound) percentile(p float64) float64 {
 	}
 
 	interpolates := b.def.Kind == revisions.Exponential || b.def.Kind == revisions.Linear
-	n := b.samples()
-	if n == 0 {
+	samples := b.samples()
+	if samples == 0 {
 		return math.NaN()
 	}
 
 	bounds := b.def.Bounds()
-	left := n * p / 100 // samples below the percentile
-	for i, low := range bounds {
-		count := b.numbers[i]
+	left := samples * p / 100 // samples below the percentile
+	for bucket, low := range bounds {
+		count := b.numbers[bucket]
 		if count > 0 && left <= count {
 			if !interpolates {
 				return float64(low)
@@ -160,8 +160,8 @@ func (b *bound) percentile(p float64) float64 {
 
 			// The last bucket has no upper bound.
 			high := low
-			if i+1 < len(bounds) {
-				high = bounds[i+1]
+			if bucket+1 < len(bounds) {
+				high = bounds[bucket+1]
 			}
 			return float64(low) + float64(high-low)*left/count
 		}
@@ -172,17 +172,17 @@ func (b *bound) percentile(p float64) float64 {
 }
 
 // add adds another histogram of the same bucketing.
-func (b *bound) add(o *bound) {
-	d, e := b.def, o.def
-	same := d == e || d.Kind == e.Kind && d.Low == e.Low && d.High == e.High && d.BucketCount == e.BucketCount
+func (b *bound) add(other *bound) {
+	own, others := b.def, other.def
+	same := own == others || own.Kind == others.Kind && own.Low == others.Low && own.High == others.High && own.BucketCount == others.BucketCount
 	// Data from before 2014 have fewer sums.
-	if !same || len(b.numbers) != len(o.numbers) {
+	if !same || len(b.numbers) != len(other.numbers) {
 		b.r.ThrowType("%s (%s, %d to %d in %d buckets) and %s (%s, %d to %d in %d buckets) do not add up",
-			d.Name, d.Kind, d.Low, d.High, d.BucketCount, e.Name, e.Kind, e.Low, e.High, e.BucketCount)
+			own.Name, own.Kind, own.Low, own.High, own.BucketCount, others.Name, others.Kind, others.Low, others.High, others.BucketCount)
 	}
 
-	for i, f := range o.numbers {
-		b.numbers[i] = addNumber(b.numbers[i], f, i < d.BucketCount)
+	for i, f := range other.numbers {
+		b.numbers[i] = addNumber(b.numbers[i], f, i < own.BucketCount)
 	}
 }
 
