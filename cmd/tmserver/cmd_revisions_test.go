@@ -156,8 +156,11 @@ releases/mozilla-release: 1 revisions, 1 new, 0 versions
 		t.Fatal(err)
 	}
 
-	if _, stderr, code = convert(); code != cli.ExitRejected || !strings.Contains(stderr, "until tmserver revisions sync") {
+	if _, stderr, code = convert(); code != cli.ExitRejected || !strings.Contains(stderr, "missing_revision") {
 		t.Errorf("damaged index: exit %d\n%s", code, stderr)
+	}
+	if aside, _ := filepath.Glob(index + ".damaged-*"); len(aside) != 1 {
+		t.Errorf("set aside: %v, want one file", aside)
 	}
 	hg.Start()
 	sync()
