@@ -22,6 +22,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -121,8 +122,25 @@ func (p Program) parser(options ...kong.Option) (*kong.Kong, error) {
 		kong.Name(p.Name), kong.Description(p.Description),
 		vars.CloneWith(p.Vars),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ValueFormatter(helpText),
 	)
 	return kong.New(p.Grammar, options...)
+}
+
+// helpText is the help of a flag or argument, with its environment variable and the
+// default that its placeholder hides. kong shows a default in the place of a placeholder.
+func helpText(value *kong.Value) string {
+	text := kong.DefaultHelpValueFormatter(value)
+	hidden := value.HasDefault && value.Default != "" && value.Tag.PlaceHolder != ""
+	if !hidden || strings.Contains(text, "default") {
+		return text
+	}
+
+	suffix := " (default: " + value.Default + ")"
+	if before, ok := strings.CutSuffix(text, "."); ok {
+		return before + suffix + "."
+	}
+	return text + suffix
 }
 
 // exit unwinds kong when --help or --version is done.
