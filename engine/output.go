@@ -23,6 +23,9 @@ type Sink interface {
 	Line(text []byte) error
 	// Record takes an array datum, whose elements are the columns.
 	Record(columns []byte) error
+	// CSVRecord takes the same for a line of CSV, which a format without lines of text
+	// writes as Record.
+	CSVRecord(columns []byte) error
 	// Separators sets the field and the record separator of the rows to come.
 	Separators(field, record string) error
 	// Close writes what is left. It does not close the underlying writer.
@@ -62,6 +65,7 @@ const (
 	entryLine
 	entryRecord
 	entrySeparators
+	entryCSVRecord
 )
 
 // Rows returns how many rows, lines and records have been written.
@@ -75,6 +79,9 @@ func (o *Output) Line(text []byte) error { return o.write(entryLine, text, nil) 
 
 // Record writes an array datum as columns.
 func (o *Output) Record(columns []byte) error { return o.write(entryRecord, columns, nil) }
+
+// CSVRecord writes an array datum as a line of CSV, where the format is text.
+func (o *Output) CSVRecord(columns []byte) error { return o.write(entryCSVRecord, columns, nil) }
 
 // Separators sets the separators of this and, being the same script, all shards.
 func (o *Output) Separators(field, record string) error {
@@ -97,7 +104,7 @@ func (o *Output) write(kind entryKind, a, b []byte) error {
 	if kind != entrySeparators {
 		o.rows++
 	}
-	if kind == entryRow && (datum.HasUndefined(a) || datum.HasUndefined(b)) || kind == entryRecord && datum.HasUndefined(a) {
+	if kind == entryRow && (datum.HasUndefined(a) || datum.HasUndefined(b)) || (kind == entryRecord || kind == entryCSVRecord) && datum.HasUndefined(a) {
 		o.undefined++
 	}
 
@@ -171,6 +178,8 @@ func deliver(s Sink, kind entryKind, a, b []byte) error {
 		return s.Line(a)
 	case entryRecord:
 		return s.Record(a)
+	case entryCSVRecord:
+		return s.CSVRecord(a)
 	default:
 		return s.Separators(string(a), string(b))
 	}

@@ -134,6 +134,9 @@ func (e EncodeRows) Line(text []byte) error { return e.write(entryLine, text) }
 // Record implements Sink.
 func (e EncodeRows) Record(columns []byte) error { return e.write(entryRecord, columns) }
 
+// CSVRecord implements Sink.
+func (e EncodeRows) CSVRecord(columns []byte) error { return e.write(entryCSVRecord, columns) }
+
 // Separators implements Sink.
 func (e EncodeRows) Separators(field, record string) error {
 	return e.write(entrySeparators, []byte(field), []byte(record))

@@ -48,7 +48,12 @@ declare namespace tm {
     /** @deprecated the predecessor's spelling of writeLine */
     writeline(text: string): void
     /**
-     * A row of cells; CSV where the output is text.
+     * A row of cells, in every format.
+     * @example ctx.writeRow([os, counts.length])
+     */
+    writeRow(cells: Value[]): void
+    /**
+     * The same; in TSV without names of columns, a line of CSV with CRLF.
      * @example ctx.writeCSV([os, counts.length])
      */
     writeCSV(cells: Value[]): void

@@ -101,6 +101,10 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	if err := c.setLimits(s); err != nil {
 		return stats, err
 	}
+	formatName, err := c.formatName()
+	if err != nil {
+		return stats, err
+	}
 
 	// The script and the filter come first: their mistakes show without any data.
 	if err := c.loadJob(ctx, s); err != nil {
@@ -121,7 +125,7 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	}
 	defer out.discard()
 
-	sink, err := s.newSink(ctx, c.formatName(), out)
+	sink, err := s.newSink(ctx, formatName, out)
 	if err != nil {
 		return stats, err
 	}

@@ -151,6 +151,9 @@ func (s *rowSink) Record(array []byte) error {
 	return nil
 }
 
+// CSVRecord implements engine.Sink.
+func (s *rowSink) CSVRecord(array []byte) error { return s.Record(array) }
+
 // Line implements engine.Sink.
 func (s *rowSink) Line(text []byte) error {
 	s.rows = append(s.rows, string(text))

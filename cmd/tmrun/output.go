@@ -13,12 +13,17 @@ import (
 )
 
 // formatName returns the output's format: the flag's, or the one that the output
-// file's ending names.
-func (c *runCmd) formatName() string {
+// file's ending names. Another ending is an error: the file would not be what it says.
+func (c *runCmd) formatName() (string, error) {
 	if c.Format != "" {
-		return c.Format
+		return c.Format, nil
 	}
-	return format.Of(c.Output)
+
+	name, err := format.Of(c.Output)
+	if err != nil {
+		return "", cli.WithHint(cli.Fail(cli.ExitUsage, err), "--format chooses one whatever the ending is")
+	}
+	return name, nil
 }
 
 // newSink returns the sink that writes the named format to w, with the columns

@@ -14,7 +14,7 @@ const (
 	named  class = iota // by the script
 	key                 // of a row
 	value               // of a row
-	column              // of ctx.writeCSV, or beyond the names
+	column              // of ctx.writeRow, or beyond the names
 	line                // ctx.writeLine
 )
 

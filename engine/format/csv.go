@@ -71,6 +71,9 @@ func appendQuoted(dst, field []byte) []byte {
 	return append(append(append(dst[:start], '"'), doubled...), '"')
 }
 
+// CSVRecord implements engine.Sink.
+func (c *csv) CSVRecord(array []byte) error { return c.Record(array) }
+
 // Line implements engine.Sink: the script formats it.
 func (c *csv) Line(text []byte) error {
 	c.w.Write(text) // a bufio.Writer returns its first error again

@@ -4,7 +4,7 @@
 //
 // Names of cells: those that the script exports as `columns`, in order; without
 // them "key" (or "key1", "key2", … for an array key), "value", and "column1", …
-// for ctx.writeCSV. Rows need not have the same width:
+// for ctx.writeRow. Rows need not have the same width:
 //
 //	tsv, csv  a row has the cells it has; a first line with names only if the script exports columns
 //	jsonl     an object with the cells it has; ctx.writeLine's text as it is if it is JSON, else {"line": text}
@@ -46,8 +46,8 @@ type Format struct {
 
 // formats is the table of formats; the first is the default.
 var formats = []Format{
-	{"tsv", []string{"tsv"}, "cells separated by tabs; tabs and ends of lines inside a cell are `\\t`, `\\n`, `\\r`", openTSV},
-	{"csv", []string{"csv"}, "RFC 4180 with plain newlines; null is an empty cell", openCSV},
+	{"tsv", []string{"tsv"}, "cells separated by tabs; a tab, newline, carriage return or backslash inside a cell is `\\t`, `\\n`, `\\r` or `\\\\`; null and undefined are an empty cell", openTSV},
+	{"csv", []string{"csv"}, "RFC 4180 with plain newlines; null and undefined are an empty cell", openCSV},
 	{"jsonl", []string{"jsonl", "ndjson"}, "a JSON object for each row", openJSONL},
 	{"parquet", []string{"parquet", "pq"}, "a column for each name, with a type; compressed with zstd", openParquet},
 }
@@ -64,17 +64,22 @@ func Names() []string {
 	return names
 }
 
-// Of returns the name of the format that a file's ending means: the default if it
-// means none.
-func Of(path string) string {
-	// A file without a name of a format, such as stdout, gets the default.
+// Of returns the name of the format that a file's ending means, the default for a name
+// without an ending. An ending that means none is an error, which says which there are.
+func Of(path string) (string, error) {
 	ending := strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")
+	if ending == "" {
+		return formats[0].Name, nil
+	}
+
+	var endings []string
 	for _, format := range formats {
 		if slices.Contains(format.Endings, ending) {
-			return format.Name
+			return format.Name, nil
 		}
+		endings = append(endings, format.Endings...)
 	}
-	return formats[0].Name
+	return "", fmt.Errorf("%s: no format has the ending .%s: there are .%s", path, ending, strings.Join(endings, ", ."))
 }
 
 // New returns the sink of a format. columns may be nil; dir is for temporary

@@ -54,7 +54,7 @@ func TestText(t *testing.T) {
 		columns []string
 		want    string
 	}{
-		{"tsv", []string{"a"}, "a\nWINNT;3|a,\"b\";1;0.5|x\\ny;2;true;[1,\"z\"]|;|r,7\r\n{\"own\": 1}|free text|"},
+		{"tsv", []string{"a"}, "a\nWINNT;3|a,\"b\";1;0.5|x\\ny;2;true;[1,\"z\"]|;|r;7|{\"own\": 1}|free text|"},
 		{"csv", nil, "WINNT,3\n\"a,\"\"b\"\"\",1,0.5\n\"x\ny\",2,true,\"[1,\"\"z\"\"]\"\n,\nr,7\n{\"own\": 1}\nfree text\n"},
 		{"csv", []string{"os, version", "n"}, "\"os, version\",n\nWINNT,3\n\"a,\"\"b\"\"\",1,0.5\n\"x\ny\",2,true,\"[1,\"\"z\"\"]\"\n,\nr,7\n{\"own\": 1}\nfree text\n"},
 		{"jsonl", nil, `{"key":"WINNT","value":3}
@@ -250,8 +250,8 @@ func TestEveryFormatKeepsRows(t *testing.T) {
 				t.Errorf("read %q, want %q", got, want)
 			}
 			for _, ending := range f.Endings {
-				if got := format.Of("x." + ending); got != f.Name {
-					t.Errorf("the ending %s means %s", ending, got)
+				if got, err := format.Of("x." + ending); got != f.Name {
+					t.Errorf("the ending %s means %s, %v", ending, got, err)
 				}
 			}
 		})
@@ -280,7 +280,7 @@ func TestRecordOfEmptyCells(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Record(array(str(""), str(""), str("x")))
+		s.CSVRecord(array(str(""), str(""), str("x")))
 		s.Close()
 		if text.String() != want {
 			t.Errorf("%s: %q, want %q", name, text.String(), want)
@@ -289,9 +289,9 @@ func TestRecordOfEmptyCells(t *testing.T) {
 }
 
 func TestOf(t *testing.T) {
-	for path, want := range map[string]string{"x.csv": "csv", "a/b.JSONL": "jsonl", "x.ndjson": "jsonl", "x.parquet": "parquet", "x.pq": "parquet", "x.tsv": "tsv", "x.txt": "tsv", "": "tsv"} {
-		if got := format.Of(path); got != want {
-			t.Errorf("Of(%q) = %q, want %q", path, got, want)
+	for path, want := range map[string]string{"x.csv": "csv", "a/b.JSONL": "jsonl", "x.ndjson": "jsonl", "x.parquet": "parquet", "x.pq": "parquet", "x.tsv": "tsv", "x": "tsv", "x.txt": "", "": "tsv"} {
+		if got, err := format.Of(path); got != want || (err == nil) != (want != "") {
+			t.Errorf("Of(%q) = %q, %v, want %q", path, got, err, want)
 		}
 	}
 	if _, err := format.New("xml", nil, nil, ""); err == nil || !strings.Contains(err.Error(), "tsv, csv, jsonl, parquet") {
@@ -299,5 +299,19 @@ func TestOf(t *testing.T) {
 	}
 	if _, err := format.New("csv", nil, []string{"a", "a"}, ""); err == nil {
 		t.Error("a column name may occur twice")
+	}
+}
+
+// TestEscapesCanBeUndone: two different cells are two different texts.
+func TestEscapesCanBeUndone(t *testing.T) {
+	unescape := strings.NewReplacer(`\\`, `\`, `\t`, "\t", `\n`, "\n", `\r`, "\r")
+	for _, cell := range []string{"a\tb", `a\tb`, "c\nd", `c\nd`, `e\`, `C:\temp\new`, "\\\t\r\\n"} {
+		var text bytes.Buffer
+		s := format.NewTSV(&text)
+		s.Record(array(str(cell), num(1)))
+		s.Close()
+		if got := unescape.Replace(strings.TrimSuffix(text.String(), "\t1\n")); got != cell {
+			t.Errorf("%q comes back as %q", cell, got)
+		}
 	}
 }

@@ -67,6 +67,9 @@ func (j *jsonl) name(field cell) []byte {
 	return byIndex[field.index]
 }
 
+// CSVRecord implements engine.Sink.
+func (j *jsonl) CSVRecord(array []byte) error { return j.Record(array) }
+
 // Line implements engine.Sink: the text as it is if it is JSON, else an object.
 func (j *jsonl) Line(text []byte) error {
 	// One line, however the script has indented it.

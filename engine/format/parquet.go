@@ -61,6 +61,9 @@ func (p *parquet) Record(array []byte) error {
 	return p.spoolRow()
 }
 
+// CSVRecord implements engine.Sink.
+func (p *parquet) CSVRecord(array []byte) error { return p.Record(array) }
+
 // Line implements engine.Sink.
 func (p *parquet) Line(text []byte) error {
 	p.cells = append(p.cells[:0], cell{line, -1, datum.AppendString(nil, text)})

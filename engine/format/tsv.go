@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"io"
-	"strings"
 
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
@@ -14,10 +13,11 @@ import (
 const writeBytes = 64 << 10
 
 // tsv writes key, field separator, value, record separator. The elements of an array
-// key are columns. A tab, newline or carriage return inside a field is written as \t,
-// \n, \r, so that a row stays a row.
+// key are columns. A tab, newline, carriage return or backslash inside a field is written
+// as \t, \n, \r or \\, so that a row stays a row and a reader can undo it.
 type tsv struct {
 	w             *bufio.Writer
+	named         bool // a line of names comes first
 	field, record string
 	buf           []byte
 }
@@ -36,7 +36,14 @@ func openTSV(w io.Writer, columns []string, _ string) (engine.Sink, error) {
 	if columns == nil {
 		return sink, nil
 	}
-	return sink, sink.Line([]byte(strings.Join(columns, "\t")))
+
+	// The names are a row like any other.
+	sink.named = true
+	names := datum.AppendKind(nil, datum.Array)
+	for _, name := range columns {
+		names = datum.AppendString(names, name)
+	}
+	return sink, sink.Record(datum.AppendKind(names, datum.End))
 }
 
 // Row implements engine.Sink.
@@ -56,13 +63,13 @@ func (t *tsv) Row(key, value []byte) error {
 	return err
 }
 
-// appendEscaped appends the text of a field without tabs and ends of lines.
+// appendEscaped appends the text of a field without tabs and ends of lines; backslashes are doubled.
 func appendEscaped(dst, field []byte) []byte {
 	start := len(dst)
 	dst = datum.AppendText(dst, field)
 
 	// Nearly always there is nothing to escape.
-	if !bytes.ContainsAny(dst[start:], "\t\n\r") {
+	if !bytes.ContainsAny(dst[start:], "\t\n\r\\") {
 		return dst
 	}
 
@@ -77,6 +84,8 @@ func appendEscaped(dst, field []byte) []byte {
 			dst = append(dst, `\n`...)
 		case '\r':
 			dst = append(dst, `\r`...)
+		case '\\':
+			dst = append(dst, `\\`...)
 		default:
 			dst = append(dst, char)
 		}
@@ -91,9 +100,28 @@ func (t *tsv) Line(text []byte) error {
 	return err
 }
 
-// Record implements engine.Sink: a line of CSV with CRLF, as RFC 4180 ends it,
-// whatever the separators are.
+// Record implements engine.Sink.
 func (t *tsv) Record(columns []byte) error {
+	t.buf = t.buf[:0]
+	separator := ""
+	for element := range datum.Elements(columns) {
+		t.buf = appendEscaped(append(t.buf, separator...), element)
+		separator = t.field
+	}
+
+	t.buf = append(t.buf, t.record...)
+	_, err := t.w.Write(t.buf)
+	return err
+}
+
+// CSVRecord implements engine.Sink: a line of CSV with CRLF, as RFC 4180 ends it,
+// whatever the separators are. Below a line of names it is a row like any other, because
+// a file has one format.
+func (t *tsv) CSVRecord(columns []byte) error {
+	if t.named {
+		return t.Record(columns)
+	}
+
 	t.buf = t.buf[:0]
 	separator := ""
 	for element := range datum.Elements(columns) {

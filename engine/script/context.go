@@ -65,13 +65,18 @@ func (h *host) newReduceContext(out *engine.Output) *goja.Object {
 		return h.written(out.Line([]byte(call.Argument(0).String())))
 	})
 
-	h.setAll(ctx, "writeCSV", func(call goja.FunctionCall) goja.Value {
-		cells := h.EncodeValue(call.Argument(0))
-		if len(cells) == 0 || datum.Kind(cells[0]) != datum.Array {
-			h.ThrowType("ctx.writeCSV takes an array")
-		}
-		return h.written(out.Record(cells))
-	})
+	// Both take an array of cells.
+	writeCells := func(name string, record func([]byte) error) {
+		h.setAll(ctx, name, func(call goja.FunctionCall) goja.Value {
+			cells := h.EncodeValue(call.Argument(0))
+			if len(cells) == 0 || datum.Kind(cells[0]) != datum.Array {
+				h.ThrowType("ctx.%s takes an array", name)
+			}
+			return h.written(record(cells))
+		})
+	}
+	writeCells("writeRow", out.Record)
+	writeCells("writeCSV", out.CSVRecord)
 
 	// The separators are properties, whose changes the output must know.
 	field, record := "\t", "\n"

@@ -205,7 +205,7 @@ func TestJobs(t *testing.T) {
 			export function reduce(k, v, ctx) {
 				if (k === "n") ctx.write(k, [median(v), quantile(v, 1), mean(v), sum(v), sum([0.5, 1]), stddev([1, 3]), count(["a", "a"]), stringify(["a,b", 1]), parse('"x ""y""",z\n1')])
 				else { const h = histogram.sum(v); ctx.write(k, [h, histogram.samples(h), histogram.percentile(h, [0, 10], 50), histogram.sum([[1], [2]])]) }
-			}`, records: []string{pingA}}, "h\t[[2,2,5,7,-1,-1,-1],4,10,[3]]\nn\t[2.5,4,2.5,10,1.5,1.4142135623730951,{\"a\":2},\"\\\"a,b\\\",1\",[[\"x \\\"y\\\"\",\"z\"],[\"1\"]]]\n"},
+			}`, records: []string{pingA}}, "h\t[[2,2,5,7,-1,-1,-1],4,10,[3]]\nn\t[2.5,4,2.5,10,1.5,1.4142135623730951,{\"a\":2},\"\\\\\"a,b\\\\\",1\",[[\"x \\\\\"y\\\\\"\",\"z\"],[\"1\"]]]\n"},
 		{"default export", job{text: `export default { map(id, dims, ping, ctx) { ctx.write(id, 1) } }`, records: []string{pingA}}, "a\t1\n"},
 	}
 

@@ -14,5 +14,5 @@ export function map(id, dims, ping, ctx) {
 }
 
 export function reduce(version, times, ctx) {
-  ctx.writeCSV([version, times.length, quantile(times, 0.5), quantile(times, 0.95)])
+  ctx.writeRow([version, times.length, quantile(times, 0.5), quantile(times, 0.95)])
 }
