@@ -49,7 +49,7 @@ func TestNoMemberIsQuadratic(t *testing.T) {
 			fastest := func(n int) time.Duration {
 				text := []byte(wideJSON(n))
 				best := time.Hour
-				for range 8 {
+				for range 4 {
 					rt := goja.New()
 					r := New(rt, nil)
 					program, err := goja.Compile("", "(function(ping) { "+script+" })", true)
@@ -73,10 +73,15 @@ func TestNoMemberIsQuadratic(t *testing.T) {
 				return best
 			}
 
-			small, big := fastest(2000), fastest(16000)
-			if big > 24*small+20*time.Millisecond {
-				t.Errorf("8 times the members take %.0f times as long: %v and %v", float64(big)/float64(small), small, big)
+			// A busy machine can slow down one measurement, but not all of them.
+			var small, big time.Duration
+			for range 6 {
+				small, big = fastest(1000), fastest(8000)
+				if big <= 24*small+20*time.Millisecond {
+					return
+				}
 			}
+			t.Errorf("8 times the members take %.0f times as long: %v and %v", float64(big)/float64(small), small, big)
 		})
 	}
 }
