@@ -45,7 +45,7 @@ func (s *Script) wrap(err error, phase, record string) error {
 		return err
 	}
 
-	message, cause, frames := failure(err)
+	message, frames, cause := failure(err)
 	if inner, ok := errors.AsType[*callError](cause); ok {
 		return inner // of a combine that was called inside of map
 	}
@@ -62,21 +62,21 @@ func (s *Script) wrap(err error, phase, record string) error {
 }
 
 // failure returns the parts of what goja returned.
-func failure(err error) (message string, cause error, frames []goja.StackFrame) {
+func failure(err error) (message string, frames []goja.StackFrame, cause error) {
 	if interrupted, ok := errors.AsType[*goja.InterruptedError](err); ok {
 		cause, _ := interrupted.Value().(error)
-		return fmt.Sprint(interrupted.Value()), &interruption{cause}, interrupted.Stack()
+		return fmt.Sprint(interrupted.Value()), interrupted.Stack(), &interruption{cause}
 	}
 
 	if overflow, ok := errors.AsType[*goja.StackOverflowError](err); ok {
-		return "RangeError: " + ErrStack.Error(), ErrStack, overflow.Stack()
+		return "RangeError: " + ErrStack.Error(), overflow.Stack(), ErrStack
 	}
 
 	if exception, ok := errors.AsType[*goja.Exception](err); ok {
-		return thrown(exception), exception.Unwrap(), exception.Stack()
+		return thrown(exception), exception.Stack(), exception.Unwrap()
 	}
 
-	return err.Error(), err, nil
+	return err.Error(), nil, err
 }
 
 // addFrame adds a frame of the script's own source to the stack. The innermost one

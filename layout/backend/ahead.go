@@ -110,6 +110,7 @@ func (f *filler) run(ctx context.Context, free <-chan []byte, full chan<- []byte
 // read fills b. It gives up when blobTries requests in a row bring nothing.
 func (f *filler) read(ctx context.Context, b []byte) error {
 	for len(b) > 0 {
+		// Each try goes on where the one before broke off.
 		n := 0
 		err := retry(ctx, func() (err error) {
 			if f.r == nil {
@@ -118,6 +119,7 @@ func (f *filler) read(ctx context.Context, b []byte) error {
 					return err
 				}
 			}
+
 			m, err := io.ReadFull(f.r, b[n:])
 			n += m
 			f.at += int64(m)
@@ -127,8 +129,11 @@ func (f *filler) read(ctx context.Context, b []byte) error {
 			if err == io.EOF { // the bytes exist, so this is not their end
 				err = io.ErrUnexpectedEOF
 			}
+
 			return err
 		})
+
+		// As long as something comes, it is worth another round of tries.
 		if err != nil && n == 0 {
 			return err
 		}

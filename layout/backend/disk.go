@@ -183,6 +183,8 @@ func (d *Disk) Lock(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	// The kernel gives the lock back when the process ends, however it ends.
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -190,6 +192,7 @@ func (d *Disk) Lock(dir string) (*os.File, error) {
 		}
 		return nil, &fs.PathError{Op: "lock", Path: dir, Err: err}
 	}
+
 	// The former owner may have removed the folder just before it let go.
 	held, err := f.Stat()
 	if err == nil {
@@ -202,5 +205,6 @@ func (d *Disk) Lock(dir string) (*os.File, error) {
 		f.Close()
 		return nil, &fs.PathError{Op: "lock", Path: dir, Err: err}
 	}
+
 	return f, nil
 }

@@ -74,6 +74,9 @@ func (d *Folder) Commit(dir string, c Commit) error {
 	if err != nil {
 		return err
 	}
+
+	// The steps are written under another name first: a name that is COMMIT means that
+	// they are whole.
 	tmp := path.Join(dir, CommitFile+".tmp")
 	if err := d.Append(tmp, b); err != nil {
 		return err
@@ -81,6 +84,7 @@ func (d *Folder) Commit(dir string, c Commit) error {
 	if err := d.Sync(tmp); err != nil {
 		return err
 	}
+
 	// The entries of the staged files and of their folder come before the commit.
 	if err := d.SyncDir(dir); err != nil {
 		return err
@@ -88,9 +92,12 @@ func (d *Folder) Commit(dir string, c Commit) error {
 	if err := d.SyncDir(path.Dir(dir)); err != nil {
 		return err
 	}
+
+	// Before this rename nothing has happened; after it nothing can stop it.
 	if err := d.Rename(tmp, path.Join(dir, CommitFile)); err != nil {
 		return err
 	}
+
 	return d.SyncDir(dir)
 }
 
@@ -98,6 +105,7 @@ func (d *Folder) Commit(dir string, c Commit) error {
 // cannot be told.
 func (d *Folder) Committed(dir string) bool {
 	_, err := d.Root.Lstat(path.Join(dir, CommitFile))
+
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
@@ -121,16 +129,20 @@ func (d *Folder) Settle(dir string) error {
 			return err
 		}
 	}
+
 	return d.empty(dir)
 }
 
 // rollForward does the steps of a commit in their order. A step whose source is
 // gone was done before.
 func (d *Folder) rollForward(dir string, c Commit) error {
+	// The names of staged files are relative to their folder.
 	publish := make([][2]string, len(c.Rename))
 	for i, r := range c.Rename {
 		publish[i] = [2]string{path.Join(dir, r[0]), r[1]}
 	}
+
+	// What goes to an object store is there before anything local moves.
 	if c.Remote != "" {
 		if d.Remote == nil || d.Remote.url != c.Remote {
 			return fmt.Errorf("%s is being published to %s; that must be finished first", c.Source, c.Remote)
@@ -140,12 +152,15 @@ func (d *Folder) rollForward(dir string, c Commit) error {
 			return err
 		}
 	}
+
+	// New files appear, then those that they replace are set aside, then the sources go.
 	if err := d.moveAll(publish); err != nil {
 		return err
 	}
 	if err := d.moveAll(c.Retire); err != nil {
 		return err
 	}
+
 	touched := map[string]bool{}
 	for _, name := range c.Remove {
 		if err := d.Remove(name); err != nil {
@@ -153,6 +168,7 @@ func (d *Folder) rollForward(dir string, c Commit) error {
 		}
 		touched[path.Dir(name)] = true
 	}
+
 	return d.SyncDirs(touched)
 }
 
@@ -164,9 +180,12 @@ func (d *Folder) uploadAll(moves [][2]string) (local [][2]string, err error) {
 			local = append(local, m)
 			continue
 		}
+
 		if _, err := d.Root.Lstat(m[0]); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
+
+		// The local file goes only when the store has the object.
 		if err := d.before(OpRename, m[1]); err != nil {
 			return nil, err
 		}
@@ -177,6 +196,7 @@ func (d *Folder) uploadAll(moves [][2]string) (local [][2]string, err error) {
 			return nil, err
 		}
 	}
+
 	return local, nil
 }
 
@@ -188,10 +208,13 @@ func (d *Folder) moveAll(moves [][2]string) error {
 	for _, m := range moves {
 		to := path.Dir(m[1])
 		touched[to] = true
+
+		// Retention may remove the folder, which is empty, between the two calls.
 		for {
 			if err := d.MkdirAll(to, touched); err != nil {
 				return err
 			}
+
 			err := d.Rename(m[0], m[1])
 			if err == nil {
 				break
@@ -201,9 +224,10 @@ func (d *Folder) moveAll(moves [][2]string) error {
 			}
 			if _, err := d.Root.Lstat(m[0]); errors.Is(err, fs.ErrNotExist) {
 				break // moved before
-			} // else retention removed the empty folder as we came
+			}
 		}
 	}
+
 	return d.SyncDirs(touched)
 }
 

@@ -14,7 +14,7 @@ import (
 // Backend is where a tree of files lies, for reading. Names use "/" and are relative to
 // it. It is safe for concurrent use.
 type Backend interface {
-	// List returns what is in a folder, by name; nothing when there is no such folder.
+	// List returns what is in a folder, by name; nothing for a folder that does not exist.
 	List(ctx context.Context, dir string) ([]Entry, error)
 	// Open opens a file; the error wraps fs.ErrNotExist when it is gone.
 	Open(name string) (File, error)
@@ -48,7 +48,7 @@ type File interface {
 type Local struct {
 	Root *os.Root
 	// Replaced is the folder where a file that was replaced is kept for a while,
-	// see ReplacedSuffix; "" is none.
+	// see ReplacedSuffix; "" without one.
 	Replaced string
 }
 
@@ -61,10 +61,12 @@ func (s Local) List(_ context.Context, dir string) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	// A file may go between the listing and the look at its size.
 	list := make([]Entry, 0, len(es))
 	for _, e := range es {
-		x := Entry{Name: e.Name(), Dir: e.IsDir(), Regular: e.Type().IsRegular()}
-		if x.Regular {
+		entry := Entry{Name: e.Name(), Dir: e.IsDir(), Regular: e.Type().IsRegular()}
+		if entry.Regular {
 			fi, err := e.Info()
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
@@ -72,10 +74,11 @@ func (s Local) List(_ context.Context, dir string) ([]Entry, error) {
 			if err != nil {
 				return nil, err
 			}
-			x.Size = fi.Size()
+			entry.Size = fi.Size()
 		}
-		list = append(list, x)
+		list = append(list, entry)
 	}
+
 	return list, nil
 }
 
@@ -84,6 +87,8 @@ func (s Local) List(_ context.Context, dir string) ([]Entry, error) {
 // it planned for.
 func (s Local) Open(name string) (File, error) {
 	f, err := s.Root.Open(name)
+
+	// A name in the folder of replaced files ends in a hash of the file's own.
 	if errors.Is(err, fs.ErrNotExist) && s.Replaced != "" {
 		if es, listErr := fs.ReadDir(s.Root.FS(), s.Replaced); listErr == nil {
 			for _, e := range es {
@@ -96,11 +101,14 @@ func (s Local) Open(name string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	// The size is that of the open file, whatever has the name by now.
 	fi, err := f.Stat()
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
+
 	return localFile{f, fi.Size()}, nil
 }
 

@@ -80,7 +80,7 @@ func (l *Lock) renew(ctx context.Context) {
 	}
 }
 
-// write writes the lock's object; with create, only if there is none.
+// write writes the lock's object; with create, only if it does not exist.
 func (l *Lock) write(ctx context.Context, text string, create bool) error {
 	content := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }
 	return retry(ctx, func() error { return l.s.store.Put(ctx, lockName(l.dir, l.n), content, create) })
@@ -104,7 +104,7 @@ func (l *Lock) Unlock() error {
 	return l.write(context.Background(), "", false)
 }
 
-// greatest returns the number of the lock that counts; 0 if there is none.
+// greatest returns the number of the lock that counts; 0 without one.
 func (s *Blob) greatest(ctx context.Context, dir string) (n int, err error) {
 	es, err := s.List(ctx, dir)
 	for _, e := range es {

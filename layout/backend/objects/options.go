@@ -77,7 +77,7 @@ func parseS3(params url.Values) (o s3Options, err error) {
 		return o, fmt.Errorf("request_checksum_calculation=%q: want when_required or when_supported", trailing)
 	}
 	if o.role != "" && !strings.HasPrefix(o.role, "arn:") {
-		return o, fmt.Errorf("parameter role=%q: want an ARN, which begins with arn:", o.role)
+		return o, fmt.Errorf("parameter role=%q: want an ARN, such as arn:aws:iam::1:role/name", o.role)
 	}
 	o.endpoint = cmp.Or(o.endpoint, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))
 	o.region = cmp.Or(o.region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), profileRegion(o.profile))
