@@ -28,7 +28,7 @@ func (l *Log) commitBatches() {
 		// join this batch, and one sync serves more of them.
 		runtime.Gosched()
 		b, closed := l.takeBatch()
-		if len(b.entries) > 0 {
+		if b != nil {
 			start := time.Now()
 			b.err = l.commit(b, age)
 			l.o.Committed(len(b.entries), time.Since(start), b.err)
@@ -51,18 +51,22 @@ func (l *Log) commitBatches() {
 	}
 }
 
-// takeBatch returns what has gathered, perhaps nothing, and whether Close was called.
-// A new batch begins.
+// takeBatch returns what has gathered, and whether Close was called. A new batch
+// begins. Without entries it returns nil: the batch goes on gathering, and only calls
+// that hold the lock may look at it.
 func (l *Log) takeBatch() (gathered *batch, closed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
+	if len(l.next.entries) == 0 {
+		return nil, l.closed
+	}
+
 	// The next batch is probably as large as this one, so its list gets that room now.
 	gathered = l.next
-	if len(gathered.entries) > 0 {
-		l.next = newBatch()
-		l.next.entries = make([]*Entry, 0, len(gathered.entries)+8)
-	}
+	l.next = newBatch()
+	l.next.entries = make([]*Entry, 0, len(gathered.entries)+8)
+
 	return gathered, l.closed
 }
 
