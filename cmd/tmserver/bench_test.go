@@ -63,10 +63,6 @@ func badServer(t *testing.T, answer string, keep bool) string {
 // TestBenchOfBadServers measures servers that do not answer as they should. None
 // makes bench wait for longer than its duration and benchGrace.
 func TestBenchOfBadServers(t *testing.T) {
-	grace := benchGrace
-	benchGrace = time.Second
-	t.Cleanup(func() { benchGrace = grace })
-
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"
 	tests := []struct {
 		name   string
