@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
+	"github.com/aitgithub/telemetry-server/layout/layouttest"
 )
 
 // TestNoRequestIsQuadratic gives what reads requests ones that are larger and larger.
@@ -61,6 +62,6 @@ func TestNoRequestIsQuadratic(t *testing.T) {
 		},
 	}
 	for name, prepare := range requests {
-		t.Run(name, func(t *testing.T) { ingesttest.RequireLinear(t, 2000, prepare) })
+		t.Run(name, func(t *testing.T) { layouttest.RequireLinear(t, 2000, prepare) })
 	}
 }

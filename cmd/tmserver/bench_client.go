@@ -42,8 +42,8 @@ func newBenchClient(address string, requests [][]byte, first int) benchClient {
 }
 
 // benchGrace is how long requests under way may take after the duration; a disk
-// that is busy with other things takes seconds to sync. Tests shorten it.
-var benchGrace = 10 * time.Second
+// that is busy with other things takes seconds to sync.
+const benchGrace = 10 * time.Second
 
 // errTimeIsUp ends the submitting.
 var errTimeIsUp = errors.New("the time to submit is over")
@@ -73,7 +73,7 @@ func (b *benchClient) converse(ctx context.Context, conn net.Conn) {
 	// When ctx ends, the request under way may be finished within benchGrace; an
 	// interruption by a signal ends it at once.
 	defer context.AfterFunc(ctx, func() {
-		grace := benchGrace
+		grace := time.Duration(benchGrace)
 		if !errors.Is(context.Cause(ctx), errTimeIsUp) {
 			grace = 0
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/layout/layouttest"
 )
 
 // members returns n members of an object, of which format makes each from its number.
@@ -80,7 +81,7 @@ func TestNoPingIsQuadratic(t *testing.T) {
 	converter.ConvertJSON(t.Context(), []byte(ingesttest.Ping(`"FLAG":{"values":{"0":1}}`)), "20130910") // so that its revision is known
 	for name, bomb := range bombs {
 		t.Run(name, func(t *testing.T) {
-			ingesttest.RequireLinear(t, 1000, func(n int) func() {
+			layouttest.RequireLinear(t, 1000, func(n int) func() {
 				s := &rawlog.Submission{Path: "id", Body: []byte(bomb(n)), Time: time.Unix(1378857540, 0)}
 				return func() { converter.Convert(t.Context(), s) } // rejected or not, it must not take long
 			})
@@ -88,7 +89,7 @@ func TestNoPingIsQuadratic(t *testing.T) {
 	}
 
 	t.Run("gzip", func(t *testing.T) {
-		ingesttest.RequireLinear(t, 100_000, func(n int) func() {
+		layouttest.RequireLinear(t, 100_000, func(n int) func() {
 			var packed bytes.Buffer
 			w := gzip.NewWriter(&packed)
 			fmt.Fprint(w, `{"a":"`, strings.Repeat(" ", n), `"}`)
@@ -101,13 +102,13 @@ func TestNoPingIsQuadratic(t *testing.T) {
 		var packed bytes.Buffer
 		w := gzip.NewWriter(&packed)
 		w.Close()
-		ingesttest.RequireLinear(t, 1000, func(n int) func() {
+		layouttest.RequireLinear(t, 1000, func(n int) func() {
 			s := &rawlog.Submission{Path: "id", Body: bytes.Repeat(packed.Bytes(), n)}
 			return func() { converter.Convert(t.Context(), s) }
 		})
 	})
 	t.Run("path", func(t *testing.T) {
-		ingesttest.RequireLinear(t, 1000, func(n int) func() {
+		layouttest.RequireLinear(t, 1000, func(n int) func() {
 			s := &rawlog.Submission{Path: strings.Repeat("%2f/", n), Body: []byte("{}")}
 			return func() { converter.Convert(t.Context(), s) }
 		})
@@ -136,7 +137,7 @@ func TestNoIndexIsQuadratic(t *testing.T) {
 	for name, function := range functions {
 		for _, format := range []string{`"m#":[1,{"a":"b"}]`, `"m":"\u0041\\"`, `"\u0041#":"\""`} {
 			t.Run(name+" "+format, func(t *testing.T) {
-				ingesttest.RequireLinear(t, 1000, func(n int) func() {
+				layouttest.RequireLinear(t, 1000, func(n int) func() {
 					text := []byte("{" + members(n, format) + "}")
 					o := new(jsonscan.Object)
 					o.Index(text, 0)
