@@ -186,3 +186,46 @@ func TestLogRecyclesWhatHasBeenConverted(t *testing.T) {
 		t.Errorf("after Close there are %.100q", logs)
 	}
 }
+
+// TestLogWokenWithoutEntries wakes the committer all the time while calls append: a
+// batch that is still empty when the committer looks must go on gathering. Otherwise
+// a call joins a batch that has been committed, and returns before its submission is
+// written.
+func TestLogWokenWithoutEntries(t *testing.T) {
+	dir := t.TempDir()
+	l := testLog(t, dir, nil)
+
+	stop := make(chan struct{})
+	var waker sync.WaitGroup
+	waker.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(100 * time.Microsecond): // so that it also waits between two looks
+				signal(l.wake)
+			}
+		}
+	})
+
+	const clients, each = 8, 100
+	var appending sync.WaitGroup
+	for client := range clients {
+		appending.Go(func() {
+			for i := range each {
+				s := Submission{Time: time.UnixMilli(1), Path: fmt.Sprint(client, "-", i), Body: []byte("x")}
+				if err := l.Append(t.Context(), s); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	appending.Wait()
+	close(stop)
+	waker.Wait()
+	l.Close()
+
+	if got := len(all(readLogs(t, dir))); got != clients*each {
+		t.Errorf("%d submissions are in the logs, want %d", got, clients*each)
+	}
+}
