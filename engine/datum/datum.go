@@ -200,7 +200,16 @@ func Skip(encoded []byte) (datum, rest []byte, err error) {
 
 // HasUndefined reports whether d is undefined, or an array or object with undefined in it.
 func HasUndefined(d []byte) bool {
-	// Most data have no such byte at all.
+	if len(d) == 0 {
+		return false
+	}
+
+	// Of a scalar, which most data are, the first byte says all.
+	if kind := Kind(d[0]); kind != Array && kind != Object {
+		return kind == Undefined
+	}
+
+	// Few arrays and objects have such a byte.
 	if bytes.IndexByte(d, byte(Undefined)) < 0 {
 		return false
 	}
