@@ -59,6 +59,7 @@ func (c *result) add(w *shuffle.Builder) {
 		return
 	}
 
+	w.Retain()
 	c.runs = append(c.runs, w)
 	c.size += w.Bytes()
 	if c.size > maxCachedBytes {

@@ -48,7 +48,7 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 	// Each full table becomes a run, in the store and in the result for the cache.
 	seq := 0
 	m.store = func(groups []*shuffle.Group) error {
-		built := &shuffle.Builder{}
+		built := r.store.NewBuilder()
 		built.AddGroups(groups)
 		result.add(built)
 		seq++

@@ -65,7 +65,13 @@ type Builder struct {
 	buf    []byte
 	blocks []block
 	start  int // of the current block
+	// reusable says that the Store may give buf to another Builder once the run is
+	// in the file.
+	reusable bool
 }
+
+// Retain says that the caller reads the Builder after Put.
+func (w *Builder) Retain() { w.reusable = false }
 
 // entryOverhead is what an entry costs beside key and values, mostly.
 const entryOverhead = 6

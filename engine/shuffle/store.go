@@ -24,6 +24,21 @@ type Store struct {
 	held    int64 // bytes in memory
 	spilled int64 // bytes in the file
 	file    *os.File
+
+	// spare holds Builders whose runs are in the file, for NewBuilder. They replace
+	// growing a buffer for every run: without them BenchmarkKeys/ten_records_a_key of
+	// package engine takes 8 % more processor time and allocates a third more
+	// (2026-11-28). TestStoreEqualsMap compares what comes out.
+	spare sync.Pool
+}
+
+// NewBuilder returns an empty Builder for a run that is put into this store.
+func (s *Store) NewBuilder() *Builder {
+	if w, ok := s.spare.Get().(*Builder); ok {
+		return w
+	}
+
+	return &Builder{reusable: true}
 }
 
 // NewStore returns an empty store. The caller closes it.
@@ -45,6 +60,9 @@ func (s *Store) Put(task, seq int, w *Builder) error {
 	if added.data == nil {
 		if _, err := added.file.WriteAt(w.buf, added.off); err != nil {
 			return fmt.Errorf("spill to %s: %w", s.o.Dir, err)
+		}
+		if w.reusable {
+			s.spare.Put(&Builder{buf: w.buf[:0], reusable: true})
 		}
 	}
 

@@ -82,7 +82,7 @@ func putTask(t *rapid.T, store *Store, task int, keys []string) {
 	table := NewTable(store.o.Sizes.TableBytes)
 	seq := 0
 	flush := func() {
-		w := &Builder{}
+		w := store.NewBuilder()
 		w.AddGroups(table.Sorted())
 		if err := store.Put(task, seq, w); err != nil {
 			t.Fatal(err)
