@@ -33,11 +33,9 @@ var polyfills = []polyfill{
 
 func newPolyfill(name, words string) polyfill {
 	return polyfill{name: name, words: regexp.MustCompile(words), load: sync.OnceValue(func() *goja.Program {
-		text, err := polyfillFiles.ReadFile("polyfill/" + name)
-		if err != nil {
-			panic(err) // it is part of the program
-		}
-		parsed, err := goja.Parse(name, string(text))
+		// Each polyfill is one function, so that its names stay its own.
+		text := "(function () {\n\"use strict\"\n" + polyfillText("common.js") + polyfillText(name) + "})()"
+		parsed, err := goja.Parse(name, text)
 		if err == nil {
 			_, err = rewriteCalls(parsed)
 		}
@@ -51,6 +49,15 @@ func newPolyfill(name, words string) polyfill {
 
 		return program
 	})}
+}
+
+func polyfillText(name string) string {
+	text, err := polyfillFiles.ReadFile("polyfill/" + name)
+	if err != nil {
+		panic(err) // it is part of the program
+	}
+
+	return string(text)
 }
 
 // Features is what a script needs of this package, as Prepare finds it. The zero
