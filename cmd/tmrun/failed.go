@@ -42,7 +42,7 @@ func (f *failedCalls) addCalls(calls []*script.Call) {
 }
 
 // save writes the calls to a new file in dir, a line each, and returns its name;
-// "" if there are none. Only its owner may read the file, because records are in it.
+// "" if no call failed. Only its owner may read the file, because records are in it.
 func (f *failedCalls) save(dir string) (name string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

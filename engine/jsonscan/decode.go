@@ -70,7 +70,7 @@ func Is(raw []byte, want string) bool {
 	return bytes.IndexByte(raw, '\\') >= 0 && string(Unquote(raw)) == want
 }
 
-// unit reads four hexadecimal digits; -1 if there are none.
+// unit reads four hexadecimal digits; -1 if something else stands there.
 func unit(b []byte) rune {
 	if len(b) < 4 {
 		return -1

@@ -62,7 +62,7 @@ func (o *Object) Key(m *Member) []byte { return o.text[m.Key:m.KeyEnd] }
 func (o *Object) Value(m *Member) []byte { return o.text[m.Start:m.End] }
 
 // Find returns the member with this name, the last one if there are several; nil
-// if there is none.
+// if no member has it.
 func (o *Object) Find(name string) *Member {
 	for i := len(o.Members) - 1; i >= 0; i-- {
 		m := &o.Members[i]

@@ -48,7 +48,7 @@ func (r *Runtime) numbers(call goja.FunctionCall) goja.Value {
 	return r.float64Array(all)
 }
 
-// statistic returns value i of a list as a number. Whatever is none throws, for each
+// statistic returns value i of a list as a number. Every other kind of value throws, in each
 // function of the module stats alike: a missing value must not count as 0.
 func (r *Runtime) statistic(name string, i int, d []byte) float64 {
 	switch datum.Kind(d[0]) {

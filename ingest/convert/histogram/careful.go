@@ -139,7 +139,7 @@ func integers(value []byte) (low, high int64) {
 		return nonsense, nonsense
 	}
 
-	// More than two numbers are nonsense, because the second text is none then.
+	// With more than two numbers the second text is no number, so they are rejected too.
 	first, second, _ := bytes.Cut(value[1:len(value)-1], []byte{','})
 	return integer(bytes.TrimSpace(first)), integer(bytes.TrimSpace(second))
 }

@@ -34,6 +34,7 @@ func (s *bucket) Get(ctx context.Context, name string, from, to int64) (io.ReadC
 	if to >= 0 && from >= to { // HTTP has no range of no bytes
 		return io.NopCloser(strings.NewReader("")), nil
 	}
+
 	var opts minio.GetObjectOptions
 	ranged := from > 0 || to >= 0
 	if ranged {
@@ -46,10 +47,12 @@ func (s *bucket) Get(ctx context.Context, name string, from, to int64) (io.ReadC
 	if err != nil {
 		return nil, s.failure("get", name, err)
 	}
+	// A store that ignores the range would send the whole object as if it were the part.
 	if ranged && header.Get("Content-Range") == "" {
 		body.Close()
 		return nil, &Error{Op: "get", Name: name, Err: errors.New("the store does not serve ranges"), Final: true}
 	}
+
 	return body, nil
 }
 
@@ -59,12 +62,14 @@ func (s *bucket) List(ctx context.Context, prefix string) (entries []Entry, err 
 		if o.Err != nil {
 			return nil, s.failure("list", full, o.Err)
 		}
+
 		rest := strings.TrimPrefix(o.Key, full)
 		name, dir := strings.CutSuffix(rest, "/")
 		if name != "" { // else the mark of a folder, which some tools make
 			entries = append(entries, Entry{Name: name, Dir: dir, Bytes: o.Size})
 		}
 	}
+
 	return entries, failure("list", full, ctx.Err()) // the iterator ends silently then
 }
 
@@ -73,6 +78,7 @@ func (s *bucket) Stat(ctx context.Context, name string) (Info, error) {
 	if err != nil {
 		return Info{}, s.failure("stat", name, err)
 	}
+
 	return Info{Bytes: o.Size, Modified: o.LastModified}, nil
 }
 
@@ -88,6 +94,7 @@ func (s *bucket) Delete(ctx context.Context, name string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+
 	return err
 }
 
@@ -125,6 +132,7 @@ func (s *bucket) failure(op, name string, err error) error {
 		e.Final = answer.StatusCode/100 == 4 && answer.StatusCode != http.StatusTooManyRequests ||
 			answer.StatusCode == http.StatusNotImplemented
 	}
+
 	return e
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // metadataTimeout is how long the server of a machine's or a container's credentials
-// may take to answer; where there is none, that is how long it takes to find out.
+// may take to answer. On a machine without one, finding that out takes as long.
 const metadataTimeout = 10 * time.Second
 
 var errNoCredentials = errors.New("no credentials for the object store: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, " +
@@ -35,16 +35,19 @@ func (o *s3Options) credentials() *credentials.Credentials {
 	if o.profile == "" && os.Getenv("AWS_EC2_METADATA_DISABLED") != "true" {
 		providers = append(providers, &credentials.IAM{Client: &http.Client{Timeout: metadataTimeout}, Region: o.region})
 	}
+
 	found := credentials.New(&required{credentials.Chain{Providers: providers}})
 	if o.role == "" {
 		return found
 	}
 
+	// The role is assumed at the region's own address, which also serves closed networks.
 	region := cmp.Or(o.region, "us-east-1")
 	domain := ".amazonaws.com"
 	if strings.HasPrefix(region, "cn-") {
 		domain += ".cn"
 	}
+
 	return credentials.New(&assumedRole{
 		STSAssumeRole: credentials.STSAssumeRole{
 			STSEndpoint: "https://sts." + region + domain,
@@ -63,6 +66,7 @@ func (p *required) RetrieveWithCredContext(cc *credentials.CredContext) (credent
 	if err == nil && v.AccessKeyID == "" {
 		err = errNoCredentials
 	}
+
 	return v, err
 }
 
@@ -82,7 +86,9 @@ func (p *assumedRole) RetrieveWithCredContext(cc *credentials.CredContext) (cred
 	if err != nil {
 		return own, err
 	}
-	p.Options.AccessKey, p.Options.SecretKey = own.AccessKeyID, own.SecretAccessKey
+
+	p.Options.AccessKey = own.AccessKeyID
+	p.Options.SecretKey = own.SecretAccessKey
 	p.Options.SessionToken = own.SessionToken
 	return p.STSAssumeRole.RetrieveWithCredContext(cc)
 }
@@ -100,9 +106,10 @@ func profileRegion(profile string) string {
 		}
 		file = filepath.Join(home, ".aws", "config")
 	}
+
 	config, err := ini.Load(file)
 	if err != nil {
-		return "" // usually there is none
+		return "" // usually the file does not exist
 	}
 
 	profile = cmp.Or(profile, os.Getenv("AWS_PROFILE"), "default")
@@ -111,5 +118,6 @@ func profileRegion(profile string) string {
 			return s.Key("region").String()
 		}
 	}
+
 	return ""
 }

@@ -42,6 +42,7 @@ func openFolder(u *url.URL) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	return &folder{root}, nil
 }
 
@@ -65,6 +66,7 @@ func (f *folder) Get(_ context.Context, name string, from, to int64) (io.ReadClo
 	if err != nil {
 		return nil, failure("get", name, err)
 	}
+
 	if to < 0 {
 		info, err := file.Stat()
 		if err != nil {
@@ -73,6 +75,7 @@ func (f *folder) Get(_ context.Context, name string, from, to int64) (io.ReadClo
 		}
 		to = info.Size()
 	}
+
 	return rangeReader{io.NewSectionReader(file, from, to-from), file}, nil
 }
 
@@ -80,13 +83,14 @@ func (f *folder) Put(_ context.Context, name string, content Content, create boo
 	return failure("put", name, f.put(name, content, create))
 }
 
-// put writes a file of another name and then gives it its own, so that nobody sees a
-// part of it.
+// put writes a file of another name and then gives it its own, so that readers never
+// see a part of it.
 func (f *folder) put(name string, content Content, create bool) error {
 	dir := path.Dir(name)
 	if err := f.root.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
+
 	upload := path.Join(dir, uploadPrefix+rand.Text())
 	defer f.root.Remove(upload) // what a failure left, or the first of two names
 	if err := f.write(upload, content); err != nil {
@@ -104,11 +108,13 @@ func (f *folder) put(name string, content Content, create bool) error {
 		return err
 	}
 
+	// The name is durable once the folder is.
 	folder, err := f.root.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
+
 	return folder.Sync()
 }
 
@@ -119,6 +125,7 @@ func (f *folder) write(name string, content Content) error {
 		return err
 	}
 	defer r.Close()
+
 	file, err := f.root.Create(name)
 	if err != nil {
 		return err
@@ -132,6 +139,7 @@ func (f *folder) write(name string, content Content) error {
 		file.Close()
 		return err
 	}
+
 	return file.Close()
 }
 
@@ -153,6 +161,7 @@ func (f *folder) List(_ context.Context, prefix string) (entries []Entry, err er
 			entries = append(entries, Entry{Name: e.Name(), Dir: true})
 			continue
 		}
+
 		info, err := e.Info()
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // removed meanwhile
@@ -162,6 +171,7 @@ func (f *folder) List(_ context.Context, prefix string) (entries []Entry, err er
 		}
 		entries = append(entries, Entry{Name: e.Name(), Bytes: info.Size()})
 	}
+
 	return entries, nil
 }
 
@@ -173,6 +183,7 @@ func (f *folder) Stat(_ context.Context, name string) (Info, error) {
 	if err != nil {
 		return Info{}, failure("stat", name, err)
 	}
+
 	return Info{Bytes: info.Size(), Modified: info.ModTime()}, nil
 }
 
@@ -185,6 +196,7 @@ func (f *folder) Delete(_ context.Context, name string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+
 	return failure("delete", name, err)
 }
 

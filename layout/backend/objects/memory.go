@@ -34,10 +34,11 @@ func openMemory(name string) *memory {
 	if memories[name] == nil {
 		memories[name] = &memory{objects: map[string]memoryObject{}}
 	}
+
 	return memories[name]
 }
 
-// find returns an object or the error that there is none.
+// find returns an object, or an error that wraps fs.ErrNotExist.
 func (m *memory) find(op, name string) (memoryObject, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -45,6 +46,7 @@ func (m *memory) find(op, name string) (memoryObject, error) {
 	if !ok {
 		return o, &Error{Op: op, Name: name, Err: fs.ErrNotExist, Final: true}
 	}
+
 	return o, nil
 }
 
@@ -56,6 +58,7 @@ func (m *memory) Get(_ context.Context, name string, from, to int64) (io.ReadClo
 	if to < 0 {
 		to = int64(len(o.text))
 	}
+
 	return io.NopCloser(bytes.NewReader(o.text[from:to])), nil
 }
 
@@ -86,6 +89,8 @@ func readContent(content Content) ([]byte, error) {
 func (m *memory) List(_ context.Context, prefix string) (entries []Entry, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+
+	// Names that go on after a "/" are listed once, as their folder.
 	dirs := map[string]bool{}
 	for name, o := range m.objects {
 		rest, ok := strings.CutPrefix(name, prefix)
@@ -101,6 +106,7 @@ func (m *memory) List(_ context.Context, prefix string) (entries []Entry, err er
 			entries = append(entries, Entry{Name: dir, Dir: true})
 		}
 	}
+
 	return entries, nil
 }
 

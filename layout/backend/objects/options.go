@@ -35,6 +35,7 @@ type s3Options struct {
 
 // parseS3 reads the parameters of a URL.
 func parseS3(params url.Values) (o s3Options, err error) {
+	// Where each parameter goes, by its kind.
 	trailing := os.Getenv("AWS_REQUEST_CHECKSUM_CALCULATION")
 	texts := map[string]*string{
 		"region": &o.region, "endpoint": &o.endpoint, "profile": &o.profile, "role": &o.role,
@@ -54,6 +55,7 @@ func parseS3(params url.Values) (o s3Options, err error) {
 			*text = value
 			continue
 		}
+
 		to, ok := switches[name]
 		if !ok {
 			unknown[name] = values
@@ -63,6 +65,8 @@ func parseS3(params url.Values) (o s3Options, err error) {
 			return o, fmt.Errorf("parameter %s=%q: want true or false", name, value)
 		}
 	}
+
+	// Three parameters of three generations ask for the same.
 	o.pathStyle = pathStyle || legacyPathStyle || fixedHost
 	o.hostStyle = !o.pathStyle && params.Has("use_path_style")
 	if len(unknown) > 0 {
@@ -76,15 +80,18 @@ func parseS3(params url.Values) (o s3Options, err error) {
 	default:
 		return o, fmt.Errorf("request_checksum_calculation=%q: want when_required or when_supported", trailing)
 	}
+
 	if o.role != "" && !strings.HasPrefix(o.role, "arn:") {
 		return o, fmt.Errorf("parameter role=%q: want an ARN, such as arn:aws:iam::1:role/name", o.role)
 	}
+
+	// The URL comes first, then the environment, then the profile.
 	o.endpoint = cmp.Or(o.endpoint, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))
 	o.region = cmp.Or(o.region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), profileRegion(o.profile))
 	return o, o.encryption.check()
 }
 
-// sse is the encryption that an upload asks for; the zero value is none.
+// sse is the encryption that an upload asks for; the zero value asks for nothing.
 type sse struct{ algorithm, keyID string }
 
 func (e *sse) check() error {
@@ -97,6 +104,7 @@ func (e *sse) check() error {
 	if e.algorithm == "" && e.keyID == "" {
 		return nil
 	}
+
 	return fmt.Errorf("parameter ssetype=%q: want AES256, aws:kms or aws:kms:dsse", e.algorithm)
 }
 
@@ -105,6 +113,7 @@ func (e sse) Type() encrypt.Type {
 	if e.algorithm == "AES256" {
 		return encrypt.S3
 	}
+
 	return encrypt.KMS
 }
 
@@ -122,13 +131,16 @@ func openBucket(name, prefix string, params url.Values) (*bucket, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if name == "" {
 		return nil, errors.New("an s3:// URL needs the name of a bucket")
 	}
+
 	host, secure, err := o.host()
 	if err != nil {
 		return nil, err
 	}
+
 	transport, err := transport(secure)
 	if err != nil {
 		return nil, err
@@ -147,6 +159,7 @@ func openBucket(name, prefix string, params url.Values) (*bucket, error) {
 		client.SetS3TransferAccelerate("s3-accelerate.amazonaws.com")
 	}
 
+	// The rest of the URL's path is a folder of the bucket.
 	s := &bucket{client: client, transport: transport, name: name, trailing: o.trailing}
 	if prefix != "" {
 		s.prefix = prefix + "/"
@@ -154,6 +167,7 @@ func openBucket(name, prefix string, params url.Values) (*bucket, error) {
 	if o.encryption.algorithm != "" {
 		s.encryption = o.encryption
 	}
+
 	return s, nil
 }
 
@@ -167,17 +181,22 @@ func (o *s3Options) host() (host string, secure bool, err error) {
 			}
 			return "s3-fips." + o.region + ".amazonaws.com", true, nil
 		}
+
 		return "s3.amazonaws.com", !o.plainHTTP, nil
 	}
 
 	o.region = cmp.Or(o.region, "us-east-1")
+
+	// An endpoint without a scheme speaks TLS unless disable_https is set.
 	scheme, host, ok := strings.Cut(o.endpoint, "://")
 	if !ok {
 		return strings.TrimSuffix(o.endpoint, "/"), !o.plainHTTP, nil
 	}
+
 	if scheme != "http" && scheme != "https" {
 		return "", false, fmt.Errorf("parameter endpoint=%q: want http:// or https://", o.endpoint)
 	}
+
 	return strings.TrimSuffix(host, "/"), scheme == "https", nil
 }
 
@@ -198,9 +217,11 @@ func (o *s3Options) lookup(host string) minio.BucketLookupType {
 	if err != nil {
 		name = host
 	}
+
 	if net.ParseIP(strings.Trim(name, "[]")) != nil || name == "localhost" {
 		return minio.BucketLookupPath
 	}
+
 	return minio.BucketLookupDNS
 }
 
@@ -216,10 +237,13 @@ func transport(secure bool) (*http.Transport, error) {
 	if err != nil {
 		return nil, fmt.Errorf("AWS_CA_BUNDLE: %w", err)
 	}
+
+	// The bundle adds to what the system trusts, as other clients of S3 do.
 	roots, err := x509.SystemCertPool()
 	if err != nil {
 		roots = x509.NewCertPool()
 	}
+
 	if !roots.AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("AWS_CA_BUNDLE: %s has no certificate", bundle)
 	}

@@ -70,6 +70,7 @@ func (e *Error) Unwrap() []error {
 	if e.Kind == nil {
 		return []error{e.Err}
 	}
+
 	return []error{e.Err, e.Kind}
 }
 
@@ -106,6 +107,7 @@ func Open(name string) (Store, error) {
 		}
 		return openMemory(u.Host), nil
 	}
+
 	return nil, fmt.Errorf("no store is known for %q; there are s3://, file:// and mem://", u.Scheme+"://")
 }
 
@@ -114,6 +116,7 @@ func noParameters(params url.Values) error {
 	if len(params) == 0 {
 		return nil
 	}
+
 	return fmt.Errorf("unknown parameter %s: this kind of URL has none", quotedKeys(params))
 }
 

@@ -58,21 +58,24 @@ func (s *bucket) Put(ctx context.Context, name string, content Content, create b
 	answer, err := s.send(ctx, name, content, sent, create)
 	if err != nil {
 		err = s.failure("put", name, err)
+		// A store that refuses trailing checksums does not say that it is them.
 		if s.trailing && Final(err) && !errors.Is(err, fs.ErrExist) {
 			err = fmt.Errorf("%w; %s", err, trailingHint)
 		}
+
 		return err
 	}
 
 	err = s.verify(ctx, name, sent, answer)
 	var damaged *damagedError
 	if errors.As(err, &damaged) {
-		// Nobody may take it for a published object.
+		// A damaged object must not look like a published one.
 		err = errors.Join(err, s.Delete(context.WithoutCancel(ctx), name))
 		if s.trailing {
 			err = fmt.Errorf("%w; %s", err, trailingHint)
 		}
 	}
+
 	return err
 }
 
@@ -88,8 +91,10 @@ func (s *bucket) send(ctx context.Context, name string, content Content, sent su
 	if create {
 		opts.SetMatchETagExcept("*")
 	}
+
 	opts.DisableContentSha256 = true // no signature for each chunk
 	reader := struct{ io.Reader }{r} // the client closes a Closer
+
 	if s.trailing && sent.bytes > 0 {
 		opts.Checksum = minio.ChecksumCRC32C
 		return s.client.Client.PutObject(ctx, s.name, s.key(name), reader, sent.bytes, opts)
@@ -121,6 +126,7 @@ func (s *bucket) verify(ctx context.Context, name string, sent sums, answer mini
 	sentMD5 := hex.EncodeToString(sent.md5)
 	sentSHA256 := base64.StdEncoding.EncodeToString(sent.sha256)
 
+	// Checksums in the answer decide at once.
 	summed := false
 	for _, sum := range []struct{ what, is, sent string }{
 		{"CRC32C", answer.ChecksumCRC32C, sent.crc32c},
@@ -150,11 +156,13 @@ func (s *bucket) verify(ctx context.Context, name string, sent sums, answer mini
 		return nil
 	}
 
-	// With keys of KMS, an ETag looks like an MD5 and is none.
+	// With keys of KMS, an ETag looks like an MD5 and is something else.
 	encrypted := strings.HasPrefix(there.Metadata.Get("X-Amz-Server-Side-Encryption"), "aws:kms")
 	if md5ETag.MatchString(answer.ETag) && !encrypted {
 		return differs("MD5 (ETag)", answer.ETag, sentMD5)
 	}
+
+	// Nothing that the store said is a sum of the content: read it.
 	back, err := sumsOf(func() (io.ReadCloser, error) { return s.Get(ctx, name, 0, -1) })
 	if err != nil {
 		return s.failure("read the uploaded", name, err)
@@ -162,5 +170,6 @@ func (s *bucket) verify(ctx context.Context, name string, sent sums, answer mini
 	if backMD5 := hex.EncodeToString(back.md5); backMD5 != sentMD5 {
 		return differs("MD5", backMD5, sentMD5)
 	}
+
 	return nil
 }
