@@ -28,6 +28,7 @@ var arrows = []struct {
 	{"layout/segment", nil, "the format of one file knows neither names nor folders"},
 	{"layout/helperfile", nil, "a damaged file is set aside whatever is in it"},
 	{"layout/dedup", []string{"layout/helperfile", "layout/schema", "layout/segment"}, "what is a repeat, and which record is the latest, does not depend on where records lie"},
+	{"layout/limit", []string{"layout/helperfile", "layout/schema"}, "how many values are too many does not depend on what they name"},
 	{"layout/pipeline", nil, "a pipeline knows nothing of what flows through it"},
 	{"layout/backend", []string{"layout/segment"}, "where files lie does not depend on what is in them; damage has one error type"},
 	{"layout", []string{"layout"}, "the format outlives every program that writes or reads it, so it knows none of them"},

@@ -29,6 +29,7 @@ type Metrics struct {
 	records  *prometheus.CounterVec // by channel
 	invalid  *prometheus.CounterVec // by class, channel and day of receipt
 	filtered *prometheus.CounterVec // by reason
+	over     *prometheus.CounterVec // by kind
 	lost     prometheus.Counter
 	failed   prometheus.Counter
 
@@ -67,6 +68,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		records:  vec("records_total", "Records published.", "channel"),
 		invalid:  vec("invalid_total", "Submissions quarantined, by the day of their receipt: the last ones that came.", "class", "channel", "day"),
 		filtered: vec("filtered_total", "Submissions that the ingest filter dropped.", "reason"),
+		over:     vec("over_limit_total", "Submissions whose new partition, or other new value, became OTHER because there were too many.", "kind"),
 		lost:     counter("raw_log_lost_bytes_total", "Bytes of raw logs passed over as damage."),
 		failed:   counter("raw_log_failures_total", "Batches that could not be made durable."),
 		channels: boundedSet{max: maxChannels},
@@ -74,7 +76,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 
 	// Series of usual codes exist from the start, and counting them needs no lookup.
-	reg.MustRegister(m.requests, m.bytes, m.latency, m.sync, m.batch, m.records, m.invalid, m.filtered, m.lost, m.failed)
+	reg.MustRegister(m.requests, m.bytes, m.latency, m.sync, m.batch, m.records, m.invalid, m.filtered, m.over, m.lost, m.failed)
 	for _, code := range []int{200, 202, 400, 404, 405, 411, 500, 503, 507} {
 		m.byCode[code] = m.requests.WithLabelValues(strconv.Itoa(code))
 	}
@@ -124,6 +126,12 @@ func (m *Metrics) Converted(s worker.Stats) {
 	// A script may make up any number of reasons, so those are bounded too.
 	for reason, n := range s.Filtered {
 		m.filtered.WithLabelValues(m.reasons.bounded(reason)).Add(float64(n))
+	}
+
+	for kind, values := range s.OverLimit {
+		for _, n := range values {
+			m.over.WithLabelValues(kind).Add(float64(n))
+		}
 	}
 
 	m.lost.Add(float64(s.BytesLost))

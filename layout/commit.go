@@ -130,8 +130,15 @@ func (w *Writer) changes(parts []*part) backend.Commit {
 	return commit
 }
 
-// makeIrrevocable records the new submissions, and writes the commit file.
+// makeIrrevocable records the new partitions and submissions, and writes the commit file.
 func (w *Writer) makeIrrevocable(c backend.Commit) error {
+	// After a crash between this and the commit, the raw log decides the same again.
+	if w.limiter != nil {
+		if err := w.limiter.Record(); err != nil {
+			return err
+		}
+	}
+
 	if w.repeats == nil {
 		return w.d.folder.Commit(w.dir, c)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/dedup"
+	"github.com/aitgithub/telemetry-server/layout/limit"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
@@ -24,6 +25,10 @@ type Data struct {
 	log    *slog.Logger
 	// repeats is the index of received submissions; nil: DropRepeats was not called.
 	repeats *dedup.Repeats
+	// limits is the index of partitions that were admitted; nil: LimitPartitions was not
+	// called, or sets no limit.
+	limits        *limit.Index
+	maxPartitions limit.Limit
 }
 
 // OpenData opens a data folder and makes what is missing: the folder itself,
@@ -155,6 +160,17 @@ func (d *Data) DropRepeats(days int) {
 	d.repeats = nil
 	if days > 0 {
 		d.repeats = dedup.NewRepeats(d.Root(), RepeatsFile, days, d.log)
+	}
+}
+
+// LimitPartitions bounds how many new partitions a raw log may make for each day of
+// receipt, in published/ and in each class of the quarantine, and all raw logs together.
+// Records beyond it are published in schema.Overflow's partition. Call it before the first
+// NewWriter; the zero Limit (the default) bounds nothing.
+func (d *Data) LimitPartitions(l limit.Limit) {
+	d.limits, d.maxPartitions = nil, l
+	if !l.None() {
+		d.limits = limit.NewIndex(d.Root(), LimitsFile, d.log)
 	}
 }
 

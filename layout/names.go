@@ -33,6 +33,8 @@ const (
 	// RepeatsFile is the index of received submissions, see package dedup; its name is
 	// older than the word repeat, and stays.
 	RepeatsFile = StateDir + "/dedup/seen.bolt"
+	// LimitsFile is the index of partitions that were admitted, see package limit.
+	LimitsFile = StateDir + "/limits/admitted.bolt"
 	// RevisionCacheDir holds <repo path>/<revision>/Histograms.json.
 	RevisionCacheDir = "histogram_cache"
 	// SchemaFile replaces the built-in dimension schema when it exists in the

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/aitgithub/telemetry-server/layout/dedup"
+	"github.com/aitgithub/telemetry-server/layout/limit"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 	"github.com/klauspost/compress/zstd"
@@ -52,6 +53,7 @@ type Writer struct {
 	remove   []string // at the commit, relative to the data folder
 
 	repeats *dedup.Recorder // nil: see Data.DropRepeats
+	limiter *limit.Limiter  // nil: see Data.LimitPartitions
 	err     error           // why the Writer cannot go on
 }
 
@@ -104,6 +106,9 @@ func (w *Writer) start() error {
 	if err == nil && w.d.repeats != nil {
 		w.repeats, err = w.d.repeats.Recorder(w.source)
 	}
+	if err == nil && w.d.limits != nil {
+		w.limiter, err = w.d.limits.Limiter(w.source)
+	}
 	if err != nil {
 		lock.Close()
 		return err
@@ -139,7 +144,8 @@ func (w *Writer) Repeated(id, body []byte, received time.Time) (bool, error) {
 
 // Add appends a record to the partition p, which Schema.Partition returned. id
 // and json are copied; neither may hold a newline, id no tab, and the date must be
-// YYYYMMDD. The Writer stays usable after an error that wraps ErrBadRecord or
+// YYYYMMDD. A new partition that is over the limit of Data.LimitPartitions becomes its
+// overflow. The Writer stays usable after an error that wraps ErrBadRecord or
 // ErrRecordTooLarge; not after one that comes from the disk.
 func (w *Writer) Add(p schema.Dims, id, json []byte) error {
 	return w.add(p, PublishedDir, id, json)
@@ -185,7 +191,7 @@ func (w *Writer) add(p schema.Dims, top string, id, json []byte) error {
 		return fmt.Errorf("record %.80q of %d bytes: %w", id, lineBytes, ErrRecordTooLarge)
 	}
 
-	target, err := w.part(top, p)
+	target, err := w.admittedPart(top, p)
 	if err != nil {
 		return err
 	}
@@ -202,6 +208,56 @@ func (w *Writer) add(p schema.Dims, top string, id, json []byte) error {
 		w.err = fmt.Errorf("publish %s: %w", w.source, w.err)
 	}
 	return w.err
+}
+
+// admittedPart returns the part of a partition below the folder top, or that of its
+// overflow if the partition is over the limit of new ones.
+func (w *Writer) admittedPart(top string, p schema.Dims) (*part, error) {
+	if known, ok := w.parts[partKey{top, p}]; ok {
+		return known, nil
+	}
+
+	// The partitions of a class of the quarantine are files of their own.
+	kind, value := limit.KindPartition, p.String()
+	if top != PublishedDir {
+		kind, value = limit.KindQuarantine, path.Base(top)+"/"+value
+	}
+
+	overflow := w.d.schema.Overflow(p)
+	if overflow != p {
+		admitted, err := w.Admit(kind, schema.Date(p[schema.SubmissionDate]), value, w.d.maxPartitions)
+		if err != nil {
+			return nil, err
+		}
+		if !admitted {
+			p = overflow
+		}
+	}
+	return w.part(top, p)
+}
+
+// Admit says whether a value that came from outside may be used, as package limit
+// describes; what is admitted is recorded with the commit. Without Data.LimitPartitions
+// everything is. Call it in the order of the raw log.
+func (w *Writer) Admit(kind string, day schema.Date, value string, l limit.Limit) (bool, error) {
+	if w.limiter == nil || w.err != nil {
+		return true, w.err
+	}
+
+	admitted, err := w.limiter.Admit(kind, day, value, l)
+	if err != nil {
+		w.err = fmt.Errorf("publish %s: %w", w.source, err)
+	}
+	return admitted, w.err
+}
+
+// Excess returns how often values were over their limits so far, by kind and value; see
+// limit.Limiter.
+func (w *Writer) Excess() map[string]map[string]int64 {
+	if w.limiter == nil {
+		return nil
+	}
+	return w.limiter.Excess()
 }
 
 // part returns the part of a partition below the folder top, a new one if need be.

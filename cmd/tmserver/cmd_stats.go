@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -30,6 +31,9 @@ and in all
   mismatched   how often a dimension differed between URL and payload
   filtered     how many submissions the ingest filter dropped, by reason
   bytes lost   how much of the raw logs was damaged
+  over limit   new partitions, and other values that clients make up, that became
+               OTHER because there were too many in a raw log or a day: the most
+               frequent ones by kind, and the rest together
   histograms   the worst ones: left out of records because no definition has their
                name, or their definition differs (the reason is what differs); or
                with bad buckets, which sent the whole ping to the quarantine
@@ -76,6 +80,11 @@ func (r *statsReport) print(w io.Writer) error {
 	}
 	if r.BytesLost > 0 {
 		fmt.Fprintf(table, "bytes lost to damage\t\t\t%d\n", r.BytesLost)
+	}
+
+	for _, over := range r.OverLimit {
+		value := cmp.Or(over.Value, "(others)")
+		fmt.Fprintf(table, "over limit: %s %s\t\t\t%d\n", over.Kind, cli.Printable(value), over.Count)
 	}
 
 	// The histograms are a table of their own, below the counts.

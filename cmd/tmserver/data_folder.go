@@ -9,16 +9,35 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/backend"
+	"github.com/aitgithub/telemetry-server/layout/limit"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
 // dataFolderFlags say how submissions become records of a data folder; every command
 // that converts raw logs embeds them.
 type dataFolderFlags struct {
-	revisionFlags `embed:""`
-	filterFlags   `embed:""`
-	DropRepeats   int    `env:"TMSERVER_DROP_REPEATS" default:"3" placeholder:"DAYS" help:"Drop, and count, submissions whose ID and body were received at most so many days before or after, in any raw log; 0 keeps all."`
-	PublishTo     string `env:"TMSERVER_PUBLISH_TO" placeholder:"URL" help:"Object store to publish segments to, such as s3://bucket/prefix?region=us-east-1, instead of the data folder. Raw logs, quarantine and state stay there."`
+	revisionFlags  `embed:""`
+	filterFlags    `embed:""`
+	DropRepeats    int `env:"TMSERVER_DROP_REPEATS" default:"3" placeholder:"DAYS" help:"Drop, and count, submissions whose ID and body were received at most so many days before or after, in any raw log; 0 keeps all."`
+	partitionFlags `embed:""`
+	PublishTo      string `env:"TMSERVER_PUBLISH_TO" placeholder:"URL" help:"Object store to publish segments to, such as s3://bucket/prefix?region=us-east-1, instead of the data folder. Raw logs, quarantine and state stay there."`
+}
+
+// partitionFlags bound what strangers can make on the disk.
+type partitionFlags struct {
+	MaxNewPartitions int `env:"TMSERVER_MAX_NEW_PARTITIONS" default:"2000" placeholder:"N" help:"New partitions that one raw log may make for a day of receipt; the versions and builds beyond become OTHER. 0: any number."`
+	MaxDayPartitions int `env:"TMSERVER_MAX_DAY_PARTITIONS" default:"10000" placeholder:"N" help:"Partitions that a day of receipt may have; as above. 0: any number."`
+}
+
+// limit returns the limit that the flags set.
+func (f *partitionFlags) limit() (limit.Limit, error) {
+	switch {
+	case f.MaxNewPartitions < 0:
+		return limit.Limit{}, cli.Usage("--max-new-partitions %d: cannot be negative", f.MaxNewPartitions)
+	case f.MaxDayPartitions < 0:
+		return limit.Limit{}, cli.Usage("--max-day-partitions %d: cannot be negative", f.MaxDayPartitions)
+	}
+	return limit.Limit{PerLog: f.MaxNewPartitions, PerDay: f.MaxDayPartitions}, nil
 }
 
 // diskHook runs before each change of a data folder. It is nil, but in tests that kill
@@ -40,6 +59,10 @@ func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir
 	if f.DropRepeats < 0 {
 		return nil, cli.Usage("--drop-repeats %d: cannot be negative", f.DropRepeats)
 	}
+	maxPartitions, err := f.partitionFlags.limit()
+	if err != nil {
+		return nil, err
+	}
 	folder := &dataFolder{}
 	defer func() {
 		if err != nil {
@@ -54,6 +77,7 @@ func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir
 	}
 	folder.Data.LogTo(st.Log)
 	folder.Data.DropRepeats(f.DropRepeats)
+	folder.Data.LimitPartitions(maxPartitions)
 	if f.PublishTo != "" {
 		if err := folder.Data.PublishTo(f.PublishTo); err != nil {
 			return nil, cli.Fail(cli.ExitUsage, err)

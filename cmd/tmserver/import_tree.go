@@ -8,6 +8,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/limit"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
@@ -23,6 +24,8 @@ func (c *importCmd) importTree(ctx context.Context, st *cli.State, data *layout.
 	}
 	defer tree.Close()
 
+	// The partitions of a tree are an operator's own, however many they are.
+	data.LimitPartitions(limit.Limit{})
 	tree.SetLog(st.Log)
 
 	// Listed here for the length of the progress bar; ImportTree lists it itself.

@@ -61,9 +61,10 @@ type serving struct {
 	st    *cli.State
 	parts []part
 
-	registry *prometheus.Registry
-	metrics  *ingest.Metrics
-	failed   chan error // a part that ended by itself says why; serve stops then
+	registry  *prometheus.Registry
+	metrics   *ingest.Metrics
+	overLimit overLimitCounts
+	failed    chan error // a part that ended by itself says why; serve stops then
 
 	// What follows is set by the part that is named.
 	folder *dataFolder    // data folder
@@ -185,7 +186,7 @@ func (s *serving) buildRawLogs(ctx context.Context) (part, error) {
 
 	// The worker, which the spool folder uses too. It pauses while clients wait for the
 	// log.
-	s.worker = s.folder.newWorker(s.log, conversionReporter{s.metrics, s.st.Log})
+	s.worker = s.folder.newWorker(s.log, conversionReporter{s.metrics, &s.overLimit, s.st.Log})
 	close := func() error { return errors.Join(s.log.Close(), dir.Close()) }
 	if s.c.Workers == 0 { // tmserver convert converts them
 		return part{stop: s.log.Close, close: close}, nil
@@ -218,12 +219,17 @@ func (s *serving) buildFilters(ctx context.Context) (part, error) {
 // conversionReporter reports converted raw logs to people and metrics.
 type conversionReporter struct {
 	metrics *ingest.Metrics
+	over    *overLimitCounts
 	log     *slog.Logger
 }
 
 // Converted implements worker.Reporter.
 func (r conversionReporter) Converted(name string, stats worker.Stats, took time.Duration) {
 	r.metrics.Converted(stats)
+	r.over.add(stats)
+	for kind, values := range stats.OverLimit {
+		r.log.Warn("new values beyond the limit became OTHER; tmserver stats lists the most frequent ones", "log", name, "kind", kind, "values", len(values))
+	}
 	r.log.Info("converted", "log", name, "submissions", stats.Submissions, "records", stats.Records,
 		"invalid", stats.AllQuarantined(), "repeated", stats.Repeated, "filtered", stats.AllFiltered(),
 		"bytes_lost", stats.BytesLost, "segments", len(stats.Published), "took", took)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 
@@ -23,6 +24,8 @@ type statsReport struct {
 	Filtered   map[string]int64 `json:"filtered,omitempty"` // by reason
 	BytesLost  int64            `json:"bytes_lost"`
 	Histograms []worstHistogram `json:"histograms"` // the most frequent first
+	// OverLimit are values that became OTHER, the most frequent first.
+	OverLimit []overLimit `json:"over_limit,omitempty"`
 }
 
 // worstHistogram counts how often a histogram was left out of a record, or sent
@@ -33,12 +36,24 @@ type worstHistogram struct {
 	Count  int64  `json:"count"`
 }
 
+// overLimit counts how often a new value became OTHER because there were too many; Value
+// is "" for those that are not listed.
+type overLimit struct {
+	Kind  string `json:"kind"`
+	Value string `json:"value"`
+	Count int64  `json:"count"`
+}
+
+// maxOverLimit bounds the values of each kind that are reported.
+const maxOverLimit = 20
+
 // readStats counts what a data folder holds; log hears of statistics that are damaged.
 func readStats(ctx context.Context, dir string, log *slog.Logger) (*statsReport, error) {
 	counts := &statsCounts{
 		report:     &statsReport{Mismatched: map[string]int64{}, Filtered: map[string]int64{}},
 		days:       map[dayCount]int64{},
 		histograms: map[worstHistogram]int64{},
+		overLimit:  map[overLimit]int64{},
 	}
 	if err := counts.addSegments(ctx, dir); err != nil {
 		return nil, err
@@ -54,6 +69,7 @@ type statsCounts struct {
 	report     *statsReport
 	days       map[dayCount]int64
 	histograms map[worstHistogram]int64
+	overLimit  map[overLimit]int64
 }
 
 // addSegments counts what the segments hold.
@@ -129,6 +145,11 @@ func (c *statsCounts) addConversions(dir string, log *slog.Logger) error {
 		for reason, count := range log.Filtered {
 			c.report.Filtered[reason] += count
 		}
+		for kind, values := range log.OverLimit {
+			for value, count := range values {
+				c.overLimit[overLimit{Kind: kind, Value: value}] += count
+			}
+		}
 		for reason, names := range log.Dropped {
 			for name, count := range names {
 				c.histograms[worstHistogram{Name: name, Reason: reason}] += count
@@ -162,5 +183,38 @@ func (c *statsCounts) sorted() *statsReport {
 	slices.SortFunc(report.Histograms, func(a, b worstHistogram) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Reason, b.Reason))
 	})
+	report.OverLimit = c.sortedOverLimit()
 	return report
+}
+
+// sortedOverLimit returns the most frequent values of each kind, and one row for the rest
+// of it.
+func (c *statsCounts) sortedOverLimit() (listed []overLimit) {
+	var all []overLimit
+	rest := map[string]int64{} // by kind
+	for value, count := range c.overLimit {
+		value.Count = count
+		if value.Value == "" {
+			rest[value.Kind] += count
+		} else {
+			all = append(all, value)
+		}
+	}
+	slices.SortFunc(all, func(a, b overLimit) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Value, b.Value))
+	})
+
+	shown := map[string]int{} // by kind
+	for _, value := range all {
+		shown[value.Kind]++
+		if shown[value.Kind] <= maxOverLimit {
+			listed = append(listed, value)
+		} else {
+			rest[value.Kind] += value.Count
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(rest)) {
+		listed = append(listed, overLimit{Kind: kind, Count: rest[kind]})
+	}
+	return listed
 }

@@ -33,6 +33,9 @@ type RawLog struct {
 	Filtered    map[string]int64 `json:"filtered,omitempty"`   // dropped by the filter, by reason
 	// Dropped counts the histograms left out, by reason and name.
 	Dropped map[string]map[string]int64 `json:"dropped,omitempty"`
+	// OverLimit counts values that became OTHER because there were too many new ones, by
+	// kind and value; "" is for those that are not listed.
+	OverLimit map[string]map[string]int64 `json:"over_limit,omitempty"`
 
 	// What follows is set for a raw log that can be converted again.
 

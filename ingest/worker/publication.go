@@ -35,6 +35,7 @@ func (p *publication) convert(ctx context.Context, entries *rawlog.Reader) error
 	}
 
 	p.stats.BytesLost = entries.BytesLost()
+	p.stats.OverLimit = p.writer.Excess()
 
 	// Moving all submissions to another raw log would gain nothing.
 	if p.stats.Waiting > 0 && p.stats.Waiting == p.stats.Submissions {

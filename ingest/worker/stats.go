@@ -27,6 +27,9 @@ type Stats struct {
 	Mismatched [schema.NumDims]int64
 	// Dropped counts the histograms left out of records.
 	Dropped histogram.DropCounts
+	// OverLimit counts values that became OTHER because there were too many new ones, by
+	// kind and value: the most frequent ones, and under "" the rest; see package limit.
+	OverLimit map[string]map[string]int64
 	// Published are the segments, ordered by path.
 	Published []layout.Published
 }
@@ -37,6 +40,7 @@ func newStats() Stats {
 		Filtered:    map[string]int64{},
 		Quarantined: map[string]int64{},
 		Dropped:     histogram.DropCounts{},
+		OverLimit:   map[string]map[string]int64{},
 	}
 }
 
@@ -71,6 +75,12 @@ func (s *Stats) Add(t Stats) {
 	addCounts(s.Quarantined, t.Quarantined)
 	addCounts(s.Filtered, t.Filtered)
 	addCounts(s.Dropped, t.Dropped)
+	for kind, values := range t.OverLimit {
+		if s.OverLimit[kind] == nil {
+			s.OverLimit[kind] = map[string]int64{}
+		}
+		addCounts(s.OverLimit[kind], values)
+	}
 	for i, n := range t.Mismatched {
 		s.Mismatched[i] += n
 	}
@@ -105,6 +115,7 @@ func (s *Stats) statistics(source string) statistics.RawLog {
 		Submissions: s.Submissions,
 		BytesLost:   s.BytesLost,
 		Filtered:    s.Filtered,
+		OverLimit:   s.OverLimit,
 		Mismatched:  map[string]int64{},
 		Dropped:     map[string]map[string]int64{},
 	}

@@ -21,6 +21,8 @@ func TestAddAddsEveryCount(t *testing.T) {
 			*count = 7
 		case *map[string]int64:
 			*count = map[string]int64{"why": 7}
+		case *map[string]map[string]int64:
+			*count = map[string]map[string]int64{"kind": {"what": 7}}
 		case *histogram.DropCounts:
 			*count = histogram.DropCounts{{Name: "GC", Reason: "why"}: 7}
 		default:

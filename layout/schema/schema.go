@@ -53,6 +53,9 @@ func (a Values) Allows(v string) bool {
 	return (a.lo == nil || v >= *a.lo) && (a.hi == nil || v <= *a.hi)
 }
 
+// Unbounded says whether the set has no list of its values.
+func (a Values) Unbounded() bool { return a.list == nil || a.ranges != nil }
+
 // UnmarshalJSON reads every form of allowed_values: "*" (anything), a string
 // (exactly it), a list of strings, {"min": …, "max": …} (inclusive, either may
 // be absent), or {"regex": …} (RE2, matching the whole value).
@@ -214,6 +217,18 @@ func (s *Schema) Partition(d Dims) Dims {
 		d[dim] = Sanitise(dim, value)
 	}
 	return d
+}
+
+// Overflow returns the partition for what does not get the partition p of its own, because
+// there are too many: dimensions that the schema lets have any number of values are OTHER.
+// The date, listed values and UNKNOWN stay. So there are few such partitions.
+func (s *Schema) Overflow(p Dims) Dims {
+	for dim, value := range p {
+		if dim != SubmissionDate && value != Unknown && s.Allowed[dim].Unbounded() {
+			p[dim] = Other
+		}
+	}
+	return p
 }
 
 // Repartition returns the partition of a record that is in a partition of another
