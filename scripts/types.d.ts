@@ -168,6 +168,30 @@ declare namespace tm {
 
 declare function test(name: string, test: tm.Test): void
 
+/** A table: its rows, by the names in its first line. All cells are strings. */
+declare module "*.csv" {
+  const rows: readonly { readonly [column: string]: string }[]
+  export default rows
+}
+
+/** A table as tmrun writes it, with a line of names: see *.csv. */
+declare module "*.tsv" {
+  const rows: readonly { readonly [column: string]: string }[]
+  export default rows
+}
+
+/** The values of a file with a JSON value in each line. */
+declare module "*.jsonl" {
+  const values: readonly any[]
+  export default values
+}
+
+/** See *.jsonl. */
+declare module "*.ndjson" {
+  const values: readonly any[]
+  export default values
+}
+
 /** What jobs most often compute from the values of a key. What is no number throws, undefined and null too; NaN makes the result NaN. */
 declare module "stats" {
   import Value = tm.Value
@@ -187,6 +211,17 @@ declare module "stats" {
   export function stddev(values: number[]): number
   /** How often each value occurs; undefined and null throw. */
   export function count(values: Iterable<Value>): Record<string, number>
+}
+
+/** Look-ups in data files that a script imports. */
+declare module "data" {
+  import Value = tm.Value
+  import Histogram = tm.Histogram
+  /**
+   * The elements of an imported array by the value of a column; by several columns, objects inside of objects. It is made once for all tasks. Two elements with the same values throw.
+   * @example index(releases, "version")[dims.appVersion]?.date
+   */
+  export const index<Row>(rows: readonly Row[], ...columns: string[]): { readonly [value: string]: any }
 }
 
 /** Lines as RFC 4180 has them. */

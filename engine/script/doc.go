@@ -22,7 +22,8 @@
 // (with decision), errors and advice, call and replay, testcase, profile.
 //
 // The parts: declare is the table of what scripts export and see, bundle compiles,
-// ecma completes goja, value crosses, lint checks before a script runs, suggest
+// datafile parses the
+// data files that scripts import, ecma completes goja, value crosses, lint checks before a script runs, suggest
 // finds what a wrong name may have meant, reload compiles a folder again as it
 // changes.
 //

@@ -78,6 +78,18 @@ func newBuildError(message api.Message, names sourceNames) *Error {
 		return failed
 	}
 
+	if found := noMember.FindStringSubmatch(message.Text); found != nil {
+		failed.Message = fmt.Sprintf("%s has no %q at its top level", names.ofPath(found[1]), found[2])
+		return failed
+	}
+
+	// Where a data file is imported, in place of esbuild's plugin.
+	for i, note := range message.Notes {
+		if place := note.Location; place != nil && strings.HasPrefix(note.Text, `The plugin "data"`) {
+			message.Notes[i].Text = fmt.Sprintf("It is imported at %s:%d:%d.", names.of(place.File), place.Line, place.Column+1)
+		}
+	}
+
 	// Of esbuild's own notes, those that say something without the place they point to.
 	for _, note := range message.Notes {
 		pointsToPlace := strings.HasSuffix(note.Text, ":")
@@ -92,6 +104,7 @@ func newBuildError(message api.Message, names sourceNames) *Error {
 var (
 	couldNotResolve = regexp.MustCompile(`^Could not resolve "([^"]*)"`)
 	noExport        = regexp.MustCompile(`^No matching export in "` + libraryNamespace + `:(\w+)\.js" for import "(\w+)"`)
+	noMember        = regexp.MustCompile(`^No matching export in "` + dataNamespace + `:(.+)" for import "([^"]+)"`)
 )
 
 // exportAdvice says what a module of the library has in place of what a script
@@ -108,7 +121,7 @@ func exportAdvice(module, name string) (message string, notes []string) {
 
 // nodeModules are modules of Node that scripts look for, with what takes their place.
 var nodeModules = map[string]string{
-	"fs":            "a script has no file access: import data as JSON (import data from \"./data.json\"), and write through ctx",
+	"fs":            "a script has no file access: import data (import rows from \"./rows.csv\", JSON too), and write through ctx",
 	"path":          "a script has no file access",
 	"os":            "a script sees its records and nothing of the machine",
 	"process":       "a script sees its records and nothing of the machine",

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/dop251/goja/parser"
 	"github.com/evanw/esbuild/pkg/api"
 
+	"github.com/aitgithub/telemetry-server/engine/script/datafile"
 	"github.com/aitgithub/telemetry-server/engine/script/ecma"
 )
 
@@ -29,10 +31,11 @@ type Bundle struct {
 	Program *goja.Program
 	// Features is what a runtime needs for the Program: see ecma.Install.
 	Features ecma.Features
-	Sources  map[string]string // text of each source file by its name, for excerpts
-	Imports  []string          // absolute paths of the files that it was bundled with, sorted
-	Warnings []*Error          // what esbuild finds odd in a script that is right
-	names    map[string]string // of source files, by what goja calls them
+	Sources  map[string]string         // text of each source file by its name, for excerpts
+	Imports  []string                  // absolute paths of the files that it was bundled with, sorted
+	Warnings []*Error                  // what esbuild finds odd in a script that is right
+	Data     map[string]*datafile.File // data files that it imports, by ID
+	names    map[string]string         // of source files, by what goja calls them
 	code     string
 }
 
@@ -56,13 +59,14 @@ func Compile(name, text string) (*Bundle, error) {
 		return nil, fmt.Errorf("compile %s: %w", name, err)
 	}
 
-	res := build(names, text+exports)
+	data := newDataFiles(names, text)
+	res := build(names, text+exports, data)
 	if err := buildError(res.Errors, names); err != nil {
 		return nil, err
 	}
 
 	// The places of errors are those of the sources, not of the bundle.
-	compiled := &Bundle{Name: name, Sources: map[string]string{name: text}, names: map[string]string{}}
+	compiled := &Bundle{Name: name, Sources: map[string]string{name: text}, Data: data.files, names: map[string]string{}}
 	code, sourceMap := outputs(res)
 	compiled.code = lighten(code)
 	if sourceMap, err = compiled.nameSources(sourceMap, names); err != nil {
@@ -74,8 +78,8 @@ func Compile(name, text string) (*Bundle, error) {
 		return nil, err
 	}
 
-	if compiled.Imports, err = importsOf(res.Metafile, names); err != nil {
-		return nil, fmt.Errorf("imports of %s: %w", name, err)
+	if err := compiled.readMetafile(res.Metafile, names); err != nil {
+		return nil, err
 	}
 
 	if err := compiled.compile(sourceMap); err != nil {
@@ -103,7 +107,7 @@ func adviseTypeScript(err error, name, text string) error {
 
 // build bundles a script and its imports, with esbuild, into one function
 // whose result is the script's exports.
-func build(names sourceNames, text string) api.BuildResult {
+func build(names sourceNames, text string, data *dataFiles) api.BuildResult {
 	return api.Build(api.BuildOptions{
 		Stdin: &api.StdinOptions{
 			Contents: text, ResolveDir: filepath.Dir(names.script), Sourcefile: filepath.Base(names.script), Loader: loaderOf(names.name),
@@ -116,7 +120,7 @@ func build(names sourceNames, text string) api.BuildResult {
 		Sourcemap:  api.SourceMapExternal, SourcesContent: api.SourcesContentInclude,
 		Charset: api.CharsetUTF8, LogLevel: api.LogLevelSilent,
 		TsconfigRaw: "{}", Metafile: true,
-		Plugins: []api.Plugin{library, nesting},
+		Plugins: []api.Plugin{library, data.plugin(), nesting},
 	})
 }
 
@@ -165,32 +169,55 @@ func (b *Bundle) patternError(tree *ast.Program, pattern *ecma.PatternError) err
 	}
 }
 
-// importsOf reads from esbuild's metafile which files it has read beside the
-// script itself.
-func importsOf(metafile string, names sourceNames) (paths []string, err error) {
-	var meta struct {
-		Inputs map[string]struct{} `json:"inputs"` // by path from wd, or namespace:name
-	}
-	if err := json.Unmarshal([]byte(metafile), &meta); err != nil {
-		return nil, err
+// metafile is what esbuild says about a build.
+type metafile struct {
+	Inputs  map[string]struct{} `json:"inputs"` // by path from wd, or namespace:name
+	Outputs map[string]struct {
+		Inputs map[string]struct {
+			Bytes int `json:"bytesInOutput"`
+		} `json:"inputs"`
+	} `json:"outputs"`
+}
+
+// readMetafile sets the imports, the files that esbuild has read beside the script
+// itself, and warns of files that make each task slow.
+func (b *Bundle) readMetafile(text string, names sourceNames) error {
+	var meta metafile
+	if err := json.Unmarshal([]byte(text), &meta); err != nil {
+		return fmt.Errorf("imports of %s: %w", b.Name, err)
 	}
 
 	for input := range meta.Inputs {
 		if strings.HasPrefix(input, libraryNamespace+":") {
 			continue
 		}
-		path := input
+		path := strings.TrimPrefix(strings.TrimPrefix(input, dataNamespace+":"), wholeNamespace+":")
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(names.wd, path)
 		}
 		if path != names.script {
-			paths = append(paths, path)
+			b.Imports = append(b.Imports, path)
 		}
 	}
 
-	slices.Sort(paths)
-	return paths, nil
+	// A data file may be two modules.
+	slices.Sort(b.Imports)
+	b.Imports = slices.Compact(b.Imports)
+
+	for _, output := range meta.Outputs {
+		for _, input := range slices.Sorted(maps.Keys(output.Inputs)) {
+			if size := output.Inputs[input].Bytes; size > slowStartBytes && !strings.Contains(input, ":") {
+				b.Warnings = append(b.Warnings, &Error{File: names.of(input), Line: 1, Column: 1, Phase: "warning", Message: fmt.Sprintf(
+					"%d kB of this file run again at the start of each task: import data as JSON or CSV, which is read once", size/1000)})
+			}
+		}
+	}
+	return nil
 }
+
+// slowStartBytes is how much code of a file may run at the start of each task without a
+// warning. A megabyte of literals takes 8 ms (2026-11-28).
+const slowStartBytes = 200_000
 
 func loaderOf(name string) api.Loader {
 	switch filepath.Ext(name) {
@@ -206,7 +233,8 @@ func isTypeScript(text string) bool {
 	return len(res.Errors) == 0
 }
 
-// Hash identifies what the script does: its text with that of all its imports.
+// Hash identifies what the script does: its text with that of all its imports. The
+// code names data files by their content.
 func (b *Bundle) Hash() [sha256.Size]byte { return sha256.Sum256([]byte(b.code)) }
 
 // Line returns line n of a source file, or "".

@@ -9,7 +9,8 @@
 //  2. A script of plain global functions gets a last line that exports them.
 //  3. esbuild bundles it with all its imports. It removes the types of TypeScript
 //     and the ES modules of JavaScript, which goja does not know. Names such as
-//     "stats" are modules of the library in lib/.
+//     "stats" are modules of the library in lib/. A data file becomes a module that
+//     takes its value from the host (data.go); package datafile parses it here, once.
 //  4. What esbuild writes for exports is made cheaper, because each task pays it.
 //  5. The source map is rewritten to the names that messages use, and to columns
 //     as editors count them.

@@ -74,8 +74,9 @@ func Declared(statement ast.Statement) (names []string) {
 }
 
 // lighten makes the start of a bundle cheaper, which each task pays. esbuild copies
-// the exports into a second object, and walks the prototypes of the first. Lines
-// stay where they are. Where a later esbuild writes something else, that stays.
+// the exports into a second object, and walks the prototypes of the first; of a data
+// file that is imported as a whole, it would copy all members. Lines stay where they
+// are. Where a later esbuild writes something else, that stays.
 //
 // It depends on what esbuild writes: TestLighten fails when that changes.
 // BenchmarkStart of 2026-11-28: 84 µs a start in place of 150 µs, 228 allocations
@@ -85,10 +86,14 @@ func lighten(code string) string {
 		walking = "    for (var name in all)\n"
 		listing = "    for (var names = Object.keys(all), name; name = names.shift(); )\n"
 
+		spreading = "var __toESM = (mod, isNodeMode, target) => ("
+		whole     = "var __toESM = (mod, isNodeMode, target) => __host.namespace(mod) || ("
+
 		copying, end = "  return __toCommonJS(", ");\n})();\n"
 	)
 
 	code = strings.Replace(code, walking, listing, 1)
+	code = strings.Replace(code, spreading, whole, 1)
 	at := strings.LastIndex(code, copying)
 	if at < 0 || !strings.HasSuffix(code, end) {
 		return code

@@ -52,6 +52,15 @@ func (n sourceNames) of(file string) string {
 	return file
 }
 
+// ofPath returns the name of the file at an absolute path.
+func (n sourceNames) ofPath(path string) string {
+	relative, err := filepath.Rel(n.wd, path)
+	if err != nil {
+		return path
+	}
+	return n.of(relative)
+}
+
 // Source returns the name of the source file that goja calls file, "" for what
 // esbuild has added.
 func (b *Bundle) Source(file string) string {

@@ -47,7 +47,7 @@ func checkNesting(name, text string) error {
 
 // nesting checks the files that a script imports.
 var nesting = api.Plugin{Name: "nesting", Setup: func(b api.PluginBuild) {
-	sources := api.OnLoadOptions{Filter: `\.([mc]?[jt]s|json)$`, Namespace: "file"}
+	sources := api.OnLoadOptions{Filter: `\.[mc]?[jt]s$`, Namespace: "file"}
 	b.OnLoad(sources, func(a api.OnLoadArgs) (res api.OnLoadResult, err error) {
 		text, err := os.ReadFile(a.Path)
 		if err != nil {

@@ -17,6 +17,11 @@ var modules = []object{
 		{name: "count", typ: "(values: Iterable<Value>): Record<string, number>",
 			doc: "How often each value occurs; undefined and null throw."},
 	}},
+	{name: "data", doc: "Look-ups in data files that a script imports.", members: []member{
+		{name: "index", typ: "<Row>(rows: readonly Row[], ...columns: string[]): { readonly [value: string]: any }",
+			doc:     "The elements of an imported array by the value of a column; by several columns, objects inside of objects. It is made once for all tasks. Two elements with the same values throw.",
+			example: `index(releases, "version")[dims.appVersion]?.date`},
+	}},
 	{name: "csv", doc: "Lines as RFC 4180 has them.", members: []member{
 		{name: "stringify", typ: "(cells: Iterable<Value>, separator?: string): string",
 			doc: "One line, without its end."},

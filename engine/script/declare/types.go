@@ -44,6 +44,30 @@ const typesTail = `
 }
 
 declare function test(name: string, test: tm.Test): void
+
+/** A table: its rows, by the names in its first line. All cells are strings. */
+declare module "*.csv" {
+  const rows: readonly { readonly [column: string]: string }[]
+  export default rows
+}
+
+/** A table as tmrun writes it, with a line of names: see *.csv. */
+declare module "*.tsv" {
+  const rows: readonly { readonly [column: string]: string }[]
+  export default rows
+}
+
+/** The values of a file with a JSON value in each line. */
+declare module "*.jsonl" {
+  const values: readonly any[]
+  export default values
+}
+
+/** See *.jsonl. */
+declare module "*.ndjson" {
+  const values: readonly any[]
+  export default values
+}
 `
 
 // Types returns types.d.ts. The names of histograms, if any, are what editors

@@ -20,6 +20,7 @@ type checker struct {
 	places  *sourcemap.Consumer // lines from 1, columns from 0
 	gathers bool                // mapFinished writes what globals gather
 	state   map[string]bool     // names that the top level declares
+	imports map[string]string   // of these, those of imports: the module
 
 	function string            // the top-level function that the walk is in
 	ctx      string            // what that function calls its ctx
@@ -38,17 +39,37 @@ func newChecker(s *script.Script, program *ast.Program, places *sourcemap.Consum
 	made := &checker{
 		script: s, file: program.File, places: places,
 		gathers: exports.Function(declare.MapFinished),
-		state:   map[string]bool{}, reported: map[string]bool{},
+		state:   map[string]bool{}, imports: map[string]string{}, reported: map[string]bool{},
 		defined: definedNames(program), noUse: map[*ast.Identifier]bool{},
 	}
 
 	for _, statement := range program.Body {
 		for _, name := range bundle.Declared(statement) {
 			made.state[name] = true
+			if module := required(statement); module != "" {
+				made.imports[name] = module
+			}
 		}
 	}
 
 	return made
+}
+
+// required returns the module that a statement of the parsed script imports, or "".
+func required(statement ast.Statement) (module string) {
+	if _, ok := statement.(*ast.FunctionDeclaration); ok {
+		return ""
+	}
+	walk(statement, func(node any) {
+		call, ok := node.(*ast.CallExpression)
+		if !ok || identifier(call.Callee) != "require" || len(call.ArgumentList) != 1 {
+			return
+		}
+		if literal, ok := call.ArgumentList[0].(*ast.StringLiteral); ok {
+			module = literal.Value.String()
+		}
+	}, nil)
+	return module
 }
 
 // warn adds a finding that the script may run with.

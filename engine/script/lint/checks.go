@@ -8,6 +8,7 @@ import (
 	"github.com/dop251/goja/file"
 	"github.com/dop251/goja/token"
 
+	"github.com/aitgithub/telemetry-server/engine/script/datafile"
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
 	"github.com/aitgithub/telemetry-server/engine/script/suggest"
 	"github.com/aitgithub/telemetry-server/layout/schema"
@@ -67,10 +68,20 @@ func (c *checker) sharedState(node any) {
 func (c *checker) mutation(e ast.Expression, at file.Idx) {
 	atTopLevel := len(c.locals) == 0
 	name := c.global(e)
-	if name == "" || atTopLevel || c.gathers || c.reported[name] {
+	frozen := datafile.Is(c.imports[name])
+	if name == "" || !frozen && (atTopLevel || c.gathers) || c.reported[name] {
 		return
 	}
 	c.reported[name] = true
+
+	// What is imported has a name here that stands nowhere in the script.
+	if module := c.imports[name]; module != "" {
+		if frozen {
+			c.fail(at, "what is imported from %s is frozen: copy it before you change it", module)
+			return
+		}
+		name = "what is imported from " + module
+	}
 
 	c.warn(at, "%s is kept from one call to the next, but not from one task to the next: what depends on it depends on how the records lie in segments; write it in mapFinished, or keep it in the function", name)
 }

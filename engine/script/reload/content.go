@@ -69,9 +69,31 @@ func (c content) sum(imports []string) sum {
 	all := sha256.New()
 	all.Write(first[:])
 	for _, path := range imports {
-		imported := read(path).own()
+		imported := importedSum(path)
 		all.Write(imported[:])
 	}
 
 	return sum(all.Sum(nil))
+}
+
+// importedSum is the sum of a file that another one imports: a data file may be larger
+// than a script. An error is a content of its own kind.
+func importedSum(path string) sum {
+	// Opening a pipe would wait for a writer.
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return read(path).own()
+	}
+
+	file, err := os.Open(path)
+	if err != nil {
+		return content{err: err}.own()
+	}
+	defer file.Close()
+
+	hash := sha256.New()
+	if _, err := io.Copy(hash, file); err != nil {
+		return content{err: err}.own()
+	}
+	return sum(hash.Sum(nil))
 }

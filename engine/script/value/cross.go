@@ -20,6 +20,7 @@ import (
 //	array, lazy array, dims       array
 //	plain object, lazy object     object, members in order; undefined ones are left out, as JSON.stringify does
 //	histogram of a ping           array, its stored form
+//	object, array of a data file  object, array
 //	Date                          string, ISO 8601
 //	Boolean, Number, String       what they wrap
 //	BigInt, function, symbol, Map, Set, Promise, other classes   refused with a TypeError
@@ -154,7 +155,7 @@ func (r *Runtime) appendMembers(dst []byte, object *goja.Object, depth int) []by
 	switch exported := object.ExportType(); {
 	case exported == boundType:
 		return object.Export().(*bound).appendTo(dst)
-	case exported == lazyObjectType || exported.Kind() == reflect.Map:
+	case exported == lazyObjectType || exported == dataObjectType || exported.Kind() == reflect.Map:
 	case exported.Kind() == reflect.Slice && exported.Elem().Kind() != reflect.Interface && exported.Elem().Kind() != reflect.Array:
 		return r.appendTypedArray(dst, reflect.ValueOf(object.Export()))
 	default:

@@ -12,7 +12,7 @@ import (
 const hostName = "__host"
 
 // hostFunctions are the parts of the library that Go does, over the bytes of the
-// values of a key.
+// values of a key, and what a bundle reads data files with.
 var hostFunctions = []struct {
 	name string
 	call func(*Runtime, goja.FunctionCall) goja.Value
@@ -21,6 +21,9 @@ var hostFunctions = []struct {
 	{"numbers", (*Runtime).numbers},
 	{"sumHistograms", (*Runtime).sumHistograms},
 	{"addHistogram", (*Runtime).addHistogramTo},
+	{"data", (*Runtime).dataFile},
+	{"namespace", (*Runtime).dataNamespace},
+	{"index", (*Runtime).dataIndex},
 }
 
 // installLibrary makes hostFunctions reachable.
@@ -95,13 +98,11 @@ func (r *Runtime) float64Array(numbers []float64) goja.Value {
 	}
 
 	// goja has no constructor for it, so JavaScript's is called.
-	// goja has no constructor for it, so JavaScript's is called.
 	array, err := r.rt.New(constructor, r.rt.ToValue(len(numbers)))
 	if err != nil {
 		panic(err)
 	}
 
-	// The export is the array's own memory.
 	// The export is the array's own memory.
 	memory, ok := array.Export().([]float64)
 	if !ok {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/dop251/goja"
 
+	"github.com/aitgithub/telemetry-server/engine/script/datafile"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
@@ -28,6 +29,9 @@ type Runtime struct {
 	boundProto *goja.Object // of ping.histogram(name); nil until a script calls that
 	dims       dims
 	madeDims   map[schema.Dims]dims
+
+	data      map[string]*datafile.File // that the script imports, by ID
+	dataViews map[*datafile.Node]goja.Value
 
 	definitions func(revisions.Ref) (*revisions.Spec, error) // nil: there are none
 	specs       map[string]*revisions.Spec                   // by URL
