@@ -40,7 +40,8 @@
 //	                            by itself when there is space
 //	POST /submit/telemetry/batch, /submit/telemetry/batch_dims
 //	  200, 202, 411, 5xx        as above; 200 when all of it is durable
-//	  400 Bad Request           a field is wrong, and which; nothing is stored
+//	  400 Bad Request           a field is wrong, and which, or there are more than
+//	                            50,000 records; nothing is stored
 //	POST /validate/telemetry/<id>[/…]
 //	  200 OK                    a JSON document: the record as it would be stored
 //	  400 Bad Request           a JSON document: the class and the reason for

@@ -28,8 +28,9 @@ type HandlerOptions struct {
 	// MaxPath is the longest path stored, in bytes after the prefix, at most
 	// rawlog.MaxPathBytes, which is the default.
 	MaxPath int
-	// MaxInFlight bounds the bytes of bodies that are being read or wait for the
-	// disk; a request beyond it is answered with 503. Default 256 MiB.
+	// MaxInFlight bounds the memory of bodies that are being read or wait for the
+	// disk; a request beyond it is answered with 503. A single one may take
+	// InFlightOf(MaxPath, MaxBody). Default 256 MiB.
 	MaxInFlight int64
 	// Countries finds the country of a client's address, which is stored instead of
 	// the address; nil: nothing is stored.
@@ -64,11 +65,18 @@ func DefaultHandlerOptions() HandlerOptions {
 	}
 }
 
+// InFlightOf returns the part of MaxInFlight that a submission with a path and body of so
+// many bytes takes at most.
+func InFlightOf(pathBytes int, bodyBytes int64) int64 {
+	// While an entry grows, the one of half the size is there too.
+	return 2 * int64(rawlog.EntryMemory(pathBytes+int(bodyBytes)))
+}
+
 // handler is the public HTTP surface.
 type handler struct {
 	raw      *rawlog.Log
 	o        HandlerOptions
-	inFlight atomic.Int64 // bytes of bodies being read or waiting for the disk
+	inFlight atomic.Int64 // memory of bodies being read or waiting for the disk, in bytes
 
 	validators chan *convert.Converter // nil without Converter
 }

@@ -1,7 +1,7 @@
 package ingest
 
 import (
-	"context"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -27,8 +27,13 @@ func urlDimNames() (names []string) {
 	return names
 }
 
-// maxBatchBytes bounds the body of a batch.
-const maxBatchBytes = 16 << 20
+const (
+	// maxBatchBytes bounds the body of a batch.
+	maxBatchBytes = 16 << 20
+	// maxBatchRecords bounds its submissions: each takes some hundred bytes of memory, and
+	// of the raw log, besides its own.
+	maxBatchRecords = 50_000
+)
 
 // batch stores many submissions that come in one body: their fields and JSON, all
 // separated by tabs. All of them are stored, or none.
@@ -40,65 +45,123 @@ func (h *handler) batch(fields []string) http.HandlerFunc {
 			return
 		}
 
-		// Submissions refer to a copy, so the entry and its room are free at once.
-		subs, err := splitBatch(string(e.Body()), fields, h.o, received)
-		h.release(e)
+		records, err := splitBatch(e.Body(), fields, h.o)
 		if err != nil {
+			h.release(e)
 			answer{http.StatusBadRequest, err.Error()}.send(w)
 			return
 		}
 
-		// A client that has closed only its own side, as nc does, waits for the answer.
-		ctx := context.WithoutCancel(r.Context())
-		h.finish(w, h.raw.Append(ctx, subs...))
+		// The submissions take memory beside the body that they came in.
+		memory := batchMemory(records)
+		if !h.reserve(memory) {
+			h.release(e)
+			answerUnavailable.send(w)
+			return
+		}
+		entries := batchEntries(records, received)
+		h.release(e)
+
+		h.finish(w, h.raw.AppendEntries(entries...))
+		for _, entry := range entries {
+			entry.Free()
+		}
+		h.inFlight.Add(-int64(memory))
 	}
+}
+
+// batchRecord is one submission of a batch. Its text lies in the body.
+type batchRecord struct {
+	path string
+	text []byte
+}
+
+// batchRecordBytes is the memory of a batchRecord and of its place in the lists of entries.
+const batchRecordBytes = 64
+
+// batchMemory returns the bytes of memory that records and their entries take.
+func batchMemory(records []batchRecord) (bytes int) {
+	for _, record := range records {
+		bytes += batchRecordBytes + rawlog.EntryMemory(len(record.path)+len(record.text))
+	}
+	return bytes
+}
+
+// batchEntries returns the sealed entries of records. The caller frees them.
+func batchEntries(records []batchRecord, received time.Time) []*rawlog.Entry {
+	entries := make([]*rawlog.Entry, len(records))
+	for i, record := range records {
+		entry := rawlog.NewEntry("", record.path, len(record.text), received)
+		copy(entry.Body(), record.text)
+		entry.Seal()
+		entries[i] = entry
+	}
+	return entries
 }
 
 // splitBatch cuts a batch into submissions. Its error names the field that is wrong.
-func splitBatch(body string, names []string, o HandlerOptions, received time.Time) ([]rawlog.Submission, error) {
+func splitBatch(body []byte, names []string, o HandlerOptions) ([]batchRecord, error) {
 	// A newline at the end, as line tools add it, is not part of the last JSON.
-	fields := strings.Split(strings.TrimRight(body, "\r\n"), "\t")
+	body = bytes.TrimRight(body, "\r\n")
+	fields := bytes.Count(body, tab) + 1
 	n := len(names) + 1
-	if len(fields)%n != 0 {
-		return nil, fmt.Errorf("batch has %d fields, which is no multiple of %d", len(fields), n)
+	if fields%n != 0 {
+		return nil, fmt.Errorf("batch has %d fields, which is no multiple of %d", fields, n)
+	}
+	if fields/n > maxBatchRecords {
+		return nil, fmt.Errorf("batch has %d records, more than %d", fields/n, maxBatchRecords)
 	}
 
-	subs := make([]rawlog.Submission, 0, len(fields)/n)
-	for i := 0; i < len(fields); i += n {
-		path, text, err := batchRecord(fields[i:i+n], names, o)
+	records := make([]batchRecord, 0, fields/n)
+	for i := range fields / n {
+		var record batchRecord
+		var err error
+		record, body, err = cutRecord(body, names, o)
 		if err != nil {
-			return nil, fmt.Errorf("record %d: field %w", i/n+1, err)
+			return nil, fmt.Errorf("record %d: field %w", i+1, err)
 		}
-		subs = append(subs, rawlog.Submission{Path: path, Body: []byte(text), Time: received})
+		records = append(records, record)
 	}
 
-	return subs, nil
+	return records, nil
 }
 
-// batchRecord returns the path and the JSON of one record. Its error begins with
-// the name of the field that is wrong.
-func batchRecord(record, names []string, o HandlerOptions) (path, text string, err error) {
+var tab = []byte{'\t'}
+
+// cutRecord cuts the first record off a batch that has enough fields. Its error begins
+// with the name of the field that is wrong.
+func cutRecord(body []byte, names []string, o HandlerOptions) (record batchRecord, rest []byte, err error) {
 	// A slash would add a level to the path; a newline shows that records are not separated by tabs.
+	var path strings.Builder
 	for i, name := range names {
-		switch value := record[i]; {
-		case value == "" && i == 0:
-			return "", "", fmt.Errorf("%s is empty", name)
-		case strings.ContainsAny(value, "/\r\n"):
-			return "", "", fmt.Errorf("%s holds a slash or a newline", name)
+		var value []byte
+		value, body, _ = bytes.Cut(body, tab)
+		switch {
+		case len(value) == 0 && i == 0:
+			return record, nil, fmt.Errorf("%s is empty", name)
+		case bytes.ContainsAny(value, "/\r\n"):
+			return record, nil, fmt.Errorf("%s holds a slash or a newline", name)
+		case path.Len()+len(value) > o.MaxPath:
+			return record, nil, fmt.Errorf("%s and the dimensions are longer than %d bytes", names[0], o.MaxPath)
 		}
+
+		// The path is what a single submission's URL would have had.
+		if i > 0 {
+			path.WriteByte('/')
+		}
+		path.Write(value)
 	}
 
-	// The path is what a single submission's URL would have had.
-	path = strings.Join(record[:len(names)], "/")
-	text = record[len(names)]
+	record.path = path.String()
+	record.text, rest, _ = bytes.Cut(body, tab)
 	switch {
-	case len(path) > o.MaxPath:
-		return "", "", fmt.Errorf("%s and the dimensions are longer than %d bytes", names[0], o.MaxPath)
-	case int64(len(text)) > o.MaxBody:
-		return "", "", fmt.Errorf("json is longer than %d bytes", o.MaxBody)
-	case !json.Valid([]byte(text)):
-		return "", "", fmt.Errorf("json is not JSON")
+	case len(record.path) > o.MaxPath:
+		return record, nil, fmt.Errorf("%s and the dimensions are longer than %d bytes", names[0], o.MaxPath)
+	case int64(len(record.text)) > o.MaxBody:
+		return record, nil, fmt.Errorf("json is longer than %d bytes", o.MaxBody)
+	case !json.Valid(record.text):
+		return record, nil, fmt.Errorf("json is not JSON")
 	}
 
-	return path, text, nil
+	return record, rest, nil
 }

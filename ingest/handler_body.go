@@ -11,11 +11,12 @@ import (
 
 const (
 	// firstRoom is how much memory a request gets before more of its body has come,
-	// whatever length it announces: more than nearly all bodies need.
-	firstRoom = 64 << 10
+	// whatever length it announces: more than nearly all bodies need. With head and path it
+	// takes 64 KiB.
+	firstRoom = 63 << 10
 	// scarceRoom is firstRoom when half of the budget is used: clients that announce
 	// bodies and do not send them must not lock out the others.
-	scarceRoom = 4 << 10
+	scarceRoom = 3 << 10
 	// maxDiscardBytes bounds how much of a body that is too long is read nevertheless.
 	maxDiscardBytes = 16 << 20
 )
@@ -41,15 +42,15 @@ func (h *handler) readEntry(w http.ResponseWriter, r *http.Request, path string,
 	if h.inFlight.Load() > h.o.MaxInFlight/2 {
 		room = min(length, scarceRoom)
 	}
-	if !h.reserve(room) {
-		answerUnavailable.send(w)
-		return nil, false
-	}
 
 	// The address itself is never stored, only its country.
 	country := ""
 	if h.o.Countries != nil {
 		country = h.o.Countries.Of(clientAddr(r, h.o.TrustedProxies))
+	}
+	if !h.reserve(rawlog.EntryMemory(len(country) + len(path) + room)) {
+		answerUnavailable.send(w)
+		return nil, false
 	}
 
 	e, filled, failure := h.fill(r, rawlog.NewEntry(country, path, room, received), length)
@@ -105,11 +106,14 @@ func (h *handler) fill(r *http.Request, e *rawlog.Entry, n int) (grown *rawlog.E
 		// The room doubles when it is full, so that the budget follows what has come.
 		room := len(e.Body())
 		if filled == room {
+			// Both are there while the old one is copied.
 			more := min(2*room, n)
-			if !h.reserve(more - room) {
+			before, grown := e.Memory(), e.MemoryOf(more)
+			if !h.reserve(grown) {
 				return e, filled, &answerUnavailable
 			}
 			e = e.Grow(more)
+			h.inFlight.Add(-int64(before))
 		}
 
 		// Read straight into the entry: the body is copied once, from the connection.
@@ -143,6 +147,6 @@ func (h *handler) reserve(n int) bool {
 
 // release frees an entry and its part of the budget.
 func (h *handler) release(e *rawlog.Entry) {
-	h.inFlight.Add(-int64(e.Room()))
+	h.inFlight.Add(-int64(e.Memory()))
 	e.Free()
 }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"io"
 	"sync"
 	"time"
@@ -16,15 +17,50 @@ import (
 
 func TestHandlerKeepsItsBudget(t *testing.T) {
 	o := DefaultHandlerOptions()
-	o.MaxInFlight = 100
+	o.MaxInFlight = int64(rawlog.EntryMemory(1 + 400)) // with the overhead of an entry
 	l := ingesttest.Log(t, t.TempDir(), nil)
 	h := NewHandler(l, o)
-	for _, step := range []struct{ n, want int }{{101, 503}, {100, 200}, {101, 503}, {100, 200}} {
+	for _, step := range []struct{ n, want int }{{600, 503}, {400, 200}, {600, 503}, {400, 200}} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest("POST", "/submit/telemetry/i", strings.NewReader(strings.Repeat("x", step.n))))
 		if w.Code != step.want {
 			t.Errorf("%d bytes: status %d, want %d", step.n, w.Code, step.want)
 		}
+	}
+}
+
+// TestBatchBudget: the budget holds for what the submissions of a batch take besides its
+// body, and a batch of too many is refused before any of them takes memory.
+func TestBatchBudget(t *testing.T) {
+	o := DefaultHandlerOptions()
+	o.MaxInFlight = 1 << 20
+	h := NewHandler(ingesttest.Log(t, t.TempDir(), nil), o)
+
+	for _, tt := range []struct{ records, want int }{{1000, 200}, {2000, 503}, {1000, 200}, {maxBatchRecords + 1, 400}} {
+		w := httptest.NewRecorder()
+		body := strings.Repeat("i\t1\t", tt.records)
+		h.ServeHTTP(w, httptest.NewRequest("POST", "/submit/telemetry/batch", strings.NewReader(body[:len(body)-1])))
+		if w.Code != tt.want {
+			t.Errorf("%d records: status %d, want %d", tt.records, w.Code, tt.want)
+		}
+		if n := h.(*observer).inFlight.Load(); n != 0 {
+			t.Errorf("%d records: %d bytes of the budget are lost", tt.records, n)
+		}
+	}
+}
+
+// TestBatchMemory: a batch allocates in proportion to its bytes, however short its
+// submissions are.
+func TestBatchMemory(t *testing.T) {
+	o := DefaultHandlerOptions()
+	body := bytes.Repeat([]byte("i\t1\t"), 4<<20)
+	allocated := testing.Benchmark(func(b *testing.B) {
+		for b.Loop() {
+			splitBatch(body[:len(body)-1], batchFields, o)
+		}
+	}).AllocedBytesPerOp()
+	if allocated > int64(len(body)) {
+		t.Errorf("%d bytes for a batch of %d", allocated, len(body))
 	}
 }
 

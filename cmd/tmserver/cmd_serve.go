@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/ingest"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
@@ -81,8 +82,8 @@ func (c *serveCmd) validate() error {
 		return cli.Usage("--workers %d: want at least 0", c.Workers)
 	case c.MaxConnections < 1:
 		return cli.Usage("--max-connections %d: want at least 1", c.MaxConnections)
-	case c.MaxInFlight < c.MaxBody:
-		return cli.Usage("--max-in-flight %d: want at least --max-body", c.MaxInFlight)
+	case c.MaxInFlight < ingest.InFlightOf(c.MaxPath, c.MaxBody):
+		return cli.Usage("--max-in-flight %d: want at least %d, which one body of --max-body may take", c.MaxInFlight, ingest.InFlightOf(c.MaxPath, c.MaxBody))
 	case c.Reserve < 0:
 		return cli.Usage("--reserve %d: want at least 0", c.Reserve)
 	case c.RequestLogEvery < 1:

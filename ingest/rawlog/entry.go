@@ -10,10 +10,9 @@ import (
 // Entry is a v3 entry being made. Its buffer is filled where it will be written
 // from, so a body is copied once, from the connection. It is for one goroutine.
 type Entry struct {
-	buf  []byte
-	at   int    // where the body begins
-	room int    // the longest body that it has room for
-	sum  uint32 // before the file's salt, set by Seal
+	buf []byte
+	at  int    // where the body begins
+	sum uint32 // before the file's salt, set by Seal
 }
 
 // minPooledBits is the smallest class of entryPools: 512 bytes.
@@ -34,14 +33,22 @@ func NewEntry(country, path string, bodyBytes int, received time.Time) *Entry {
 	entry.buf = append(entry.buf, path...)
 	entry.at = len(entry.buf)
 	entry.buf = entry.buf[:size]
-	entry.room = bodyBytes
 	return entry
 }
 
+// EntryMemory returns how many bytes of memory an entry takes whose country, path and body
+// have so many bytes together.
+func EntryMemory(contentBytes int) int { return entryBytes + 1<<classOf(entryOverhead+contentBytes) }
+
+// entryBytes is the memory of an Entry without its buffer, and of the lists it is in.
+const entryBytes = 80
+
+// classOf returns the smallest class of entryPools whose entries have room for size bytes.
+func classOf(size int) int { return max(bits.Len(uint(size-1)), minPooledBits) }
+
 // pooledEntry returns an empty entry with room for size bytes.
 func pooledEntry(size int) *Entry {
-	// The smallest class whose entries have room for size bytes.
-	class := max(bits.Len(uint(size-1)), minPooledBits)
+	class := classOf(size)
 	e, _ := entryPools[class].Get().(*Entry)
 	if e == nil {
 		return &Entry{buf: make([]byte, 0, 1<<class)}
@@ -57,10 +64,12 @@ func (e *Entry) Grow(n int) *Entry {
 	grown := pooledEntry(e.at + n)
 	grown.buf = append(grown.buf, e.buf...)[:e.at+n]
 	grown.at = e.at
-	grown.room = n
 	e.Free()
 	return grown
 }
+
+// MemoryOf returns how many bytes of memory Grow(n) takes.
+func (e *Entry) MemoryOf(n int) int { return entryBytes + 1<<classOf(e.at+n) }
 
 // Cut ends the body after n bytes, at most as many as there is room for.
 func (e *Entry) Cut(n int) {
@@ -74,8 +83,11 @@ func (e *Entry) Body() []byte { return e.buf[e.at:] }
 // Seal computes the sum; nothing may change afterwards.
 func (e *Entry) Seal() { e.sum = sumEntry(e.buf) }
 
+// Memory is how many bytes of memory the entry takes; see EntryMemory.
+func (e *Entry) Memory() int { return entryBytes + cap(e.buf) }
+
 // Room is the longest body that the entry has room for. Cut does not change it.
-func (e *Entry) Room() int { return e.room }
+func (e *Entry) Room() int { return cap(e.buf) - e.at }
 
 // Free returns the entry to its pool; the caller must not use it any more.
 func (e *Entry) Free() { entryPools[bits.Len(uint(cap(e.buf)-1))].Put(e) }
