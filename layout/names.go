@@ -21,6 +21,11 @@ const (
 	// ReplacedDir holds segments that compaction replaced, for the jobs that still
 	// read them: <unix seconds>-<hash of the path>.
 	ReplacedDir = StateDir + "/replaced"
+	// TrashDir holds what retention removed, until its grace period is over:
+	// <unix seconds>/<path>. Each folder in it can be read as a data folder.
+	TrashDir = StateDir + "/trash"
+	// ClockFile has the time of the last upkeep whose clock was believed.
+	ClockFile = StateDir + "/clock.json"
 	// CompactDir is the staging folder, and the lock, of compaction.
 	CompactDir = StateDir + "/compact"
 	// LockDir holds the lock of compaction in an object store: lock/<n>, each made

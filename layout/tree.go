@@ -73,6 +73,9 @@ func openRemoteTree(name string) (*Tree, error) {
 func BlobTree(b *backend.Blob) *Tree { return newTree(b.URL(), b, true) }
 
 func newTree(name string, s backend.Backend, data bool) *Tree {
+	if data {
+		s = backend.WithTrash(s, TrashDir)
+	}
 	return &Tree{name: name, files: s, data: data, log: slog.New(slog.DiscardHandler)}
 }
 

@@ -166,6 +166,9 @@ func parse(parser *kong.Kong, args []string) (run func() error, err error) {
 		}
 		return nil, err
 	}
+	if err := checkValues(kctx); err != nil {
+		return nil, err
+	}
 	return func() error { return kctx.Run() }, nil
 }
 

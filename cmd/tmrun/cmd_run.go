@@ -29,13 +29,13 @@ type runCmd struct {
 	Memory      size          `default:"128MiB" placeholder:"SIZE" help:"Intermediate data kept in memory; more goes to the work folder."`
 	MaxErrors   failures      `name:"max-errors" default:"0" placeholder:"N" help:"Records and keys that may fail without stopping the job; -1 is any number."`
 	MaxOutput   size          `name:"max-output" default:"0" placeholder:"SIZE" help:"What the job may write; 0 is no limit."`
-	Timeout     time.Duration `default:"0" help:"What the whole job may take; 0 is no limit."`
+	Timeout     time.Duration `default:"0" zero:"no limit" help:"What the whole job may take; 0 is no limit."`
 	callFlags   `embed:""`
 	NoCache     bool          `name:"no-cache" help:"Map everything again: neither read nor write the cache of map results in a data folder's state/."`
 	CacheSize   size          `name:"cache-size" default:"1GiB" placeholder:"SIZE" help:"What the cache of map results may hold."`
 	Isolate     bool          `help:"Run each task in a process of its own, with limits."`
 	TaskMemory  size          `name:"task-memory" default:"512MiB" placeholder:"SIZE" help:"With --isolate: memory that one task may use."`
-	TaskTimeout time.Duration `name:"task-timeout" default:"10m" help:"With --isolate: what one task may take; 0 is no limit."`
+	TaskTimeout time.Duration `name:"task-timeout" default:"10m" zero:"no limit" help:"With --isolate: what one task may take; 0 is no limit."`
 
 	Sample   percent `default:"100" placeholder:"PCT" help:"Map only this share of the records, such as 1%: always the same ones, chosen by document ID."`
 	Explain  bool    `help:"Print what the job would read and an estimate of its time; run no more than a few tasks."`

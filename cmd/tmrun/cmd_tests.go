@@ -20,7 +20,7 @@ import (
 type testCmd struct {
 	Scripts     []string      `arg:"" predictor:"file" help:"Scripts; the cases of job.js are in job.test.js."`
 	Update      bool          `help:"Write the files that cases name as their wanted output; review the difference."`
-	CallTimeout time.Duration `name:"call-timeout" default:"30s" help:"What one call of a script's function may take; 0 is no limit."`
+	CallTimeout time.Duration `name:"call-timeout" default:"30s" zero:"no limit" help:"What one call of a script's function may take; 0 is no limit."`
 }
 
 // Help is the long help.

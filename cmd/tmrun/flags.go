@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -20,7 +21,7 @@ import (
 // ping.histogram finds definitions. tmrun sends no requests to a revision server
 // unless the flag names one.
 type callFlags struct {
-	CallTimeout    time.Duration `name:"call-timeout" default:"30s" help:"What one call of a script's function may take; 0 is no limit."`
+	CallTimeout    time.Duration `name:"call-timeout" default:"30s" zero:"no limit" help:"What one call of a script's function may take; 0 is no limit."`
 	RevisionCache  string        `name:"revision-cache" predictor:"folder" env:"TMSERVER_REVISION_CACHE" placeholder:"DIR" help:"Histogram definitions for ping.histogram (default: histogram_cache in the data folder)."`
 	RevisionServer string        `name:"revision-server" placeholder:"URL" help:"Mercurial server with the definitions that are not cached (default: none)."`
 }
@@ -149,10 +150,11 @@ func (s *size) UnmarshalText(text []byte) error {
 
 	shift, ok := map[string]uint{"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[unit]
 	n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
-	if err != nil || !ok || n < 0 {
+	bytes := n * float64(uint64(1)<<shift)
+	if err != nil || !ok || !(bytes >= 0 && bytes < math.MaxInt64) { // NaN is neither
 		return fmt.Errorf("size %q: want a number with KiB, MiB or GiB", trimmed)
 	}
-	*s = size(n * float64(uint64(1)<<shift))
+	*s = size(bytes)
 	return nil
 }
 

@@ -19,7 +19,9 @@ type compactCmd struct {
 	DataDir string        `required:"" short:"d" placeholder:"DIR|URL" help:"Data folder, or the object store that segments are published to."`
 	Keep    string        `placeholder:"DAYS" help:"First remove what was submitted longer ago, such as 180d. Default: keep everything."`
 	Where   []string      `placeholder:"COND" sep:"none" help:"Merge only there: dim=v1,v2 or dim=lo..hi; repeatable. Does not narrow --keep."`
-	Grace   time.Duration `default:"24h" help:"How long replaced files stay for the jobs that still read them."`
+	Trash   time.Duration `default:"168h" zero:"at once" help:"How long what --keep removes stays in state/trash, where \"tmserver trash\" finds it; 0 deletes it at once."`
+	Force   bool          `help:"Believe the clock, even if it disagrees with the last run and with the newest records."`
+	Grace   time.Duration `default:"24h" zero:"at once" help:"How long replaced files stay for the jobs that still read them; 0 removes them at once."`
 	DryRun  bool          `help:"Only print what would be done."`
 }
 
@@ -29,10 +31,15 @@ removes what is older than --keep. What is merged already stays as it is, so run
 it again does nothing. Jobs may run and servers may publish at the same time. The
 statistics of conversions become one small database.
 
+What --keep removes goes to the trash, state/trash, and is deleted when it has been
+there for --trash. If the clock is more than two days from the last run, and fewer
+than three of the last 14 days have records, nothing is removed: the clock may be
+wrong. --force removes it all the same.
+
   tmserver compact --data-dir DATA --keep 180d --dry-run
 
-EXIT STATUS: 0 done; 1 failed, or another compaction runs; 2 usage; 4 some segments
-are damaged: their partitions stay as they are ("tmserver check" lists all damage);
+EXIT STATUS: 0 done; 1 failed, or another compaction runs, or the clock is not
+believed (the segments are merged nevertheless); 2 usage; 4 some segments are damaged: their partitions stay as they are ("tmserver check" lists all damage);
 130 interrupted.`
 }
 
@@ -48,22 +55,28 @@ func (c *compactCmd) Run(ctx context.Context, st *cli.State) error {
 	}
 	defer place.Close()
 
-	// Remove first: what is removed need not be merged.
+	// Remove first: what is removed need not be merged. A clock that is not believed
+	// hinders merging in no way.
 	now := st.Now()
-	if keepDays > 0 {
-		if err := c.expire(ctx, st, place, now.UTC().AddDate(0, 0, -keepDays)); err != nil {
-			return withBusyHint(err)
-		}
+	notBelieved := c.expire(ctx, st, place, keepDays, now)
+	if _, leap := errors.AsType[*upkeep.LeapError](notBelieved); notBelieved != nil && !leap {
+		return withBusyHint(notBelieved)
 	}
 	if err := c.merge(ctx, st, place, filter, now); err != nil {
-		return withBusyHint(err)
+		return errors.Join(withBusyHint(err), notBelieved)
 	}
 
 	// The statistics of conversions are in the data folder; an object store has none.
-	if c.DryRun || layout.IsURL(c.DataDir) {
-		return nil
+	if !c.DryRun && !layout.IsURL(c.DataDir) {
+		if err := mergeStatistics(ctx, c.DataDir, st.Log); err != nil {
+			return errors.Join(withBusyHint(err), notBelieved)
+		}
 	}
-	return withBusyHint(mergeStatistics(ctx, c.DataDir, st.Log))
+
+	if notBelieved != nil && !c.DryRun {
+		return cli.WithHint(notBelieved, "if the clock is right, --force removes what is too old")
+	}
+	return nil
 }
 
 // validate checks the flags and returns the values of --keep and --where.
@@ -85,22 +98,24 @@ func (c *compactCmd) validate() (keepDays int, filter schema.Filter, err error) 
 		filter = filter.Where(condition.Dim, condition.Values)
 	}
 
-	if c.Grace < 0 {
-		return 0, filter, cli.Usage("--grace %v: cannot be negative", c.Grace)
-	}
 	return keepDays, filter, nil
 }
 
-// expire removes the segments whose submission date lies before a day.
-func (c *compactCmd) expire(ctx context.Context, st *cli.State, place *upkeep.Place, before time.Time) error {
-	expired, err := place.Expire(ctx, before, c.DryRun)
-	if err != nil {
+// expire removes the segments that are older than so many days; 0: none. The error
+// wraps a *upkeep.LeapError if the clock is not believed.
+func (c *compactCmd) expire(ctx context.Context, st *cli.State, place *upkeep.Place, keepDays int, now time.Time) error {
+	options := upkeep.ExpireOptions{Now: now, KeepDays: keepDays, Trash: c.Trash, Force: c.Force, DryRun: c.DryRun}
+	expired, err := place.Expire(ctx, options)
+	_, leap := errors.AsType[*upkeep.LeapError](err)
+	if err != nil && !(leap && c.DryRun) {
 		return err
 	}
+	if keepDays == 0 {
+		return nil
+	}
 
-	// A dry run lists the segments, because nothing can bring them back later.
 	bytes := int64(0)
-	for _, segment := range expired {
+	for _, segment := range expired.Segments {
 		bytes += segment.Size
 		if c.DryRun {
 			fmt.Fprintln(st.Stdout, "would remove", segment.Path)
@@ -111,8 +126,15 @@ func (c *compactCmd) expire(ctx context.Context, st *cli.State, place *upkeep.Pl
 	if c.DryRun {
 		verb = "would remove"
 	}
+	before, _ := options.Before().Time() // which only a clock beyond the year 9999 makes an error
 	fmt.Fprintf(st.Stdout, "%s %d segments, %s, submitted before %s\n",
-		verb, len(expired), megabytes(bytes), before.Format("2006-01-02"))
+		verb, len(expired.Segments), megabytes(bytes), before.Format(time.DateOnly))
+	if expired.Emptied > 0 {
+		fmt.Fprintf(st.Stdout, "deleted %d files of the trash\n", expired.Emptied)
+	}
+	if leap {
+		fmt.Fprintf(st.Stdout, "but not without --force: %v\n", err)
+	}
 	return nil
 }
 

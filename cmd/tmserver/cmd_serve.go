@@ -24,7 +24,7 @@ type serveCmd struct {
 	MaxLogSize  int64         `env:"TMSERVER_MAX_LOG_SIZE" default:"524288000" placeholder:"BYTES" help:"Size from which on a raw log is finished and converted."`
 	MaxLogAge   time.Duration `env:"TMSERVER_MAX_LOG_AGE" default:"5m" help:"Time after its first submission when a raw log is finished and converted."`
 	Workers     int           `env:"TMSERVER_WORKERS" default:"1" help:"Raw logs converted at the same time; 0 leaves them to tmserver convert."`
-	DrainTime   time.Duration `env:"TMSERVER_DRAIN_TIME" default:"30s" help:"How long requests in hand may take after SIGTERM."`
+	DrainTime   time.Duration `env:"TMSERVER_DRAIN_TIME" default:"30s" zero:"none" help:"How long requests in hand may take after SIGTERM; 0 ends them at once."`
 
 	AdminToken      string `env:"TMSERVER_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bearer token for the admin address; needed unless it is a loopback address. Better given in the environment."`
 	TLSCert         string `env:"TMSERVER_TLS_CERT" type:"existingfile" placeholder:"FILE" help:"Certificate chain (PEM); with --tls-key, both addresses speak TLS."`
@@ -76,8 +76,6 @@ func (c *serveCmd) validate() error {
 		return cli.Usage("--max-path %d: want 1 to %d", c.MaxPath, rawlog.MaxPathBytes)
 	case c.MaxLogSize < 1:
 		return cli.Usage("--max-log-size %d: want at least 1", c.MaxLogSize)
-	case c.MaxLogAge <= 0:
-		return cli.Usage("--max-log-age %v: want more than 0", c.MaxLogAge)
 	case c.Workers < 0:
 		return cli.Usage("--workers %d: want at least 0", c.Workers)
 	case c.MaxConnections < 1:

@@ -56,8 +56,8 @@ type dataFolder struct {
 // openDataFolder opens the data folder, made if missing, and finishes the commits that
 // a crash interrupted. The caller closes it.
 func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir string) (_ *dataFolder, err error) {
-	if f.DropRepeats < 0 {
-		return nil, cli.Usage("--drop-repeats %d: cannot be negative", f.DropRepeats)
+	if f.DropRepeats < 0 || f.DropRepeats > maxDays {
+		return nil, cli.Usage("--drop-repeats %d: want 0 to %d", f.DropRepeats, maxDays)
 	}
 	maxPartitions, err := f.partitionFlags.limit()
 	if err != nil {

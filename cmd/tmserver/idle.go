@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
-	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest/intake"
 	"github.com/aitgithub/telemetry-server/ingest/statistics"
 	"github.com/aitgithub/telemetry-server/layout"
@@ -15,14 +15,12 @@ import (
 
 // idleFlags say what a server does while no raw log waits.
 type idleFlags struct {
-	CompactEvery time.Duration `env:"TMSERVER_COMPACT_EVERY" default:"1h" help:"How often to look for partitions of past days to merge, when no raw log waits; 0 leaves it to tmserver compact."`
+	CompactEvery time.Duration `env:"TMSERVER_COMPACT_EVERY" default:"1h" zero:"never" help:"How often to look for partitions of past days to merge, when no raw log waits; 0 leaves it to tmserver compact."`
 	Keep         string        `env:"TMSERVER_KEEP" placeholder:"DAYS" help:"Then also remove what was submitted longer ago, such as 180d. Default: keep everything."`
+	Trash        time.Duration `env:"TMSERVER_TRASH" default:"168h" zero:"at once" help:"How long what --keep removes stays in state/trash, where \"tmserver trash\" finds it; 0 deletes it at once."`
 }
 
 func (f *idleFlags) validate() error {
-	if f.CompactEvery < 0 {
-		return cli.Usage("--compact-every %v: cannot be negative", f.CompactEvery)
-	}
 	_, err := parseDays(f.Keep)
 	return err
 }
@@ -42,6 +40,7 @@ func (s *serving) buildCompaction(ctx context.Context) (part, error) {
 		data:     s.folder.Data,
 		every:    flags.CompactEvery,
 		keepDays: keepDays,
+		trash:    flags.Trash,
 		now:      s.st.Now,
 		log:      s.st.Log,
 	}
@@ -53,8 +52,11 @@ type idleCompaction struct {
 	data     *layout.Data
 	every    time.Duration
 	keepDays int // 0: for ever
+	trash    time.Duration
 	now      func() time.Time
 	log      *slog.Logger
+
+	disbelieved bool // the clock, the last time
 }
 
 // run compacts and expires from time to time, until ctx ends.
@@ -85,14 +87,8 @@ func (c *idleCompaction) compact(ctx context.Context) error {
 	now := c.now().UTC()
 
 	// What is removed need not be merged.
-	if c.keepDays > 0 {
-		expired, err := place.Expire(ctx, now.AddDate(0, 0, -c.keepDays), false)
-		if err != nil {
-			return err
-		}
-		if len(expired) > 0 {
-			c.log.Info("expired", "segments", len(expired))
-		}
+	if err := c.expire(ctx, place, now); err != nil {
+		return err
 	}
 
 	// Today's partitions still grow.
@@ -111,4 +107,29 @@ func (c *idleCompaction) compact(ctx context.Context) error {
 	// Each conversion adds a file of statistics, so there would be ever more of them.
 	_, err = statistics.Merge(ctx, c.data)
 	return err
+}
+
+// expire removes what is too old. That the clock is not believed is said once, until it
+// is believed again.
+func (c *idleCompaction) expire(ctx context.Context, place *upkeep.Place, now time.Time) error {
+	expired, err := place.Expire(ctx, upkeep.ExpireOptions{Now: now, KeepDays: c.keepDays, Trash: c.trash})
+	if leap, ok := errors.AsType[*upkeep.LeapError](err); ok {
+		if !c.disbelieved {
+			c.log.Error("retention stopped: is the clock right? If it is, run tmserver compact --keep --force", "err", leap)
+		}
+		c.disbelieved = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+
+	if c.disbelieved {
+		c.disbelieved = false
+		c.log.Info("retention goes on: the clock is believed again")
+	}
+	if len(expired.Segments)+expired.Emptied > 0 {
+		c.log.Info("expired", "segments", len(expired.Segments), "deleted_from_trash", expired.Emptied)
+	}
+	return nil
 }

@@ -37,6 +37,7 @@ type grammar struct {
 
 	Serve   serveCmd   `cmd:"" help:"Receive submissions, convert and publish them."`
 	Compact compactCmd `cmd:"" help:"Merge segments, remove old ones."`
+	Trash   trashCmd   `cmd:"" help:"List, restore or delete what retention removed."`
 	Check   checkCmd   `cmd:"" help:"Verify, and repair, what is stored."`
 	Import  importCmd  `cmd:"" help:"Convert raw logs from elsewhere, the predecessor's too."`
 	Replay  replayCmd  `cmd:"" help:"Submit what raw logs hold to another server."`

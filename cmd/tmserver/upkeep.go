@@ -53,16 +53,20 @@ func withCorruptCode(err error) error {
 	return err
 }
 
+// maxDays bounds flags in days: a hundred years, which dates of four digits can tell.
+const maxDays = 36_500
+
 // parseDays reads a value of --keep, "180d" or "180"; "" is 0, for ever.
 func parseDays(text string) (int, error) {
 	if text == "" {
 		return 0, nil
 	}
-	days, err := strconv.Atoi(strings.TrimSuffix(text, "d"))
-	if err != nil || days < 1 {
-		return 0, cli.Usage("--keep %s: want a number of days, such as 180d", text)
+
+	days, err := strconv.ParseUint(strings.TrimSuffix(text, "d"), 10, 64)
+	if err != nil || days < 1 || days > maxDays {
+		return 0, cli.Usage("--keep %s: want 1d to %dd, such as 180d", cli.Printable(text), maxDays)
 	}
-	return days, nil
+	return int(days), nil
 }
 
 // megabytes writes a number of bytes for people.

@@ -3,6 +3,7 @@ package dedup
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,6 +108,10 @@ func (c *Recorder) Record() error {
 
 func (c *Recorder) recordKeys(day schema.Date, keys []key) error {
 	return c.index.db.Update(func(tx *bbolt.Tx) error {
+		used, err := c.index.use(tx)
+		if err != nil {
+			return err
+		}
 		bucket, err := tx.CreateBucketIfNotExists([]byte(day))
 		if err != nil {
 			return err
@@ -117,7 +122,7 @@ func (c *Recorder) recordKeys(day schema.Date, keys []key) error {
 				return err
 			}
 		}
-		return bucket.Put(lastAddedKey, []byte(schema.DateOf(c.index.now())))
+		return bucket.Put(lastAddedKey, binary.BigEndian.AppendUint64(nil, used))
 	})
 }
 

@@ -2,6 +2,7 @@ package dedup
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"os"
@@ -16,13 +17,22 @@ import (
 )
 
 // idleDays is how long a day of receipt stays in the index after a raw log last added
-// to it, by this machine's clock. It bounds how much later than its neighbours an old
-// backlog may come and still find its repeats.
+// to it: as many days on which the index was used. So a clock that leaps removes nothing.
+// It bounds how much later than its neighbours an old backlog may come and still find
+// its repeats.
 const idleDays = 30
 
-// lastAddedKey is the key, beside those of submissions, under which a day's bucket has
-// the date on which a raw log last added to it.
-var lastAddedKey = []byte("last added")
+var (
+	// lastAddedKey is the key, beside those of submissions, under which a day's bucket
+	// has the day of use on which a raw log last added to it. Older versions have a date
+	// under "last added".
+	lastAddedKey = []byte("last added on use")
+	// usesBucket sorts before all days. It has the last date on which the index was used,
+	// and how many such days there were: 8 bytes, big endian.
+	usesBucket  = []byte("#uses")
+	lastUsedKey = []byte("last used")
+	usesKey     = []byte("days")
+)
 
 // Repeats is the index of submissions: a bbolt file with a bucket per day of receipt,
 // in it the key of each submission and the raw log that it is in. The file is open,
@@ -161,30 +171,61 @@ func (r *Repeats) release(from source, added map[key][]schema.Date) error {
 	return r.db.Close()
 }
 
+// use counts the days on which the index was used, and returns the number of today.
+func (r *Repeats) use(tx *bbolt.Tx) (uint64, error) {
+	uses, err := tx.CreateBucketIfNotExists(usesBucket)
+	if err != nil {
+		return 0, err
+	}
+
+	today := []byte(schema.DateOf(r.now()))
+	days := number(uses.Get(usesKey))
+	if bytes.Equal(uses.Get(lastUsedKey), today) {
+		return days, nil
+	}
+
+	days++
+	if err := uses.Put(lastUsedKey, today); err != nil {
+		return 0, err
+	}
+	return days, uses.Put(usesKey, binary.BigEndian.AppendUint64(nil, days))
+}
+
+// number reads 8 bytes; 0 if there are fewer.
+func number(value []byte) uint64 {
+	if len(value) < 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(value)
+}
+
 // expire removes the days that no submission of the newest day is compared with, once
 // no raw log has added to them for idleDays. Until then, a backlog that is as old as
 // they are may still come.
 func (r *Repeats) expire(tx *bbolt.Tx) error {
+	used, err := r.use(tx)
+	if err != nil {
+		return err
+	}
 	newest, _ := tx.Cursor().Last()
-	if newest == nil {
+	if bytes.Equal(newest, usesBucket) {
 		return nil // the index was made anew
 	}
 	if !schema.Date(newest).WellFormed() {
 		return fmt.Errorf("%w: day %q", helperfile.ErrDamaged, newest)
 	}
 
+	// The newest day may be one of a clock that was wrong, so that the window counts twice.
 	oldest := schema.Date(newest).AddDays(-r.days - 1)
-	idle := schema.DateOf(r.now()).AddDays(-idleDays)
+	idle := uint64(max(idleDays, r.days+1))
 
 	// A bucket must not be removed while a cursor walks over it.
 	var expired [][]byte
 	days := tx.Cursor()
-	for name, _ := days.First(); name != nil && schema.Date(name) < oldest; name, _ = days.Next() {
-		lastAdded := tx.Bucket(name).Get(lastAddedKey)
-		if lastAdded == nil {
-			lastAdded = name // an older version did not record it
-		}
-		if schema.Date(lastAdded) < idle {
+	for name, _ := days.Seek([]byte(schema.NoDate)); name != nil && schema.Date(name) < oldest; name, _ = days.Next() {
+		// An older version did not record it: it counts from the first use on.
+		lastAdded := number(tx.Bucket(name).Get(lastAddedKey))
+		if used > lastAdded+idle {
 			expired = append(expired, bytes.Clone(name))
 		}
 	}

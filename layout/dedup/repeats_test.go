@@ -210,11 +210,49 @@ func TestExpire(t *testing.T) {
 		index.now = func() time.Time { return now }
 		convertLog(t, index, "log.1", []receipt{{body: "1", day: 0}}, func() {})
 
-		now = now.AddDate(0, 0, tt.laterDays)
-		convertLog(t, index, "log.2", []receipt{{body: "2", day: 1000}}, func() {})
+		for day := range tt.laterDays {
+			now = now.AddDate(0, 0, 1)
+			convertLog(t, index, fmt.Sprint("log.2.", day), []receipt{{body: fmt.Sprint("2 ", day), day: 1000}}, func() {})
+		}
 		stored := convertLog(t, index, "log.3", []receipt{{body: "1", day: 1}}, func() {})
 		if repeated := len(stored) == 0; repeated != tt.want {
 			t.Errorf("%d days later: repeated %v, want %v", tt.laterDays, repeated, tt.want)
+		}
+	}
+}
+
+// TestClockLeaps uses the index while the clock is wrong: it loses nothing.
+func TestClockLeaps(t *testing.T) {
+	start := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	for _, leap := range []time.Time{start.AddDate(1, 0, 0), start.AddDate(100, 0, 0), start.AddDate(-1, 0, 0), time.Unix(0, 0)} {
+		now := start
+		index := testRepeats(testRoot(t), 3)
+		index.now = func() time.Time { return now }
+		received := func(at time.Time, body string) (repeated bool) {
+			t.Helper()
+			recorder, err := index.Recorder("log." + at.String() + body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer recorder.Close()
+			repeated, err = recorder.Repeated([]byte("id"), []byte(body), at)
+			if err == nil {
+				err = recorder.Record()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return repeated
+		}
+
+		received(start, "1")
+		now = leap
+		for range 3 {
+			received(now, "2")
+		}
+		now = start.Add(time.Hour)
+		if !received(now, "1") {
+			t.Errorf("the clock said %v for a while: a submission from before is not in the index any more", leap)
 		}
 	}
 }
@@ -236,7 +274,12 @@ func TestExpireOfOldVersion(t *testing.T) {
 	}
 	recorder.Close()
 
-	convertLog(t, index, "log.3", []receipt{{body: "2", day: 10}}, func() {})
+	now := time.Now()
+	index.now = func() time.Time { return now }
+	for day := range idleDays + 1 {
+		now = now.AddDate(0, 0, 1)
+		convertLog(t, index, fmt.Sprint("log.3.", day), []receipt{{body: fmt.Sprint("2 ", day), day: 10}}, func() {})
+	}
 	if stored := convertLog(t, index, "log.4", []receipt{{body: "1", day: 0}}, func() {}); len(stored) != 1 {
 		t.Error("the day is still in the index")
 	}

@@ -128,6 +128,24 @@ func (s *bucket) preserve(ctx context.Context, name, second string) error {
 	return s.b.Copy(ctx, second, name)
 }
 
+func (s *bucket) move(ctx context.Context, moves [][2]string) error {
+	// Another process may hold the lock by now, if this one was stopped for a while.
+	if err := s.held.Held(ctx); err != nil {
+		return err
+	}
+
+	for _, move := range moves {
+		err := s.b.Copy(ctx, move[1], move[0])
+		if err == nil {
+			err = s.b.Remove(ctx, move[0])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *bucket) remove(ctx context.Context, names []string) error {
 	for _, name := range names {
 		if err := s.b.Remove(ctx, name); err != nil {
@@ -135,4 +153,14 @@ func (s *bucket) remove(ctx context.Context, names []string) error {
 		}
 	}
 	return nil
+}
+
+func (s *bucket) files() backend.Backend { return s.b }
+
+func (s *bucket) load(ctx context.Context, name string) ([]byte, error) {
+	return s.b.ReadAll(ctx, name)
+}
+
+func (s *bucket) save(ctx context.Context, name string, doc []byte) error {
+	return s.b.Put(ctx, name, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(doc)), nil })
 }

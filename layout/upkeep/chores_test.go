@@ -24,7 +24,15 @@ func TestChoresNeedTheLock(t *testing.T) {
 			return err
 		},
 		"Expire": func(p *Place) error {
-			_, err := p.Expire(t.Context(), testNow, false)
+			_, err := p.Expire(t.Context(), ExpireOptions{Now: testNow, KeepDays: 1})
+			return err
+		},
+		"Restore": func(p *Place) error {
+			_, _, err := p.Restore(t.Context(), "1")
+			return err
+		},
+		"Empty": func(p *Place) error {
+			_, err := p.Empty(t.Context(), "1")
 			return err
 		},
 	}

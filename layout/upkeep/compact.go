@@ -67,7 +67,14 @@ type CompactStats struct {
 // error then wraps a *layout.CorruptError for each. ErrBusy while another Compact runs.
 func (p *Place) Compact(ctx context.Context, o CompactOptions) (CompactStats, error) {
 	c := compactor{t: p.tree, site: p.site, o: o}
-	err := p.locked(ctx, func() error { return c.run(ctx) })
+	err := p.locked(ctx, func() (err error) {
+		// A clock that leaps must not remove what jobs still read.
+		c.o.Now, err = p.believed(ctx, o.Now)
+		if err == nil {
+			err = c.run(ctx)
+		}
+		return err
+	})
 	if err != nil {
 		return c.st, fmt.Errorf("compact: %w", err)
 	}

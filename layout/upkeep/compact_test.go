@@ -243,32 +243,6 @@ func TestCompactSparesDamage(t *testing.T) {
 	}
 }
 
-func TestExpire(t *testing.T) {
-	d := layouttest.Open(t)
-	at := func(date string) schema.Dims {
-		p := layouttest.Partition
-		p[schema.SubmissionDate] = date
-		p[schema.Channel] = "c" + date
-		return p
-	}
-	layouttest.Publish(t, d, "log.1", 2, at("20130901"), at("20130909"), at("20130910"))
-	layouttest.Publish(t, d, "log.2", 2, at("20130901"))
-	before := time.Date(2013, 9, 10, 7, 0, 0, 0, time.UTC)
-	for _, dry := range []bool{true, false} {
-		gone, err := In(d).Expire(t.Context(), before, dry)
-		if err != nil || len(gone) != 3 {
-			t.Errorf("Expire = %d segments, %v; want 3", len(gone), err)
-		}
-	}
-	if got := layouttest.ReadAll(t, d.Tree(), schema.All()); len(got) != 2 {
-		t.Errorf("%d records are left, want 2", len(got))
-	}
-	if es, _ := os.ReadDir(filepath.Join(d.Dir(), layout.PublishedDir, layouttest.Partition[schema.Reason], layouttest.Partition[schema.AppName])); len(es) != 1 {
-		t.Errorf("folders left: %v", es)
-	}
-	layouttest.Publish(t, d, "log.1", 2, at("20130901")) // into a folder that went away
-}
-
 // TestZstdReadsMergedSegments: the zstd program yields the lines of a merged
 // segment, whether it compressed the frames or our package did.
 func TestZstdReadsMergedSegments(t *testing.T) {

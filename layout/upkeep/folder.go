@@ -81,6 +81,23 @@ func (s folder) preserve(_ context.Context, name, second string) error {
 	return disk.SyncDirs(touched)
 }
 
+func (s folder) move(_ context.Context, moves [][2]string) error {
+	// From the commit file on, a crash is rolled forward by the next lock.
+	if err := s.d.Folder().Commit(layout.CompactDir, backend.Commit{Source: "upkeep", Retire: moves}); err != nil {
+		return err
+	}
+	if err := s.d.Folder().Settle(layout.CompactDir); err != nil {
+		return err
+	}
+
+	left := map[string]bool{}
+	for _, move := range moves {
+		left[path.Dir(move[0])] = true
+	}
+	s.prune(left)
+	return nil
+}
+
 func (s folder) remove(_ context.Context, names []string) error {
 	disk := s.scratch()
 	touched := map[string]bool{}
@@ -94,11 +111,43 @@ func (s folder) remove(_ context.Context, names []string) error {
 		return err
 	}
 
-	// Remove folders upwards, until one is not empty, which makes Remove fail.
-	for dir := range touched {
-		for strings.Contains(dir, "/") && disk.Remove(dir) == nil {
+	s.prune(touched)
+	return nil
+}
+
+// prune removes folders, and those above them, that are empty.
+func (s folder) prune(dirs map[string]bool) {
+	// One that is not empty makes Remove fail.
+	for dir := range dirs {
+		for strings.Contains(dir, "/") && s.scratch().Remove(dir) == nil {
 			dir = path.Dir(dir)
 		}
 	}
-	return nil
+}
+
+func (s folder) files() backend.Backend { return backend.Local{Root: s.d.Root()} }
+
+func (s folder) load(_ context.Context, name string) ([]byte, error) {
+	return s.d.Root().ReadFile(name)
+}
+
+func (s folder) save(_ context.Context, name string, doc []byte) error {
+	disk := s.scratch()
+	temporary := name + ".tmp"
+
+	// A former try may have left one.
+	if err := disk.Remove(temporary); err != nil {
+		return err
+	}
+	if err := disk.Append(temporary, doc); err != nil {
+		return err
+	}
+	if err := disk.Sync(temporary); err != nil {
+		return err
+	}
+
+	if err := disk.Rename(temporary, name); err != nil {
+		return err
+	}
+	return disk.SyncDir(path.Dir(name))
 }

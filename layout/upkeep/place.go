@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
-	"time"
 
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/backend"
-	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // Place is a data folder, on this machine or in an object store, that is maintained.
@@ -37,8 +34,16 @@ type site interface {
 	// preserve gives a file a second name; the error wraps fs.ErrExist when another file
 	// has it.
 	preserve(ctx context.Context, name, second string) error
+	// move moves files, and removes folders that become empty.
+	move(ctx context.Context, moves [][2]string) error
 	// remove removes files for good, and folders that become empty.
 	remove(ctx context.Context, names []string) error
+	// files lists what there is, below layout.TrashDir too.
+	files() backend.Backend
+	// load reads a small file; the error wraps fs.ErrNotExist without it.
+	load(ctx context.Context, name string) ([]byte, error)
+	// save replaces a small file, durably.
+	save(ctx context.Context, name string, doc []byte) error
 }
 
 // In returns the place where the data folder has its published segments. It needs
@@ -113,43 +118,4 @@ func (p *Place) locked(ctx context.Context, f func() error) (err error) {
 
 	defer func() { err = errors.Join(err, unlock()) }()
 	return f()
-}
-
-// Expire removes every segment, quarantined ones too, whose submission date is
-// before the day of that time, and then empty folders. It returns what it
-// removed, or in a dry run what it would remove. ErrBusy while Compact runs.
-func (p *Place) Expire(ctx context.Context, before time.Time, dryRun bool) (gone []layout.Segment, err error) {
-	err = p.locked(ctx, func() error {
-		gone, err = p.expire(ctx, schema.DateOf(before), dryRun)
-		return err
-	})
-
-	if err != nil {
-		return gone, fmt.Errorf("expire: %w", err)
-	}
-	return gone, nil
-}
-
-// expire removes the segments of the days before that date. The caller holds the lock.
-func (p *Place) expire(ctx context.Context, before schema.Date, dryRun bool) ([]layout.Segment, error) {
-	// Records whose time is not known have NoDate, before the first: they stay.
-	first := string(schema.FirstDate)
-	last := string(before.AddDays(-1))
-	old := schema.All().Where(schema.SubmissionDate, schema.Between(&first, &last))
-	old.IncludeQuarantined = true
-
-	all, err := p.tree.List(ctx, old)
-	if err != nil || dryRun {
-		return all.Segments, err
-	}
-
-	// Hidden segments go first: without the merged one, they would be visible again.
-	var names []string
-	for _, seg := range slices.Concat(all.Hidden, all.Segments) {
-		names = append(names, seg.Path)
-	}
-	if err := p.site.remove(ctx, names); err != nil {
-		return nil, err
-	}
-	return all.Segments, nil
 }

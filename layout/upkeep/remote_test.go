@@ -174,14 +174,15 @@ func testStore(t *testing.T, url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := place.Expire(t.Context(), testNow, false); !errors.Is(err, layout.ErrBusy) {
+	if _, err := place.Expire(t.Context(), ExpireOptions{Now: testNow, KeepDays: 1}); !errors.Is(err, layout.ErrBusy) {
 		t.Errorf("with the lock taken: %v, want ErrBusy", err)
 	}
 	if err := unlock(); err != nil {
 		t.Fatal(err)
 	}
-	if gone, err := place.Expire(t.Context(), time.Date(2013, 9, 1, 0, 0, 0, 0, time.UTC), false); err != nil || len(gone) != 1 {
-		t.Errorf("Expire = %v, %v", gone, err)
+	october := time.Date(2013, 10, 1, 0, 0, 0, 0, time.UTC)
+	if done, err := place.Expire(t.Context(), ExpireOptions{Now: october, KeepDays: 30, Force: true}); err != nil || len(done.Segments) != 1 {
+		t.Errorf("Expire = %v, %v", done, err)
 	}
 	segs, err := tree.Segments(t.Context(), schema.All())
 	if err != nil || len(segs) != 2 {

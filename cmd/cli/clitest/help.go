@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -46,6 +47,12 @@ func CheckHelp(t *testing.T, p cli.Program) {
 		for _, flag := range node.Flags {
 			if flag.Help == "" && !flag.Hidden && flag.Name != "uninstall" { // kongplete's own
 				t.Errorf("%s %s --%s: no help", p.Name, command, flag.Name)
+			}
+
+			// Main refuses a duration of zero, but where its tag says what it means.
+			_, duration := flag.Target.Interface().(time.Duration)
+			if saysZero := strings.Contains(flag.Help, " 0 "); duration && saysZero != flag.Tag.Has("zero") {
+				t.Errorf("%s %s --%s: the tag zero and the help disagree about 0", p.Name, command, flag.Name)
 			}
 		}
 		isDefault := node.Tag != nil && node.Tag.Default != "" // its name is left out
