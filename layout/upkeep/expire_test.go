@@ -27,7 +27,7 @@ func publishDays(t *testing.T, d *layout.Data, now time.Time, days int) (lines [
 	for i := range days {
 		partitions = append(partitions, onDay(schema.DateOf(now).AddDays(-i)))
 	}
-	return layouttest.Publish(t, d, "log."+now.Format("20060102"), 2, partitions...)
+	return layouttest.Publish(t, d, "log."+string(schema.DateOf(now)), 2, partitions...)
 }
 
 // expire runs retention of 30 days, and returns how many segments it removed.
