@@ -53,13 +53,14 @@ func (h *handler) batch(fields []string) http.HandlerFunc {
 		}
 
 		// The submissions take memory beside the body that they came in.
-		memory := batchMemory(records)
+		head := rawlog.Submission{Request: batchRequestOf(r), Time: received}
+		memory := batchMemory(records, head.Request)
 		if !h.reserve(memory) {
 			h.release(e)
 			answerUnavailable.send(w)
 			return
 		}
-		entries := batchEntries(records, received)
+		entries := batchEntries(records, head)
 		h.release(e)
 
 		h.finish(w, h.raw.AppendEntries(entries...))
@@ -79,19 +80,35 @@ type batchRecord struct {
 // batchRecordBytes is the memory of a batchRecord and of its place in the lists of entries.
 const batchRecordBytes = 64
 
+// maxBatchRequestBytes bounds what of the request is stored with each record of a batch:
+// a request with long headers and many records would be stored thousands of times.
+const maxBatchRequestBytes = 512
+
+// batchRequestOf is requestOf for a batch; of a request that is too long it has the
+// method only.
+func batchRequestOf(r *http.Request) rawlog.Request {
+	request := requestOf(r)
+	if len(request) > maxBatchRequestBytes {
+		request = rawlog.Request(rawlog.AppendField(nil, rawlog.FieldMethod, r.Method))
+	}
+	return request
+}
+
 // batchMemory returns the bytes of memory that records and their entries take.
-func batchMemory(records []batchRecord) (bytes int) {
+func batchMemory(records []batchRecord, request rawlog.Request) (bytes int) {
 	for _, record := range records {
-		bytes += batchRecordBytes + rawlog.EntryMemory(len(record.path)+len(record.text))
+		bytes += batchRecordBytes + rawlog.EntryMemory(len(record.path)+len(request)+len(record.text))
 	}
 	return bytes
 }
 
-// batchEntries returns the sealed entries of records. The caller frees them.
-func batchEntries(records []batchRecord, received time.Time) []*rawlog.Entry {
+// batchEntries returns the sealed entries of records, which have all else from head. The
+// caller frees them.
+func batchEntries(records []batchRecord, head rawlog.Submission) []*rawlog.Entry {
 	entries := make([]*rawlog.Entry, len(records))
 	for i, record := range records {
-		entry := rawlog.NewEntry("", record.path, len(record.text), received)
+		head.Path = record.path
+		entry := rawlog.NewEntry(&head, len(record.text))
 		copy(entry.Body(), record.text)
 		entry.Seal()
 		entries[i] = entry

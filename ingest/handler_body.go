@@ -44,16 +44,16 @@ func (h *handler) readEntry(w http.ResponseWriter, r *http.Request, path string,
 	}
 
 	// The address itself is never stored, only its country.
-	country := ""
+	head := rawlog.Submission{Path: path, Request: requestOf(r), Time: received}
 	if h.o.Countries != nil {
-		country = h.o.Countries.Of(clientAddr(r, h.o.TrustedProxies))
+		head.Country = h.o.Countries.Of(clientAddr(r, h.o.TrustedProxies))
 	}
-	if !h.reserve(rawlog.EntryMemory(len(country) + len(path) + room)) {
+	if !h.reserve(rawlog.EntryMemory(len(head.Country) + len(path) + len(head.Request) + room)) {
 		answerUnavailable.send(w)
 		return nil, false
 	}
 
-	e, filled, failure := h.fill(r, rawlog.NewEntry(country, path, room, received), length)
+	e, filled, failure := h.fill(r, rawlog.NewEntry(&head, room), length)
 
 	// The body is in, or something failed: check its length now that it is known.
 	switch {

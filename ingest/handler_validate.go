@@ -67,7 +67,7 @@ func (h *handler) validate(w http.ResponseWriter, r *http.Request) {
 	defer func() { h.validators <- conv }()
 
 	// Convert as the worker does, but nothing is counted and nothing is stored.
-	record, err := conv.Convert(r.Context(), &rawlog.Submission{Path: path, Body: e.Body(), Time: received})
+	record, err := conv.Convert(r.Context(), &rawlog.Submission{Path: path, Body: e.Body(), Request: requestOf(r), Time: received})
 	clear(conv.Dropped) // the counts are for records that are stored
 	rejection, isRejected := errors.AsType[*convert.Rejection](err)
 	switch {

@@ -3,7 +3,7 @@ package layout
 // Names of everything below a data folder, in one place. A name says the state:
 // `ls` shows what is in flight, and recovery is a walk.
 const (
-	// RawDir holds the raw logs: telemetry.log.v3.<host>.<pid>.<unix ms>, one
+	// RawDir holds the raw logs: telemetry.log.v4.<host>.<pid>.<unix ms>, one
 	// writer each; the suffix ".finished" says that the raw log is complete.
 	RawDir = "raw"
 	// PublishedDir holds the partition tree:

@@ -21,6 +21,8 @@ type Rejected struct {
 	Offset  int64     `json:"offset"`            // of the entry in the raw log
 	Country string    `json:"country,omitempty"` // of the client, if it was looked up
 	Path    string    `json:"path"`              // as received
+	// Request is what came with it, encoded as in a raw log; empty if that is not known.
+	Request []byte `json:"request,omitempty"`
 	// PathBytes is Path if that is not UTF-8, of which JSON cannot keep every byte.
 	// AddRejected and ParseRejected convert between the two.
 	PathBytes []byte `json:"path_bytes,omitempty"`

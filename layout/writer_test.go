@@ -19,7 +19,7 @@ import (
 
 func TestWriterPublishesAllOrNothing(t *testing.T) {
 	d := layouttest.Open(t)
-	const source = "telemetry.log.v3.host.1.1380000000000.finished"
+	const source = "telemetry.log.v4.host.1.1380000000000.finished"
 	if err := os.WriteFile(filepath.Join(d.Dir(), layout.RawDir, source), []byte("x"), 0o666); err != nil {
 		t.Fatal(err)
 	}

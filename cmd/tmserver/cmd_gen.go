@@ -24,7 +24,7 @@ type genCmd struct {
 	First       int    `default:"0" help:"Number of the first one; ping N of a seed is always the same."`
 	Seed        uint64 `default:"1" help:"Which population of browsers."`
 	Format      string `default:"lines" enum:"lines,rawlog" help:"lines (id, tab, JSON) or rawlog."`
-	RawVersion  int    `default:"3" enum:"1,3" help:"Version of the raw log: 3, or the predecessor's 1."`
+	RawVersion  int    `default:"4" enum:"1,4" help:"Version of the raw log: 4, or the predecessor's 1."`
 	Gzip        bool   `help:"Compress the bodies in a raw log, as browsers do."`
 	Output      string `short:"o" type:"path" placeholder:"FILE" help:"Where to write (default: stdout)."`
 	Definitions string `type:"path" placeholder:"DIR" help:"Also write the pings' histogram definitions there, laid out as a revision cache."`
@@ -159,7 +159,7 @@ func (c *genCmd) append(dst []byte, ping *gen.Ping) []byte {
 }
 
 // appendEntryV1 appends s as the predecessor's raw logs have it; FORMAT.md of
-// package rawlog describes the fields. The product writes version 3 only.
+// package rawlog describes the fields. The product writes version 4 only.
 func appendEntryV1(dst []byte, sub *rawlog.Submission) []byte {
 	dst = append(dst, 0x1e)
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(sub.Path)))

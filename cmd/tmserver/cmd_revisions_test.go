@@ -177,7 +177,7 @@ func importDuringOutage(t *testing.T, hg *hgtest.Server, cache string) {
 	log := rawlog.AppendHead(nil, 7)
 	log = rawlog.AppendEntry(log, &rawlog.Submission{Path: "an-id", Body: []byte(ping), Time: time.Date(2014, 3, 1, 0, 0, 0, 0, time.UTC)}, 7)
 	data := t.TempDir()
-	raw := filepath.Join(t.TempDir(), "telemetry.log.v3.host.1.1.finished")
+	raw := filepath.Join(t.TempDir(), "telemetry.log.v4.host.1.1.finished")
 	empty := filepath.Join(t.TempDir(), "cache") // the index alone
 	index, err := os.ReadFile(filepath.Join(cache, "history.tsv"))
 	if err := errors.Join(err, os.WriteFile(raw, log, 0o644), os.Mkdir(empty, 0o755), os.WriteFile(filepath.Join(empty, "history.tsv"), index, 0o644)); err != nil {

@@ -263,7 +263,7 @@ func BenchmarkIngestFilter(b *testing.B) {
 			}
 			defer data.Close()
 			w := worker.New(data, worker.Options{Definitions: defs, Convert: convert.DefaultOptions(), Filters: filters})
-			const name = "telemetry.log.v3.bench.1.1.finished"
+			const name = "telemetry.log.v4.bench.1.1.finished"
 			for b.Loop() {
 				b.StopTimer()
 				if err := os.WriteFile(filepath.Join(data.Dir(), layout.RawDir, name), log, 0o644); err != nil {

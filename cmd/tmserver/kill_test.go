@@ -190,7 +190,7 @@ func rawLogs(t *testing.T) string {
 			add(fmt.Sprintf("log%d-ping%d", n, i), g.Ping(i).JSON)
 		}
 		add(fmt.Sprintf("log%d-bad", n), []byte("no JSON"))
-		name := filepath.Join(dir, layout.RawDir, fmt.Sprintf("telemetry.log.v3.h.1.139138560000%d.finished", n))
+		name := filepath.Join(dir, layout.RawDir, fmt.Sprintf("telemetry.log.v4.h.1.139138560000%d.finished", n))
 		if err := os.WriteFile(name, log, 0o666); err != nil {
 			t.Fatal(err)
 		}

@@ -9,7 +9,7 @@ import (
 
 // rawVersionFlags say how raw logs from elsewhere are read.
 type rawVersionFlags struct {
-	RawVersion int `default:"-1" placeholder:"N" help:"Version of the files, 0 to 3. Default: from the name, else from the content; 0 is never guessed."`
+	RawVersion int `default:"-1" placeholder:"N" help:"Version of the files, 0 to 4. Default: from the name, else from the content; 0 is never guessed."`
 }
 
 func (f *rawVersionFlags) validate() error {

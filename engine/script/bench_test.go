@@ -113,7 +113,7 @@ func publish(b *testing.B, dir string, pings int) (size int64, line []byte, err 
 	}
 
 	defer data.Close()
-	w, err := data.NewWriter("telemetry.log.v3.bench.1.1391385600000", layout.WriterOptions{})
+	w, err := data.NewWriter("telemetry.log.v4.bench.1.1391385600000", layout.WriterOptions{})
 	if err != nil {
 		return 0, nil, err
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // RawLogName is the name of the raw log in a data folder of DataWith.
-const RawLogName = "telemetry.log.v3.host.1.1.finished"
+const RawLogName = "telemetry.log.v4.host.1.1.finished"
 
 // DataWith returns a new data folder, closed at the test's end, with one finished raw
 // log of these submissions, given as path and body, path and body, ….

@@ -66,13 +66,13 @@ func (r *removing) ConvertLog(_ context.Context, name string) (worker.Stats, err
 
 func TestRawFolder(t *testing.T) {
 	data := newData(t,
-		"telemetry.log.v3.h.1.30.finished",
+		"telemetry.log.v4.h.1.30.finished",
 		"telemetry.log.v1.h.1.20",
-		".new.telemetry.log.v3.h.1.10",
-		"telemetry.log.v3.h.1.40",
+		".new.telemetry.log.v4.h.1.10",
+		"telemetry.log.v4.h.1.40",
 	)
 	raw := filepath.Join(data.Dir(), layout.RawDir)
-	live, err := os.Open(filepath.Join(raw, "telemetry.log.v3.h.1.40"))
+	live, err := os.Open(filepath.Join(raw, "telemetry.log.v4.h.1.40"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestRawFolder(t *testing.T) {
 		t.Error("a failed conversion was tried again at once")
 	}
 	slices.Sort(converter.got)
-	want := []string{"telemetry.log.v1.h.1.20", "telemetry.log.v3.h.1.30.finished"}
+	want := []string{"telemetry.log.v1.h.1.20", "telemetry.log.v4.h.1.30.finished"}
 	if !slices.Equal(converter.got, want) {
 		t.Errorf("converted %q, want %q", converter.got, want)
 	}
@@ -98,7 +98,7 @@ func TestRawFolder(t *testing.T) {
 	if err := folder.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := converter.got; len(got) != 3 || got[2] != "telemetry.log.v3.h.1.40" {
+	if got := converter.got; len(got) != 3 || got[2] != "telemetry.log.v4.h.1.40" {
 		t.Errorf("after the server's end: %q", got)
 	}
 }

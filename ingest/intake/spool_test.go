@@ -20,7 +20,7 @@ import (
 
 func TestIsWhole(t *testing.T) {
 	for name, want := range map[string]bool{
-		"telemetry.log.v3.host.1.1391385600000.finished": true,
+		"telemetry.log.v4.host.1.1391385600000.finished": true,
 		"telemetry.log.v1.host.1.1391385600000":          false, // its server still writes it
 		"telemetry.log.v1.100-pings":                     true,
 		"from-elsewhere":                                 true,

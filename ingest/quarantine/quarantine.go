@@ -23,6 +23,7 @@ func Add(w *layout.Writer, s *rawlog.Submission, why *convert.Rejection) error {
 		Offset:  s.Origin.Offset,
 		Country: s.Country,
 		Path:    s.Path,
+		Request: []byte(s.Request),
 		Body:    s.Body,
 	})
 }

@@ -136,6 +136,7 @@ func submissionOf(rejected layout.Rejected) *rawlog.Submission {
 	return &rawlog.Submission{
 		Country: rejected.Country,
 		Path:    rejected.Path,
+		Request: rawlog.Request(rejected.Request),
 		Body:    rejected.Body,
 		Time:    rejected.Time,
 		Origin:  rawlog.Origin{Log: rejected.Origin, Offset: rejected.Offset},

@@ -52,6 +52,7 @@ func TestAddStoresEverything(t *testing.T) {
 		Body:    []byte("\x1f\x8b body"),
 		Time:    time.UnixMilli(1378857540123).UTC(),
 		Country: "DE",
+		Request: rawlog.Request(rawlog.AppendField(nil, rawlog.FieldMethod, "PUT")),
 		Origin:  rawlog.Origin{Log: "log", Offset: 7},
 	}
 	if err := Add(writer, sent, &convert.Rejection{Class: convert.ClassCorrupt, Message: "why"}); err != nil {

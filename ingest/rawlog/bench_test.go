@@ -42,7 +42,7 @@ func BenchmarkEntry(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		e := NewEntry("", "2c2b8aa5-56b3-4e0c-a3e8-e5c1c0bcd4f9", len(body), now)
+		e := NewEntry(&Submission{Path: "2c2b8aa5-56b3-4e0c-a3e8-e5c1c0bcd4f9", Time: now}, len(body))
 		copy(e.Body(), body)
 		e.Seal()
 		e.Free()

@@ -1,9 +1,9 @@
 // Package rawlog makes submissions durable and reads them back. FORMAT.md
-// specifies its files: version 3, which it writes, and the predecessor's versions
-// 0 to 2, which it only reads.
+// specifies its files: version 4, which it writes, and versions 0 to 3, which it only
+// reads.
 //
 //	              1 encode         2 gather        3 write, sync      4 finish
-//	Submission ─► NewEntry, Seal ─► next batch ─► telemetry.log.v3.… ─► ….finished ─► Reader
+//	Submission ─► NewEntry, Seal ─► next batch ─► telemetry.log.v4.… ─► ….finished ─► Reader
 //	                 ◄────────── 200, or an error ──────┘
 //
 // One submission, in steps:
@@ -33,6 +33,10 @@
 // which submissions come.
 //
 // # To add …
+//
+// A field of a Request: a Field constant, and its row in FORMAT.md. TestRequest fails
+// without the row. Package ingest says which header it comes from, package convert what
+// becomes of it.
 //
 // A raw log version: a picture in FORMAT.md, a mark in VersionOf, a length in
 // fixedBytes, a case in parseEntryHeader, and one in TestReader. Only the newest

@@ -4,10 +4,9 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"sync"
-	"time"
 )
 
-// Entry is a v3 entry being made. Its buffer is filled where it will be written
+// Entry is a v4 entry being made. Its buffer is filled where it will be written
 // from, so a body is copied once, from the connection. It is for one goroutine.
 type Entry struct {
 	buf []byte
@@ -23,21 +22,19 @@ const minPooledBits = 9
 // A single sync.Pool would hold entries of 16 MiB for bodies of 5 kB. BenchmarkEntry.
 var entryPools [26]sync.Pool
 
-// NewEntry returns an entry with its head, country and path written and room for a
-// body of bodyBytes. The caller fills Body, calls Seal, and frees it in the end.
-func NewEntry(country, path string, bodyBytes int, received time.Time) *Entry {
-	size := entryOverhead + len(country) + len(path) + bodyBytes
+// NewEntry returns an entry with everything of a submission but its body, and room for
+// a body of bodyBytes. The caller fills Body, calls Seal, and frees it in the end.
+func NewEntry(sub *Submission, bodyBytes int) *Entry {
+	size := entryOverhead + len(sub.Country) + len(sub.Path) + len(sub.Request) + bodyBytes
 	entry := pooledEntry(size)
-	entry.buf = appendEntryHeader(entry.buf, len(country), len(path), bodyBytes, received)
-	entry.buf = append(entry.buf, country...)
-	entry.buf = append(entry.buf, path...)
+	entry.buf = appendEntryHead(entry.buf, sub, bodyBytes)
 	entry.at = len(entry.buf)
 	entry.buf = entry.buf[:size]
 	return entry
 }
 
-// EntryMemory returns how many bytes of memory an entry takes whose country, path and body
-// have so many bytes together.
+// EntryMemory returns how many bytes of memory an entry takes whose country, path, request
+// and body have so many bytes together.
 func EntryMemory(contentBytes int) int { return entryBytes + 1<<classOf(entryOverhead+contentBytes) }
 
 // entryBytes is the memory of an Entry without its buffer, and of the lists it is in.

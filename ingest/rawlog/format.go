@@ -5,24 +5,28 @@ import (
 	"errors"
 	"hash/crc32"
 	"strings"
-	"time"
 )
 
 // The format of raw logs; FORMAT.md has the pictures. Versions 0 to 2 are the
-// predecessor's and only read, 3 is what Log writes.
+// predecessor's, 3 is that of our older releases; they are only read. 4 is what Log
+// writes.
 const (
 	// VersionAuto makes a Reader detect the version from the content. Version 0,
 	// which cannot be told from noise, is never detected.
 	VersionAuto = -1
 	// Version is the version that is written.
-	Version = 3
+	Version = 4
+	// firstWithSums is the first version whose files have a head and whose entries have
+	// sums.
+	firstWithSums = 3
 
 	separator        = 0x1e // first byte of an entry since version 1
 	maxAddressBytes  = 255  // the address's length is one byte
 	entryHeaderBytes = 16   // of a v2 entry: separator, lengths, time
 	sumBytes         = 4
-	// entryOverhead is what a v3 entry adds to path and body.
-	entryOverhead = entryHeaderBytes + sumBytes
+	summedBytes      = entryHeaderBytes + sumBytes // from here on the sum covers everything again
+	// entryOverhead is what a v4 entry adds to country, path, request and body.
+	entryOverhead = summedBytes + 2
 
 	// MaxPathBytes is the longest path an entry may carry; longer means damage.
 	MaxPathBytes = 10 << 10
@@ -40,29 +44,29 @@ const (
 
 // ErrVersion is returned by Reader.Next when it cannot detect the version of a raw
 // log.
-var ErrVersion = errors.New("not recognised as a raw log of version 1, 2 or 3")
+var ErrVersion = errors.New("not recognised as a raw log of version 1, 2, 3 or 4")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// VersionOf returns the version that a raw log's name states (".v1.", ".v2.",
-// ".v3."), or VersionAuto.
+// VersionOf returns the version that a raw log's name states (".v1." to ".v4."), or
+// VersionAuto.
 func VersionOf(name string) int {
-	for version, mark := range []string{1: ".v1.", 2: ".v2.", 3: ".v3."} {
-		if mark != "" && strings.Contains(name, mark) {
-			return version
+	// A host may be called v1: the first mark counts.
+	found, at := VersionAuto, len(name)
+	for version, mark := range []string{1: ".v1.", 2: ".v2.", 3: ".v3.", 4: ".v4."} {
+		if i := strings.Index(name, mark); mark != "" && i >= 0 && i < at {
+			found, at = version, i
 		}
 	}
-	return VersionAuto
+	return found
 }
 
-// AppendEntry appends the v3 entry of s, as it stands in a file with that salt,
+// AppendEntry appends the v4 entry of s, as it stands in a file with that salt,
 // to dst. The path must not be longer than MaxPathBytes, the body not longer
 // than MaxBodyLimit; the address is not written, the country is.
 func AppendEntry(dst []byte, sub *Submission, salt uint32) []byte {
 	start := len(dst)
-	dst = appendEntryHeader(dst, len(sub.Country), len(sub.Path), len(sub.Body), sub.Time)
-	dst = append(dst, sub.Country...)
-	dst = append(dst, sub.Path...)
+	dst = appendEntryHead(dst, sub, len(sub.Body))
 	dst = append(dst, sub.Body...)
 
 	// The sum covers what is in front of it, too, so it comes last.
@@ -71,39 +75,45 @@ func AppendEntry(dst []byte, sub *Submission, salt uint32) []byte {
 	return dst
 }
 
-// appendEntryHeader appends a v3 header whose sum is still zero.
-func appendEntryHeader(dst []byte, countryLen, pathLen, bodyLen int, t time.Time) []byte {
-	dst = append(dst, separator, byte(countryLen))
-	dst = binary.LittleEndian.AppendUint16(dst, uint16(pathLen))
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(bodyLen))
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(t.UnixMilli()))
-	return append(dst, 0, 0, 0, 0)
+// appendEntryHead appends a v4 entry up to its body, which will have bodyBytes. Its sum
+// is still zero.
+func appendEntryHead(dst []byte, sub *Submission, bodyBytes int) []byte {
+	dst = append(dst, separator, byte(len(sub.Country)))
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(sub.Path)))
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(bodyBytes))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(sub.Time.UnixMilli()))
+	dst = append(dst, 0, 0, 0, 0)
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(sub.Request)))
+
+	dst = append(dst, sub.Country...)
+	dst = append(dst, sub.Path...)
+	return append(dst, sub.Request...)
 }
 
-// sumEntry returns the CRC32C of a v3 entry without its sum field.
+// sumEntry returns the CRC32C of an entry since version 3 without its sum field.
 func sumEntry(entry []byte) uint32 {
 	sum := crc32.Update(0, castagnoli, entry[:entryHeaderBytes])
-	return crc32.Update(sum, castagnoli, entry[entryOverhead:])
+	return crc32.Update(sum, castagnoli, entry[summedBytes:])
 }
 
-// putSum stores the sum of a v3 entry, which the file's salt has been xored into.
+// putSum stores the sum of an entry since version 3, which the file's salt has been xored into.
 func putSum(entry []byte, salted uint32) {
 	binary.LittleEndian.PutUint32(entry[entryHeaderBytes:], salted)
 }
 
 // entryHeader is the decoded head of an entry of any version.
 type entryHeader struct {
-	address, path, body int // lengths
-	fixed               int // bytes before the address
-	millis              uint64
-	sum                 uint32 // version 3
+	address, path, request, body int // lengths
+	fixed                        int // bytes before the address
+	millis                       uint64
+	sum                          uint32 // since version 3
 }
 
 // size returns the length of the whole entry.
-func (h entryHeader) size() int { return h.fixed + h.address + h.path + h.body }
+func (h entryHeader) size() int { return h.fixed + h.address + h.path + h.request + h.body }
 
 // fixedBytes is how long the fixed part of an entry is, by version.
-var fixedBytes = [...]int{16, 15, 16, entryOverhead}
+var fixedBytes = [...]int{16, 15, 16, summedBytes, entryOverhead}
 
 // parseEntryHeader decodes the head of an entry of that version at the start of b,
 // of which len(b) >= fixedBytes[version]. It reports whether the head is plausible.
@@ -128,26 +138,33 @@ func parseEntryHeader(b []byte, version, maxBody int) (header entryHeader, ok bo
 		body = le.Uint32(b[4:])
 		header.millis = le.Uint64(b[8:])
 	}
-	if version == Version {
+	if version >= firstWithSums {
 		header.sum = le.Uint32(b[entryHeaderBytes:])
+	}
+	if version == Version {
+		header.request = int(le.Uint16(b[summedBytes:]))
 	}
 
 	header.path, header.body = int(path), int(body)
-	ok = (version == 0 || b[0] == separator) && path <= MaxPathBytes && uint64(body) <= uint64(maxBody) && header.millis < maxMillis
+	ok = (version == 0 || b[0] == separator) && path <= MaxPathBytes && uint64(body) <= uint64(maxBody) &&
+		header.request <= MaxRequestBytes && header.millis < maxMillis
 	return header, ok
 }
 
 const (
-	// fileHeaderBytes is the length of the head of a v3 raw log.
+	// fileHeaderBytes is the length of the head of a raw log since version 3.
 	fileHeaderBytes = 32
-	fileMagic       = "TMRAW3\r\n"
+	fileMagicV3     = "TMRAW3\r\n"
+	fileMagic       = "TMRAW4\r\n"
 	// flagRecycled says that the file was another raw log before: remains of that,
 	// not zeros, may follow the last entry.
 	flagRecycled = 1
 )
 
-// fileHeader is the head of a v3 raw log.
+// fileHeader is the head of a raw log since version 3.
 type fileHeader struct {
+	// version is that of the entries; append writes Version, whatever this is.
+	version int
 	// salt is xored into every entry's sum, so that neither remains of a recycled
 	// file nor an entry that a client put into its body can pass for an entry.
 	salt  uint32
@@ -169,15 +186,24 @@ func (h fileHeader) append(dst []byte) []byte {
 
 // parseFileHeader decodes the head at the start of b; ok says whether it is whole.
 func parseFileHeader(b []byte) (header fileHeader, ok bool) {
-	if len(b) < fileHeaderBytes || string(b[:len(fileMagic)]) != fileMagic {
+	if len(b) < fileHeaderBytes {
 		return header, false
 	}
+	switch string(b[:len(fileMagic)]) {
+	case fileMagic:
+		header.version = Version
+	case fileMagicV3:
+		header.version = firstWithSums
+	default:
+		return header, false
+	}
+
 	le := binary.LittleEndian
-	header = fileHeader{salt: le.Uint32(b[8:]), flags: le.Uint32(b[12:]), size: le.Uint64(b[16:])}
+	header = fileHeader{version: header.version, salt: le.Uint32(b[8:]), flags: le.Uint32(b[12:]), size: le.Uint64(b[16:])}
 	return header, le.Uint32(b[28:]) == crc32.Checksum(b[:28], castagnoli)
 }
 
-// AppendHead appends the head of a v3 raw log that is not finished to dst, for
+// AppendHead appends the head of a v4 raw log that is not finished to dst, for
 // writers other than Log: entries made by AppendEntry with the same salt follow.
 func AppendHead(dst []byte, salt uint32) []byte {
 	return fileHeader{salt: salt}.append(dst)

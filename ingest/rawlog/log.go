@@ -16,7 +16,7 @@ import (
 const FinishedSuffix = ".finished"
 
 // Prefix begins the name of every raw log that we write.
-const Prefix = "telemetry.log.v3."
+const Prefix = "telemetry.log.v4."
 
 var (
 	// ErrClosed is returned by Append once Close has been called.
@@ -153,7 +153,7 @@ func hostRune(r rune) rune {
 func (l *Log) Append(ctx context.Context, subs ...Submission) error {
 	// Check all before any is queued: they are stored together or not at all.
 	for _, sub := range subs {
-		if len(sub.Country) > maxAddressBytes || len(sub.Path) > MaxPathBytes || len(sub.Body) > MaxBodyLimit {
+		if len(sub.Country) > maxAddressBytes || len(sub.Path) > MaxPathBytes || len(sub.Request) > MaxRequestBytes || len(sub.Body) > MaxBodyLimit {
 			return ErrTooLong
 		}
 	}
@@ -167,7 +167,7 @@ func (l *Log) Append(ctx context.Context, subs ...Submission) error {
 	// The submissions remain the caller's, so their bytes are copied.
 	entries := make([]*Entry, len(subs))
 	for i, sub := range subs {
-		entries[i] = NewEntry(sub.Country, sub.Path, len(sub.Body), sub.Time)
+		entries[i] = NewEntry(&sub, len(sub.Body))
 		copy(entries[i].Body(), sub.Body)
 		entries[i].Seal()
 	}

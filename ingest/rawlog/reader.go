@@ -14,7 +14,7 @@ type Reader struct {
 	// Source is the name that each Submission's Origin carries.
 	Source string
 	// MaxBody is the longest plausible body in bytes: DefaultMaxBody for versions
-	// 0 to 2, MaxBodyLimit for version 3, whose sums guard against wrong lengths.
+	// 0 to 2, MaxBodyLimit for later ones, whose sums guard against wrong lengths.
 	// Set it before the first Next to read logs of a server with another limit.
 	MaxBody int
 
@@ -28,8 +28,8 @@ type Reader struct {
 }
 
 // NewReader returns a reader of the raw log that r holds from its first
-// byte. Version is 0 to 3 or VersionAuto; use VersionOf(name) when there is a
-// name. It panics on any other version.
+// byte. Version is 0 to 4 or VersionAuto; use VersionOf(name) when there is a
+// name. A file with a head says itself whether it is of version 3 or 4. It panics on any other version.
 func NewReader(r io.Reader, version int) *Reader {
 	if version < VersionAuto || version > Version {
 		panic(fmt.Sprintf("rawlog: version %d", version))
@@ -69,13 +69,17 @@ func (r *Reader) Next() (Submission, error) {
 	}
 }
 
-// start detects the version and reads a v3 file's head.
+// start detects the version and reads a file's head.
 func (r *Reader) start() error {
 	r.started = true
 
 	// Without a name the content decides.
 	if r.version == VersionAuto {
 		r.version = r.detect()
+	}
+	// A file may have been renamed, but its head has a checksum.
+	if head, ok := parseFileHeader(r.in.peek(fileHeaderBytes)); ok {
+		r.version = head.version
 	}
 	if r.version == VersionAuto {
 		if r.in.err != nil && r.in.err != io.EOF {
@@ -86,13 +90,13 @@ func (r *Reader) start() error {
 
 	if r.MaxBody == 0 {
 		r.MaxBody = DefaultMaxBody
-		if r.version == Version {
+		if r.version >= firstWithSums {
 			r.MaxBody = MaxBodyLimit
 		}
 	}
 
 	// A damaged head is passed over like other damage; verify finds the salt again.
-	if r.version == Version {
+	if r.version >= firstWithSums {
 		r.head, r.salted = parseFileHeader(r.in.peek(fileHeaderBytes))
 		if r.salted {
 			r.in.consume(fileHeaderBytes)
@@ -102,12 +106,12 @@ func (r *Reader) start() error {
 	return nil
 }
 
-// detect returns the version as the predecessor's tools found it: by a v3 head, or
+// detect returns the version as the predecessor's tools found it: by a head, or
 // by reading strictly with each version. More than two entries exactly in place
 // are certain; fewer count if no other version has more.
 func (r *Reader) detect() int {
-	if _, ok := parseFileHeader(r.in.peek(fileHeaderBytes)); ok {
-		return Version
+	if head, ok := parseFileHeader(r.in.peek(fileHeaderBytes)); ok {
+		return head.version
 	}
 
 	// The content decides only between the versions with a separator.
@@ -153,11 +157,11 @@ func (r *Reader) entryHere() (entryHeader, bool) {
 		return header, false
 	}
 
-	// Version 0 has nothing to check, version 3 has a sum, the others have their neighbour.
-	switch r.version {
-	case 0:
+	// Version 0 has nothing to check, 1 and 2 have their neighbour, the others a sum.
+	switch {
+	case r.version == 0:
 		return header, true
-	case Version:
+	case r.version >= firstWithSums:
 		return header, r.verify(header)
 	}
 
@@ -199,7 +203,7 @@ func (r *Reader) isFollowed(n int) bool {
 	return len(b) <= n || b[n] == separator
 }
 
-// verify checks the sum of the v3 entry here. If the file's head was damaged, a
+// verify checks the sum of the entry here. If the file's head was damaged, a
 // salt on which two adjacent entries agree is taken for the file's.
 func (r *Reader) verify(header entryHeader) bool {
 	salt := r.saltOf(0, header)
@@ -217,7 +221,7 @@ func (r *Reader) verify(header entryHeader) bool {
 	return true
 }
 
-// saltOf returns the salt with which the sum of the v3 entry i bytes from here is
+// saltOf returns the salt with which the sum of the entry i bytes from here is
 // right.
 func (r *Reader) saltOf(i int, h entryHeader) uint32 {
 	end := i + h.size()
@@ -234,14 +238,15 @@ func (r *Reader) take(header entryHeader) Submission {
 	// Address and path are copied; the body is lent.
 	rest := r.in.peek(header.size())[header.fixed:header.size()]
 	address, rest := string(rest[:header.address]), rest[header.address:]
-	if r.version == Version {
+	if r.version >= firstWithSums {
 		sub.Country = address
 	} else {
 		sub.Address = address
 	}
 
-	sub.Path = string(rest[:header.path])
-	sub.Body = rest[header.path : header.path+header.body : header.path+header.body]
+	sub.Path, rest = string(rest[:header.path]), rest[header.path:]
+	sub.Request, rest = Request(rest[:header.request]), rest[header.request:]
+	sub.Body = rest[:header.body:header.body]
 
 	r.in.consume(header.size())
 	r.damage.endBetween()

@@ -28,7 +28,7 @@ func (d *damage) endBetween() {
 // log lacks.
 func (r *Reader) BytesLost() int64 { return r.damage.lost }
 
-// Tail returns, after io.EOF, how many bytes at the end of an unfinished v3 log
+// Tail returns, after io.EOF, how many bytes at the end of an unfinished log since version 3
 // are no damage: space that a crash left preallocated, zeros or the remains of the
 // log that the file was before. Entries of this log that are not whole count as
 // damage. A crash may have torn them before they were acknowledged, which cannot be
@@ -69,7 +69,7 @@ func (r *Reader) skip() {
 // Head and batches were filled up with zeros to a disk block, so what else stands
 // between the last entry and the disk block's end was written later.
 func (r *Reader) breakage() int64 {
-	if r.version != Version || r.head.flags&flagRecycled == 0 || r.head.size > 0 {
+	if r.version < firstWithSums || r.head.flags&flagRecycled == 0 || r.head.size > 0 {
 		return 0
 	}
 
@@ -106,7 +106,7 @@ func (r *Reader) end() {
 	finished := r.head.size > 0
 
 	switch {
-	case r.version != Version || finished:
+	case r.version < firstWithSums || finished:
 		d.lost += d.skipped
 		if finished && uint64(r.in.off) < r.head.size { // the file was cut
 			d.lost += int64(min(r.head.size, 1<<62)) - r.in.off

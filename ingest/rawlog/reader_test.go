@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -46,6 +47,23 @@ func head(flags uint32, size uint64) []byte {
 	return fileHeader{salt: testSalt, flags: flags, size: size}.append(nil)
 }
 
+// entryV3 is an entry of version 3, which our older releases wrote.
+func entryV3(path, body string) []byte {
+	b := []byte{separator, 2}
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(path)))
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(body)))
+	b = binary.LittleEndian.AppendUint64(b, 1378800000123)
+	sum := crc32.Checksum([]byte(string(b)+"DE"+path+body), castagnoli)
+	b = binary.LittleEndian.AppendUint32(b, sum^testSalt)
+	return append(b, "DE"+path+body...)
+}
+
+// headV3 is the head of an unfinished file of version 3.
+func headV3() []byte {
+	b := append([]byte("TMRAW3\r\n"), head(0, 0)[len(fileMagic):fileHeaderBytes-4]...)
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
 func join(parts ...any) []byte {
 	var b []byte
 	for _, p := range parts {
@@ -85,6 +103,7 @@ func TestReader(t *testing.T) {
 	hostile := newEntry("evil", string(AppendEntry(nil, &Submission{Path: "forged", Body: []byte("x")}, 0)))
 	hostile[0] = 'x'
 	whole := join(head(0, 0), n1, n2, n3)
+	logV3 := join(headV3(), entryV3("a", "{1}"), entryV3("b", "{2}"))
 	sized := uint64(len(whole))
 	brokenHead := bytes.Clone(whole)
 	brokenHead[9] ^= 1
@@ -125,28 +144,32 @@ func TestReader(t *testing.T) {
 		{"v1 cut short", 1, join(f1, f2[:len(f2)-1]), []string{"a={1}"}, int64(len(f2) - 1), 0},
 		{"v1 noise between", 1, join("noise", f1, "more\x1enoise", f2), []string{"a={1}", "b={2}"}, 15, 0},
 		{"v1 length too long", 1, join(longer, f2, f1), []string{"b={2}", "a={1}"}, int64(len(f1)), 0},
-		{"v3", 3, whole, []string{"a={1}", "b={2}", "c={3}"}, 0, 0},
-		{"v3 detected", VersionAuto, whole, []string{"a={1}", "b={2}", "c={3}"}, 0, 0},
-		{"v3 finished", 3, join(head(0, sized), n1, n2, n3), []string{"a={1}", "b={2}", "c={3}"}, 0, 0},
-		{"v3 finished and cut", 3, join(head(0, sized), n1, n2), []string{"a={1}", "b={2}"}, int64(len(n3)), 0},
-		{"v3 finished, zeros instead of an entry", 3, join(head(flagRecycled, sized), n1, n2, make([]byte, len(n3))), []string{"a={1}", "b={2}"}, int64(len(n3)), 0},
-		{"v3 preallocated", 3, join(whole, make([]byte, 9999)), []string{"a={1}", "b={2}", "c={3}"}, 0, 9999},
-		{"v3 preallocated, torn", 3, join(whole, "\x1etorn", make([]byte, 9999)), []string{"a={1}", "b={2}", "c={3}"}, 5, 9999},
-		{"v3 recycled", 3, join(batch(recycled, n1), remains), []string{"a={1}"}, 0, int64(blockBytes - fileHeaderBytes - len(n1) + len(remains))},
-		{"v3 recycled, nothing written", 3, join(recycled, older("r"), older("s"), remains), []string{}, 0, int64(2*len(older("r")) + len(remains))},
-		{"v3 recycled, filled with zeros", 3, join(batch(recycled, n1), make([]byte, 9000)), []string{"a={1}"}, 0, int64(blockBytes - fileHeaderBytes - len(n1) + 9000)},
-		{"v3 recycled, to the block's end", 3, join(recycled, fit, remains), []string{"fit=" + string(make([]byte, blockBytes-fileHeaderBytes-entryOverhead-3))}, 0, int64(len(remains))},
-		{"v3 recycled, remains begin with an entry", 3, join(recycled, fit, older("r"), remains[18:]), []string{"fit=" + string(make([]byte, blockBytes-fileHeaderBytes-entryOverhead-3))}, 0, int64(len(older("r")) + len(remains) - 18)},
-		{"v3 recycled, last one damaged", 3, join(batch(recycled, n1, badSum), remains), []string{"a={1}"}, int64(len(badSum)), int64(blockBytes - fileHeaderBytes - len(n1) - len(badSum) + len(remains))},
-		{"v3 recycled, last two damaged", 3, join(batch(recycled, n1, badSum, badTime), remains), []string{"a={1}"}, int64(2 * len(badSum)), int64(blockBytes - fileHeaderBytes - len(n1) - 2*len(badSum) + len(remains))},
-		{"v3 recycled, last one's length damaged", 3, join(batch(recycled, n1, badLength), remains), []string{"a={1}"}, int64(len(badLength)), int64(blockBytes - fileHeaderBytes - len(n1) - len(badLength) + len(remains))},
-		{"v3 recycled, first batch torn", 3, join(recycled, badSum, remains), []string{}, int64(len(badSum)), int64(len(remains))},
-		{"v3 recycled, batch torn at a block", 3, join(recycled, fit, badSum, remains), []string{"fit=" + string(make([]byte, blockBytes-fileHeaderBytes-entryOverhead-3))}, int64(len(badSum)), int64(len(remains))},
-		{"v3 recycled, one damaged in between", 3, join(batch(recycled, n1, badSum, n3), remains), []string{"a={1}", "c={3}"}, int64(len(badSum)), int64(blockBytes - fileHeaderBytes - 3*len(n1) + len(remains))},
-		{"v3 nothing written", 3, make([]byte, 4096), []string{}, 0, 4096},
-		{"v3 bad sum", 3, join(head(0, 0), n1, badSum, n3), []string{"a={1}", "c={3}"}, int64(len(badSum)), 0},
-		{"v3 broken head", 3, brokenHead, []string{"a={1}", "b={2}", "c={3}"}, fileHeaderBytes, 0},
-		{"v3 forged entry in a damaged one", 3, join(head(0, 0), hostile, n1), []string{"a={1}"}, int64(len(hostile)), 0},
+		{"v3", 3, logV3, []string{"a={1}", "b={2}"}, 0, 0},
+		{"v3 detected", VersionAuto, logV3, []string{"a={1}", "b={2}"}, 0, 0},
+		{"v3 by its head, whatever its name", 4, logV3, []string{"a={1}", "b={2}"}, 0, 0},
+		{"v3 broken head", 3, join("x", logV3[1:]), []string{"a={1}", "b={2}"}, fileHeaderBytes, 0},
+		{"v4", 4, whole, []string{"a={1}", "b={2}", "c={3}"}, 0, 0},
+		{"v4 detected", VersionAuto, whole, []string{"a={1}", "b={2}", "c={3}"}, 0, 0},
+		{"v4 finished", 4, join(head(0, sized), n1, n2, n3), []string{"a={1}", "b={2}", "c={3}"}, 0, 0},
+		{"v4 finished and cut", 4, join(head(0, sized), n1, n2), []string{"a={1}", "b={2}"}, int64(len(n3)), 0},
+		{"v4 finished, zeros instead of an entry", 4, join(head(flagRecycled, sized), n1, n2, make([]byte, len(n3))), []string{"a={1}", "b={2}"}, int64(len(n3)), 0},
+		{"v4 preallocated", 4, join(whole, make([]byte, 9999)), []string{"a={1}", "b={2}", "c={3}"}, 0, 9999},
+		{"v4 preallocated, torn", 4, join(whole, "\x1etorn", make([]byte, 9999)), []string{"a={1}", "b={2}", "c={3}"}, 5, 9999},
+		{"v4 recycled", 4, join(batch(recycled, n1), remains), []string{"a={1}"}, 0, int64(blockBytes - fileHeaderBytes - len(n1) + len(remains))},
+		{"v4 recycled, nothing written", 4, join(recycled, older("r"), older("s"), remains), []string{}, 0, int64(2*len(older("r")) + len(remains))},
+		{"v4 recycled, filled with zeros", 4, join(batch(recycled, n1), make([]byte, 9000)), []string{"a={1}"}, 0, int64(blockBytes - fileHeaderBytes - len(n1) + 9000)},
+		{"v4 recycled, to the block's end", 4, join(recycled, fit, remains), []string{"fit=" + string(make([]byte, blockBytes-fileHeaderBytes-entryOverhead-3))}, 0, int64(len(remains))},
+		{"v4 recycled, remains begin with an entry", 4, join(recycled, fit, older("r"), remains[18:]), []string{"fit=" + string(make([]byte, blockBytes-fileHeaderBytes-entryOverhead-3))}, 0, int64(len(older("r")) + len(remains) - 18)},
+		{"v4 recycled, last one damaged", 4, join(batch(recycled, n1, badSum), remains), []string{"a={1}"}, int64(len(badSum)), int64(blockBytes - fileHeaderBytes - len(n1) - len(badSum) + len(remains))},
+		{"v4 recycled, last two damaged", 4, join(batch(recycled, n1, badSum, badTime), remains), []string{"a={1}"}, int64(2 * len(badSum)), int64(blockBytes - fileHeaderBytes - len(n1) - 2*len(badSum) + len(remains))},
+		{"v4 recycled, last one's length damaged", 4, join(batch(recycled, n1, badLength), remains), []string{"a={1}"}, int64(len(badLength)), int64(blockBytes - fileHeaderBytes - len(n1) - len(badLength) + len(remains))},
+		{"v4 recycled, first batch torn", 4, join(recycled, badSum, remains), []string{}, int64(len(badSum)), int64(len(remains))},
+		{"v4 recycled, batch torn at a block", 4, join(recycled, fit, badSum, remains), []string{"fit=" + string(make([]byte, blockBytes-fileHeaderBytes-entryOverhead-3))}, int64(len(badSum)), int64(len(remains))},
+		{"v4 recycled, one damaged in between", 4, join(batch(recycled, n1, badSum, n3), remains), []string{"a={1}", "c={3}"}, int64(len(badSum)), int64(blockBytes - fileHeaderBytes - 3*len(n1) + len(remains))},
+		{"v4 nothing written", 4, make([]byte, 4096), []string{}, 0, 4096},
+		{"v4 bad sum", 4, join(head(0, 0), n1, badSum, n3), []string{"a={1}", "c={3}"}, int64(len(badSum)), 0},
+		{"v4 broken head", 4, brokenHead, []string{"a={1}", "b={2}", "c={3}"}, fileHeaderBytes, 0},
+		{"v4 forged entry in a damaged one", 4, join(head(0, 0), hostile, n1), []string{"a={1}"}, int64(len(hostile)), 0},
 	}
 
 	for _, tt := range tests {
@@ -178,7 +201,10 @@ func TestEveryVersionIsReadAndNamed(t *testing.T) {
 	want := []string{"a={1}", "b={2}"}
 	for version := range Version + 1 {
 		log := join(oldEntry(version, "", "a", "{1}"), oldEntry(version, "", "b", "{2}"))
-		if version == Version {
+		switch version {
+		case 3:
+			log = join(headV3(), entryV3("a", "{1}"), entryV3("b", "{2}"))
+		case Version:
 			log = join(head(0, 0), newEntry("a", "{1}"), newEntry("b", "{2}"))
 		}
 
@@ -298,7 +324,7 @@ func FuzzReader(f *testing.F) {
 			if s.Origin.Offset < at {
 				t.Fatalf("entry at %d overlaps one that ends at %d", s.Origin.Offset, at)
 			}
-			n := int64(fixedBytes[r.Version()] + len(s.Address) + len(s.Country) + len(s.Path) + len(s.Body))
+			n := int64(fixedBytes[r.Version()] + len(s.Address) + len(s.Country) + len(s.Path) + len(s.Request) + len(s.Body))
 			at = s.Origin.Offset + n
 			inEntries += n
 		}

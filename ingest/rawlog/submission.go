@@ -7,7 +7,8 @@ import "time"
 type Submission struct {
 	// Path is what followed /submit/telemetry/ in the request's URL, verbatim:
 	// id[/reason/appName/appVersion/appUpdateChannel/appBuildID], percent signs
-	// not decoded. It may hold anything, at most MaxPathBytes of it.
+	// not decoded; or /namespace/type/version/id, which schema.ParsePath tells from
+	// those. It may hold anything, at most MaxPathBytes of it.
 	Path string
 	// Body is the request's body byte for byte, gzip or not. A Reader
 	// overwrites it at its next call.
@@ -20,6 +21,8 @@ type Submission struct {
 	// Country is the country that the client's address is in (two letters, or
 	// "??"), if the server looks it up; else "".
 	Country string
+	// Request is what came with it, "" if that is not known.
+	Request Request
 	// Origin says where the submission lies.
 	Origin Origin
 }

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"path"
@@ -45,7 +46,10 @@ const waitingMark = ".waiting"
 // that of a finished log, with the same time in it, which no server writes. It is a
 // function of source.
 func waitingName(source string) string {
-	name := strings.TrimSuffix(strings.TrimPrefix(source, rawlog.Prefix), rawlog.FinishedSuffix)
+	name := strings.TrimSuffix(source, rawlog.FinishedSuffix)
+	if version := rawlog.VersionOf(name); version != rawlog.VersionAuto {
+		name = strings.TrimPrefix(name, fmt.Sprintf("telemetry.log.v%d.", version)) // of another release
+	}
 	host, begun := "", name
 	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
 		host = name[:dot]

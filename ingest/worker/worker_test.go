@@ -175,7 +175,7 @@ func TestConvertLogWaitsForDefinitions(t *testing.T) {
 	if err != nil || got.Waiting != 2 || got.Records != 1 || got.AllQuarantined() != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	const waiting = "telemetry.log.v3.host.1.waiting1.1.finished"
+	const waiting = "telemetry.log.v4.host.1.waiting1.1.finished"
 	if left := rawLogs(t, data); !slices.Equal(left, []string{waiting}) {
 		t.Errorf("raw logs %v", left)
 	}
@@ -204,9 +204,10 @@ func TestConvertLogWaitsForDefinitions(t *testing.T) {
 
 func TestWaitingName(t *testing.T) {
 	for source, want := range map[string]string{
-		name: "telemetry.log.v3.host.1.waiting1.1.finished",
-		"telemetry.log.v3.host.1.waiting1.1.finished": "telemetry.log.v3.host.1.waiting2.1.finished",
-		"x": "telemetry.log.v3..waiting1.x.finished",
+		name: "telemetry.log.v4.host.1.waiting1.1.finished",
+		"telemetry.log.v4.host.1.waiting1.1.finished": "telemetry.log.v4.host.1.waiting2.1.finished",
+		"telemetry.log.v3.v1.1.5.finished":            "telemetry.log.v4.v1.1.waiting1.5.finished",
+		"x":                                           "telemetry.log.v4..waiting1.x.finished",
 	} {
 		if got := waitingName(source); got != want {
 			t.Errorf("waitingName(%q) is %q, want %q", source, got, want)

@@ -135,7 +135,7 @@ func Publish(t testing.TB, d *layout.Data, source string, n int, partitions ...s
 }
 
 // RawLog is the name of the raw log that Convert publishes.
-const RawLog = "telemetry.log.v3.h.1.1380000000000.finished"
+const RawLog = "telemetry.log.v4.h.1.1380000000000.finished"
 
 // Convert publishes id-0 to id-9 in three partitions, and quarantines id-bad.
 func Convert(t testing.TB, d *layout.Data) error {
