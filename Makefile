@@ -14,7 +14,7 @@ export PATH := $(CACHE)/bin:$(PATH)
 # of the fuzzer stay out of the user's build cache. .ci/run passes that of its machine.
 CI_GOCACHE ?= $(CACHE)/go-build
 
-.PHONY: build test ci deps format check fuzz race bench-peers bench-acquire clean clean-ci
+.PHONY: build test ci deps format check fuzz release release-check race bench-peers bench-acquire clean clean-ci
 .NOTPARALLEL: ci
 
 build:
@@ -26,7 +26,7 @@ test: format
 	@.ci/left-out
 
 ci: export GOCACHE := $(CI_GOCACHE)
-ci: deps check fuzz race
+ci: deps check fuzz release-check race
 
 deps:
 	@.ci/deps
@@ -49,6 +49,14 @@ fuzz:
 race:
 	GORACE=atexit_sleep_ms=10 go test -race -timeout 20m ./...
 
+# What is published, in dist/: archives, Debian packages, images, bills of materials, sums.
+release:
+	@.ci/release
+
+release-check:
+	@echo '== make release, twice; the package installed and removed'
+	@.ci/release-check
+
 # The same jobs in DuckDB and in Node, on the same segments.
 bench-peers:
 	@.ci/bench-peers
@@ -58,7 +66,7 @@ bench-acquire:
 	@.ci/bench-acquire
 
 clean:
-	rm -rf bin
+	rm -rf bin dist
 
 # Removes what make ci fetched and compiled.
 clean-ci:

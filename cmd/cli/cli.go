@@ -21,7 +21,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -117,7 +116,7 @@ func Main(st *State, program Program) int {
 func (p Program) Parser() (*kong.Kong, error) { return p.parser() }
 
 func (p Program) parser(options ...kong.Option) (*kong.Kong, error) {
-	vars := kong.Vars{"version": p.Name + " " + Version()}
+	vars := kong.Vars{"version": p.Name + " " + LongVersion()}
 	options = append(options,
 		kong.Name(p.Name), kong.Description(p.Description),
 		vars.CloneWith(p.Vars),
@@ -170,24 +169,4 @@ func parse(parser *kong.Kong, args []string) (run func() error, err error) {
 		return nil, err
 	}
 	return func() error { return kctx.Run() }, nil
-}
-
-// Version returns the module version or revision that the program was built from.
-func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-
-	// A build in the repository knows its revision, one by "go install" its version.
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			return setting.Value[:min(12, len(setting.Value))]
-		}
-	}
-
-	if version := info.Main.Version; version != "" {
-		return version
-	}
-	return "(devel)"
 }

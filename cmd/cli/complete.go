@@ -8,10 +8,11 @@ import (
 	"github.com/willabides/kongplete"
 )
 
-// Completions is embedded in a grammar. Its command prints what a shell needs to
-// complete commands, flags and names.
-type Completions struct {
+// Common is embedded in a grammar. It has the commands that all programs have.
+type Common struct {
+	Version            version            `cmd:"" help:"Print the version, the commit and the platform."`
 	InstallCompletions installCompletions `cmd:"" help:"Print the lines that make your shell complete this command."`
+	Man                manual             `cmd:"" hidden:"" help:"Print the manual page."`
 }
 
 // installCompletions adds the help to kongplete's command.

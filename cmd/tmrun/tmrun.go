@@ -52,7 +52,7 @@ type grammar struct {
 
 	Child childCmd `cmd:"" hidden:"" help:"Run tasks for --isolate."`
 
-	cli.Completions
+	cli.Common
 }
 
 // gcPercent lets garbage grow: a job holds little data and makes much garbage.

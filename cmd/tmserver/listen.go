@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
+
 	"golang.org/x/net/netutil"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
@@ -38,6 +40,9 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 	if err == nil {
 		err = s.c.announce(s.st, opened.listeners)
 	}
+	if err == nil {
+		s.notify(daemon.SdNotifyReady)
+	}
 	if err != nil {
 		return part{}, errors.Join(err, opened.close(), closeHandler())
 	}
@@ -45,6 +50,7 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 	return part{
 		start: opened.start,
 		stop: func() error {
+			s.notify(daemon.SdNotifyStopping)
 			opened.stop(context.WithoutCancel(ctx)) // the signal must not end the requests in hand
 			return nil
 		},
@@ -140,6 +146,14 @@ func (c *serveCmd) announce(st *cli.State, listeners []net.Listener) error {
 		return err
 	}
 	return os.Rename(temp, c.ReadyFile)
+}
+
+// notify tells systemd the state of the server, where systemd started it (Type=notify in
+// kit/tmserver.service).
+func (s *serving) notify(state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		s.st.Log.Warn("systemd does not take a notification", "state", state, "err", err)
+	}
 }
 
 // Timeouts of a connection, for clients that are slow on purpose or have gone.

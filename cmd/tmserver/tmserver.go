@@ -50,7 +50,7 @@ type grammar struct {
 	Invalid   invalidCmd   `cmd:"" help:"Inspect the quarantine; convert it again."`
 	Stats     statsCmd     `cmd:"" help:"Report what was converted and what was not."`
 
-	cli.Completions
+	cli.Common
 }
 
 func run(st *cli.State) int { return cli.Main(st, program()) }

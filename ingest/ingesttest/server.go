@@ -21,8 +21,9 @@ import (
 // Server is a tmserver in a process of its own.
 type Server struct {
 	*exec.Cmd
-	URL string       // of the public listener, such as http://127.0.0.1:4711
-	Log bytes.Buffer // its stderr; to be read once it has ended
+	URL   string       // of the public listener, such as http://127.0.0.1:4711
+	Admin string       // of the admin listener; "": there is no such listener
+	Log   bytes.Buffer // its stderr; to be read once it has ended
 }
 
 // Serve starts program, a tmserver, on the data folder dir, offline and without an
@@ -48,7 +49,9 @@ func Serve(t testing.TB, program, dir string, flags ...string) *Server {
 	Wait(t, func() bool {
 		text, _ := os.ReadFile(ready) // it may not be there yet
 		url, ok := strings.CutPrefix(string(text), "listening ")
-		s.URL, _, _ = strings.Cut(url, "\n")
+		url, admin, _ := strings.Cut(url, "\n")
+		s.URL = url
+		s.Admin = strings.TrimSpace(strings.TrimPrefix(admin, "admin "))
 		return ok
 	})
 
