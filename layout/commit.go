@@ -53,7 +53,7 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts, err = w.withoutMerged(ctx, parts)
+	parts, err = w.withoutEarlier(ctx, parts)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 		published[i] = Published{p.final, p.dims, p.quarantined, p.Records, p.RawBytes, p.Size()}
 	}
 
-	return published, w.d.folder.Unstage(w.dir)
+	return published, w.d.folder.UnstageFresh(w.dir)
 }
 
 // finishParts makes the staged segments complete and durable, and returns them in the
@@ -87,6 +87,7 @@ func (w *Writer) finishParts(ctx context.Context) ([]*part, error) {
 
 	// The encoder belongs to this goroutine.
 	for _, p := range parts {
+		p.Origin = w.origin
 		if err := p.Release(); err != nil {
 			return nil, err
 		}
@@ -113,7 +114,11 @@ func (w *Writer) finishParts(ctx context.Context) ([]*part, error) {
 // changes is what the commit does: rename the staged files, and then remove the raw
 // log and what is superseded.
 func (w *Writer) changes(parts []*part) backend.Commit {
-	commit := backend.Commit{Source: w.source, Remove: []string{path.Join(RawDir, w.source)}}
+	raw := path.Join(RawDir, w.source)
+	commit := backend.Commit{Source: w.source, Remove: []string{raw}}
+	if w.origin.Bytes > 0 {
+		commit.Sources = map[string]backend.Identity{raw: {Bytes: w.origin.Bytes, CRC: w.origin.CRC}}
+	}
 	for _, p := range parts {
 		commit.Rename = append(commit.Rename, [2]string{path.Base(p.staged), p.final})
 	}

@@ -111,7 +111,7 @@ func TestDurabilityOrder(t *testing.T) {
 	if err := layouttest.Convert(t, d); err != nil {
 		t.Fatal(err)
 	}
-	staging := path.Join(layout.StagingDir, layouttest.RawLog)
+	staging := path.Join(layout.StagingDir, strings.TrimSuffix(layouttest.RawLog, ".finished"))
 	commitAt := slices.Index(k.Done, "rename "+staging+"/"+backend.CommitFile)
 	rawAt := slices.Index(k.Done, "remove "+layout.RawDir+"/"+layouttest.RawLog)
 	if commitAt < 0 || rawAt < commitAt {

@@ -50,6 +50,7 @@ func OpenDataWith(dir string, hook backend.Hook) (*Data, error) {
 	}
 
 	data := &Data{dir: dir, log: slog.New(slog.DiscardHandler), folder: backend.Folder{Disk: backend.Disk{Root: root, Hook: hook}}}
+	data.folder.Superseded = data.superseded
 	if err := data.prepare(); err != nil {
 		root.Close()
 		return nil, fmt.Errorf("open data folder %s: %w", dir, err)
@@ -147,7 +148,10 @@ func (d *Data) Folder() *backend.Folder { return &d.folder }
 
 // LogTo sets the log for what needs no action at once, such as a helper file that was
 // damaged and is made anew. Call it right after OpenData; without it, nothing is logged.
-func (d *Data) LogTo(log *slog.Logger) { d.log = log }
+func (d *Data) LogTo(log *slog.Logger) {
+	d.log = log
+	d.folder.Log = log
+}
 
 // Log is the log that LogTo set.
 func (d *Data) Log() *slog.Logger { return d.log }
@@ -181,17 +185,32 @@ func (d *Data) Lock() (io.Closer, error) { return d.folder.Stage(CompactDir) }
 
 // Recover finishes every committed publication that a crash interrupted and
 // drops the staging of every uncommitted one. What a live process holds is left
-// alone. Run it before raw logs are listed.
+// alone. Run it before raw logs are listed. A publication that can be neither finished
+// nor made again is a *CorruptError, which names its files; it stays as it is.
 func (d *Data) Recover(ctx context.Context) error {
 	staging, err := d.folder.List(StagingDir)
 	if err != nil {
 		return err
 	}
 
-	// Compaction stages in a folder of its own.
-	dirs := []string{CompactDir}
+	var dirs []string
 	for _, entry := range staging {
 		dirs = append(dirs, path.Join(StagingDir, entry.Name()))
 	}
-	return d.folder.Recover(ctx, dirs...)
+	if err := d.folder.Recover(ctx, dirs...); err != nil {
+		return err
+	}
+
+	// Compaction stages in a folder of its own. Segments that it lacks may become of the
+	// raw logs that are there; then the next compaction finds them.
+	err = d.folder.Recover(ctx, CompactDir)
+	if !IsDamage(err) {
+		return err
+	}
+	raw, listErr := d.folder.List(RawDir)
+	if listErr != nil || len(raw) == 0 {
+		return errors.Join(err, listErr)
+	}
+	d.log.Warn("a compaction that was interrupted waits until the raw logs are converted", "err", err)
+	return nil
 }

@@ -25,10 +25,11 @@
 //     the staged files are renamed into published/ and invalid/, and then the raw
 //     log is removed.
 //
-// A segment's name is a function of raw log and partition. So even a raw log that
-// comes back from a backup replaces its segments, merged or not (returned.go). Nothing
-// is lost, nothing is doubled, and no half file is ever visible, wherever the process
-// dies.
+// A segment's name is a function of raw log and partition, and its trailer says how much
+// of the raw log it was made from. A raw log that comes back from a backup, shorter or
+// longer than it was, adds what was not published and replaces nothing (earlier.go).
+// Nothing is lost, nothing is doubled, and no half file is ever visible, wherever the
+// process dies.
 //
 // # Reading (Tree)
 //

@@ -68,12 +68,18 @@ func segmentName(p schema.Dims, version int, unique string) string {
 	return path.Join(p.Dir(), segmentPrefix(p, version)+unique+".zst")
 }
 
+// finishedSuffix ends the name of a raw log that is complete, see package rawlog.
+const finishedSuffix = ".finished"
+
+// noTime is the time in the unique part of a raw log whose name has none.
+const noTime = "0000000000000"
+
 // uniqueOf names what a raw log contributes to each partition. It begins with the
 // raw log's time, so that names sort by age. Otherwise it depends on the log's name
 // only, without ".finished", which comes and goes; and on the content, if that is
 // not nil, for a raw log that came under the name of another one.
 func uniqueOf(source string, content []byte) string {
-	source = strings.TrimSuffix(source, ".finished")
+	source = strings.TrimSuffix(source, finishedSuffix)
 	sum := sha256.Sum256(append([]byte(source), content...))
 
 	// The time has 13 digits in the name; a raw log without one sorts first.

@@ -51,6 +51,8 @@ type Writer struct {
 	version  int // of the published records
 	attached []*attachment
 	remove   []string // at the commit, relative to the data folder
+	origin   segment.Origin
+	replace  bool // see ReplaceEarlier
 
 	repeats *dedup.Recorder // nil: see Data.DropRepeats
 	limiter *limit.Limiter  // nil: see Data.LimitPartitions
@@ -81,7 +83,7 @@ func (d *Data) NewWriter(source string, o WriterOptions) (*Writer, error) {
 	}
 
 	w := &Writer{
-		d: d, source: source, dir: path.Join(StagingDir, source),
+		d: d, source: source, dir: path.Join(StagingDir, strings.TrimSuffix(source, finishedSuffix)),
 		parts: map[partKey]*part{}, budget: o.MemoryBytes, version: StorageVersion,
 	}
 	if w.budget <= 0 {
@@ -130,6 +132,18 @@ func (w *Writer) SetTime(t time.Time) {
 // added; without it they are of StorageVersion. Call it before Add.
 func (w *Writer) SetVersion(version int) { w.version = version }
 
+// SetOrigin says what was read of the raw log: so many bytes with that CRC32C, in which
+// there were so many submissions. The segments carry it. Commit removes the raw log
+// only if it is still that. Call it before Commit; without it, the segments say nothing.
+func (w *Writer) SetOrigin(bytes int64, crc uint32, submissions int64) {
+	w.origin = segment.Origin{Source: w.source, Bytes: bytes, CRC: crc, Submissions: submissions}
+}
+
+// ReplaceEarlier makes Commit replace what the source published before, instead of
+// adding to it what is not there. Call it if the source is named after its content, so
+// that both were made from the same.
+func (w *Writer) ReplaceEarlier() { w.replace = true }
+
 // Repeated says whether the same body was received under the same ID within some days
 // before or after, in this raw log or another one that was published, so that it must
 // not be published again.
@@ -172,6 +186,11 @@ func (w *Writer) AddRejected(q Rejected) error {
 	if id == "" {
 		id = schema.Unknown
 	}
+
+	// Its time is its own; the one that was set is that of the records.
+	ofRecords := w.msOfDay
+	defer func() { w.msOfDay = ofRecords }()
+	w.SetTime(q.Time)
 
 	return w.add(w.d.schema.Partition(q.dims()), classDir(q.Class), []byte(id), doc)
 }

@@ -66,22 +66,32 @@ func TestWriterPublishesAllOrNothing(t *testing.T) {
 			t.Errorf("%s holds %v after Commit", dir, es)
 		}
 	}
-	// Converting again replaces.
-	w, err = d.NewWriter(strings.TrimSuffix(source, ".finished"), layout.WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
+	// What comes again under the name is added to what is there. Only where the name says
+	// that both were made from the same, it takes its place.
+	again := func(id string, replace bool, want int) {
+		t.Helper()
+		w, err := d.NewWriter(strings.TrimSuffix(source, ".finished"), layout.WriterOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if replace {
+			w.ReplaceEarlier()
+		}
+		p := layouttest.Partition
+		p[schema.BuildID] = "20130900"
+		if err := w.Add(p, []byte(id), []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := layouttest.ReadAll(t, d.Tree(), schema.All()); len(got) != want {
+			t.Errorf("%d records after converting again, want %d", len(got), want)
+		}
 	}
-	p := layouttest.Partition
-	p[schema.BuildID] = "20130900"
-	if err := w.Add(p, []byte("again"), []byte("{}")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Commit(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := layouttest.ReadAll(t, d.Tree(), schema.All()); len(got) != 1000-143+1 {
-		t.Errorf("%d records after converting again, want %d", len(got), 1000-143+1)
-	}
+	again("again", true, 1000-143+1)
+	again("more", false, 1000-143+2)
+	again("more", false, 1000-143+2)
 }
 
 func TestWriterRefusesBadRecords(t *testing.T) {

@@ -86,7 +86,7 @@ func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir
 
 	// Before anything lists raw logs: some of them are published already.
 	if err := folder.Recover(ctx); err != nil {
-		return nil, err
+		return nil, withCorruptCode(err)
 	}
 
 	// What submissions are converted with.

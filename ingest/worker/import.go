@@ -69,9 +69,13 @@ func (w *Worker) importFile(ctx context.Context, source string, f File) (_ Stats
 		pub.writer.Supersede(segment)
 	}
 
-	if err := pub.convert(ctx, f.entries()); err != nil {
+	// The source is named after the content, so its segments were made from the same.
+	pub.writer.ReplaceEarlier()
+	content := &summedReader{source: f.Content}
+	if err := pub.convert(ctx, f.entries(content)); err != nil {
 		return pub.stats, err
 	}
+	pub.writer.SetOrigin(content.bytes, content.crc, pub.stats.Submissions)
 
 	// What the next import of the same content needs to know.
 	converted := pub.stats.statistics(source)
@@ -80,14 +84,14 @@ func (w *Worker) importFile(ctx context.Context, source string, f File) (_ Stats
 	return pub.commit(ctx, converted)
 }
 
-// entries returns a reader of the file's entries.
-func (f File) entries() *rawlog.Reader {
+// entries returns a reader of the file's entries, which are read from content.
+func (f File) entries(content io.Reader) *rawlog.Reader {
 	version := f.Version
 	if version == rawlog.VersionAuto {
 		version = rawlog.VersionOf(f.Name)
 	}
 
-	entries := rawlog.NewReader(f.Content, version)
+	entries := rawlog.NewReader(content, version)
 	entries.Source = f.Name
 	entries.MaxBody = f.MaxBody
 	return entries

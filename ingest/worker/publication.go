@@ -14,6 +14,7 @@ import (
 // publication is one raw log on its way to be published.
 type publication struct {
 	source     string
+	data       *layout.Data
 	writer     *layout.Writer
 	conversion *decide.Conversion
 	pace       func() // called between submissions
@@ -59,7 +60,10 @@ func (p *publication) add(s *rawlog.Submission, outcome decide.Outcome) error {
 	case decide.Waiting:
 		if p.waiting == nil {
 			p.outage = outcome.Outage
-			p.waiting = newWaitingLog(p.writer, p.source)
+			var err error
+			if p.waiting, err = newWaitingLog(p.data, p.writer, p.source); err != nil {
+				return err
+			}
 		}
 		p.stats.Waiting++
 		return p.waiting.add(s)

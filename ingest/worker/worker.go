@@ -12,6 +12,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/decide"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/ingest/statistics"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
@@ -107,14 +108,26 @@ func (w *Worker) convertLog(ctx context.Context, name string) (_ Stats, err erro
 	}
 	defer file.Close() // which unlocks it
 
-	entries := rawlog.NewReader(file, rawlog.VersionOf(name))
+	content := &summedReader{source: file}
+	entries := rawlog.NewReader(content, rawlog.VersionOf(name))
 	entries.Source = name
 	if err := pub.convert(ctx, entries); err != nil {
 		return pub.stats, err
 	}
 
+	// An older copy of a raw log that was converted before has less to count.
+	converted := pub.stats.statistics(name)
+	earlier, err := statistics.Find(w.data.Root(), name, w.data.Log())
+	if err != nil {
+		return pub.stats, err
+	}
+	if earlier.Submissions > converted.Submissions {
+		converted = earlier
+	}
+
 	// The commit also removes the raw log, whose name is the source.
-	return pub.commit(ctx, pub.stats.statistics(name))
+	pub.writer.SetOrigin(content.bytes, content.crc, pub.stats.Submissions)
+	return pub.commit(ctx, converted)
 }
 
 // openRawLog opens and locks a raw log of the data folder, unless a server writes it.
@@ -159,6 +172,7 @@ func (w *Worker) newPublication(source string) (*publication, error) {
 	}
 	return &publication{
 		source:     source,
+		data:       w.data,
 		writer:     writer,
 		conversion: conversion,
 		pace:       pace,

@@ -17,7 +17,8 @@
 //     Before that rename nothing has happened, after it nothing can stop it.
 //  4. Settle does what COMMIT says, step by step: rename (or upload) the staged
 //     files, sync the folders they came to, retire, remove. A step that was done is
-//     no step, so that it may be repeated. Then COMMIT is removed, then the rest.
+//     no step, so that it may be repeated; after a crash plan proves first that it was.
+//     Then COMMIT is removed, then the rest.
 //
 // Died before 3 is done: Recover, or the next Stage, drops what was staged. Died
 // later: they repeat 4.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path"
 	"strings"
@@ -28,6 +29,12 @@ type Folder struct {
 	// being moved; nil: none.
 	Remote    *Blob
 	RemoteDir string
+
+	// Superseded says whether a published file that is gone was replaced, or removed,
+	// by what came after it. Nil: never. See plan.
+	Superseded func(name string) (bool, error)
+	// Log hears of commits that cannot be finished as they were meant. Nil: nothing does.
+	Log *slog.Logger
 }
 
 // Commit is the content of a commit file: what remains to be done, each step of
@@ -40,6 +47,15 @@ type Commit struct {
 	// When all of that is durable:
 	Retire [][2]string `json:"retire,omitempty"` // path, where it goes
 	Remove []string    `json:"remove,omitempty"` // paths
+
+	// Sources are those of Remove from which the staged files were made, and what they
+	// were then: one that is something else by now stays.
+	Sources map[string]Identity `json:"sources,omitempty"`
+	// Files are the staged files, by their names in Rename, and Over what a final path
+	// of Rename had before; set by Folder.Commit. A commit file of an earlier version
+	// has neither.
+	Files map[string]Identity `json:"files,omitempty"`
+	Over  map[string]Identity `json:"over,omitempty"`
 }
 
 // Stage makes, locks and empties a staging folder, after rolling forward what was
@@ -69,6 +85,9 @@ func (d *Folder) Commit(dir string, c Commit) error {
 	c.Version, c.Remote = commitVersion, ""
 	if d.Remote != nil {
 		c.Remote = d.Remote.url
+	}
+	if err := d.identify(dir, &c); err != nil {
+		return err
 	}
 	b, err := json.Marshal(c)
 	if err != nil {
@@ -110,8 +129,16 @@ func (d *Folder) Committed(dir string) bool {
 }
 
 // Settle finishes what was committed in the staging folder, or else drops it,
-// and leaves the folder empty. The caller holds its lock.
-func (d *Folder) Settle(dir string) error {
+// and leaves the folder empty. The caller holds its lock. What cannot be finished, and
+// perhaps never was, is a *segment.CorruptError, and nothing is changed; see plan.
+func (d *Folder) Settle(dir string) error { return d.settle(dir, false) }
+
+// Finish is Settle right after Commit, by the same holder of the lock: the staged files
+// are those that Commit saw, so they are not read again.
+func (d *Folder) Finish(dir string) error { return d.settle(dir, true) }
+
+// settle is Settle, or Finish if the staged files are fresh.
+func (d *Folder) settle(dir string, fresh bool) error {
 	b, err := d.Root.ReadFile(path.Join(dir, CommitFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -125,7 +152,7 @@ func (d *Folder) Settle(dir string) error {
 		if c.Version != commitVersion {
 			return fmt.Errorf("%s: unknown version %d", path.Join(dir, CommitFile), c.Version)
 		}
-		if err := d.rollForward(dir, c); err != nil {
+		if err := d.finish(dir, c, fresh); err != nil {
 			return err
 		}
 	}
@@ -133,8 +160,24 @@ func (d *Folder) Settle(dir string) error {
 	return d.empty(dir)
 }
 
+// finish does the steps of a commit, after a look at which of them can be done.
+func (d *Folder) finish(dir string, c Commit, fresh bool) error {
+	if c.Remote != "" && (d.Remote == nil || d.Remote.url != c.Remote) {
+		return fmt.Errorf("%s is being published to %s; that must be finished first", c.Source, c.Remote)
+	}
+	if !fresh {
+		feasible, err := d.plan(dir, c)
+		if err != nil {
+			return err
+		}
+		c = feasible
+	}
+
+	return d.rollForward(dir, c)
+}
+
 // rollForward does the steps of a commit in their order. A step whose source is
-// gone was done before.
+// gone was done before: plan has proved that.
 func (d *Folder) rollForward(dir string, c Commit) error {
 	// The names of staged files are relative to their folder.
 	publish := make([][2]string, len(c.Rename))
@@ -144,9 +187,6 @@ func (d *Folder) rollForward(dir string, c Commit) error {
 
 	// What goes to an object store is there before anything local moves.
 	if c.Remote != "" {
-		if d.Remote == nil || d.Remote.url != c.Remote {
-			return fmt.Errorf("%s is being published to %s; that must be finished first", c.Source, c.Remote)
-		}
 		var err error
 		if publish, err = d.uploadAll(publish); err != nil {
 			return err
@@ -163,6 +203,13 @@ func (d *Folder) rollForward(dir string, c Commit) error {
 
 	touched := map[string]bool{}
 	for _, name := range c.Remove {
+		// A raw log that another copy has replaced since is converted by itself.
+		if same, err := d.isStill(name, c.Sources); err != nil || !same {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		if err := d.Remove(name); err != nil {
 			return err
 		}
@@ -176,7 +223,7 @@ func (d *Folder) rollForward(dir string, c Commit) error {
 // returns the others. A file that is gone was sent before.
 func (d *Folder) uploadAll(moves [][2]string) (local [][2]string, err error) {
 	for _, m := range moves {
-		if !strings.HasPrefix(m[1], d.RemoteDir+"/") {
+		if !strings.HasPrefix(m[1], d.RemoteDir+"/") { // see isRemote
 			local = append(local, m)
 			continue
 		}
@@ -252,6 +299,14 @@ func (d *Folder) empty(dir string) error {
 // Unstage settles the staging folder and removes it.
 func (d *Folder) Unstage(dir string) error {
 	if err := d.Settle(dir); err != nil {
+		return err
+	}
+	return d.Remove(dir)
+}
+
+// UnstageFresh is Unstage right after Commit; see Finish.
+func (d *Folder) UnstageFresh(dir string) error {
+	if err := d.Finish(dir); err != nil {
 		return err
 	}
 	return d.Remove(dir)

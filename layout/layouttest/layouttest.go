@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -153,6 +154,12 @@ func Convert(t testing.TB, d *layout.Data) error {
 	}
 	if err := writer.AddRejected(layout.Rejected{Class: "bad", Path: "id-bad", Body: []byte("x")}); err != nil {
 		return err
+	}
+
+	// As the conversion of a raw log does, if there is one.
+	raw, err := d.Folder().Identify(path.Join(layout.RawDir, RawLog))
+	if err == nil {
+		writer.SetOrigin(raw.Bytes, raw.CRC, 11)
 	}
 
 	_, err = writer.Commit(t.Context())

@@ -4,7 +4,6 @@ import (
 	"hash/crc32"
 	"io"
 	"slices"
-	"strings"
 
 	seekable "github.com/SaveTheRbtz/zstd-seekable-format-go/pkg"
 	"github.com/klauspost/compress/zstd"
@@ -14,7 +13,7 @@ import (
 // they fill up; only counts, IDs and the frame being filled are in memory. It
 // belongs to one goroutine.
 type Builder struct {
-	Trailer // of the frames written; the owner sets Replaces
+	Trailer // of the frames written; the owner sets Replaces and Origin
 	out     io.Writer
 	enc     *zstd.Encoder
 	table   *seekable.Encoder
@@ -144,7 +143,7 @@ func (s *Builder) Finish() error {
 
 // appendTrailer appends the skippable frame; see FORMAT.md.
 func appendTrailer(b []byte, t Trailer, x IDs) []byte {
-	names := strings.Join(t.Replaces, "\n")
+	names := joinNames(t.Replaces, t.Origin)
 	idsLen := len(x.ids) + len(x.times)
 	size := idsLen + 4*len(t.PerFrame) + len(names) + fixedBytes
 

@@ -3,7 +3,6 @@ package segment
 import (
 	"hash/crc32"
 	"io"
-	"strings"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -71,8 +70,8 @@ func FindReplaces(r io.ReaderAt, size int64, found []Frame) []string {
 	if _, err := r.ReadAt(body, end-covered); err != nil || crc32.Checksum(body[:covered-4], crcTable) != le.Uint32(body[covered-4:]) {
 		return nil
 	}
-	names := body[countsBytes : countsBytes+namesBytes]
-	return strings.Split(string(names), "\n")
+	replaces, _ := parseNames(string(body[countsBytes : countsBytes+namesBytes]))
+	return replaces
 }
 
 // nextMagic returns where the next zstd frame may begin, at or after that offset.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"strings"
 
 	seekable "github.com/SaveTheRbtz/zstd-seekable-format-go/pkg"
 )
@@ -47,6 +46,7 @@ type Trailer struct {
 	RawBytes int64    // uncompressed
 	PerFrame []uint32 // records in each frame
 	Replaces []string // unique parts of the names of the segments it was merged from
+	Origin   Origin   // what it was made from; zero if it was merged, or is older than origins
 	idsCRC   uint32
 	idsAt    int64 // offset of the ID index in the file
 }
@@ -216,7 +216,7 @@ func (ix *Index) readCounts(end *tail, tableAt, covered int64) error {
 
 	names := body[4*len(ix.Frames) : covered-fixedBytes]
 	if len(names) > 0 {
-		ix.Replaces = strings.Split(string(names), "\n")
+		ix.Replaces, ix.Origin = parseNames(string(names))
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func (s folder) replace(_ context.Context, put [][2]string, gone []string, o Com
 	if err := s.d.Folder().Commit(layout.CompactDir, commit); err != nil {
 		return err
 	}
-	return s.d.Folder().Settle(layout.CompactDir)
+	return s.d.Folder().Finish(layout.CompactDir)
 }
 
 func (s folder) purge(_ context.Context, o CompactOptions) (map[string]bool, error) {

@@ -1,0 +1,57 @@
+package segment
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Origin is the raw log that a segment was made from, as far as the raw log went then:
+// a copy of a raw log that was still written is shorter than what it became.
+type Origin struct {
+	Source      string // name of the raw log, or what stands for it
+	Bytes       int64  // of the raw log that were read
+	CRC         uint32 // CRC32C of those bytes
+	Submissions int64  // in the raw log, whatever became of them
+}
+
+// originMark begins the line of the origin among the names of replaced segments, none
+// of which begins so. A reader that does not know origins takes it for the name of a
+// segment that does not exist.
+const originMark = "from "
+
+// joinNames returns the text of a trailer's names, see FORMAT.md.
+func joinNames(replaces []string, o Origin) string {
+	if o == (Origin{}) {
+		return strings.Join(replaces, "\n")
+	}
+
+	// The name of a raw log may be anything, so it is quoted.
+	line := fmt.Sprintf("%s%d %08x %d %q", originMark, o.Bytes, o.CRC, o.Submissions, o.Source)
+	return strings.Join(append([]string{line}, replaces...), "\n")
+}
+
+// parseNames is the inverse of joinNames. A line of an origin that cannot be parsed,
+// of a later version, gives none.
+func parseNames(text string) (replaces []string, o Origin) {
+	for line := range strings.SplitSeq(text, "\n") {
+		origin, ok := strings.CutPrefix(line, originMark)
+		if !ok {
+			replaces = append(replaces, line)
+			continue
+		}
+
+		fields := strings.SplitN(origin, " ", 4)
+		if len(fields) != 4 {
+			continue
+		}
+		bytes, errBytes := strconv.ParseInt(fields[0], 10, 64)
+		crc, errCRC := strconv.ParseUint(fields[1], 16, 32)
+		submissions, errSubmissions := strconv.ParseInt(fields[2], 10, 64)
+		source, errSource := strconv.Unquote(fields[3])
+		if errBytes == nil && errCRC == nil && errSubmissions == nil && errSource == nil {
+			o = Origin{Source: source, Bytes: bytes, CRC: uint32(crc), Submissions: submissions}
+		}
+	}
+	return replaces, o
+}
