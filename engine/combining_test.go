@@ -17,7 +17,8 @@ import (
 // application shows, and its reduce adds up.
 type halving struct{}
 
-func (halving) Remote() bool { return false }
+func (halving) OneShard(context.Context) (bool, error) { return false, nil }
+func (halving) Remote() bool                           { return false }
 
 func (halving) NewMapper(_ context.Context, _ engine.Task, emit engine.Emit) (engine.Mapper, error) {
 	return halvingMapper{emit}, nil

@@ -18,7 +18,8 @@
 //  4. When all maps are done, the key space is cut into shards: again a function of
 //     the data alone. Reducers (-r) process shards; each merges its range of all runs
 //     and calls a new Reducer with each key, in key order, and the key's values in
-//     input order (task, then emit order).
+//     input order (task, then emit order). A job that writes something after all keys
+//     has one shard.
 //  5. What shard n wrote goes to the Sink after what shard n-1 wrote.
 //
 // Hence the output is the same bytes for any number of workers and any memory.

@@ -66,7 +66,8 @@ func (b *numberedBlocks) Close() error { return nil }
 // tally counts records by ID.
 type tally struct{}
 
-func (tally) Remote() bool { return false }
+func (tally) OneShard(context.Context) (bool, error) { return false, nil }
+func (tally) Remote() bool                           { return false }
 
 func (tally) NewMapper(_ context.Context, _ engine.Task, emit engine.Emit) (engine.Mapper, error) {
 	return &tallyMapper{emit: emit, one: datum.AppendNumber(nil, 1)}, nil

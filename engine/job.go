@@ -20,6 +20,9 @@ type Job interface {
 	// NewReducer returns the reducer of one shard; what it writes to out before
 	// its first Reduce appears for shard 0 only.
 	NewReducer(ctx context.Context, shard int, out *Output) (Reducer, error)
+	// OneShard says whether one reducer must see all keys, because it writes something
+	// after the last one. It is called once a run.
+	OneShard(ctx context.Context) (bool, error)
 	// Remote says whether mappers and reducers work in other processes. These count
 	// and reject there, so the engine neither withholds what they emit nor takes back
 	// what they write; their counts are what Finish returns.
@@ -60,8 +63,8 @@ type Mapper interface {
 type Reducer interface {
 	// Reduce handles one key; values are valid until it returns.
 	Reduce(key []byte, values *Values) error
-	// Finish is called after the shard's last key. It returns what a remote job has
-	// counted, and zeros for any other.
+	// Finish is called after the shard's last key, and may write. It returns what a
+	// remote job has counted, and zeros for any other.
 	Finish() (TaskStats, error)
 	Close()
 }

@@ -28,7 +28,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // emits v under k; combine and reduce join values in the order they get them.
 type concat struct{ combine bool }
 
-func (c concat) Remote() bool { return false }
+func (c concat) OneShard(context.Context) (bool, error) { return false, nil }
+func (c concat) Remote() bool                           { return false }
 
 func (c concat) NewMapper(_ context.Context, _ engine.Task, emit engine.Emit) (engine.Mapper, error) {
 	return &concatMapper{emit: emit, combine: c.combine}, nil

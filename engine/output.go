@@ -26,6 +26,9 @@ type Sink interface {
 	// CSVRecord takes the same for a line of CSV, which a format without lines of text
 	// writes as Record.
 	CSVRecord(columns []byte) error
+	// EndPreamble is called once, behind what the job writes before its first key, such as
+	// a head: the rows to come are its result.
+	EndPreamble() error
 	// Separators sets the field and the record separator of the rows to come.
 	Separators(field, record string) error
 	// Close writes what is left. It does not close the underlying writer.
@@ -66,6 +69,7 @@ const (
 	entryRecord
 	entrySeparators
 	entryCSVRecord
+	entryEndPreamble
 )
 
 // Rows returns how many rows, lines and records have been written.
@@ -82,6 +86,9 @@ func (o *Output) Record(columns []byte) error { return o.write(entryRecord, colu
 
 // CSVRecord writes an array datum as a line of CSV, where the format is text.
 func (o *Output) CSVRecord(columns []byte) error { return o.write(entryCSVRecord, columns, nil) }
+
+// endPreamble ends what is written before the first key.
+func (o *Output) endPreamble() error { return o.write(entryEndPreamble, nil, nil) }
 
 // Separators sets the separators of this and, being the same script, all shards.
 func (o *Output) Separators(field, record string) error {
@@ -101,7 +108,7 @@ func (o *Output) write(kind entryKind, a, b []byte) error {
 		return err
 	}
 	o.spent += size
-	if kind != entrySeparators {
+	if kind != entrySeparators && kind != entryEndPreamble {
 		o.rows++
 	}
 	if kind == entryRow && (datum.HasUndefined(a) || datum.HasUndefined(b)) || (kind == entryRecord || kind == entryCSVRecord) && datum.HasUndefined(a) {
@@ -180,6 +187,8 @@ func deliver(s Sink, kind entryKind, a, b []byte) error {
 		return s.Record(a)
 	case entryCSVRecord:
 		return s.CSVRecord(a)
+	case entryEndPreamble:
+		return s.EndPreamble()
 	default:
 		return s.Separators(string(a), string(b))
 	}

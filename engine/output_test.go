@@ -66,5 +66,6 @@ func (s rowsSink) Row(key, value []byte) error {
 func (s rowsSink) Line([]byte) error               { return errors.ErrUnsupported }
 func (s rowsSink) Record([]byte) error             { return errors.ErrUnsupported }
 func (s rowsSink) CSVRecord([]byte) error          { return errors.ErrUnsupported }
+func (s rowsSink) EndPreamble() error              { return nil }
 func (s rowsSink) Separators(string, string) error { return errors.ErrUnsupported }
 func (s rowsSink) Close() error                    { return nil }

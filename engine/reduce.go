@@ -21,8 +21,14 @@ func (r *runner) reduceShard(ctx context.Context, shard shuffle.Shard, i int, ou
 	defer reducer.Close()
 	out.drop = false
 
-	// A remote reducer gets the keys, and counts and rejects them there.
+	// A remote reducer gets the keys, and counts and rejects them there. What it writes
+	// before the first one ends there, too.
 	remote := r.job.Remote()
+	if !remote && i == 0 {
+		if err := out.endPreamble(); err != nil {
+			return err
+		}
+	}
 	merged, err := r.store.Merge(shard)
 	if err != nil {
 		return err
@@ -63,9 +69,14 @@ func (r *runner) reduceShard(ctx context.Context, shard shuffle.Shard, i int, ou
 	}
 
 	// Remote jobs say only now what they have rejected.
+	before := out.mark()
 	counted, err := reducer.Finish()
 	if err != nil {
-		return err
+		if err := r.reject.tolerate("reduceFinished", err); err != nil {
+			return err
+		}
+		failed++
+		out.rollBack(before)
 	}
 	if remote {
 		failed = counted.Failed

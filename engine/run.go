@@ -44,7 +44,10 @@ func Run(ctx context.Context, src Source, plan *Plan, job Job, sink Sink, o Opti
 
 // reduceAll reduces all shards and writes their output in order.
 func (r *runner) reduceAll(ctx context.Context, sink Sink) error {
-	shards := r.store.Shards()
+	shards, err := r.shards(ctx)
+	if err != nil {
+		return err
+	}
 	r.o.Progress.Shards.Store(int64(len(shards)))
 
 	// The output of a shard waits until those before it are written. That of the first
@@ -91,6 +94,18 @@ func (r *runner) reduceAll(ctx context.Context, sink Sink) error {
 		close(written[i])
 		return nil
 	})
+}
+
+// shards cuts the key space, unless the job needs it whole.
+func (r *runner) shards(ctx context.Context) ([]shuffle.Shard, error) {
+	one, err := r.job.OneShard(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if one {
+		return []shuffle.Shard{shuffle.All()}, nil
+	}
+	return r.store.Shards(), nil
 }
 
 // runner is a job that is running. Safe for concurrent use.

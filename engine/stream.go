@@ -23,6 +23,10 @@ import (
 // ErrStream is returned (wrapped) for a line of another form.
 var ErrStream = errors.New("malformed line in a stream")
 
+// ErrOneShard is returned for a shard other than 0 of a job whose reducer must see all
+// keys.
+var ErrOneShard = errors.New("the job's reduceFinished must see all keys: reduce them in one task, shard 0")
+
 // streamBytes is how much of a stream is read or written at once.
 const streamBytes = 64 << 10
 
@@ -85,6 +89,17 @@ func ReduceStream(ctx context.Context, job Job, shardIndex int, in io.Reader, si
 	}
 	run := newRunner(nil, job, o)
 	defer run.store.Close()
+
+	// What one task writes after its last key would appear several times.
+	if shardIndex > 0 {
+		one, err := job.OneShard(ctx)
+		if err != nil {
+			return TaskStats{}, err
+		}
+		if one {
+			return TaskStats{}, ErrOneShard
+		}
+	}
 
 	if err := storeEntries(run.store, in, o.sizes.TableBytes); err != nil {
 		return TaskStats{}, err

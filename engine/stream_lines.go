@@ -105,7 +105,7 @@ func eachLine(in io.Reader, do func(line []byte) error) error {
 }
 
 // rowKinds are the first letters of the lines of EncodeRows, by entryKind.
-const rowKinds = "rlcs"
+const rowKinds = "rlcsvp"
 
 // EncodeRows is the Sink that writes what another process decodes: per call a
 // letter, then the arguments in base64, tab-separated.
@@ -136,6 +136,9 @@ func (e EncodeRows) Record(columns []byte) error { return e.write(entryRecord, c
 
 // CSVRecord implements Sink.
 func (e EncodeRows) CSVRecord(columns []byte) error { return e.write(entryCSVRecord, columns) }
+
+// EndPreamble implements Sink.
+func (e EncodeRows) EndPreamble() error { return e.write(entryEndPreamble, nil) }
 
 // Separators implements Sink.
 func (e EncodeRows) Separators(field, record string) error {

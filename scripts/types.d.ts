@@ -38,7 +38,7 @@ declare namespace tm {
     counter(name: string): Counter
   }
 
-  /** The ctx of setupReduce and reduce. */
+  /** The ctx of setupReduce, reduce and reduceFinished. */
   interface ReduceContext extends Context {
     /**
      * A line of the output that the script formats.
@@ -134,6 +134,9 @@ declare namespace tm {
 
   /** Called before the first key. */
   type SetupReduce = (ctx: ReduceContext) => void
+
+  /** Called once, after the last key of the whole job: one reducer then sees all keys in order, so that globals may hold what reduce has collected. */
+  type ReduceFinished = (ctx: ReduceContext) => void
 
   /** Called once per partition. False skips its segments. */
   type Accept = (dims: Dims) => boolean

@@ -23,6 +23,8 @@ type runCmd struct {
 	Dedup       string        `enum:"none,latest" default:"none" placeholder:"latest" help:"latest: each document counts once, by its latest submission; a saved-session replaces the idle-dailies of its session."`
 	Output      string        `short:"o" predictor:"file" placeholder:"FILE" help:"Where the result goes (default: standard output)."`
 	Format      string        `enum:"${formats}," default:"" placeholder:"F" help:"One of ${formats} (default: what the output file's ending says, else tsv)."`
+	OrderBy     []string      `name:"order-by" sep:"none" placeholder:"COLUMN[:desc]" help:"Order of the rows: columns, the first decides first; repeatable, or with commas (default: the order of the keys)."`
+	Limit       int64         `default:"0" placeholder:"N" help:"Write the first N rows only; 0 is no limit."`
 	Mappers     workers       `short:"m" name:"num-mappers" placeholder:"N" help:"Map tasks at a time (default: all processors)."`
 	Reducers    workers       `short:"r" name:"num-reducers" placeholder:"N" help:"Reduce tasks at a time (default: all processors)."`
 	WorkDir     string        `short:"w" predictor:"folder" name:"work-dir" placeholder:"DIR" help:"Folder for temporary data (default: the system's)."`
@@ -101,6 +103,11 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	if err := c.setLimits(s); err != nil {
 		return stats, err
 	}
+	order, err := c.order()
+	if err != nil {
+		return stats, err
+	}
+
 	formatName, err := c.formatName()
 	if err != nil {
 		return stats, err
@@ -125,10 +132,11 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	}
 	defer out.discard()
 
-	sink, err := s.newSink(ctx, formatName, out)
+	sink, err := s.newSink(ctx, formatName, out, order)
 	if err != nil {
 		return stats, err
 	}
+	defer sink.Discard()
 
 	s.exitWhenStuck("--isolate ends such a task alone", out.discard)
 	if err := c.placeTasks(ctx, s); err != nil {
@@ -149,12 +157,13 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 
 	// The output appears under its name only now, when it is complete.
 	if err := sink.Close(); err != nil {
-		return stats, fmt.Errorf("write output: %w", err)
+		return stats, orderError(fmt.Errorf("write output: %w", err))
 	}
 
 	if err := out.commit(); err != nil {
 		return stats, err
 	}
+	report.dropped = sink.Dropped()
 	report.summary(stats)
 	return stats, nil
 }
@@ -242,7 +251,7 @@ func (c *runCmd) openData(ctx context.Context, s *session) error {
 // need not run: those with a cached result, and records outside the sample.
 func (c *runCmd) placeTasks(ctx context.Context, s *session) error {
 	if c.Isolate {
-		if err := c.isolateTasks(s); err != nil {
+		if err := c.isolateTasks(ctx, s); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,15 +16,21 @@ import (
 
 // isolateTasks makes the session's work run in processes of their own, a childCmd
 // each.
-func (c *runCmd) isolateTasks(s *session) error {
+func (c *runCmd) isolateTasks(ctx context.Context, s *session) error {
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find tmrun for --isolate: %w", err)
 	}
 
+	allKeys, err := s.job.OneShard(ctx)
+	if err != nil {
+		return err
+	}
+
 	// Tasks report what a job in this process would have counted and saved.
 	tasks := &isolate.Job{
 		TaskTime: c.TaskTimeout,
+		AllKeys:  allKeys,
 		Stderr:   s.st.Stderr,
 		Decode:   decodeError,
 		Report: func(text json.RawMessage) {

@@ -160,6 +160,9 @@ func (s *rowSink) Line(text []byte) error {
 	return nil
 }
 
+// EndPreamble implements engine.Sink.
+func (s *rowSink) EndPreamble() error { return nil }
+
 // Separators implements engine.Sink.
 func (s *rowSink) Separators(string, string) error { return nil }
 

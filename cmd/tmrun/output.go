@@ -2,14 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
-	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/format"
+	"github.com/aitgithub/telemetry-server/engine/script/suggest"
 )
 
 // formatName returns the output's format: the flag's, or the one that the output
@@ -26,9 +27,8 @@ func (c *runCmd) formatName() (string, error) {
 	return name, nil
 }
 
-// newSink returns the sink that writes the named format to w, with the columns
-// that the script exports. The caller closes it.
-func (s *session) newSink(ctx context.Context, name string, w io.Writer) (engine.Sink, error) {
+// newSink opens the sink of the job's rows. The caller closes or discards it.
+func (s *session) newSink(ctx context.Context, name string, w io.Writer, order format.OrderOptions) (*format.Order, error) {
 	columns, err := s.job.Script.Columns(ctx, s.job.Limits)
 	if err != nil {
 		return nil, err
@@ -39,7 +39,42 @@ func (s *session) newSink(ctx context.Context, name string, w io.Writer) (engine
 	if err != nil {
 		return nil, cli.Fail(cli.ExitScript, err)
 	}
-	return sink, nil
+
+	order.Columns = columns
+	order.Memory = s.engine.Memory
+	order.Dir = s.engine.WorkDir
+	ordered, err := format.NewOrder(sink, order)
+	return ordered, orderError(err)
+}
+
+// order returns the order and the number of rows that the flags ask for.
+func (c *runCmd) order() (order format.OrderOptions, err error) {
+	if c.Limit < 0 {
+		return order, cli.Usage("--limit %d is below 0", c.Limit)
+	}
+	order.Limit = c.Limit
+
+	for _, text := range c.OrderBy {
+		columns, err := format.ParseOrder(text)
+		if err != nil {
+			return order, cli.Usage("--order-by: %v", err)
+		}
+		order.By = append(order.By, columns...)
+	}
+	return order, nil
+}
+
+// orderError makes a column that there is not a mistake of the command line.
+func orderError(err error) error {
+	missing, ok := errors.AsType[*format.OrderError](err)
+	if !ok {
+		return err
+	}
+	usage := cli.Usage("--order-by: %v", missing)
+	if near := suggest.Nearest(missing.Column, missing.There); near != "" {
+		return cli.WithHint(usage, "did you mean "+near+"?")
+	}
+	return usage
 }
 
 // output is stdout, or a file that appears under its name when it is complete.

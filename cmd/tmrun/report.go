@@ -17,10 +17,11 @@ import (
 // report is what people see of a running job: its progress, its summary, and the
 // profile of its script.
 type report struct {
-	s     *session
-	how   string // as --progress: auto, plain or none
-	start time.Time
-	stop  func() // ends progress and profile; idempotent
+	s       *session
+	how     string // as --progress: auto, plain or none
+	start   time.Time
+	dropped int64  // rows that --limit has left out
+	stop    func() // ends progress and profile; idempotent
 }
 
 // startReport starts progress and profile. The caller calls stop.
@@ -95,7 +96,7 @@ func (r *report) summary(stats engine.Stats) {
 	fmt.Fprintf(stderr, "tmrun: %d records%s of %d segments, %s (%s compressed) in %.2f s, %s/s; "+
 		"%d rows written, %d records rejected, %s%s spilled, peak memory %s\n",
 		stats.Records, sample, r.s.plan.Segments, bytesText(stats.RawBytes), bytesText(r.s.plan.Bytes), seconds, bytesText(bytesPerSecond),
-		stats.Rows, stats.Rejected, failed, bytesText(stats.Spilled), bytesText(peakMemory()))
+		stats.Rows-r.dropped, stats.Rejected, failed, bytesText(stats.Spilled), bytesText(peakMemory()))
 
 	if stats.Cached > 0 {
 		fmt.Fprintf(stderr, "tmrun: the results of %d of %d map tasks were in the cache (--no-cache maps again)\n", stats.Cached, stats.Tasks)

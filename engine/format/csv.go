@@ -80,6 +80,9 @@ func (c *csv) Line(text []byte) error {
 	return c.w.WriteByte('\n')
 }
 
+// EndPreamble implements engine.Sink.
+func (c *csv) EndPreamble() error { return nil }
+
 // Separators implements engine.Sink: CSV has its own.
 func (c *csv) Separators(string, string) error { return nil }
 

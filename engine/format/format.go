@@ -13,6 +13,8 @@
 // A Parquet column is BOOLEAN, INT64, DOUBLE or a string; JSON if arrays or
 // objects occur in it, and a string if scalars of several kinds do.
 //
+// An Order before a format sorts the rows by columns, and passes the first of them.
+//
 // To add a format:
 //
 //  1. Write a Sink in a file of its own, with a function that opens it.

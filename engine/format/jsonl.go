@@ -84,6 +84,9 @@ func (j *jsonl) Line(text []byte) error {
 	return j.write()
 }
 
+// EndPreamble implements engine.Sink.
+func (j *jsonl) EndPreamble() error { return nil }
+
 // Separators implements engine.Sink: JSON has none.
 func (j *jsonl) Separators(string, string) error { return nil }
 

@@ -70,6 +70,9 @@ func (p *parquet) Line(text []byte) error {
 	return p.spoolRow()
 }
 
+// EndPreamble implements engine.Sink.
+func (p *parquet) EndPreamble() error { return nil }
+
 // Separators implements engine.Sink: Parquet has none.
 func (p *parquet) Separators(string, string) error { return nil }
 

@@ -134,6 +134,9 @@ func (t *tsv) CSVRecord(columns []byte) error {
 	return err
 }
 
+// EndPreamble implements engine.Sink.
+func (t *tsv) EndPreamble() error { return nil }
+
 // Separators implements engine.Sink.
 func (t *tsv) Separators(field, record string) error {
 	t.field, t.record = field, record

@@ -29,6 +29,8 @@ type Job struct {
 	// Report is called with what a child has reported beside that; nil drops it. Safe for
 	// concurrent use.
 	Report func(json.RawMessage)
+	// AllKeys is what OneShard returns.
+	AllKeys bool
 	// TaskTime is how long one task may take; 0 is no limit.
 	TaskTime time.Duration
 	// Stderr gets what children print. Safe for concurrent use.
@@ -73,6 +75,9 @@ func (j *Job) Close() {
 	}
 	j.idle = nil
 }
+
+// OneShard implements engine.Job.
+func (j *Job) OneShard(context.Context) (bool, error) { return j.AllKeys, nil }
 
 // Remote implements engine.Job.
 func (j *Job) Remote() bool { return true }

@@ -63,7 +63,8 @@ func doTask(t isolate.Task, in io.Reader, out io.Writer) isolate.Status {
 // Some texts misbehave.
 type echo struct{}
 
-func (echo) Remote() bool { return false }
+func (echo) OneShard(context.Context) (bool, error) { return false, nil }
+func (echo) Remote() bool                           { return false }
 
 func (echo) NewMapper(_ context.Context, _ engine.Task, emit engine.Emit) (engine.Mapper, error) {
 	return &echoMapper{emit: emit}, nil

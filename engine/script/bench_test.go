@@ -195,6 +195,7 @@ func (idle) Reduce([]byte, *engine.Values) error                      { return n
 func (idle) Finish() (engine.TaskStats, error)                        { return engine.TaskStats{}, nil }
 func (idle) Effects() bool                                            { return false }
 func (idle) Lookups() string                                          { return "" }
+func (idle) OneShard(context.Context) (bool, error)                   { return false, nil }
 func (idle) Remote() bool                                             { return false }
 func (idle) Close()                                                   {}
 

@@ -53,6 +53,7 @@ func TestContextsAreDeclared(t *testing.T) {
 		export function combine(key, values, ctx) { ctx.write(key, key === "combine" ? names(ctx) : values[0]) }
 		export function mapFinished(ctx) { ctx.write("mapFinished", names(ctx)); ctx.write("counter", names(ctx.counter("n"))) }
 		export function setupReduce(ctx) { ctx.writeLine("setupReduce\t" + names(ctx)) }
+		export function reduceFinished(ctx) { ctx.writeLine("reduceFinished\t" + names(ctx)) }
 		export function reduce(key, values, ctx) {
 			ctx.writeLine(key + "\t" + values[0])
 			ctx.writeLine("reduce\t" + names(ctx))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/script/declare"
 )
 
 // Job runs a script's map, combine and reduce. It is immutable and safe for
@@ -19,6 +20,12 @@ type Job struct {
 }
 
 var _ engine.Job = (*Job)(nil)
+
+// OneShard implements engine.Job: reduceFinished is called once, after all keys.
+func (j *Job) OneShard(ctx context.Context) (bool, error) {
+	exports, err := j.Script.Exports(ctx, j.Limits)
+	return exports.Function(declare.ReduceFinished), err
+}
 
 // Remote implements engine.Job: scripts run in this process.
 func (j *Job) Remote() bool { return false }

@@ -11,10 +11,11 @@ import (
 
 // reducer runs one shard in one runtime.
 type reducer struct {
-	h   *host
-	out *engine.Output
-	fn  goja.Callable // nil: the job has no reduce
-	ctx *goja.Object
+	h        *host
+	out      *engine.Output
+	fn       goja.Callable // nil: the job has no reduce
+	finished goja.Callable // or nil
+	ctx      *goja.Object
 
 	counters *Counters
 }
@@ -23,6 +24,7 @@ func newReducer(ctx context.Context, job *Job, out *engine.Output) (_ engine.Red
 	made := &reducer{out: out, counters: job.Counters}
 	made.h, err = newHost(ctx, job.Script, job.Limits, job.Console, func(h *host) error {
 		made.fn = h.function(declare.Reduce)
+		made.finished = h.function(declare.ReduceFinished)
 		made.ctx = h.newReduceContext(out)
 		setup := h.function(declare.SetupReduce)
 		if setup == nil {
@@ -65,7 +67,26 @@ func (r *reducer) Reduce(key []byte, values *engine.Values) error {
 }
 
 // Finish implements engine.Reducer.
-func (r *reducer) Finish() (engine.TaskStats, error) { return engine.TaskStats{}, nil }
+func (r *reducer) Finish() (engine.TaskStats, error) {
+	if r.finished == nil {
+		return engine.TaskStats{}, nil
+	}
+
+	err := r.h.guard(func() error {
+		_, err := r.finished(goja.Undefined(), r.ctx)
+		return err
+	})
+	if err == nil {
+		return engine.TaskStats{}, nil
+	}
+
+	// There is no call to replay: it depends on all keys before.
+	err = r.h.script.wrap(err, declare.ReduceFinished, "after the last key")
+	if fatal(err) {
+		return engine.TaskStats{}, err
+	}
+	return engine.TaskStats{}, &engine.RejectError{Err: err}
+}
 
 // Close implements engine.Reducer.
 func (r *reducer) Close() {

@@ -49,6 +49,9 @@ type replay struct {
 	call *Call
 }
 
+// OneShard implements engine.Job.
+func (r *replay) OneShard(context.Context) (bool, error) { return false, nil }
+
 // Remote implements engine.Job.
 func (r *replay) Remote() bool { return false }
 
@@ -84,10 +87,17 @@ func (r *replay) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit)
 // NewReducer implements engine.Job.
 func (r *replay) NewReducer(ctx context.Context, shard int, out *engine.Output) (engine.Reducer, error) {
 	if r.call.Phase == declare.Reduce {
-		return r.job.NewReducer(ctx, shard, out)
+		reducer, err := r.job.NewReducer(ctx, shard, out)
+		return replayReducer{reducer}, err
 	}
 	return rowWriter{out}, nil
 }
+
+// replayReducer makes one call of reduce: reduceFinished would see no other key.
+type replayReducer struct{ engine.Reducer }
+
+// Finish implements engine.Reducer.
+func (replayReducer) Finish() (engine.TaskStats, error) { return engine.TaskStats{}, nil }
 
 // replayMapper makes a call of map or mapFinished, or emits the values of one of
 // combine or reduce.

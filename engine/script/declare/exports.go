@@ -4,12 +4,13 @@ import "slices"
 
 // The exports by name.
 const (
-	Map         = "map"
-	Combine     = "combine"
-	Reduce      = "reduce"
-	MapFinished = "mapFinished"
-	SetupReduce = "setupReduce"
-	Columns     = "columns"
+	Map            = "map"
+	Combine        = "combine"
+	Reduce         = "reduce"
+	MapFinished    = "mapFinished"
+	SetupReduce    = "setupReduce"
+	ReduceFinished = "reduceFinished"
+	Columns        = "columns"
 
 	Dimensions     = "dimensions"
 	Accept         = "accept"
@@ -42,6 +43,8 @@ var exports = []Export{
 		Called: "after the last record of a task"},
 	{Name: SetupReduce, Aliases: []string{"setup_reduce"}, Of: Job, Parameters: with(ReduceContext), Result: "void",
 		Called: "before the first key"},
+	{Name: ReduceFinished, Aliases: []string{"reduce_finished"}, Of: Job, Parameters: with(ReduceContext), Result: "void",
+		Called: "once, after the last key of the whole job: one reducer then sees all keys in order, so that globals may hold what reduce has collected"},
 	{Name: Columns, Of: Job, Result: "string[]",
 		Doc: "The names of the output's columns."},
 

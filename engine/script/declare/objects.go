@@ -20,7 +20,7 @@ var objects = []object{
 			doc:     "A number that the summary shows; for what should be looked at but is no result.",
 			example: `ctx.counter("no OS").add()`},
 	}},
-	{name: ReduceContext, extends: Context, doc: "The ctx of setupReduce and reduce.", members: []member{
+	{name: ReduceContext, extends: Context, doc: "The ctx of setupReduce, reduce and reduceFinished.", members: []member{
 		{name: "writeLine", aliases: []string{"writeline"}, typ: "(text: string): void",
 			doc:     "A line of the output that the script formats.",
 			example: "ctx.writeLine(`# ${os}`)"},

@@ -15,12 +15,13 @@ import (
 
 // checker walks a script's statements, and knows for the checks where it is.
 type checker struct {
-	script  *script.Script
-	file    *file.File
-	places  *sourcemap.Consumer // lines from 1, columns from 0
-	gathers bool                // mapFinished writes what globals gather
-	state   map[string]bool     // names that the top level declares
-	imports map[string]string   // of these, those of imports: the module
+	script   *script.Script
+	file     *file.File
+	places   *sourcemap.Consumer // lines from 1, columns from 0
+	gathers  bool                // mapFinished writes what globals gather
+	finishes bool                // reduceFinished does
+	state    map[string]bool     // names that the top level declares
+	imports  map[string]string   // of these, those of imports: the module
 
 	function string            // the top-level function that the walk is in
 	ctx      string            // what that function calls its ctx
@@ -38,8 +39,8 @@ type checker struct {
 func newChecker(s *script.Script, program *ast.Program, places *sourcemap.Consumer, exports script.Exports) *checker {
 	made := &checker{
 		script: s, file: program.File, places: places,
-		gathers: exports.Function(declare.MapFinished),
-		state:   map[string]bool{}, imports: map[string]string{}, reported: map[string]bool{},
+		gathers: exports.Function(declare.MapFinished), finishes: exports.Function(declare.ReduceFinished),
+		state: map[string]bool{}, imports: map[string]string{}, reported: map[string]bool{},
 		defined: definedNames(program), noUse: map[*ast.Identifier]bool{},
 	}
 

@@ -69,7 +69,7 @@ func (c *checker) mutation(e ast.Expression, at file.Idx) {
 	atTopLevel := len(c.locals) == 0
 	name := c.global(e)
 	frozen := datafile.Is(c.imports[name])
-	if name == "" || !frozen && (atTopLevel || c.gathers) || c.reported[name] {
+	if name == "" || !frozen && (atTopLevel || c.gathers || c.gathersKeys()) || c.reported[name] {
 		return
 	}
 	c.reported[name] = true
@@ -83,7 +83,16 @@ func (c *checker) mutation(e ast.Expression, at file.Idx) {
 		name = "what is imported from " + module
 	}
 
+	if c.function == declare.Reduce {
+		c.warn(at, "%s is kept from one key to the next, but not for all keys: with a function reduceFinished, one reducer sees all of them", name)
+		return
+	}
 	c.warn(at, "%s is kept from one call to the next, but not from one task to the next: what depends on it depends on how the records lie in segments; write it in mapFinished, or keep it in the function", name)
+}
+
+// gathersKeys reports whether the function is called with all keys, one after the other.
+func (c *checker) gathersKeys() bool {
+	return c.finishes && c.function != declare.Map && c.function != declare.Combine
 }
 
 // isWrite reports whether an expression is ctx.write.
