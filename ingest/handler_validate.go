@@ -3,12 +3,13 @@ package ingest
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
-	"runtime"
 	"time"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/layout/pipeline"
 )
 
 // validatePrefix begins the path of a submission that is converted, but not stored.
@@ -21,20 +22,22 @@ type validation struct {
 	Class   string `json:"class,omitempty"`
 	Message string `json:"message,omitempty"`
 	// ID, Dimensions (in schema order, as found) and Partition say where it would
-	// be stored, Record what would be stored.
-	ID         string          `json:"id,omitempty"`
-	Dimensions []string        `json:"dimensions,omitempty"`
-	Partition  string          `json:"partition,omitempty"`
-	Record     json.RawMessage `json:"record,omitempty"`
+	// be stored, record what would be stored; sendValidation writes it.
+	ID         string   `json:"id,omitempty"`
+	Dimensions []string `json:"dimensions,omitempty"`
+	Partition  string   `json:"partition,omitempty"`
+	record     []byte   // JSON
 }
 
 // newValidators returns the converters that validate shares, one per processor:
 // requests to validate must not starve submissions.
 func newValidators(converter func() *convert.Converter) chan *convert.Converter {
-	validators := make(chan *convert.Converter, runtime.GOMAXPROCS(0))
+	validators := make(chan *convert.Converter, pipeline.Processors())
 	// Receiving one from the channel is taking it, sending it is putting it back.
 	for range cap(validators) {
-		validators <- converter()
+		validator := converter()
+		validator.NoWait = true
+		validators <- validator
 	}
 	return validators
 }
@@ -64,7 +67,10 @@ func (h *handler) validate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	defer func() { h.validators <- conv }()
+	defer func() {
+		conv.Release()
+		h.validators <- conv
+	}()
 
 	// Convert as the worker does, but nothing is counted and nothing is stored.
 	record, err := conv.Convert(r.Context(), &rawlog.Submission{Path: path, Body: e.Body(), Request: requestOf(r), Time: received})
@@ -75,8 +81,10 @@ func (h *handler) validate(w http.ResponseWriter, r *http.Request) {
 		h.sendValidation(w, http.StatusOK, h.validRecord(record))
 	case isRejected:
 		h.sendValidation(w, http.StatusBadRequest, validation{Class: rejection.Class, Message: rejection.Message})
+	case errors.Is(err, convert.ErrBusy):
+		answerUnavailable.send(w)
 	default: // the definitions are not available now
-		h.o.Log.Warn("cannot validate", "err", err)
+		h.o.Log.Debug("cannot validate", "err", err)
 		answerUnavailable.send(w)
 	}
 }
@@ -84,7 +92,7 @@ func (h *handler) validate(w http.ResponseWriter, r *http.Request) {
 // validRecord returns the answer for a submission that was converted. It refers to
 // the record's bytes.
 func (h *handler) validRecord(record convert.Record) validation {
-	v := validation{Valid: true, ID: string(record.ID), Dimensions: record.Dims[:], Record: record.JSON}
+	v := validation{Valid: true, ID: string(record.ID), Dimensions: record.Dims[:], record: record.JSON}
 	if h.o.Schema != nil {
 		v.Partition = h.o.Schema.Partition(record.Dims).String()
 	}
@@ -93,7 +101,7 @@ func (h *handler) validRecord(record convert.Record) validation {
 
 func (h *handler) sendValidation(w http.ResponseWriter, code int, v validation) {
 	text, err := json.Marshal(v)
-	if err != nil { // the record is not JSON, which would be a bug
+	if err != nil {
 		h.o.Log.Error("cannot answer /validate", "err", err)
 		answerFailed.send(w)
 		return
@@ -101,5 +109,14 @@ func (h *handler) sendValidation(w http.ResponseWriter, code int, v validation) 
 
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	w.Write(append(text, '\n'))
+	if v.record == nil {
+		w.Write(append(text, '\n'))
+		return
+	}
+
+	// The record is the last member, as it is: a copy of it may be large.
+	w.Write(text[:len(text)-1])
+	io.WriteString(w, `,"record":`)
+	w.Write(v.record)
+	io.WriteString(w, "}\n")
 }

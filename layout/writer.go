@@ -304,6 +304,12 @@ func (w *Writer) part(top string, p schema.Dims) (*part, error) {
 		version = StorageVersion
 	}
 
+	// A part of a client's path would keep all of it in memory.
+	for dim := range p {
+		p[dim] = strings.Clone(p[dim])
+	}
+	key.dims = p
+
 	staged := path.Join(w.dir, strconv.Itoa(len(w.parts)))
 	builder, err := segment.NewBuilder(w.d.folder.Appender(staged), w.enc)
 	if err != nil {

@@ -95,6 +95,7 @@ func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir
 		return nil, err
 	}
 	folder.options = f.converterOptions(folder.Schema())
+	folder.options.Turns = convert.NewTurns()
 	folder.filters, err = f.openFilters(ctx, st.Log, folder.definitions)
 	return folder, err
 }

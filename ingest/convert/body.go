@@ -17,13 +17,27 @@ type unpacker struct {
 	tidied []byte
 }
 
+// errTooLong is the error for a body that unpacks to more than the limit.
+var errTooLong = errors.New("too long")
+
 // Unpack returns the text of a body as a Converter does. Its memory is new or the
 // body's. The error is a *Rejection.
-func Unpack(body []byte, limit int) ([]byte, error) { return new(unpacker).unpack(body, limit) }
+func Unpack(body []byte, limit int) ([]byte, error) {
+	text, err := new(unpacker).unpack(body, limit)
+	if err == errTooLong {
+		err = unpacksTooLong(limit)
+	}
+	return text, err
+}
+
+// unpacksTooLong returns the Rejection in the place of errTooLong.
+func unpacksTooLong(limit int) *Rejection {
+	return reject(ClassCorrupt, fmt.Sprintf("unpacks to more than %d bytes", limit))
+}
 
 // unpack returns the text of a body: the body itself, or what it unpacks to if
 // it begins like gzip. It never holds more than limit bytes. The result is valid
-// until the next call. The error is a *Rejection.
+// until the next call. The error is a *Rejection or errTooLong.
 func (u *unpacker) unpack(body []byte, limit int) ([]byte, error) {
 	if len(body) == 0 {
 		return nil, reject(ClassEmpty, "Found empty data")
@@ -41,7 +55,7 @@ func (u *unpacker) unpack(body []byte, limit int) ([]byte, error) {
 	u.text = text
 	switch {
 	case errors.Is(err, inflate.ErrTooLong):
-		return nil, reject(ClassCorrupt, fmt.Sprintf("unpacks to more than %d bytes", limit))
+		return nil, errTooLong
 	case err != nil:
 		return nil, reject(ClassCorrupt, "gzip: "+err.Error())
 	case len(text) == 0:

@@ -24,6 +24,8 @@ type Options struct {
 	// Countries finds the country of an address in a v2 raw log; nil: it is not
 	// looked up. The country that a v3 log carries is copied anyway.
 	Countries *Countries
+	// Turns lets one large ping be converted at a time; nil: any number.
+	Turns *Turns
 	// Fallback finds the revision of pings with histograms but without
 	// info.revision; nil: they are rejected. A record whose revision was found so
 	// has it as info.revision, and how as info.revisionFallback.
@@ -61,6 +63,10 @@ type Converter struct {
 	// Dropped counts the histograms that were left out of records, by reason and
 	// name. The owner may read it between calls, and clear it.
 	Dropped histogram.DropCounts
+	// BeforeLarge is called before a large ping waits for its turn; nil: nothing is. Its
+	// error is returned. NoWait makes ErrBusy of the waiting.
+	BeforeLarge func() error
+	NoWait      bool
 
 	source  Definitions
 	options Options
@@ -76,6 +82,7 @@ type Converter struct {
 	// Of the Record returned last:
 	id      []byte
 	located []byte // its JSON with a country
+	large   bool   // it has a turn
 }
 
 // New returns a Converter that fetches definitions from source.
@@ -96,14 +103,30 @@ func (c *Converter) Sibling() *Converter { return New(c.source, c.options) }
 
 // Convert converts a submission; it sets the Country if that is to be looked
 // up. The error is a *Rejection for bad data, an *Outage when its definitions are
-// not available now; any other (the context ended) says nothing about the
+// not available now; any other (the context ended, ErrBusy) says nothing about the
 // submission. A panic costs one submission, which is quarantined, and not the
 // server, which would meet it again after each start.
-func (c *Converter) Convert(ctx context.Context, s *rawlog.Submission) (r Record, err error) {
+func (c *Converter) Convert(ctx context.Context, s *rawlog.Submission) (Record, error) {
+	c.Release()
+	r, err := c.convertSubmission(ctx, s)
+	if err != errLarge {
+		return r, err
+	}
+
+	// From its start again, when it is its turn.
+	if err := c.takeTurn(ctx); err != nil {
+		return Record{}, err
+	}
+	return c.convertSubmission(ctx, s)
+}
+
+// convertSubmission is Convert, which returns errLarge for a large ping without a turn.
+func (c *Converter) convertSubmission(ctx context.Context, s *rawlog.Submission) (r Record, err error) {
 	defer func() {
 		if bug := recover(); bug != nil {
 			fresh := c.Sibling() // because what c holds may be half done
 			fresh.Dropped = c.Dropped
+			fresh.BeforeLarge, fresh.NoWait, fresh.large = c.BeforeLarge, c.NoWait, c.large
 			*c = *fresh
 			r, err = Record{}, reject(ClassConversion, fmt.Sprintf("panic, a bug of the converter: %v", bug))
 		}
@@ -113,7 +136,13 @@ func (c *Converter) Convert(ctx context.Context, s *rawlog.Submission) (r Record
 	if bodyBytes, _, ok := rawlog.ParseTooLarge(s.Path); ok {
 		return Record{}, tooLarge(bodyBytes, len(s.Body))
 	}
-	text, err := c.unpacker.unpack(s.Body, c.options.MaxUnpacked)
+	text, err := c.unpacker.unpack(s.Body, c.maxUnpacked())
+	if c.waits() && (err == errTooLong || len(text) > maxSmallText) {
+		return Record{}, errLarge
+	}
+	if err == errTooLong {
+		err = unpacksTooLong(c.options.MaxUnpacked)
+	}
 	if err != nil {
 		return Record{}, err
 	}
@@ -179,6 +208,11 @@ func (c *Converter) ConvertJSON(ctx context.Context, text []byte, date schema.Da
 
 // convert is the flow of doc.go, from the text of a ping on.
 func (c *Converter) convert(ctx context.Context, text []byte) (Record, error) {
+	c.writer.rewriter.MaxRecordBytes = histogram.MaxRecordBytes
+	if c.waits() {
+		c.writer.rewriter.MaxRecordBytes = maxSmallRecord
+	}
+
 	// Index it. Histograms of a known revision are rewritten on the way.
 	c.writer.ahead.guess(text, c.resolver.known, c.writer.rewriter)
 	if err := c.document.index(text, &c.writer.ahead); err != nil {
@@ -202,6 +236,9 @@ func (c *Converter) convert(ctx context.Context, text []byte) (Record, error) {
 		return Record{}, err
 	}
 	json, err := c.writer.write(&c.document, &c.plan, &found)
+	if err == errTooLongRecord && c.waits() {
+		return Record{}, errLarge
+	}
 	if err != nil {
 		return Record{}, err
 	}

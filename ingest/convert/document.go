@@ -1,8 +1,17 @@
 package convert
 
 import (
+	"fmt"
+
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 )
+
+// maxMembers bounds the members of the objects that are indexed: an index takes several
+// times the memory of the shortest members. Real pings have some hundred at most.
+const maxMembers = 100_000
+
+// errTooManyMembers is the *Rejection for an object with more than maxMembers.
+var errTooManyMembers = reject(ClassConversion, fmt.Sprintf("An object has more than %d members", maxMembers))
 
 // document is a ping as received: where its members lie. Nothing is decoded.
 //
@@ -32,6 +41,9 @@ func (d *document) index(text []byte, ahead *ahead) error {
 	}
 
 	end, err := d.indexObject(&d.top, d.begin, "histograms", "payload")
+	if err == errTooManyMembers {
+		return err
+	}
 	if err != nil || jsonscan.Space(text, end) < len(text) {
 		return notJSON(jsonscan.Valid(text)) // the first thing that is wrong
 	}
@@ -40,11 +52,16 @@ func (d *document) index(text []byte, ahead *ahead) error {
 }
 
 // indexObject indexes the object at text[start], and returns the offset behind it.
-// The values of members with the names in unchecked are only skipped.
+// The values of members with the names in unchecked are only skipped. The error is a
+// *jsonscan.SyntaxError or errTooManyMembers.
 func (d *document) indexObject(o *jsonscan.Object, start int, unchecked ...string) (end int, err error) {
 	o.Reset(d.text)
 	it := jsonscan.Members(d.text, start)
 	for it.Next() {
+		if len(o.Members) == maxMembers {
+			return start, errTooManyMembers
+		}
+
 		skipped := false // not checked, because a later step reads it anyway
 		for _, name := range unchecked {
 			skipped = skipped || string(it.Key) == name
@@ -70,6 +87,9 @@ func (d *document) indexPayload(payload *jsonscan.Member) error {
 	}
 
 	end, err := d.indexObject(&d.payload, start, "histograms")
+	if err == errTooManyMembers {
+		return err
+	}
 	if err == nil && end != int(payload.End) {
 		err = jsonscan.Valid(d.text) // skipping went astray, so this is an error
 	}
@@ -92,7 +112,11 @@ func (d *document) indexInfo(ping *jsonscan.Object) error {
 		return reject(ClassConversion, "Not an object: info")
 	}
 
-	if _, err := d.info.Index(d.text, int(m.Start)); err != nil {
+	_, err := d.indexObject(&d.info, int(m.Start))
+	if err == errTooManyMembers {
+		return err
+	}
+	if err != nil {
 		return notJSON(err)
 	}
 	return nil

@@ -37,7 +37,16 @@ type Rejection struct {
 
 func (r *Rejection) Error() string { return r.Class + ": " + r.Message }
 
-func reject(class, message string) *Rejection { return &Rejection{Class: class, Message: message} }
+// maxMessageBytes bounds a message. Some quote the ping, whose names and values have any
+// length.
+const maxMessageBytes = 2000
+
+func reject(class, message string) *Rejection {
+	if len(message) > maxMessageBytes {
+		message = strings.ToValidUTF8(message[:maxMessageBytes], "") + "…"
+	}
+	return &Rejection{Class: class, Message: message}
+}
 
 // tooLarge returns the Rejection for a submission whose body had so many bytes, of
 // which so many are stored.
@@ -118,6 +127,9 @@ func HistogramIn(message string) string {
 	return ""
 }
 
+// errTooLongRecord is the *Rejection for a record that grows beyond its limit.
+var errTooLongRecord = reject(ClassConversion, fmt.Sprintf("Converted to more than %d bytes", histogram.MaxRecordBytes))
+
 // rejectHistograms returns the Rejection for what a histogram.Rewriter returned, with
 // definitions of the revision URL.
 func rejectHistograms(err error, url []byte) *Rejection {
@@ -128,8 +140,10 @@ func rejectHistograms(err error, url []byte) *Rejection {
 	switch err {
 	case histogram.ErrNotObject:
 		return reject(ClassConversion, "Not an object: histograms")
+	case histogram.ErrTooMany:
+		return reject(ClassConversion, fmt.Sprintf("More than %d histograms", histogram.MaxHistograms))
 	case histogram.ErrTooLong:
-		return reject(ClassConversion, fmt.Sprintf("Converted to more than %d bytes", histogram.MaxRecordBytes))
+		return errTooLongRecord
 	}
 	return notJSON(err)
 }

@@ -94,12 +94,24 @@ type Converter struct {
 	partitions map[schema.Dims]schema.Dims
 }
 
-// Close frees the filter.
+// Close frees the filter, and what a large submission has taken.
 func (c *Converter) Close() {
+	c.Release()
 	if c.decider != nil {
 		c.decider.Close()
 	}
 }
+
+// BeforeLarge sets what is called before a large ping waits for its turn; see
+// convert.Converter.
+func (c *Converter) BeforeLarge(wait func() error) { c.converter.BeforeLarge = wait }
+
+// Large says whether the submission that was converted last is a large one, whose Outcome
+// the caller may keep if it calls Release before the next one.
+func (c *Converter) Large() bool { return c.converter.Large() }
+
+// Release gives up the memory of a large submission, and its turn.
+func (c *Converter) Release() { c.converter.Release() }
 
 // Dropped returns how many histograms were left out of records so far. The caller may
 // keep it once the Converter is closed.
@@ -180,8 +192,13 @@ func rejected(class, message string) Outcome {
 	return Outcome{Kind: Quarantined, Rejection: &convert.Rejection{Class: class, Message: oneLine(message, maxMessageBytes)}}
 }
 
-// maxPartitions bounds the partitions that a Converter caches.
-const maxPartitions = 10_000
+const (
+	// maxPartitions bounds the partitions that a Converter caches.
+	maxPartitions = 10_000
+	// maxCachedBytes bounds the dimensions of one of them. A client may make them as long
+	// as its ping.
+	maxCachedBytes = 500
+)
 
 // partition returns the partition of dimensions.
 func (c *Converter) partition(d schema.Dims) schema.Dims {
@@ -190,7 +207,11 @@ func (c *Converter) partition(d schema.Dims) schema.Dims {
 	}
 
 	p := c.conversion.options.Schema.Partition(d)
-	if len(c.partitions) < maxPartitions {
+	dimsBytes := 0
+	for _, value := range d {
+		dimsBytes += len(value)
+	}
+	if len(c.partitions) < maxPartitions && dimsBytes <= maxCachedBytes {
 		c.partitions[d] = p
 	}
 	return p

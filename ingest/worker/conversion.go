@@ -1,10 +1,13 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"iter"
 	"sync"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
 	"github.com/aitgithub/telemetry-server/ingest/decide"
@@ -24,12 +27,15 @@ const (
 	maxBatchBytes   = 256 << 10 // of bodies, at least one
 	maxBatchEntries = 128
 	maxResultBytes  = 2 << 20 // of IDs and JSON, and one record more
+	// maxBodiesBytes bounds the bodies of all batches in the pipeline, but for one batch.
+	maxBodiesBytes = 16 << 20
 )
 
 // batch is consecutive submissions, which one goroutine converts.
 type batch struct {
 	submissions []rawlog.Submission // their bodies lie in bodies
 	bodies      []byte
+	reserved    int64 // of the bytes that all bodies may have
 }
 
 // results is what consecutive submissions of a batch became.
@@ -38,6 +44,7 @@ type results struct {
 	last    bool // no results of the batch follow
 	entries []result
 	text    []byte // the IDs and JSON of the entries, one after the other
+	large   bool   // the only entry is a large record, which is not in text
 }
 
 // result is what one submission became. The bytes of its record lie in results.text.
@@ -52,6 +59,7 @@ type result struct {
 // entries, of use, or of the conversion.
 func convertAll(ctx context.Context, conversion *decide.Conversion, entries *rawlog.Reader, pace func(), use func(*rawlog.Submission, decide.Outcome) error) (histogram.DropCounts, error) {
 	c := &conversionStages{
+		bodies:     semaphore.NewWeighted(maxBodiesBytes),
 		entries:    entries,
 		pace:       pace,
 		conversion: conversion,
@@ -74,14 +82,15 @@ type conversionStages struct {
 	conversion *decide.Conversion
 	use        func(*rawlog.Submission, decide.Outcome) error
 
-	batches, results sync.Pool // used ones
+	bodies           *semaphore.Weighted // bytes that are free
+	batches, results sync.Pool           // used ones
 
 	mu      sync.Mutex // protects dropped
 	dropped histogram.DropCounts
 }
 
 // read cuts the raw log into batches.
-func (c *conversionStages) read(_ context.Context, send func(*batch) error) error {
+func (c *conversionStages) read(ctx context.Context, send func(*batch) error) error {
 	for {
 		b := c.newBatch()
 		err := c.fill(b)
@@ -89,6 +98,10 @@ func (c *conversionStages) read(_ context.Context, send func(*batch) error) erro
 		// What was read before the end, or before the error, counts.
 		if len(b.submissions) > 0 {
 			b.locateBodies()
+			b.reserved = min(int64(len(b.bodies)), maxBodiesBytes)
+			if err := c.bodies.Acquire(ctx, b.reserved); err != nil {
+				return err
+			}
 			if err := send(b); err != nil {
 				return err
 			}
@@ -154,6 +167,9 @@ func (c *conversionStages) convert(ctx context.Context, tasks iter.Seq[pipeline.
 func (c *conversionStages) convertBatch(ctx context.Context, converter *decide.Converter, task pipeline.Task[*batch, *results]) error {
 	in := task.Input
 	out := c.newResults(in)
+	converter.BeforeLarge(task.WaitTurn)
+	defer converter.Release()
+
 	for i := range in.submissions {
 		// Large records are handed over before the batch is done.
 		if len(out.text) >= maxResultBytes {
@@ -167,11 +183,36 @@ func (c *conversionStages) convertBatch(ctx context.Context, converter *decide.C
 		if err != nil {
 			return err
 		}
+		if converter.Large() {
+			// It is handed over as it is, because a copy would be large, too.
+			out, err = c.sendLarge(task, out, result{&in.submissions[i], outcome})
+			converter.Release()
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		out.append(&in.submissions[i], outcome)
 	}
 
 	out.last = true
 	return task.Send(out)
+}
+
+// sendLarge sends out, and a result of its own for a large submission. It returns the
+// results for those that follow.
+func (c *conversionStages) sendLarge(task pipeline.Task[*batch, *results], out *results, large result) (next *results, err error) {
+	if err := task.Send(out); err != nil {
+		return nil, err
+	}
+
+	// The converter uses the memory of the ID again.
+	large.outcome.Record.ID = bytes.Clone(large.outcome.Record.ID)
+	single := &results{of: task.Input, large: true, entries: []result{large}}
+	if err := task.Send(single); err != nil {
+		return nil, err
+	}
+	return c.newResults(task.Input), nil
 }
 
 // append copies an outcome into the results.
@@ -187,6 +228,9 @@ func (c *conversionStages) consume(r *results) error {
 	for i := range r.entries {
 		entry := &r.entries[i]
 		record := &entry.outcome.Record
+		if r.large {
+			return c.use(entry.submission, entry.outcome)
+		}
 
 		// r.text has moved while it grew; only the lengths are right.
 		idBytes := len(record.ID)
@@ -230,6 +274,9 @@ func (c *conversionStages) newResults(of *batch) *results {
 // recycle makes the memory of results that were used, and of their batch if they are its
 // last, available again; not that of unusually large ones.
 func (c *conversionStages) recycle(r *results) {
+	if r.last {
+		c.bodies.Release(r.of.reserved)
+	}
 	if r.last && cap(r.of.bodies) <= 4*maxBatchBytes {
 		c.batches.Put(r.of)
 	}

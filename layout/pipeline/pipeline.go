@@ -47,11 +47,24 @@ type Task[In, Out any] struct {
 
 	ctx     context.Context // of the pipeline, ends Send
 	outputs chan Out        // closed when the worker is done with the input
+	turn    chan struct{}   // closed when all inputs before are consumed
 }
 
 // Send hands an output to Consume. It waits until the outputs before it are consumed,
 // but for one. Its error says that the pipeline has ended; Work returns it.
 func (t *Task[In, Out]) Send(out Out) error { return send(t.ctx, t.outputs, out) }
+
+// WaitTurn waits until the outputs of all inputs before this one are consumed. So what
+// takes much memory is done for one input at a time. Its error says that the pipeline has
+// ended; Work returns it.
+func (t *Task[In, Out]) WaitTurn() error {
+	select {
+	case <-t.turn:
+		return nil
+	case <-t.ctx.Done():
+		return t.ctx.Err()
+	}
+}
 
 // Processors returns how many goroutines can compute at the same time: as many as the
 // scheduler has processors, but not more than the machine has, because tmserver serve
@@ -76,7 +89,7 @@ func Run[In, Out any](ctx context.Context, s Stages[In, Out]) error {
 		defer close(todo)
 		defer close(order)
 		return s.Produce(ctx, func(in In) error {
-			task := Task[In, Out]{Input: in, ctx: ctx, outputs: make(chan Out, 1)}
+			task := Task[In, Out]{Input: in, ctx: ctx, outputs: make(chan Out, 1), turn: make(chan struct{})}
 
 			// In the order of the inputs first, so that Consume waits for this one.
 			if err := send(ctx, order, task); err != nil {
@@ -93,6 +106,7 @@ func Run[In, Out any](ctx context.Context, s Stages[In, Out]) error {
 
 	group.Go(func() error {
 		for task := range order {
+			close(task.turn)
 			if err := consume(ctx, task.outputs, s.Consume); err != nil {
 				return err
 			}

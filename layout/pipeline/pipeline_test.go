@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,6 +69,39 @@ func TestRun(t *testing.T) {
 				t.Errorf("%d workers, %d ahead: %v, %v", workers, ahead, got, err)
 			}
 		}
+	}
+}
+
+// TestWaitTurn: a task that waits for its turn runs alone, after all outputs before it
+// are consumed.
+func TestWaitTurn(t *testing.T) {
+	const count = 50
+	consumed := 0
+	var alone atomic.Int32
+	err := Run(t.Context(), Stages[int, string]{
+		Workers: 7, Ahead: 20,
+		Produce: inputs(count),
+		Work: func(_ context.Context, tasks iter.Seq[Task[int, string]]) error {
+			for task := range tasks {
+				if task.Input%3 == 0 {
+					if err := task.WaitTurn(); err != nil {
+						return err
+					}
+					if alone.Add(1) != 1 || consumed != task.Input {
+						t.Errorf("task %d is not alone, or %d tasks are consumed", task.Input, consumed)
+					}
+					alone.Add(-1)
+				}
+				if err := task.Send("out"); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		Consume: func(string) error { consumed++; return nil },
+	})
+	if err != nil || consumed != count {
+		t.Errorf("%d consumed, %v", consumed, err)
 	}
 }
 

@@ -176,7 +176,11 @@ func Sanitise(dim int, value string) string {
 	if value == "" {
 		return Unknown
 	}
-	value = value[:min(len(value), maxDimBytes)]
+
+	// A part of a long value would keep all of it in memory.
+	if len(value) > maxDimBytes {
+		value = strings.Clone(value[:maxDimBytes])
+	}
 
 	// Nearly all values are clean: only the others are copied.
 	for i := range len(value) {

@@ -11,13 +11,19 @@ import (
 var (
 	// ErrNotObject is returned for histograms that are no JSON object as a whole.
 	ErrNotObject = errors.New("the histograms are no object")
-	// ErrTooLong is returned when a record grows beyond MaxRecordBytes.
+	// ErrTooMany is returned for more than MaxHistograms.
+	ErrTooMany = errors.New("too many histograms")
+	// ErrTooLong is returned when a record grows beyond the Rewriter's MaxRecordBytes.
 	ErrTooLong = errors.New("the record is too long")
 )
 
 // MaxRecordBytes bounds a record while histograms are written to it. Repeated
 // histograms could make one a thousand times as long as its ping.
 const MaxRecordBytes = 32 << 20
+
+// MaxHistograms bounds the histograms of an object, those without a definition too. All
+// definitions of a revision are some thousand.
+const MaxHistograms = 100_000
 
 // TailNames are the sums that follow the buckets, in order.
 var TailNames = [layout.TailNumbers]string{"sum", "log_sum", "log_sum_squares", "sum_squares_lo", "sum_squares_hi"}
@@ -34,6 +40,10 @@ func (o *Output) Reset() { o.JSON, o.Dropped = o.JSON[:0], o.Dropped[:0] }
 // Rewriter rewrites histograms, in memory that it uses again. It belongs to one
 // goroutine.
 type Rewriter struct {
+	// MaxRecordBytes bounds a record while histograms are written to it. The owner may
+	// change it between calls.
+	MaxRecordBytes int
+
 	names jsonscan.Interner // of dropped histograms
 
 	// Of the call in hand:
@@ -47,12 +57,14 @@ type Rewriter struct {
 }
 
 // NewRewriter returns a Rewriter.
-func NewRewriter() *Rewriter { return &Rewriter{names: jsonscan.Interner{}} }
+func NewRewriter() *Rewriter {
+	return &Rewriter{MaxRecordBytes: MaxRecordBytes, names: jsonscan.Interner{}}
+}
 
 // Rewrite appends the histograms at text[start] to out, by the definitions of spec,
 // and returns the offset behind them. It only reads as far, so the rest of the text
 // may be anything. With an error, out holds garbage at its end. The error is an
-// *Error, a *jsonscan.SyntaxError, ErrNotObject or ErrTooLong.
+// *Error, a *jsonscan.SyntaxError, ErrNotObject, ErrTooMany or ErrTooLong.
 func (rw *Rewriter) Rewrite(out *Output, text []byte, start int, spec *revisions.Spec) (end int, err error) {
 	if text[start] != '{' {
 		return start, ErrNotObject
@@ -68,8 +80,8 @@ func (rw *Rewriter) Rewrite(out *Output, text []byte, start int, spec *revisions
 func (rw *Rewriter) rewrite(text []byte, start int, spec *revisions.Spec) (end int, err error) {
 	outMark, droppedMark := len(rw.out), len(rw.dropped)
 	end, repeats, err := rw.each(text, start, spec, nil)
-	if err == nil && !repeats {
-		return end, nil
+	if err == nil && !repeats || err == ErrTooMany {
+		return end, err
 	}
 
 	// Of histograms with the same name only the last counts, so that an error in an
@@ -96,10 +108,13 @@ func (rw *Rewriter) each(text []byte, start int, spec *revisions.Spec, index *js
 	it := jsonscan.Members(text, start)
 	for it.Next() {
 		n++
+		if n == MaxHistograms {
+			return start, repeats, ErrTooMany
+		}
 		if index != nil && !index.Counts(n) {
 			continue
 		}
-		if len(rw.out) > MaxRecordBytes {
+		if len(rw.out) > rw.MaxRecordBytes {
 			return start, repeats, ErrTooLong
 		}
 
@@ -152,8 +167,15 @@ func (rw *Rewriter) key(raw []byte) {
 	rw.out = append(rw.out, '"', ':')
 }
 
-// drop notes that a histogram is left out.
+// maxDropBytes bounds the name of a histogram that is counted as dropped. Clients invent
+// names; those of definitions are shorter.
+const maxDropBytes = 100
+
+// drop notes that a histogram is left out, without a name that is too long.
 func (rw *Rewriter) drop(name []byte, reason string) {
+	if len(name) > maxDropBytes {
+		name = nil
+	}
 	rw.dropped = append(rw.dropped, Drop{rw.names.String(name), reason})
 }
 
