@@ -29,7 +29,7 @@ func longPing(n int) string {
 }
 
 // TestTurns converts large and small pings with turns and without: the result is the
-// same, and whoever has a turn gives it back.
+// same, and a turn ends with Release.
 func TestTurns(t *testing.T) {
 	free := newTestConverter(t)
 	o := free.options
