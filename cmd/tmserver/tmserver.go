@@ -39,6 +39,7 @@ type grammar struct {
 	Compact compactCmd `cmd:"" help:"Merge segments, remove old ones."`
 	Trash   trashCmd   `cmd:"" help:"List, restore or delete what retention removed."`
 	Check   checkCmd   `cmd:"" help:"Verify, and repair, what is stored."`
+	Cat     catCmd     `cmd:"" help:"Print segments as lines."`
 	Import  importCmd  `cmd:"" help:"Convert raw logs from elsewhere, the predecessor's too."`
 	Replay  replayCmd  `cmd:"" help:"Submit what raw logs hold to another server."`
 	Gen     genCmd     `cmd:"" help:"Make up realistic pings."`

@@ -1,0 +1,171 @@
+package columns
+
+import (
+	"strings"
+)
+
+// noColumn and restColumn stand in node.column for a path without a column: no record
+// has a text there, or its texts are in the column of rare paths.
+const (
+	noColumn   = -1
+	restColumn = -2
+)
+
+// node is a path of the records of a row group. Node 0 is the record itself. The nodes
+// are in the order of the members in most records, each before its own members.
+type node struct {
+	name    string // as written in the records, between the quotes
+	parent  int32
+	depth   int32
+	column  int32 // in the file, or noColumn, or restColumn
+	records int32 // of the row group that have it
+	objects int32 // of these, records in which it is an object with members
+
+	leaf     int32 // its number among the nodes with texts, or -1
+	children []int32
+	byName   map[string]int32 // of children; nil if there are few
+}
+
+// tree is the nodes of a row group.
+type tree struct {
+	nodes  []node
+	leaves []int32 // the nodes with texts
+}
+
+// manyChildren is from how many on a map finds a child by its name.
+const manyChildren = 8
+
+// link fills in what follows from the parents and columns of the nodes.
+func (t *tree) link() {
+	t.leaves = t.leaves[:0]
+	for i := range t.nodes {
+		n := &t.nodes[i]
+		n.leaf = -1
+		if n.column != noColumn {
+			n.leaf = int32(len(t.leaves))
+			t.leaves = append(t.leaves, int32(i))
+		}
+		if i == 0 {
+			continue
+		}
+
+		parent := &t.nodes[n.parent]
+		n.depth = parent.depth + 1
+		parent.children = append(parent.children, int32(i))
+	}
+
+	for i := range t.nodes {
+		n := &t.nodes[i]
+		if len(n.children) < manyChildren {
+			continue
+		}
+		n.byName = make(map[string]int32, len(n.children))
+		for _, child := range n.children {
+			n.byName[t.nodes[child].name] = child
+		}
+	}
+}
+
+// child returns the member of a node by its name, or -1.
+func (t *tree) child(of int32, name string) int32 {
+	n := &t.nodes[of]
+	if n.byName != nil {
+		if child, ok := n.byName[name]; ok {
+			return child
+		}
+		return -1
+	}
+
+	for _, child := range n.children {
+		if t.nodes[child].name == name {
+			return child
+		}
+	}
+	return -1
+}
+
+// escapeName makes a name a part of a column's name: "." parts names, "\" escapes, and
+// columns that are no members begin with "_".
+var escapeName = strings.NewReplacer(`\`, `\\`, `.`, `\.`)
+
+// columnName is the name of the column of a path.
+func (t *tree) columnName(of int32) string {
+	var names []string
+	for n := of; n > 0; n = t.nodes[n].parent {
+		names = append(names, escapeName.Replace(t.nodes[n].name))
+	}
+
+	// The path begins at the record.
+	for i, k := 0, len(names)-1; i < k; i, k = i+1, k-1 {
+		names[i], names[k] = names[k], names[i]
+	}
+
+	name := strings.Join(names, ".")
+	if name == "" || name[0] == '_' {
+		return `\` + name
+	}
+	return name
+}
+
+// style is the whitespace of a record: after each colon and after each comma that
+// belongs to an object of more than a text.
+type style struct{ colon, comma string }
+
+// append writes the object that the leaves, in the order of the record, are members
+// of. It is inverse to member.split for a record of that style.
+func (t *tree) append(dst []byte, leaves []int32, s style, text func(leaf int32) []byte) []byte {
+	return t.appendBelow(dst, 0, leaves, s, text)
+}
+
+// appendBelow is append for one object of the record: the leaves are those below it.
+func (t *tree) appendBelow(dst []byte, top int32, leaves []int32, s style, text func(leaf int32) []byte) []byte {
+	var open [maxDepth + 1]int32 // the objects that the last member lies in
+	depth := 0                   // of them
+	base := t.nodes[top].depth
+	dst = append(dst, '{')
+	open[0] = top
+	first := true
+
+	for _, leaf := range leaves {
+		at := t.leaves[leaf]
+		n := &t.nodes[at]
+
+		// The objects that the member lies in, and how many of them are open.
+		var chain [maxDepth + 1]int32
+		levels := int(n.depth - base) // of the member below top
+		for level, up := levels-1, n.parent; level >= 0; level, up = level-1, t.nodes[up].parent {
+			chain[level] = up
+		}
+		same := 0
+		for same+1 <= depth && same+1 < levels && open[same+1] == chain[same+1] {
+			same++
+		}
+
+		for ; depth > same; depth-- {
+			dst = append(dst, '}')
+			first = false
+		}
+		if !first {
+			dst = append(append(dst, ','), s.comma...)
+		}
+		for depth < levels-1 {
+			depth++
+			open[depth] = chain[depth]
+			dst = t.appendName(dst, chain[depth], s)
+			dst = append(dst, '{')
+		}
+		dst = t.appendName(dst, at, s)
+		dst = append(dst, text(leaf)...)
+		first = false
+	}
+
+	for ; depth >= 0; depth-- {
+		dst = append(dst, '}')
+	}
+	return dst
+}
+
+func (t *tree) appendName(dst []byte, of int32, s style) []byte {
+	dst = append(append(dst, '"'), t.nodes[of].name...)
+	return append(append(dst, '"', ':'), s.colon...)
+}

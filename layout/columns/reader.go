@@ -1,0 +1,328 @@
+package columns
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+
+	"github.com/parquet-go/parquet-go/encoding/delta"
+	"github.com/parquet-go/parquet-go/encoding/rle"
+
+	"github.com/aitgithub/telemetry-server/layout/segment"
+)
+
+// File is a column segment open for reading. It is safe for concurrent use.
+type File struct {
+	r  io.ReaderAt
+	ix *index
+}
+
+// Open reads the end of a file. Errors are *segment.CorruptError without a Path, or r's.
+func Open(r io.ReaderAt, size int64) (*File, error) {
+	ix, err := readIndex(r, size)
+	if err != nil {
+		return nil, err
+	}
+	return &File{r: r, ix: ix}, nil
+}
+
+// Info is what the segment says about itself. It must not be changed.
+func (f *File) Info() *Info { return &f.ix.Info }
+
+// Group returns a row group for reading, of a file that is open as r.
+func (f *File) Group(number int) *Group {
+	info := &f.ix.Groups[number]
+	return &Group{info: info, r: f.r, names: f.ix.columns, loaded: make([]*column, len(info.chunks)), restRow: -1, shapeRow: -1}
+}
+
+// Group is a row group that is read: columns are fetched and unpacked when they are
+// touched, and once. It belongs to one goroutine. What its methods return is valid as
+// long as the Group.
+type Group struct {
+	info   *GroupInfo
+	r      io.ReaderAt
+	names  []string
+	loaded []*column // by number; nil: not touched
+	bytes  int64     // read
+
+	shapeRow int // whose members are in leaves and has
+	leaves   []int32
+	style    style
+	has      []bool // by node
+
+	restRow int // whose rare members are in rest
+	rest    map[int32][]byte
+}
+
+// Rows is how many records the group has.
+func (g *Group) Rows() int { return g.info.Rows }
+
+// Touched returns the names of the columns that were read, and their bytes in the file.
+func (g *Group) Touched() (names []string, bytes int64) {
+	for number, c := range g.loaded {
+		if c != nil {
+			names = append(names, g.names[number])
+		}
+	}
+	return names, g.bytes
+}
+
+// column is the values of a column, decoded.
+type column struct {
+	data    []byte
+	offsets []uint32 // of the values, or of the dictionary's entries; and of the end
+	number  []int32  // by row: of the value in offsets; -1: none. nil: the row is the number
+	times   []uint32 // of a column of integers
+}
+
+// text returns the value of a row, nil if it has none.
+func (c *column) text(row int) []byte {
+	if c.number != nil {
+		row = int(c.number[row])
+		if row < 0 {
+			return nil
+		}
+	}
+	return c.data[c.offsets[row]:c.offsets[row+1]:c.offsets[row+1]]
+}
+
+// column returns a column, which it reads the first time.
+func (g *Group) column(number int) (*column, error) {
+	if c := g.loaded[number]; c != nil {
+		return c, nil
+	}
+
+	ch := &g.info.chunks[number]
+	raw := make([]byte, ch.bytes())
+	if n, err := g.r.ReadAt(raw, ch.offset); n < len(raw) {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	g.bytes += ch.bytes()
+
+	c, err := ch.decode(raw, g.info.Rows)
+	if err != nil {
+		return nil, &segment.CorruptError{Offset: ch.offset, Err: fmt.Errorf("column %s: %w", g.names[number], err)}
+	}
+	g.loaded[number] = c
+	return c, nil
+}
+
+// decode decodes the pages of a chunk.
+func (c *chunk) decode(raw []byte, rows int) (*column, error) {
+	var dictionary []byte
+	var err error
+	if c.entries > 0 {
+		if dictionary, err = c.dict.unpack(raw); err != nil {
+			return nil, err
+		}
+		raw = raw[c.dict.headerBytes+c.dict.packedBytes:]
+	}
+	body, err := c.data.unpack(raw)
+	if err != nil {
+		return nil, err
+	}
+
+	if c.integers {
+		return decodeIntegers(body, rows)
+	}
+
+	// The levels say which rows have a value.
+	var levels []uint8
+	if !c.required {
+		if len(body) < 4 || uint64(le.Uint32(body)) > uint64(len(body)-4) {
+			return nil, io.ErrUnexpectedEOF
+		}
+		length := le.Uint32(body)
+		if levels, err = (&rle.Encoding{BitWidth: 1}).DecodeLevels(make([]uint8, 0, rows+8), body[4:4+length]); err != nil {
+			return nil, err
+		}
+		if len(levels) < rows {
+			return nil, io.ErrUnexpectedEOF
+		}
+		levels = levels[:rows]
+		body = body[4+length:]
+	}
+
+	decoded := &column{}
+	var codes []int32
+	if c.entries > 0 {
+		if codes, err = c.decodeCodes(body); err != nil {
+			return nil, err
+		}
+		err = decoded.setDictionary(dictionary, c.entries)
+	} else if c.values > 0 {
+		decoded.data, decoded.offsets, err = (&delta.LengthByteArrayEncoding{}).DecodeByteArray(nil, body, nil)
+	} else {
+		decoded.offsets = []uint32{0}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if codes == nil && len(decoded.offsets) != c.values+1 {
+		return nil, fmt.Errorf("%d values, the index says %d", len(decoded.offsets)-1, c.values)
+	}
+	return decoded, decoded.fill(levels, codes, c.values, rows)
+}
+
+// fill fills in which value each row has.
+func (c *column) fill(levels []uint8, codes []int32, values, rows int) error {
+	if levels == nil && values != rows {
+		return fmt.Errorf("%d values in %d rows", values, rows)
+	}
+	if levels == nil {
+		c.number = codes // nil: the row is the number
+		return nil
+	}
+
+	c.number = make([]int32, rows)
+	next := 0
+	for row, level := range levels {
+		if level == 0 {
+			c.number[row] = -1
+			continue
+		}
+		if next >= values {
+			return fmt.Errorf("more than %d values", values)
+		}
+		if codes != nil {
+			c.number[row] = codes[next]
+		} else {
+			c.number[row] = int32(next)
+		}
+		next++
+	}
+	if next != values {
+		return fmt.Errorf("%d values, the index says %d", next, values)
+	}
+	return nil
+}
+
+// decodeCodes decodes the codes of a dictionary's entries.
+func (c *chunk) decodeCodes(body []byte) ([]int32, error) {
+	if len(body) == 0 || int(body[0]) != codeWidth(c.entries) {
+		return nil, io.ErrUnexpectedEOF
+	}
+	codes, err := (&rle.Encoding{BitWidth: int(body[0])}).DecodeInt32(make([]int32, 0, c.values+8), body[1:])
+	if err != nil {
+		return nil, err
+	}
+	if len(codes) < c.values {
+		return nil, io.ErrUnexpectedEOF
+	}
+
+	codes = codes[:c.values]
+	for _, code := range codes {
+		if uint32(code) >= uint32(c.entries) {
+			return nil, fmt.Errorf("code %d of %d entries", code, c.entries)
+		}
+	}
+	return codes, nil
+}
+
+// setDictionary decodes the entries of a dictionary.
+func (c *column) setDictionary(plain []byte, entries int) error {
+	c.data = make([]byte, 0, len(plain))
+	c.offsets = make([]uint32, 1, entries+1)
+	for range entries {
+		if len(plain) < 4 || uint64(le.Uint32(plain)) > uint64(len(plain)-4) {
+			return io.ErrUnexpectedEOF
+		}
+		length := le.Uint32(plain)
+		c.data = append(c.data, plain[4:4+length]...)
+		c.offsets = append(c.offsets, uint32(len(c.data)))
+		plain = plain[4+length:]
+	}
+	return nil
+}
+
+func decodeIntegers(body []byte, rows int) (*column, error) {
+	if len(body) != 4*rows {
+		return nil, fmt.Errorf("%d bytes for %d integers", len(body), rows)
+	}
+	c := &column{times: make([]uint32, rows)}
+	for row := range c.times {
+		c.times[row] = le.Uint32(body[4*row:])
+	}
+	return c, nil
+}
+
+// unpack returns the content of a page that raw begins with.
+func (p *page) unpack(raw []byte) ([]byte, error) {
+	packed := raw[p.headerBytes : p.headerBytes+p.packedBytes]
+	if crc32.ChecksumIEEE(packed) != p.crc {
+		return nil, fmt.Errorf("checksum of a page does not match")
+	}
+	plain, err := decoder.DecodeAll(packed, make([]byte, 0, p.plainBytes))
+	if err != nil {
+		return nil, err
+	}
+	if len(plain) != p.plainBytes {
+		return nil, fmt.Errorf("a page of %d bytes, the index says %d", len(plain), p.plainBytes)
+	}
+	return plain, nil
+}
+
+// readShape makes leaves, style and has those of a row that is not odd.
+func (g *Group) readShape(row int) error {
+	if g.shapeRow == row {
+		return nil
+	}
+	g.shapeRow = -1
+	c, err := g.column(shapeColumn)
+	if err != nil {
+		return err
+	}
+
+	shape := c.text(row)
+	tag, width := binary.Uvarint(shape)
+	if width <= 0 || tag>>1 >= uint64(len(g.info.styles)) {
+		return g.badShape(row)
+	}
+	shape = shape[width:]
+	g.style = g.info.styles[tag>>1]
+	g.leaves = g.leaves[:0]
+	leaves := len(g.info.tree.leaves)
+
+	if tag&1 == 0 {
+		// A bit for each leaf, in the order of the tree.
+		if len(shape) != (leaves+7)/8 {
+			return g.badShape(row)
+		}
+		for leaf := range leaves {
+			if shape[leaf/8]>>(leaf%8)&1 != 0 {
+				g.leaves = append(g.leaves, int32(leaf))
+			}
+		}
+	} else {
+		for len(shape) > 0 {
+			leaf, width := binary.Uvarint(shape)
+			if width <= 0 || leaf >= uint64(leaves) {
+				return g.badShape(row)
+			}
+			g.leaves = append(g.leaves, int32(leaf))
+			shape = shape[width:]
+		}
+	}
+
+	// A node has the row if a node below it has.
+	nodes := g.info.tree.nodes
+	if g.has == nil {
+		g.has = make([]bool, len(nodes))
+	}
+	clear(g.has)
+	for _, leaf := range g.leaves {
+		for n := g.info.tree.leaves[leaf]; n >= 0 && !g.has[n]; n = nodes[n].parent {
+			g.has[n] = true
+		}
+	}
+	g.shapeRow = row
+	return nil
+}
+
+func (g *Group) badShape(row int) error {
+	return &segment.CorruptError{Offset: g.info.chunks[shapeColumn].offset, Err: fmt.Errorf("malformed shape of record %d", row)}
+}

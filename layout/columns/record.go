@@ -1,0 +1,238 @@
+package columns
+
+import (
+	"fmt"
+
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
+	"github.com/aitgithub/telemetry-server/layout/segment"
+)
+
+// Odd returns the whole line of a record that is not in columns, nil for any other.
+func (g *Group) Odd(row int) ([]byte, error) {
+	if g.info.odd == 0 {
+		return nil, nil
+	}
+	c, err := g.column(oddColumn)
+	if err != nil {
+		return nil, err
+	}
+	return c.text(row), nil
+}
+
+// ID returns the document ID of a record that is not odd.
+func (g *Group) ID(row int) ([]byte, error) {
+	c, err := g.column(idColumn)
+	if err != nil {
+		return nil, err
+	}
+	return c.text(row), nil
+}
+
+// Received returns when a record was received, as segment.IDs has it.
+func (g *Group) Received(row int) (uint32, error) {
+	c, err := g.column(receivedColumn)
+	if err != nil {
+		return 0, err
+	}
+	return c.times[row], nil
+}
+
+// AppendLine appends a record's line as it was added, without a newline.
+func (g *Group) AppendLine(dst []byte, row int) ([]byte, error) {
+	odd, err := g.Odd(row)
+	if err != nil || odd != nil {
+		return append(dst, odd...), err
+	}
+	id, err := g.ID(row)
+	if err != nil {
+		return dst, err
+	}
+	return g.AppendObject(append(append(dst, id...), '\t'), row, 0)
+}
+
+// Kind is what a record has at a node.
+type Kind int
+
+// The kinds of what a record has at a node.
+const (
+	Absent Kind = iota
+	Text        // a value that is no object, or an object that is not parted: see Text
+	Object      // an object whose members are nodes: see Members
+)
+
+// Child returns the node of a member by its name, as written in the records; -1 if no
+// record of the group has it. Node 0 is the record.
+func (g *Group) Child(node int32, name string) int32 { return g.info.tree.child(node, name) }
+
+// Name is a node's name, as written in the records: without escapes.
+func (g *Group) Name(node int32) string { return g.info.tree.nodes[node].name }
+
+// Kind says what a record, which is not odd, has at a node, and returns the text.
+func (g *Group) Kind(row int, node int32) (Kind, []byte, error) {
+	n := &g.info.tree.nodes[node]
+
+	// What all records have needs no column.
+	inColumns := g.info.Rows - g.info.odd
+	if int(n.objects) == inColumns {
+		return Object, nil, nil
+	}
+
+	// A text is in its column or there is none.
+	if n.column >= 0 {
+		c, err := g.column(int(n.column))
+		if err != nil {
+			return Absent, nil, err
+		}
+		if text := c.text(row); text != nil {
+			return Text, text, nil
+		}
+		if n.objects == 0 {
+			return Absent, nil, nil
+		}
+	}
+
+	if n.column == restColumn {
+		text, err := g.restText(row, node)
+		if err != nil || text != nil {
+			return Text, text, err
+		}
+		if n.objects == 0 {
+			return Absent, nil, nil
+		}
+	}
+
+	if err := g.readShape(row); err != nil {
+		return Absent, nil, err
+	}
+	if g.has[node] {
+		return Object, nil, nil
+	}
+	return Absent, nil, nil
+}
+
+// restText returns the text of a node whose column is that of rare paths, or nil.
+func (g *Group) restText(row int, node int32) ([]byte, error) {
+	if g.info.rare == 0 {
+		return nil, nil
+	}
+	if g.restRow != row {
+		c, err := g.column(rareColumn)
+		if err != nil {
+			return nil, err
+		}
+		g.restRow = row
+		g.rest = nil
+		if text := c.text(row); text != nil {
+			g.rest = map[int32][]byte{}
+			if !g.parseRest(text, 0, 0) {
+				return nil, &segment.CorruptError{Offset: g.info.chunks[rareColumn].offset, Err: fmt.Errorf("malformed rare paths of record %d", row)}
+			}
+		}
+	}
+	return g.rest[node], nil
+}
+
+// parseRest finds the rare members of the object at text[at], which is of a node.
+func (g *Group) parseRest(text []byte, at int, node int32) bool {
+	it := jsonscan.MembersTrusted(text, at)
+	for it.Next() {
+		child := g.info.tree.child(node, string(it.Key))
+		if child < 0 {
+			return false
+		}
+
+		n := &g.info.tree.nodes[child]
+		if text[it.Start] == '{' && len(n.children) > 0 && !emptyObject(text, it.Start) {
+			if !g.parseRest(text, it.Start, child) {
+				return false
+			}
+			continue
+		}
+		g.rest[child] = it.Value()
+	}
+	return it.Err() == nil
+}
+
+// Members appends the nodes of the members of a record's object, in the order of the
+// record.
+func (g *Group) Members(dst []int32, row int, node int32) ([]int32, error) {
+	if err := g.readShape(row); err != nil {
+		return dst, err
+	}
+
+	t := &g.info.tree
+	depth := t.nodes[node].depth
+	last := int32(-1)
+	for _, leaf := range g.leaves {
+		n := t.leaves[leaf]
+		if t.nodes[n].depth <= depth {
+			continue
+		}
+		for t.nodes[n].depth > depth+1 {
+			n = t.nodes[n].parent
+		}
+		if n != last && t.nodes[n].parent == node {
+			dst = append(dst, n)
+			last = n
+		}
+	}
+	return dst, nil
+}
+
+// AppendObject appends the text of a record's object at a node, as it was.
+func (g *Group) AppendObject(dst []byte, row int, node int32) ([]byte, error) {
+	if err := g.readShape(row); err != nil {
+		return dst, err
+	}
+
+	// The leaves below the node are a run of the record's.
+	t := &g.info.tree
+	leaves := g.leaves
+	if node != 0 {
+		lo := 0
+		for lo < len(leaves) && !t.below(t.leaves[leaves[lo]], node) {
+			lo++
+		}
+		hi := lo
+		for hi < len(leaves) && t.below(t.leaves[leaves[hi]], node) {
+			hi++
+		}
+		leaves = leaves[lo:hi]
+	}
+
+	var failed error
+	dst = t.appendBelow(dst, node, leaves, g.style, func(leaf int32) []byte {
+		text, err := g.leafText(row, t.leaves[leaf])
+		if err == nil && text == nil {
+			err = g.badShape(row)
+		}
+		if err != nil {
+			failed = err
+		}
+		return text
+	})
+	return dst, failed
+}
+
+// leafText returns the text of a node that the record has.
+func (g *Group) leafText(row int, node int32) ([]byte, error) {
+	number := g.info.tree.nodes[node].column
+	if number < 0 {
+		return g.restText(row, node)
+	}
+	c, err := g.column(int(number))
+	if err != nil {
+		return nil, err
+	}
+	return c.text(row), nil
+}
+
+// below says whether a node is inside another one.
+func (t *tree) below(n, top int32) bool {
+	for n = t.nodes[n].parent; n >= 0; n = t.nodes[n].parent {
+		if n == top {
+			return true
+		}
+	}
+	return false
+}
