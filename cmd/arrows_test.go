@@ -37,7 +37,7 @@ var arrows = []struct {
 	{"ingest/rawlog", nil, "a raw log holds what was received, whatever that means; it can be read when nothing else works"},
 	{"ingest/convert", []string{"ingest/rawlog", "layout", "revisions", "engine/jsonscan", "engine/script"}, "one submission in, one record out: it publishes nothing"},
 	{"ingest/decide", []string{"ingest/convert", "ingest/rawlog", "layout/schema"}, "what becomes of one submission does not depend on where it is stored"},
-	{"ingest/quarantine", []string{"ingest/decide", "ingest/convert", "ingest/rawlog", "layout", "revisions"}, "the quarantine is written and replayed without a raw log or a server"},
+	{"ingest/quarantine", []string{"ingest/decide", "ingest/convert", "ingest/rawlog", "ingest/statistics", "layout", "revisions"}, "the quarantine is written and replayed without a raw log or a server"},
 	{"ingest/statistics", []string{"layout"}, "counts by raw log; what they mean is decided where they are made and reported"},
 	{"ingest/worker", []string{"ingest/convert", "ingest/decide", "ingest/quarantine", "ingest/rawlog", "ingest/statistics", "layout", "revisions"}, "conversion must not need a server, nor know which folder a raw log comes from"},
 	{"ingest/intake", []string{"ingest/worker", "ingest/rawlog", "layout"}, "watching folders is no part of converting"},

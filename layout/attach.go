@@ -12,6 +12,7 @@ type attachment struct {
 	staged string
 	final  string
 	buf    []byte
+	late   func(paths []string) ([]byte, error) // the content; nil: what Write gets
 	err    error
 }
 
@@ -26,6 +27,12 @@ func (w *Writer) Attach(name string) *attachment {
 	a := &attachment{w: w, staged: path.Join(w.dir, "attached"+strconv.Itoa(len(w.attached))), final: name}
 	w.attached = append(w.attached, a)
 	return a
+}
+
+// AttachLate is Attach for a file whose content depends on where the commit publishes:
+// content gets the paths of all segments, in order.
+func (w *Writer) AttachLate(name string, content func(paths []string) ([]byte, error)) {
+	w.Attach(name).late = content
 }
 
 // Write implements io.Writer.
@@ -47,8 +54,12 @@ func (a *attachment) flush() {
 	a.buf = a.buf[:0]
 }
 
-// finish makes the staged file durable.
-func (a *attachment) finish() error {
+// finish makes the staged file durable. The paths are those of the segments that the
+// commit publishes.
+func (a *attachment) finish(paths []string) error {
+	if a.late != nil {
+		a.buf, a.err = a.late(paths)
+	}
 	a.flush()
 	if a.err == nil {
 		a.err = a.w.d.folder.Sync(a.staged)

@@ -57,8 +57,12 @@ func (w *Writer) commit(ctx context.Context) ([]Published, error) {
 	if err != nil {
 		return nil, err
 	}
+	var paths []string
+	for _, p := range parts {
+		paths = append(paths, p.final)
+	}
 	for _, attached := range w.attached {
-		if err := attached.finish(); err != nil {
+		if err := attached.finish(paths); err != nil {
 			return nil, err
 		}
 	}

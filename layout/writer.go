@@ -345,18 +345,6 @@ func (w *Writer) spill() error {
 	return nil
 }
 
-// Paths returns where Commit will publish the segments of what has been added so far,
-// relative to the data folder, in order.
-func (w *Writer) Paths() []string {
-	var paths []string
-	for _, p := range w.parts {
-		paths = append(paths, p.final)
-	}
-
-	slices.Sort(paths)
-	return paths
-}
-
 // Abort gives up: what was staged is removed, the raw log stays. It does
 // nothing after Commit.
 func (w *Writer) Abort() error {

@@ -22,11 +22,14 @@ type invalidReplayCmd struct {
 
 	revisionFlags `embed:""`
 	filterFlags   `embed:""`
+	repeatFlags   `embed:""`
 }
 
 func (*invalidReplayCmd) Help() string {
 	return `Publishes the submissions that can be converted now, with the date of their
-receipt, and removes them from the quarantine; the others stay. They are published
+receipt, and removes them from the quarantine; the others stay. What was published
+before, from another raw log or by an earlier replay, is removed and counted as
+repeated (--drop-repeats). They are published
 in the data folder: with --publish-to or TMSERVER_PUBLISH_TO the command fails.
 
 With --filters, the filter decides about all of them, as it is now. Without it, what
@@ -43,7 +46,7 @@ func (c *invalidReplayCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if c.PublishTo != "" {
 		return cli.Usage("--publish-to %s (or TMSERVER_PUBLISH_TO): the quarantine is published in the data folder, and nowhere else", c.PublishTo)
 	}
-	flags := dataFolderFlags{revisionFlags: c.revisionFlags, filterFlags: c.filterFlags}
+	flags := dataFolderFlags{revisionFlags: c.revisionFlags, filterFlags: c.filterFlags, repeatFlags: c.repeatFlags}
 	folder, err := flags.openDataFolder(ctx, st, c.DataDir)
 	if err != nil {
 		return err
@@ -77,6 +80,9 @@ func (c *invalidReplayCmd) report(w io.Writer, replayed quarantine.Replayed) err
 	}
 	for _, reason := range slices.Sorted(maps.Keys(replayed.Dropped)) {
 		fmt.Fprintf(w, "filtered %s: %d\n", cli.Printable(reason), replayed.Dropped[reason])
+	}
+	if replayed.Repeated > 0 {
+		fmt.Fprintf(w, "repeated: %d\n", replayed.Repeated)
 	}
 	if replayed.Waiting > 0 {
 		fmt.Fprintf(w, "of these, without definitions for now: %d\n", replayed.Waiting)

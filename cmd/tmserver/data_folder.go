@@ -18,7 +18,7 @@ import (
 type dataFolderFlags struct {
 	revisionFlags  `embed:""`
 	filterFlags    `embed:""`
-	DropRepeats    int `env:"TMSERVER_DROP_REPEATS" default:"3" placeholder:"DAYS" help:"Drop, and count, submissions whose ID and body were received at most so many days before or after, in any raw log; 0 keeps all."`
+	repeatFlags    `embed:""`
 	partitionFlags `embed:""`
 	PublishTo      string `env:"TMSERVER_PUBLISH_TO" placeholder:"URL" help:"Object store to publish segments to, such as s3://bucket/prefix?region=us-east-1, instead of the data folder. Raw logs, quarantine and state stay there."`
 }
@@ -38,6 +38,19 @@ func (f *partitionFlags) limit() (limit.Limit, error) {
 		return limit.Limit{}, cli.Usage("--max-day-partitions %d: cannot be negative", f.MaxDayPartitions)
 	}
 	return limit.Limit{PerLog: f.MaxNewPartitions, PerDay: f.MaxDayPartitions}, nil
+}
+
+// repeatFlags say what is dropped because it was received before.
+type repeatFlags struct {
+	DropRepeats int `env:"TMSERVER_DROP_REPEATS" default:"3" placeholder:"DAYS" help:"Drop, and count, submissions whose ID and body were received at most so many days before or after, in any raw log; 0 keeps all."`
+}
+
+// validate checks what kong cannot.
+func (f *repeatFlags) validate() error {
+	if f.DropRepeats < 0 || f.DropRepeats > maxDays {
+		return cli.Usage("--drop-repeats %d: want 0 to %d", f.DropRepeats, maxDays)
+	}
+	return nil
 }
 
 // diskHook runs before each change of a data folder. It is nil, but in tests that kill

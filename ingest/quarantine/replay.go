@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/decide"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/ingest/statistics"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
@@ -17,6 +19,9 @@ import (
 type Replayed struct {
 	Tried   int64
 	Records int64 // published
+	// Repeated counts those that were published before, from another raw log or by an
+	// earlier replay; they leave the quarantine. See layout.Data.DropRepeats.
+	Repeated int64
 	// Quarantined counts, by class, those that stay in the quarantine.
 	Quarantined map[string]int64
 	// Waiting counts those among them whose definitions are not available now.
@@ -31,7 +36,7 @@ type Replayed struct {
 // A conversion without a filter leaves what a filter quarantined where it is, unless
 // the class of that is asked for. So does every one with what was too large. Errors wrap layout.ErrBusy while somebody else
 // replaces the folder's segments.
-func Replay(ctx context.Context, data *layout.Data, c *decide.Conversion, class string, dryRun bool) (Replayed, error) {
+func Replay(ctx context.Context, data *layout.Data, c *decide.Conversion, class string, dryRun bool) (_ Replayed, err error) {
 	r := &replay{
 		data:   data,
 		dryRun: dryRun,
@@ -53,6 +58,16 @@ func Replay(ctx context.Context, data *layout.Data, c *decide.Conversion, class 
 
 	r.converter = c.NewConverter(ctx)
 	defer r.converter.Close()
+
+	// A dry run writes too, for all segments into one staging folder, and gives it up: so
+	// it finds the repeats among them.
+	if dryRun {
+		r.writer, err = data.NewWriter("replay.dry-run", layout.WriterOptions{})
+		if err != nil {
+			return r.counts, err
+		}
+		defer func() { err = errors.Join(err, r.writer.Abort()) }()
+	}
 
 	for _, segment := range segments {
 		byFilter := segment.Class == convert.ClassFilter || segment.Class == convert.ClassFilterError
@@ -81,12 +96,26 @@ type replay struct {
 	changed bool           // the segment in hand has to be written anew
 }
 
+// TraceSource is the source of the statistics that name the segments which the replays of
+// a quarantined segment of that path published.
+func TraceSource(segment string) string {
+	sum := sha256.Sum256([]byte(segment))
+	return "replayed." + hex.EncodeToString(sum[:10])
+}
+
 // segment replays one segment of the quarantine.
 func (r *replay) segment(ctx context.Context, segment layout.Segment) (err error) {
-	// The name is a function of the segment's: after a crash the same files are
-	// written again.
-	sum := sha256.Sum256([]byte(segment.Path))
-	r.writer, err = r.data.NewWriter("replay."+hex.EncodeToString(sum[:10]), layout.WriterOptions{})
+	if r.dryRun {
+		return r.submissions(ctx, segment)
+	}
+
+	// The name is a function of the segment, of its content too because another one may
+	// get its path later: after a crash the same files are written again.
+	identity, err := r.data.Tree().Fingerprint(segment)
+	if err != nil {
+		return err
+	}
+	r.writer, err = r.data.NewWriter("replay."+hex.EncodeToString(identity[:10]), layout.WriterOptions{})
 	if err != nil {
 		return err
 	}
@@ -94,7 +123,44 @@ func (r *replay) segment(ctx context.Context, segment layout.Segment) (err error
 	r.writer.Supersede(segment.Path)                            // unless the new segment has its name
 
 	r.changed = false
-	// A dry run writes it too, into the staging folder, and gives it up.
+	err = r.submissions(ctx, segment)
+	if err != nil || !r.changed {
+		return err
+	}
+
+	err = r.leaveTrace(segment)
+	if err == nil {
+		_, err = r.writer.Commit(ctx)
+	}
+	return err
+}
+
+// leaveTrace makes the commit say where the submissions of the segment went, for an
+// import that had published it, perhaps before a compaction merged it.
+func (r *replay) leaveTrace(segment layout.Segment) error {
+	names, err := r.data.Replaced(segment)
+	if err != nil {
+		return err
+	}
+
+	for _, name := range append(names, segment.Path) {
+		// Another segment had the path before, if its import came again.
+		source := TraceSource(name)
+		earlier, err := statistics.Find(r.data.Root(), source, r.data.Log())
+		if err != nil {
+			return err
+		}
+		statistics.Attach(r.writer, source, func(paths []string) statistics.RawLog {
+			all := slices.Concat(earlier.Segments, paths)
+			slices.Sort(all)
+			return statistics.RawLog{Source: source, Segments: slices.Compact(all)}
+		})
+	}
+	return nil
+}
+
+// submissions replays the submissions of a segment.
+func (r *replay) submissions(ctx context.Context, segment layout.Segment) error {
 	for rejected, err := range Read(r.data.Tree(), segment) {
 		if err == nil {
 			err = ctx.Err()
@@ -106,13 +172,7 @@ func (r *replay) segment(ctx context.Context, segment layout.Segment) (err error
 			return err
 		}
 	}
-
-	if r.dryRun || !r.changed {
-		return nil
-	}
-
-	_, err = r.writer.Commit(ctx)
-	return err
+	return nil
 }
 
 // submission replays one submission of the quarantine.
@@ -148,9 +208,7 @@ func (r *replay) apply(rejected layout.Rejected, outcome decide.Outcome) error {
 	switch outcome.Kind {
 	case decide.Published:
 		r.changed = true
-		r.counts.Records++
-		r.writer.SetTime(rejected.Time)
-		return r.writer.Add(outcome.Partition, outcome.Record.ID, outcome.Record.JSON)
+		return r.publish(rejected, outcome)
 	case decide.Dropped:
 		r.changed = true
 		r.counts.Dropped[outcome.Reason]++
@@ -175,4 +233,20 @@ func (r *replay) apply(rejected layout.Rejected, outcome decide.Outcome) error {
 	// It stays, with the reason that it has now.
 	r.counts.Quarantined[rejected.Class]++
 	return r.writer.AddRejected(rejected)
+}
+
+// publish publishes the record of a submission, unless it was published before.
+func (r *replay) publish(rejected layout.Rejected, outcome decide.Outcome) error {
+	repeated, err := r.writer.Repeated(outcome.Record.ID, rejected.Body, rejected.Time)
+	if err != nil {
+		return err
+	}
+	if repeated {
+		r.counts.Repeated++
+		return nil
+	}
+
+	r.counts.Records++
+	r.writer.SetTime(rejected.Time)
+	return r.writer.Add(outcome.Partition, outcome.Record.ID, outcome.Record.JSON)
 }

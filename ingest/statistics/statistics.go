@@ -45,16 +45,13 @@ type RawLog struct {
 	Waiting int64 `json:"waiting,omitempty"`
 }
 
-// Attach has w's commit store the statistics of its raw log, in place of those of an
-// earlier conversion of the same source.
-func Attach(w *layout.Writer, r RawLog) error {
-	text, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-
-	_, err = w.Attach(path.Join(Dir, r.Source+fileSuffix)).Write(text)
-	return err
+// Attach has w's commit store the statistics of a raw log, in place of those of an
+// earlier conversion of the same source. describe gets the paths of the segments that the
+// commit publishes.
+func Attach(w *layout.Writer, source string, describe func(paths []string) RawLog) {
+	w.AttachLate(path.Join(Dir, source+fileSuffix), func(paths []string) ([]byte, error) {
+		return json.Marshal(describe(paths))
+	})
 }
 
 // parse reads the JSON of a RawLog; name is where it lies.

@@ -26,8 +26,8 @@ type File struct {
 
 // ImportFile is ConvertLog for a file elsewhere, which is not removed. What it becomes
 // is a function of its content, whatever its name: importing the same content again
-// replaces what was published before. That holds in the data folder until it is
-// compacted, and in an object store where the outcome is the same.
+// replaces what was published before. What was compacted or replayed since stays where it
+// is, and counts as repeated. In an object store that holds where the outcome is the same.
 //
 // If a part of the file waits in another raw log, or has waited there, it cannot be
 // replaced: then nothing is done, and all submissions count as repeated.
@@ -64,8 +64,12 @@ func (w *Worker) importFile(ctx context.Context, source string, f File) (_ Stats
 	}
 
 	// Another filter, or definitions that came late, can publish the records elsewhere.
-	// Segments that were compacted since are not found.
-	for _, segment := range earlier.Segments {
+	// What was compacted or replayed since stays where it is.
+	pub.settled, err = w.findSettled(ctx, earlier)
+	if err != nil {
+		return Stats{}, err
+	}
+	for _, segment := range pub.settled.replaced {
 		pub.writer.Supersede(segment)
 	}
 
@@ -79,9 +83,8 @@ func (w *Worker) importFile(ctx context.Context, source string, f File) (_ Stats
 
 	// What the next import of the same content needs to know.
 	converted := pub.stats.statistics(source)
-	converted.Segments = pub.writer.Paths()
 	converted.Waiting = pub.stats.Waiting
-	return pub.commit(ctx, converted)
+	return pub.commit(ctx, converted, func(paths []string) []string { return pub.settled.segments(paths) })
 }
 
 // entries returns a reader of the file's entries, which are read from content.

@@ -19,6 +19,7 @@ type publication struct {
 	conversion *decide.Conversion
 	pace       func() // called between submissions
 	stats      Stats
+	settled    *settled // nil: nothing is
 
 	waiting *waitingLog     // of submissions that wait; nil while none does
 	outage  *convert.Outage // why the first of them waits
@@ -48,6 +49,11 @@ func (p *publication) convert(ctx context.Context, entries *rawlog.Reader) error
 // add adds what became of one submission to the writer, and counts it.
 func (p *publication) add(s *rawlog.Submission, outcome decide.Outcome) error {
 	p.stats.Submissions++
+	if p.settled.has(s) {
+		p.stats.Repeated++
+		return nil
+	}
+
 	switch outcome.Kind {
 	case decide.Published:
 		return p.publish(s, outcome)
@@ -93,11 +99,15 @@ func (p *publication) publish(s *rawlog.Submission, outcome decide.Outcome) erro
 	return p.writer.Add(outcome.Partition, record.ID, record.JSON)
 }
 
-// commit publishes what was added, with the statistics of the conversion.
-func (p *publication) commit(ctx context.Context, converted statistics.RawLog) (Stats, error) {
-	if err := statistics.Attach(p.writer, converted); err != nil {
-		return p.stats, err
-	}
+// commit publishes what was added, with the statistics of the conversion. These name the
+// segments that named returns of the paths where all is published; nil: none.
+func (p *publication) commit(ctx context.Context, converted statistics.RawLog, named func(paths []string) []string) (Stats, error) {
+	statistics.Attach(p.writer, converted.Source, func(paths []string) statistics.RawLog {
+		if named != nil {
+			converted.Segments = named(paths)
+		}
+		return converted
+	})
 
 	var err error
 	p.stats.Published, err = p.writer.Commit(ctx)

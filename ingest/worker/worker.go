@@ -127,7 +127,7 @@ func (w *Worker) convertLog(ctx context.Context, name string) (_ Stats, err erro
 
 	// The commit also removes the raw log, whose name is the source.
 	pub.writer.SetOrigin(content.bytes, content.crc, pub.stats.Submissions)
-	return pub.commit(ctx, converted)
+	return pub.commit(ctx, converted, nil)
 }
 
 // openRawLog opens and locks a raw log of the data folder, unless a server writes it.
