@@ -54,6 +54,13 @@ func (a *attachment) flush() {
 	a.buf = a.buf[:0]
 }
 
+// Release writes what was gathered and frees the memory for it, when nothing more, or
+// nothing soon, will be written.
+func (a *attachment) Release() {
+	a.flush()
+	a.buf = nil
+}
+
 // finish makes the staged file durable. The paths are those of the segments that the
 // commit publishes.
 func (a *attachment) finish(paths []string) error {

@@ -33,6 +33,9 @@ const (
 	LockDir = StateDir + "/lock"
 	// DamagedDir holds what `tmserver check --repair` moved aside, by its path.
 	DamagedDir = StateDir + "/damaged"
+	// AttemptsDir holds one file per raw log that is being converted, or whose conversion
+	// ended the process, with what it had come to; see package worker.
+	AttemptsDir = StateDir + "/attempts"
 	// StagingDir holds one folder per raw log whose records are being published.
 	StagingDir = StateDir + "/staging"
 	// RepeatsFile is the index of received submissions, see package dedup; its name is

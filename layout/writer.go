@@ -156,6 +156,17 @@ func (w *Writer) Repeated(id, body []byte, received time.Time) (bool, error) {
 	return w.repeats.Repeated(id, body, received)
 }
 
+// ForgetRepeats removes from the index of repeats what earlier conversions of this raw
+// log recorded and did not publish. It is for a raw log that goes on under other names,
+// which would find themselves there.
+func (w *Writer) ForgetRepeats() error {
+	if w.repeats == nil || w.err != nil {
+		return w.err
+	}
+
+	return w.repeats.Forget()
+}
+
 // Add appends a record to the partition p, which Schema.Partition returned. id
 // and json are copied; neither may hold a newline, id no tab, and the date must be
 // YYYYMMDD. A new partition that is over the limit of Data.LimitPartitions becomes its

@@ -102,6 +102,9 @@ func (c *importCmd) importFiles(ctx context.Context, st *cli.State, folder *data
 	var total worker.Stats
 	for _, name := range c.Files {
 		stats, err := c.importFile(ctx, st, converter, name)
+		if err == nil {
+			err = converter.ConvertParts(ctx, &stats)
+		}
 		if err != nil {
 			return withVersionHint(err)
 		}

@@ -36,6 +36,8 @@ With --filters, the filter decides about all of them, as it is now. Without it, 
 a filter has quarantined stays, unless --class ingest_filter or ingest_filter_error
 selects it; then it is published. What was longer than --kafka-max-body stays unless
 --class too_large selects it; then it is published if the quarantine has all of it.
+What ended the process that converted it stays unless --class ended_process selects
+it; if it does so again, this command ends and the quarantine is as before.
 
 EXIT STATUS: 0 done; 1 failed; 2 usage; 3 done, but some were rejected again; 4 a
 file of the quarantine, or the index of definitions, is damaged; 5 the filter does

@@ -64,6 +64,7 @@ type dataFolder struct {
 	definitions *revisions.Cache
 	options     convert.Options
 	filters     *filterFolder
+	child       *childProcess // converts what may end a process
 }
 
 // openDataFolder opens the data folder, made if missing, and finishes the commits that
@@ -76,7 +77,7 @@ func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir
 	if err != nil {
 		return nil, err
 	}
-	folder := &dataFolder{}
+	folder := &dataFolder{child: &childProcess{dir: dir, flags: *f, stderr: st.Stderr}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, folder.Close())
@@ -121,13 +122,16 @@ func (f *dataFolder) newConverter() *convert.Converter {
 // newWorker returns what converts raw logs into the folder. Both arguments may be nil;
 // see worker.Options.
 func (f *dataFolder) newWorker(pacer worker.Pacer, reporter worker.Reporter) *worker.Worker {
-	return worker.New(f.Data, worker.Options{
-		Definitions: f.definitions,
-		Convert:     f.options,
-		Filters:     f.filters,
-		Pacer:       pacer,
-		Reporter:    reporter,
-	})
+	options := f.workerOptions()
+	options.Pacer = pacer
+	options.Reporter = reporter
+	options.Child = f.child
+	return worker.New(f.Data, options)
+}
+
+// workerOptions are those that the folder determines, for a worker in this process.
+func (f *dataFolder) workerOptions() worker.Options {
+	return worker.Options{Definitions: f.definitions, Convert: f.options, Filters: f.filters}
 }
 
 // Close releases what openDataFolder opened. All conversions must have ended.

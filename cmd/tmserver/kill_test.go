@@ -31,6 +31,9 @@ import (
 const (
 	killAtEnv  = "TEST_KILL_AT" // SIGKILL itself before that change of the data folder, from 0
 	changesEnv = "TEST_CHANGES" // file that lists the changes
+	// killChildEnv makes the first child do so, and not its parent; it is a file that the
+	// child makes before.
+	killChildEnv = "TEST_KILL_CHILD"
 )
 
 // killAtChange makes this process kill itself as the environment says. Of an
@@ -39,6 +42,13 @@ func killAtChange() {
 	at, err := strconv.Atoi(cmp.Or(os.Getenv(killAtEnv), "-1"))
 	list := os.Getenv(changesEnv)
 	if err != nil || at < 0 && list == "" {
+		return
+	}
+
+	// A child has the environment of its parent.
+	once := os.Getenv(killChildEnv)
+	isChild := len(os.Args) > 1 && os.Args[1] == "child"
+	if isChild != (once != "") {
 		return
 	}
 
@@ -51,6 +61,13 @@ func killAtChange() {
 			return appendText(os.OpenFile, list, fmt.Sprintf("%s %s\n", o, name))
 		}
 		if n == at {
+			if once != "" {
+				file, err := os.OpenFile(once, os.O_CREATE|os.O_EXCL, 0o666)
+				if err != nil {
+					return nil // another child was killed
+				}
+				file.Close()
+			}
 			if o == backend.OpAppend {
 				appendText(root.OpenFile, name, "torn")
 			}
@@ -84,6 +101,8 @@ func TestKilledAtEveryChange(t *testing.T) {
 	if len(want) != killLogs*killPings {
 		t.Fatalf("published %v", want)
 	}
+	dying := copyOf(t, raw)
+	endedTwice(t, dying)
 	damaged := copyOf(t, published)
 	cutASegment(t, damaged)
 
@@ -95,6 +114,7 @@ func TestKilledAtEveryChange(t *testing.T) {
 		sees   func(records int) bool
 	}{
 		{"publish", raw, []string{"convert", "--offline"}, []int{3, 0}, func(n int) bool { return n <= len(want) }},
+		{"publish what ended the process", dying, []string{"convert", "--offline"}, []int{3, 0}, func(n int) bool { return n <= len(want) }},
 		{"compact", published, []string{"compact", "--grace", "0s"}, []int{0}, func(n int) bool { return n == len(want) }},
 		{"compact with grace", published, []string{"compact"}, []int{0}, func(n int) bool { return n == len(want) }},
 		{"repair", damaged, []string{"check", "--repair"}, []int{4, 0}, nil},
@@ -196,6 +216,24 @@ func rawLogs(t *testing.T) string {
 		}
 	}
 	return dir
+}
+
+// endedTwice makes the raw logs of a data folder such that have ended the process twice.
+func endedTwice(t *testing.T, dir string) {
+	t.Helper()
+	attempts := filepath.Join(dir, layout.AttemptsDir)
+	if err := os.MkdirAll(attempts, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	logs, err := os.ReadDir(filepath.Join(dir, layout.RawDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, log := range logs {
+		if err := os.WriteFile(filepath.Join(attempts, log.Name()), []byte("began\nbegan\n"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func requireNoDamage(t *testing.T, dir string) {

@@ -51,6 +51,8 @@ type grammar struct {
 	Invalid   invalidCmd   `cmd:"" help:"Inspect the quarantine; convert it again."`
 	Stats     statsCmd     `cmd:"" help:"Report what was converted and what was not."`
 
+	Child childCmd `cmd:"" hidden:"" help:"Convert a part of a raw log for another process."`
+
 	cli.Common
 }
 

@@ -150,9 +150,7 @@ func (c *Converter) convertSubmission(ctx context.Context, s *rawlog.Submission)
 	if err != nil {
 		return Record{}, err
 	}
-	if s.Country == "" && s.Address != "" && c.options.Countries != nil {
-		s.Country = c.options.Countries.OfList(s.Address)
-	}
+	c.options.Locate(s)
 
 	r, err = c.ConvertJSON(ctx, text, schema.DateOf(s.Time))
 	if err != nil {

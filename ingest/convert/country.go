@@ -8,6 +8,7 @@ import (
 	"github.com/oschwald/maxminddb-golang/v2"
 
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
 // unknownCountry stands for a client whose address is in no country that we know.
@@ -52,6 +53,13 @@ func (c *Countries) OfList(list string) string {
 		}
 	}
 	return unknownCountry
+}
+
+// Locate sets the country of a submission that has an address and no country yet.
+func (o *Options) Locate(s *rawlog.Submission) {
+	if s.Country == "" && s.Address != "" && o.Countries != nil {
+		s.Country = o.Countries.OfList(s.Address)
+	}
 }
 
 // appendWithCountry appends record, a converted ping, with info.geoCountry set.

@@ -23,6 +23,7 @@ const (
 	ClassBadPayload      = "bad_payload"           // a histogram with bad buckets or sums
 	ClassMissingRevision = "missing_revision"      // histograms without info.revision
 	ClassRevisionRepo    = "missing_revision_repo" // a revision URL without repository
+	ClassEndedProcess    = "ended_process"         // its conversion ended the process, twice
 	ClassConversion      = "conversion_error"      // everything else
 	ClassFilter          = "ingest_filter"         // rejected by the operator's filter
 	ClassFilterError     = "ingest_filter_error"   // the operator's filter failed on it
@@ -56,6 +57,12 @@ func tooLarge(bodyBytes, storedBytes int) *Rejection {
 		message += fmt.Sprintf(", of which these are the first %d", storedBytes)
 	}
 	return reject(ClassTooLarge, message)
+}
+
+// EndedProcess returns the Rejection for a submission whose conversion ended the process so
+// often.
+func EndedProcess(times int) *Rejection {
+	return reject(ClassEndedProcess, fmt.Sprintf("its conversion ended the process %d times", times))
 }
 
 // notJSON returns the Rejection for text that is not JSON; err is of jsonscan.

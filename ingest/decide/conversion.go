@@ -71,6 +71,10 @@ func NewConversion(definitions convert.Definitions, o convert.Options, filter De
 // HasFilter reports whether a filter decides about the records.
 func (c *Conversion) HasFilter() bool { return c.filter != nil }
 
+// Locate sets the country of a submission as Convert would, for one that is stored again
+// without its address.
+func (c *Conversion) Locate(s *rawlog.Submission) { c.options.Locate(s) }
+
 // NewConverter returns a Converter for one goroutine, which works until ctx ends. The
 // caller closes it.
 func (c *Conversion) NewConverter(ctx context.Context) *Converter {

@@ -17,7 +17,7 @@
 //	claimed    being converted
 //	failed     its conversion failed; it stays, and is tried again after a pause that
 //	           doubles each time
-//	gone       published and removed
+//	gone       published and removed, or divided into other raw logs
 //
 // Backlog is what waits in raw/.
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -138,22 +139,37 @@ func (f *RawFolder) Drain(ctx context.Context) error {
 		return err
 	}
 
+	// Raw logs that end the process become parts, which are raw logs to be converted.
+	var errs []error
+	for len(names) > 0 {
+		parts, err := f.drain(ctx, names)
+		errs = append(errs, err)
+		names = parts
+	}
+	return errors.Join(errs...)
+}
+
+// drain converts raw logs, each once. It returns the parts that they were divided into,
+// and the errors of those that remain.
+func (f *RawFolder) drain(ctx context.Context, names []string) (parts []string, _ error) {
 	errs := make([]error, len(names))
+	divided := make([][]string, len(names))
 	slots := make(chan struct{}, f.o.Workers) // one for each conversion at work
 	var conversions sync.WaitGroup
 	for i, name := range names {
 		slots <- struct{}{}
 		conversions.Go(func() {
 			defer func() { <-slots }()
-			err := f.convert(ctx, name)
+			stats, err := f.convert(ctx, name)
 
+			divided[i] = stats.Parts
 			if !errors.Is(err, layout.ErrBusy) {
 				errs[i] = err
 			}
 		})
 	}
 	conversions.Wait()
-	return errors.Join(errs...)
+	return slices.Concat(divided...), errors.Join(errs...)
 }
 
 // claimDue claims the raw logs that are to be converted now, and returns how long to
@@ -202,14 +218,17 @@ func (f *RawFolder) claim(name string) *claim {
 }
 
 // convert converts a raw log. After an error it can be claimed again after a pause.
-func (f *RawFolder) convert(ctx context.Context, name string) error {
-	_, err := f.converter.ConvertLog(ctx, name)
+func (f *RawFolder) convert(ctx context.Context, name string) (worker.Stats, error) {
+	stats, err := f.converter.ConvertLog(ctx, name)
 
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err == nil {
 		delete(f.claims, name)
-		return nil
+		if len(stats.Parts) > 0 {
+			f.retry.Notify() // there are new raw logs
+		}
+		return stats, nil
 	}
 
 	c := f.claim(name)
@@ -223,5 +242,5 @@ func (f *RawFolder) convert(ctx context.Context, name string) error {
 	if !errors.Is(err, layout.ErrBusy) && ctx.Err() == nil {
 		f.o.Log.Error("conversion stopped; the raw log is kept", "log", name, "retry_in", pause, "err", err)
 	}
-	return err
+	return stats, err
 }

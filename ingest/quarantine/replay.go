@@ -34,7 +34,8 @@ type Replayed struct {
 // by segment. With dryRun it only counts.
 //
 // A conversion without a filter leaves what a filter quarantined where it is, unless
-// the class of that is asked for. So does every one with what was too large. Errors wrap layout.ErrBusy while somebody else
+// the class of that is asked for. So does every one with what was too large, and with what
+// ended a process, which it may do again. Errors wrap layout.ErrBusy while somebody else
 // replaces the folder's segments.
 func Replay(ctx context.Context, data *layout.Data, c *decide.Conversion, class string, dryRun bool) (_ Replayed, err error) {
 	r := &replay{
@@ -74,7 +75,8 @@ func Replay(ctx context.Context, data *layout.Data, c *decide.Conversion, class 
 		if byFilter && class == "" && !c.HasFilter() {
 			continue
 		}
-		if segment.Class == convert.ClassTooLarge && class == "" {
+		onlyByName := segment.Class == convert.ClassTooLarge || segment.Class == convert.ClassEndedProcess
+		if onlyByName && class == "" {
 			continue
 		}
 

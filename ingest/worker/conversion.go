@@ -75,6 +75,40 @@ func convertAll(ctx context.Context, conversion *decide.Conversion, entries *raw
 	return c.dropped, err
 }
 
+// convertEach is convertAll with one submission at a time, in this goroutine. It calls
+// begin with the offset of each before that is converted.
+func convertEach(ctx context.Context, conversion *decide.Conversion, entries *rawlog.Reader, begin func(offset int64) error, use func(*rawlog.Submission, decide.Outcome) error) (histogram.DropCounts, error) {
+	converter := conversion.NewConverter(ctx)
+	defer converter.Close()
+
+	for {
+		submission, err := entries.Next()
+		if err == io.EOF {
+			return converter.Dropped(), nil
+		}
+
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = begin(submission.Origin.Offset)
+		}
+
+		// What follows may end the process.
+		var outcome decide.Outcome
+		if err == nil {
+			outcome, err = converter.Convert(ctx, &submission)
+		}
+		if err == nil {
+			err = use(&submission, outcome)
+		}
+		converter.Release() // the memory of a large one
+		if err != nil {
+			return converter.Dropped(), err
+		}
+	}
+}
+
 // conversionStages are the stages of a conversion.
 type conversionStages struct {
 	entries    *rawlog.Reader

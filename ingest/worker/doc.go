@@ -3,18 +3,21 @@
 //	raw/<name>, or a file ─► read ─► convert in parallel ─► layout.Writer ─► published/
 //	                                  (package decide)       │    │
 //	                                                         │    └─► invalid/  (package quarantine)
-//	                                                         └─► raw/….waitingN…
+//	                                                         └─► raw/….waitingN…, raw/….part…
 //
 // In comes a raw log, out come the segments of its records. One raw log, in steps:
 //
 //  1. Lock its name, and finish the commit that a crash interrupted.
-//  2. Read its entries in batches; one goroutine per processor converts them and
+//  2. Count the attempt: if the process ends before the commit, it is a death. A raw log
+//     with two of them is not converted, but divided into parts, which are raw logs
+//     that Options.Child converts in other processes (parts.go has the rules).
+//  3. Read its entries in batches; one goroutine per processor converts them and
 //     decides about them; results come out in the order of the raw log. While clients
 //     wait for the disk, reading pauses.
-//  3. Add each submission to the writer: as a record, to the quarantine, or, while its
+//  4. Add each submission to the writer: as a record, to the quarantine, or, while its
 //     definitions are not available, to a raw log of those that wait. What the filter
 //     dropped is counted.
-//  4. Commit: the records, the quarantined and the waiting submissions, and the
+//  5. Commit: the records, the quarantined and the waiting submissions, and the
 //     statistics appear together, and the raw log is removed. A kill before leaves
 //     everything as it was; converting again after it replaces the same segments.
 //

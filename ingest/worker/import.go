@@ -14,7 +14,7 @@ import (
 
 // File is a raw log that lies outside the data folder, and stays there.
 type File struct {
-	// Content is read twice from its start.
+	// Content is read from its start, twice or more often.
 	Content io.ReadSeeker
 	// Name is its base name, for messages and for where submissions come from.
 	Name string
@@ -29,8 +29,9 @@ type File struct {
 // replaces what was published before. What was compacted or replayed since stays where it
 // is, and counts as repeated. In an object store that holds where the outcome is the same.
 //
-// If a part of the file waits in another raw log, or has waited there, it cannot be
-// replaced: then nothing is done, and all submissions count as repeated.
+// If submissions of the file wait in another raw log, or are in Stats.Parts, or have been
+// there, they cannot be replaced: then nothing is done, and all submissions count as
+// repeated.
 func (w *Worker) ImportFile(ctx context.Context, f File) (Stats, error) {
 	start := time.Now()
 	source, err := contentSource(f.Content)
@@ -58,8 +59,14 @@ func (w *Worker) importFile(ctx context.Context, source string, f File) (_ Stats
 	if err != nil {
 		return Stats{}, err
 	}
-	if earlier.Waiting > 0 {
-		// What went to another raw log is published, or will be, under its name.
+	deaths, err := w.attempts(source)
+	if err != nil {
+		return Stats{}, err
+	}
+
+	// What went to another raw log is published, or will be, under its name. What is
+	// published stays, too, if another conversion of it ends the process.
+	if earlier.Waiting > 0 || earlier.Submissions > 0 && deaths.deaths >= maxDeaths {
 		return Stats{Submissions: earlier.Submissions, Repeated: earlier.Submissions}, nil
 	}
 
@@ -75,16 +82,17 @@ func (w *Worker) importFile(ctx context.Context, source string, f File) (_ Stats
 
 	// The source is named after the content, so its segments were made from the same.
 	pub.writer.ReplaceEarlier()
-	content := &summedReader{source: f.Content}
-	if err := pub.convert(ctx, f.entries(content)); err != nil {
-		return pub.stats, err
-	}
-	pub.writer.SetOrigin(content.bytes, content.crc, pub.stats.Submissions)
+	pub.content = f.Content
+	pub.reader = f.entries
 
-	// What the next import of the same content needs to know.
-	converted := pub.stats.statistics(source)
-	converted.Waiting = pub.stats.Waiting
-	return pub.commit(ctx, converted, func(paths []string) []string { return pub.settled.segments(paths) })
+	return pub.run(ctx, func(paths []string) statistics.RawLog {
+		// What the next import of the same content needs to know.
+		converted := pub.stats.statistics(source)
+		converted.Segments = pub.settled.segments(paths)
+		converted.Submissions += pub.stats.Divided
+		converted.Waiting = pub.stats.Waiting + pub.stats.Divided
+		return converted
+	})
 }
 
 // entries returns a reader of the file's entries, which are read from content.
@@ -101,15 +109,11 @@ func (f File) entries(content io.Reader) *rawlog.Reader {
 }
 
 // contentSource returns the name under which a raw log with that content is published,
-// and seeks to its start.
+// once it has read it.
 func contentSource(content io.ReadSeeker) (string, error) {
 	sum := sha256.New()
 	if _, err := io.Copy(sum, content); err != nil {
 		return "", err
 	}
-	if _, err := content.Seek(0, io.SeekStart); err != nil {
-		return "", err
-	}
-
 	return fmt.Sprintf("import.%x", sum.Sum(nil)[:12]), nil
 }

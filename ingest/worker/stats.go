@@ -19,6 +19,9 @@ type Stats struct {
 	// Repeated counts the submissions that were received before, byte for byte, and
 	// dropped; see layout.Data.DropRepeats.
 	Repeated int64
+	// Divided counts the submissions of a raw log that had ended the process; they are in
+	// Parts now, and not converted yet.
+	Divided int64
 	// Filtered counts what the filter dropped, by reason.
 	Filtered map[string]int64
 	// Quarantined counts the quarantined submissions by class.
@@ -32,6 +35,8 @@ type Stats struct {
 	OverLimit map[string]map[string]int64
 	// Published are the segments, ordered by path.
 	Published []layout.Published
+	// Parts are the names in raw/ of the parts that the raw log was divided into.
+	Parts []string
 }
 
 // newStats returns Stats to which can be added.
@@ -57,7 +62,7 @@ func sum(counts map[string]int64) (total int64) {
 	return total
 }
 
-// Add adds the counts of t, not its segments.
+// Add adds the counts of t, not its segments and parts.
 func (s *Stats) Add(t Stats) {
 	if s.Quarantined == nil {
 		*s = newStats()
@@ -70,6 +75,7 @@ func (s *Stats) Add(t Stats) {
 	s.BytesLost += t.BytesLost
 	s.Waiting += t.Waiting
 	s.Repeated += t.Repeated
+	s.Divided += t.Divided
 
 	// The counts by class, reason, histogram and dimension.
 	addCounts(s.Quarantined, t.Quarantined)

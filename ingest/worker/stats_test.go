@@ -10,7 +10,7 @@ import (
 // TestAddAddsEveryCount fails for a count of Stats that Add forgets.
 func TestAddAddsEveryCount(t *testing.T) {
 	for field := range reflect.TypeFor[Stats]().Fields() {
-		if field.Name == "Published" { // not added, as Add says
+		if field.Name == "Published" || field.Name == "Parts" { // not added, as Add says
 			continue
 		}
 

@@ -3,10 +3,8 @@ package worker
 import (
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path"
 	"strconv"
@@ -21,9 +19,7 @@ import (
 type waitingLog struct {
 	writer *layout.Writer
 	name   string
-	salt   uint32
-	out    io.Writer // nil: nothing was added yet
-	buf    []byte
+	log    *laterLog // nil: nothing was added yet
 
 	// there counts the submissions that an earlier log has, by their sum: one of a copy
 	// of the same raw log, which waits in raw/ and must not be replaced.
@@ -35,7 +31,6 @@ func newWaitingLog(data *layout.Data, w *layout.Writer, source string) (*waiting
 	l := &waitingLog{
 		writer: w,
 		name:   waitingName(source),
-		salt:   rand.Uint32(),
 		there:  map[[sha256.Size]byte]int{},
 	}
 
@@ -78,7 +73,7 @@ func sumOf(s *rawlog.Submission) [sha256.Size]byte {
 	return sha256.Sum256(rawlog.AppendEntry(nil, s, 0))
 }
 
-// add appends a submission.
+// add appends a submission, unless an earlier log has it.
 func (l *waitingLog) add(s *rawlog.Submission) error {
 	if len(l.there) > 0 {
 		sum := sumOf(s)
@@ -88,14 +83,10 @@ func (l *waitingLog) add(s *rawlog.Submission) error {
 		}
 	}
 
-	if l.out == nil {
-		l.out = l.writer.Attach(path.Join(layout.RawDir, l.name))
-		l.buf = rawlog.AppendHead(l.buf, l.salt)
+	if l.log == nil {
+		l.log = newLaterLog(l.writer, l.name)
 	}
-	l.buf = rawlog.AppendEntry(l.buf, s, l.salt)
-	_, err := l.out.Write(l.buf) // which copies it
-	l.buf = l.buf[:0]
-	return err
+	return l.log.add(s)
 }
 
 // waitingMark begins the part of a raw log's name that counts how often its
@@ -106,15 +97,7 @@ const waitingMark = ".waiting"
 // that of a finished log, with the same time in it, which no server writes. It is a
 // function of source.
 func waitingName(source string) string {
-	name := strings.TrimSuffix(source, rawlog.FinishedSuffix)
-	if version := rawlog.VersionOf(name); version != rawlog.VersionAuto {
-		name = strings.TrimPrefix(name, fmt.Sprintf("telemetry.log.v%d.", version)) // of another release
-	}
-	host, begun := "", name
-	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
-		host = name[:dot]
-		begun = name[dot+1:]
-	}
+	host, begun := splitName(source)
 
 	// Moved again: the number grows, so that the name is another one. Without it, the
 	// commit would remove the raw log that it has just made.

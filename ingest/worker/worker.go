@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"syscall"
@@ -28,6 +29,9 @@ type Options struct {
 	Pacer Pacer
 	// Reporter hears of each converted raw log; nil: nothing does.
 	Reporter Reporter
+	// Child converts parts of raw logs that have ended the process in another process;
+	// nil: they are converted in this one.
+	Child Child
 }
 
 // Filters has the ingest filter, which may change while the server runs.
@@ -84,9 +88,18 @@ func (w *Worker) Conversion() (*decide.Conversion, error) {
 // Submissions whose definitions are not available go to another raw log, to be
 // converted later. If that would be all of them, the error wraps
 // revisions.ErrUnavailable and the raw log stays.
+//
+// A raw log whose conversion has ended the process is divided into Stats.Parts, which are
+// raw logs to be converted next.
 func (w *Worker) ConvertLog(ctx context.Context, name string) (Stats, error) {
 	start := time.Now()
-	stats, err := w.convertLog(ctx, name)
+	var stats Stats
+	var err error
+	if w.o.Child != nil && IsPart(name) {
+		stats, err = w.convertInChild(ctx, name)
+	} else {
+		stats, err = w.convertLog(ctx, name)
+	}
 	if err != nil {
 		return stats, fmt.Errorf("convert %s: %w", name, err)
 	}
@@ -108,26 +121,27 @@ func (w *Worker) convertLog(ctx context.Context, name string) (_ Stats, err erro
 	}
 	defer file.Close() // which unlocks it
 
-	content := &summedReader{source: file}
-	entries := rawlog.NewReader(content, rawlog.VersionOf(name))
-	entries.Source = name
-	if err := pub.convert(ctx, entries); err != nil {
-		return pub.stats, err
+	pub.content = file
+	pub.reader = func(content io.Reader) *rawlog.Reader {
+		entries := rawlog.NewReader(content, rawlog.VersionOf(name))
+		entries.Source = name
+		return entries
 	}
 
 	// An older copy of a raw log that was converted before has less to count.
-	converted := pub.stats.statistics(name)
 	earlier, err := statistics.Find(w.data.Root(), name, w.data.Log())
 	if err != nil {
-		return pub.stats, err
-	}
-	if earlier.Submissions > converted.Submissions {
-		converted = earlier
+		return Stats{}, err
 	}
 
 	// The commit also removes the raw log, whose name is the source.
-	pub.writer.SetOrigin(content.bytes, content.crc, pub.stats.Submissions)
-	return pub.commit(ctx, converted, nil)
+	return pub.run(ctx, func([]string) statistics.RawLog {
+		converted := pub.stats.statistics(name)
+		if earlier.Submissions > converted.Submissions {
+			converted = earlier
+		}
+		return converted
+	})
 }
 
 // openRawLog opens and locks a raw log of the data folder, unless a server writes it.
@@ -143,6 +157,12 @@ func (w *Worker) openRawLog(name string) (*os.File, error) {
 		return nil, fmt.Errorf("%w: %w", layout.ErrBusy, err)
 	}
 	return file, nil
+}
+
+// hasRawLog reports whether there is a raw log of that name in raw/.
+func (w *Worker) hasRawLog(name string) bool {
+	_, err := w.data.Root().Lstat(path.Join(layout.RawDir, name))
+	return err == nil
 }
 
 // report reports a converted raw log.
@@ -171,8 +191,8 @@ func (w *Worker) newPublication(source string) (*publication, error) {
 		pace = w.o.Pacer.Pace()
 	}
 	return &publication{
+		w:          w,
 		source:     source,
-		data:       w.data,
 		writer:     writer,
 		conversion: conversion,
 		pace:       pace,

@@ -19,7 +19,8 @@
 //     then fails, Undo removes it again.
 //
 // An entry of the index names the raw log that it came from, so converting the same
-// raw log again, after a crash, does not find itself.
+// raw log again, after a crash, does not find itself. One that goes on under other names
+// is forgotten first (Forget).
 //
 // A day that is too old for the newest one stays until 30 days have passed, by the
 // clock, in which no raw log added to it: so long an old backlog finds its neighbours.

@@ -149,5 +149,50 @@ func (c *Recorder) undo(bucket *bbolt.Bucket, k key) error {
 	return bucket.Delete(k[:])
 }
 
+// Forget removes all that is recorded for this raw log, which must not be published. It
+// reads the whole index.
+func (c *Recorder) Forget() error {
+	for {
+		removed := 0
+		err := c.index.db.Update(func(tx *bbolt.Tx) error {
+			var err error
+			removed, err = c.forgetSome(tx)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("update %s: %w", c.index.name, err)
+		}
+
+		if removed < keysPerTransaction {
+			return nil
+		}
+	}
+}
+
+// forgetSome removes at most keysPerTransaction submissions of this raw log and returns
+// how many it has removed.
+func (c *Recorder) forgetSome(tx *bbolt.Tx) (removed int, err error) {
+	days := tx.Cursor()
+	for day, _ := days.First(); day != nil; day, _ = days.Next() {
+		// Keys must not be removed while a cursor walks over them.
+		var found [][]byte
+		bucket := tx.Bucket(day)
+		keys := bucket.Cursor()
+		for k, from := keys.First(); k != nil && removed+len(found) < keysPerTransaction; k, from = keys.Next() {
+			if bytes.Equal(from, c.from[:]) {
+				found = append(found, bytes.Clone(k))
+			}
+		}
+
+		for _, k := range found {
+			if err := bucket.Delete(k); err != nil {
+				return removed, err
+			}
+		}
+		removed += len(found)
+	}
+	return removed, nil
+}
+
 // Close ends the use of the index. All writes of the Recorder are done.
 func (c *Recorder) Close() error { return c.index.release(c.from, c.added) }

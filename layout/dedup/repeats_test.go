@@ -284,3 +284,58 @@ func TestExpireOfOldVersion(t *testing.T) {
 		t.Error("the day is still in the index")
 	}
 }
+
+// TestForget removes what one raw log recorded, in more than one transaction, and nothing
+// else.
+func TestForget(t *testing.T) {
+	index := testRepeats(testRoot(t), 3)
+	received := time.Date(2013, 9, 10, 23, 0, 0, 0, time.UTC)
+	const n = 2*keysPerTransaction + 5
+
+	record := func(rawLog string, count int) {
+		t.Helper()
+		recorder, err := index.Recorder(rawLog)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer recorder.Close()
+		for i := range count {
+			if _, err := recorder.Repeated([]byte(rawLog), fmt.Append(nil, i), received.AddDate(0, 0, i%2)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := recorder.Record(); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	count := func() (entries int) {
+		recorder, err := index.Recorder("another")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer recorder.Close()
+		index.db.View(func(tx *bbolt.Tx) error {
+			return tx.ForEach(func(_ []byte, day *bbolt.Bucket) error {
+				entries += day.Stats().KeyN
+				return nil
+			})
+		})
+		return entries
+	}
+
+	record("stays", 100)
+	before := count()
+	record("goes", n)
+	recorder, err := index.Recorder("goes.finished")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := recorder.Forget(); err != nil {
+		t.Fatal(err)
+	}
+	recorder.Close()
+	if got := count(); got != before {
+		t.Errorf("%d entries are left, want %d", got, before)
+	}
+}

@@ -1,9 +1,29 @@
 package histogram
 
+import (
+	"errors"
+	"strings"
+)
+
 // Drop is a histogram that was left out of its record, and why.
 type Drop struct {
 	Name   string
 	Reason string // one of the Drop constants
+}
+
+// MarshalText implements encoding.TextMarshaler, so that counts by Drop are JSON. It has
+// the reason first, which contains no slash.
+func (d Drop) MarshalText() ([]byte, error) { return []byte(d.Reason + "/" + d.Name), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Drop) UnmarshalText(text []byte) error {
+	reason, name, ok := strings.Cut(string(text), "/")
+	if !ok {
+		return errors.New("dropped histogram: want reason/name")
+	}
+
+	*d = Drop{Name: name, Reason: reason}
+	return nil
 }
 
 // The reasons of Drop. They are in the statistics on disk and in metrics.
