@@ -1,6 +1,9 @@
 package revisions
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Kind is what a histogram counts. The order is that of the browsers' type codes.
 type Kind uint8
@@ -23,6 +26,12 @@ func (k Kind) String() string {
 		return kindNames[k]
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
+}
+
+// ParseKind returns the Kind of that name; ok is false if there is none.
+func ParseKind(name string) (kind Kind, ok bool) {
+	at := slices.Index(kindNames[:], name)
+	return Kind(at), at >= 0
 }
 
 // TypeCode returns the histogram_type that browsers send. It is the number of the

@@ -5,7 +5,7 @@ declare namespace tm {
   /** What may be a key: it is sorted, and an array becomes columns. */
   type Key = string | number | boolean | null | readonly Key[]
   /** What may be a value. Of an object the members that are undefined are left out. */
-  type Value = string | number | boolean | null | undefined | Date | readonly Value[] | { [name: string]: Value }
+  type Value = string | number | boolean | null | undefined | Date | BoundHistogram | readonly Value[] | { [name: string]: Value }
   /** Bucket counts, then sum, log_sum, log_sum_squares, sum_squares_lo, sum_squares_hi; a sum that was not sent is -1. */
   type Histogram = number[]
 
@@ -86,7 +86,7 @@ declare namespace tm {
     [member: string]: any
   }
 
-  /** What ping.histogram(name) returns. As a value it is its stored form. */
+  /** What ping.histogram(name) returns. Written as a value it keeps its layout: combine and reduce get such a histogram again. In the output it is its stored form. */
   interface BoundHistogram {
     /** Its name. */
     name: string
@@ -107,7 +107,7 @@ declare namespace tm {
      * @example ctx.write(dims.appVersion, ping.histogram("GC_MS")?.percentile(95))
      */
     percentile(p: number): number
-    /** Adds a histogram of the same layout to this one; another layout throws. */
+    /** Adds a histogram of the same layout to this one; another layout throws, and the error names both. */
     add(other: BoundHistogram): this
   }
 
@@ -160,6 +160,8 @@ declare namespace tm {
   interface Test {
     /** Records, or the name of a file of them: lines <id>\t<json>, or .jsonl of these objects. */
     records: { id?: string; dims?: Partial<Record<"reason" | "appName" | "appUpdateChannel" | "appVersion" | "appBuildID" | "submission_date", string>>; ping?: object }[] | string
+    /** The histogram definitions that the pings have, of whatever revision they are: as in Histograms.json, or the name of such a file. */
+    definitions?: { [histogram: string]: object } | string
     /** The rows of the output: arrays of cells, and strings of lines; or the name of a file with the output. */
     want?: (Value[] | string)[] | string
     /** What the error's text contains, if the job should fail. */
@@ -224,7 +226,7 @@ declare module "data" {
    * The elements of an imported array by the value of a column; by several columns, objects inside of objects. It is made once for all tasks. Two elements with the same values throw.
    * @example index(releases, "version")[dims.appVersion]?.date
    */
-  export const index<Row>(rows: readonly Row[], ...columns: string[]): { readonly [value: string]: any }
+  export function index<Row>(rows: readonly Row[], ...columns: string[]): { readonly [value: string]: any }
 }
 
 /** Lines as RFC 4180 has them. */
@@ -241,19 +243,19 @@ declare module "csv" {
 declare module "histogram" {
   import Value = tm.Value
   import Histogram = tm.Histogram
-  /** Adds up histograms of one layout. A -1 says that a sum was not sent: the result has it only where every histogram has. */
-  export function sum(histograms: ArrayLike<Histogram>): Histogram
+  /** Adds up histograms of one layout. Those of ping.histogram(name) become one that has kind, bounds and percentile(p); of different layouts, the error names both. A -1 says that a sum was not sent: the result has it only where every histogram has. */
+  export function sum<H extends Histogram | tm.BoundHistogram>(histograms: ArrayLike<H>): H
   /**
    * Adds h to total, which an earlier call returned, and returns it; without a total a new one. For adding up in a global while mapping.
    * @example total = add(total, h)
    */
-  export function add(total: Float64Array | undefined, h: Histogram): Float64Array
+  export function add<H extends Histogram | tm.BoundHistogram>(total: (H extends Histogram ? Float64Array : H) | undefined, h: H): H extends Histogram ? Float64Array : H
   /** The bucket counts. */
-  export function counts(h: Histogram): number[]
+  export function counts(h: Histogram | tm.BoundHistogram): number[]
   /** The number of samples. */
-  export function samples(h: Histogram): number
+  export function samples(h: Histogram | tm.BoundHistogram): number
   /** The p-th percentile (0 to 100), given the lower bounds of the buckets; linear within a bucket, unless the kind is another than exponential and linear; NaN without samples. */
-  export function percentile(h: Histogram, bounds: readonly number[], p: number, kind?: string): number
+  export function percentile(h: Histogram | tm.BoundHistogram, bounds: readonly number[], p: number, kind?: string): number
   /** How many sums follow the bucket counts. */
   export const tail: number
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
@@ -18,9 +17,10 @@ import (
 
 // testCmd runs the tests beside scripts.
 type testCmd struct {
-	Scripts     []string      `arg:"" predictor:"file" help:"Scripts; the cases of job.js are in job.test.js."`
-	Update      bool          `help:"Write the files that cases name as their wanted output; review the difference."`
-	CallTimeout time.Duration `name:"call-timeout" default:"30s" zero:"no limit" help:"What one call of a script's function may take; 0 is no limit."`
+	Scripts   []string `arg:"" predictor:"file" help:"Scripts; the cases of job.js are in job.test.js."`
+	Update    bool     `help:"Write the files that cases name as their wanted output; review the difference."`
+	DataDir   string   `short:"d" predictor:"folder" name:"data-dir" placeholder:"DIR" help:"A data folder whose histogram definitions the scripts see (default: those that a case names)."`
+	callFlags `embed:""`
 }
 
 // Help is the long help.
@@ -57,7 +57,9 @@ func (c *testCmd) testScript(ctx context.Context, st *cli.State, name string) (f
 	defer s.close()
 
 	// The script by its path: shipped scripts have no test file beside them.
-	s.job.Limits.Call = c.CallTimeout
+	if err := s.allowCalls(&c.callFlags, c.DataDir); err != nil {
+		return 0, 0, err
+	}
 	s.job.Console = consoleTo(st, name)
 	s.job.Script, err = script.CompileFile(name)
 	if err != nil {
@@ -77,7 +79,10 @@ func (c *testCmd) testScript(ctx context.Context, st *cli.State, name string) (f
 	}
 
 	for _, tc := range cases {
-		runs, problems := c.check(ctx, s.job, tc)
+		// A case's own definitions replace those of the command.
+		job := *s.job
+		job.Limits.Fixed = tc.Definitions
+		runs, problems := c.check(ctx, &job, tc)
 		if ctx.Err() != nil { // interrupted: what check returned is no verdict
 			return failed, total, context.Cause(ctx)
 		}
@@ -200,5 +205,9 @@ func errorText(err error) string {
 	if !ok {
 		return err.Error()
 	}
-	return strings.TrimRight(err.Error()+"\n"+scriptDetail(e), "\n")
+	text := err.Error() + "\n" + scriptDetail(e)
+	if errors.Is(err, script.ErrNoDefinitions) {
+		text += `hint: give the case definitions, such as { GC_MS: { kind: "exponential", high: 10000, n_buckets: 50 } } or "Histograms.json"; or name --data-dir or --revision-cache`
+	}
+	return strings.TrimRight(text, "\n")
 }

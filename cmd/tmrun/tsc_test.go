@@ -81,6 +81,24 @@ func TestTypes(t *testing.T) {
 		t.Fatalf("what tmrun new makes: %v\n%s", err, out)
 	}
 
+	// What is generic, and what data files are.
+	write("rows.csv", "version,date\n28.0,2014-03-18\n")
+	write("right.ts", `/// <reference path="./types.d.ts" />
+import rows from "./rows.csv"
+import { index } from "data"
+import { sum } from "histogram"
+const first: string = rows[0].version
+const date: string | undefined = index(rows, "version")[first]?.date
+export function map(id: string, dims: tm.Dims, ping: tm.Ping, ctx: tm.Context) {
+  const h = ping.histogram("GC_MS")
+  if (h) ctx.write(date ?? "", h)
+}
+export function reduce(key: any, values: tm.BoundHistogram[], ctx: tm.ReduceContext) { ctx.write(key, sum(values).percentile(50)) }
+`)
+	if out, err := compile(); err != nil {
+		t.Fatalf("a right script: %v\n%s", err, out)
+	}
+
 	// Three mistakes that only the types show.
 	write("wrong.ts", `/// <reference path="./types.d.ts" />
 export function map(id: string, dims: tm.Dims, ping: tm.Ping, ctx: tm.Context) {

@@ -1,6 +1,6 @@
 // Package datum encodes the keys and values that pass between mappers,
 // combiners and reducers: null, booleans, numbers, strings, arrays, (as values
-// only) objects, and undefined, which is what a script reads where a member is
+// only) objects and histograms, and undefined, which is what a script reads where a member is
 // missing. The encoding keeps order: bytes.Compare of two encoded keys orders
 // null < false < true < numbers < strings < arrays < undefined, numbers by
 // value, strings by code point, arrays element by element. Equal data have
@@ -12,6 +12,7 @@
 //	array  0x07 + elements + 0x01
 //	object 0x08 + (string, datum)… + 0x01
 //	undefined 0x09
+//	histogram 0x0a + its bucketing (see histogram.go) + its numbers + 0x01; a value only
 package datum
 
 import (
@@ -35,6 +36,7 @@ const (
 	Array
 	Object
 	Undefined
+	Histogram
 )
 
 // MaxDepth bounds how deep arrays and objects may nest.
@@ -135,7 +137,7 @@ func Next(encoded []byte) (kind Kind, token, rest []byte, err error) {
 	size := 1
 	kind = Kind(encoded[0])
 	switch kind {
-	case End, Null, False, True, Array, Object, Undefined:
+	case End, Null, False, True, Array, Object, Undefined, Histogram:
 	case Number:
 		size = 9
 	case String:
@@ -183,7 +185,7 @@ func Skip(encoded []byte) (datum, rest []byte, err error) {
 		}
 
 		switch kind {
-		case Array, Object:
+		case Array, Object, Histogram:
 			depth++
 		case End:
 			depth--

@@ -105,6 +105,35 @@ func TestJSON(t *testing.T) {
 	})
 }
 
+// TestHistogram: a histogram comes back as it was, and prints as the array of its numbers.
+func TestHistogram(t *testing.T) {
+	of := datum.Bucketing{Name: "A\x00B", Kind: "exponential", Low: 1, High: 10000, Buckets: 50}
+	numbers := []float64{0, 2.5, -1, math.Inf(1)}
+	inside := datum.AppendKind(datum.AppendHistogram(datum.AppendKind(nil, datum.Array), of, numbers), datum.End)
+	if got := string(datum.AppendJSON(nil, inside)); got != "[[0,2.5,-1,null]]" {
+		t.Errorf("in an array: %s", got)
+	}
+
+	encoded := datum.AppendHistogram(nil, of, numbers)
+	if got := string(datum.AppendText(nil, encoded)); got != "[0,2.5,-1,null]" {
+		t.Errorf("text: %s", got)
+	}
+	if whole, rest, err := datum.Skip(append(bytes.Clone(encoded), 2)); err != nil || !bytes.Equal(whole, encoded) || len(rest) != 1 {
+		t.Errorf("Skip: %x, %x, %v", whole, rest, err)
+	}
+	gotOf, got, rest, err := datum.DecodeHistogram(append(bytes.Clone(encoded), 2))
+	if err != nil || gotOf != of || !slices.Equal(got, numbers) || len(rest) != 1 {
+		t.Errorf("%v, %v, %x, %v", gotOf, got, rest, err)
+	}
+
+	// Cut anywhere, it is malformed.
+	for n := range len(encoded) {
+		if _, _, _, err := datum.DecodeHistogram(encoded[:n]); err == nil {
+			t.Errorf("%d bytes of %d are a histogram", n, len(encoded))
+		}
+	}
+}
+
 func TestElements(t *testing.T) {
 	var got []string
 	for e := range datum.Elements(encode([]any{"a", []any{1.0, "b"}, nil})) {
@@ -120,6 +149,8 @@ func FuzzSkip(f *testing.F) {
 	for _, v := range ordered {
 		f.Add(encode(v))
 	}
+	f.Add(datum.AppendHistogram(nil, datum.Bucketing{Name: "A", Kind: "linear", Low: 1, High: 2, Buckets: 3}, []float64{1, 2}))
+	f.Add([]byte{10, 7, 1, 1})
 	f.Add([]byte{7, 7, 7})
 	f.Add([]byte{8, 6, 'a'})
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -133,6 +164,7 @@ func FuzzSkip(f *testing.F) {
 		}
 		datum.AppendJSON(nil, d)
 		datum.AppendText(nil, d)
+		datum.DecodeHistogram(d)
 	})
 }
 

@@ -77,7 +77,10 @@ func (w *jsonWriter) begin(kind Kind, token []byte) {
 	if depth := len(w.open); depth > 0 {
 		in := &w.open[depth-1]
 		switch {
-		case in.tokens == 0:
+		case in.kind == Histogram && in.tokens < bucketingTokens:
+			in.tokens++
+			return
+		case in.tokens == 0 || in.kind == Histogram && in.tokens == bucketingTokens:
 		case in.kind == Object && in.tokens%2 == 1:
 			w.b = append(w.b, ':')
 		default:
@@ -106,7 +109,7 @@ func (w *jsonWriter) begin(kind Kind, token []byte) {
 		w.b = appendJSONString(w.b, Text(token))
 
 	// What opens an array or object makes it the innermost.
-	case Array:
+	case Array, Histogram:
 		w.b = append(w.b, '[')
 		w.open = append(w.open, container{kind: kind})
 	case Object:
@@ -118,10 +121,10 @@ func (w *jsonWriter) begin(kind Kind, token []byte) {
 // end closes the innermost array or object.
 func (w *jsonWriter) end() {
 	last := len(w.open) - 1
-	if w.open[last].kind == Array {
-		w.b = append(w.b, ']')
-	} else {
+	if w.open[last].kind == Object {
 		w.b = append(w.b, '}')
+	} else {
+		w.b = append(w.b, ']')
 	}
 	w.open = w.open[:last]
 }

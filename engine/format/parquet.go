@@ -36,7 +36,7 @@ type parquet struct {
 // pqColumn is a column while its rows come in.
 type pqColumn struct {
 	cell  cell // its class and index
-	seen  [datum.Undefined + 1]bool
+	seen  [datum.Histogram + 1]bool
 	float bool // a number that is no integer
 	place int  // in the file
 	json  bool
@@ -139,7 +139,7 @@ func (c *pqColumn) node() pq.Node {
 	}
 
 	switch {
-	case c.seen[datum.Array] || c.seen[datum.Object]:
+	case c.seen[datum.Array] || c.seen[datum.Object] || c.seen[datum.Histogram]:
 		c.json = true
 		return pq.Optional(pq.JSON())
 	case kinds != 1 || c.seen[datum.String]:

@@ -41,7 +41,7 @@ func (j *Job) NewReducer(ctx context.Context, _ int, out *engine.Output) (engine
 }
 
 // cacheVersion changes with what a script sees or how values cross.
-const cacheVersion = "2"
+const cacheVersion = "3"
 
 // CacheKey identifies what map and combine do with a record: the script, the filter's
 // script, and the limits of their calls. It holds whether there are definitions; which

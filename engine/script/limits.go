@@ -13,6 +13,9 @@ type Limits struct {
 	Stack int           // JavaScript frames
 	// Definitions are what ping.histogram is bound to; nil: ErrNoDefinitions.
 	Definitions Definitions
+	// Fixed are the definitions of every revision, and of pings that name none, for the
+	// cases of a test; nil: Definitions has them.
+	Fixed *revisions.Spec
 	// Stuck is called, once, when a call goes on for stuckTime after it was
 	// interrupted: native code may not react to an interrupt. Only the end of the
 	// process helps then. Nil: wait for it.
@@ -38,10 +41,21 @@ type Definitions interface {
 
 var _ Definitions = (*revisions.Cache)(nil)
 
-// definitions returns how to find those of a revision while ctx lives, or nil.
-func (l Limits) definitions(ctx context.Context) func(revisions.Ref) (*revisions.Spec, error) {
-	if l.Definitions == nil {
+// definitions returns how to find those of a revision, by its URL, while ctx lives; or
+// nil. The error is a *revisions.URLError for a text that is not a URL of one.
+func (l Limits) definitions(ctx context.Context) func(url string) (*revisions.Spec, error) {
+	switch {
+	case l.Fixed != nil:
+		return func(string) (*revisions.Spec, error) { return l.Fixed, nil }
+	case l.Definitions == nil:
 		return nil
 	}
-	return func(ref revisions.Ref) (*revisions.Spec, error) { return l.Definitions.Spec(ctx, ref) }
+
+	return func(url string) (*revisions.Spec, error) {
+		ref, err := revisions.ParseURL(url)
+		if err != nil {
+			return nil, err
+		}
+		return l.Definitions.Spec(ctx, ref)
+	}
 }

@@ -14,16 +14,19 @@ import (
 	"github.com/dop251/goja"
 
 	"github.com/aitgithub/telemetry-server/layout/schema"
+	"github.com/aitgithub/telemetry-server/revisions"
 )
 
 // TestCase is one test(name, {…}) of a script's test file.
 type TestCase struct {
-	Name    string
-	Records []TestRecord
-	Want    []json.RawMessage // rows, each an array of cells or a line's string
-	Golden  string            // the file that has the wanted output, in place of Want
-	Throws  string            // what the wanted error's text contains, in place of both
-	Ordered bool              // the output may depend on the order of the input
+	Name string
+	// Definitions are those of all revisions; nil: the case names none.
+	Definitions *revisions.Spec
+	Records     []TestRecord
+	Want        []json.RawMessage // rows, each an array of cells or a line's string
+	Golden      string            // the file that has the wanted output, in place of Want
+	Throws      string            // what the wanted error's text contains, in place of both
+	Ordered     bool              // the output may depend on the order of the input
 }
 
 // TestRecord is a record of a test case.
@@ -95,10 +98,11 @@ func (h *host) testFunction(dir string, add func(TestCase)) func(goja.FunctionCa
 // parseCase reads a case's object.
 func parseCase(dir, name string, text []byte) (TestCase, error) {
 	var doc struct {
-		Records json.RawMessage `json:"records"`
-		Want    json.RawMessage `json:"want"`
-		Throws  string          `json:"throws"`
-		Ordered bool            `json:"ordered"`
+		Records     json.RawMessage `json:"records"`
+		Definitions json.RawMessage `json:"definitions"`
+		Want        json.RawMessage `json:"want"`
+		Throws      string          `json:"throws"`
+		Ordered     bool            `json:"ordered"`
 	}
 	if err := strict(text, &doc); err != nil {
 		return TestCase{}, err
@@ -108,6 +112,12 @@ func parseCase(dir, name string, text []byte) (TestCase, error) {
 	var err error
 	if testCase.Records, err = parseRecords(dir, doc.Records); err != nil {
 		return testCase, fmt.Errorf("records: %w", err)
+	}
+
+	if len(doc.Definitions) > 0 {
+		if testCase.Definitions, err = parseDefinitions(dir, doc.Definitions); err != nil {
+			return testCase, fmt.Errorf("definitions: %w", err)
+		}
 	}
 
 	// What it wants is an error, a file, or rows.
@@ -129,6 +139,32 @@ func parseCase(dir, name string, text []byte) (TestCase, error) {
 	}
 
 	return testCase, nil
+}
+
+// parseDefinitions reads histogram definitions: an object as in Histograms.json, or the
+// name of such a file.
+func parseDefinitions(dir string, text json.RawMessage) (*revisions.Spec, error) {
+	var file string
+	if json.Unmarshal(text, &file) == nil {
+		content, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			return nil, err
+		}
+		text = content
+	}
+
+	spec, err := revisions.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+
+	// A wrong definition is a mistake in the test, not one that a ping could have.
+	for definition := range spec.Definitions() {
+		if definition.Err != nil {
+			return nil, definition.Err
+		}
+	}
+	return spec, nil
 }
 
 // parseRecords reads a list of {id, dims, ping}, or a file of stored records

@@ -118,7 +118,8 @@ type member struct {
 	ofDocument bool // the ping's JSON has it, not the host
 }
 
-func (m member) method() bool { return strings.HasPrefix(m.typ, "(") }
+// method reports whether the member is a function; a generic one begins with "<".
+func (m member) method() bool { return m.typ[0] == '(' || m.typ[0] == '<' }
 
 func (m member) names() []string { return append([]string{m.name}, m.aliases...) }
 

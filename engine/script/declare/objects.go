@@ -46,7 +46,7 @@ var objects = []object{
 		{name: "info", typ: ": any", ofDocument: true},
 		{name: "[member: string]", typ: ": any", ofDocument: true},
 	}},
-	{name: BoundHistogram, doc: "What ping.histogram(name) returns. As a value it is its stored form.", members: []member{
+	{name: BoundHistogram, doc: "What ping.histogram(name) returns. Written as a value it keeps its layout: combine and reduce get such a histogram again. In the output it is its stored form.", members: []member{
 		{name: "name", typ: ": string",
 			doc: "Its name."},
 		{name: "kind", typ: ": string",
@@ -65,7 +65,7 @@ var objects = []object{
 			doc:     "The p-th percentile (0 to 100); NaN without samples. It is linear within a bucket of the kinds exponential and linear; in others a bucket is a value.",
 			example: `ctx.write(dims.appVersion, ping.histogram("GC_MS")?.percentile(95))`},
 		{name: "add", typ: "(other: BoundHistogram): this",
-			doc: "Adds a histogram of the same layout to this one; another layout throws."},
+			doc: "Adds a histogram of the same layout to this one; another layout throws, and the error names both."},
 	}},
 	{name: Counter, doc: "A counter of the job.", members: []member{
 		{name: "add", typ: "(n?: number): void",

@@ -14,7 +14,7 @@ declare namespace tm {
   /** What may be a key: it is sorted, and an array becomes columns. */
   type Key = string | number | boolean | null | readonly Key[]
   /** What may be a value. Of an object the members that are undefined are left out. */
-  type Value = string | number | boolean | null | undefined | Date | readonly Value[] | { [name: string]: Value }
+  type Value = string | number | boolean | null | undefined | Date | BoundHistogram | readonly Value[] | { [name: string]: Value }
   /** Bucket counts, then sum, log_sum, log_sum_squares, sum_squares_lo, sum_squares_hi; a sum that was not sent is -1. */
   type Histogram = number[]
 `
@@ -34,6 +34,8 @@ const typesTail = `
   interface Test {
     /** Records, or the name of a file of them: lines <id>\t<json>, or .jsonl of these objects. */
     records: { id?: string; dims?: Partial<Record<%[1]s, string>>; ping?: object }[] | string
+    /** The histogram definitions that the pings have, of whatever revision they are: as in Histograms.json, or the name of such a file. */
+    definitions?: { [histogram: string]: object } | string
     /** The rows of the output: arrays of cells, and strings of lines; or the name of a file with the output. */
     want?: (Value[] | string)[] | string
     /** What the error's text contains, if the job should fail. */

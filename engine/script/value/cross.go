@@ -19,7 +19,7 @@ import (
 //	boolean, number, string       the same; -0 is 0; a lone surrogate becomes U+FFFD
 //	array, lazy array, dims       array
 //	plain object, lazy object     object, members in order; undefined ones are left out, as JSON.stringify does
-//	histogram of a ping           array, its stored form
+//	histogram of a ping           histogram, with its bucketing; printed as its stored form
 //	object, array of a data file  object, array
 //	Date                          string, ISO 8601
 //	Boolean, Number, String       what they wrap
@@ -323,6 +323,12 @@ func (r *Runtime) decodeNext(d []byte) (v goja.Value, rest []byte, err error) {
 		return r.decodeArray(rest)
 	case datum.Object:
 		return r.decodeObject(rest)
+	case datum.Histogram:
+		decoded, rest, err := r.decodeHistogram(d)
+		if err != nil {
+			return nil, nil, err
+		}
+		return decoded.view(), rest, nil
 	}
 
 	return nil, nil, datum.ErrMalformed

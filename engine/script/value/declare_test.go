@@ -51,7 +51,7 @@ func TestHistogramIsDeclared(t *testing.T) {
 	}
 
 	rt := goja.New()
-	r := New(rt, func(revisions.Ref) (*revisions.Spec, error) { return spec, nil })
+	r := New(rt, func(string) (*revisions.Spec, error) { return spec, nil })
 	rt.Set("ping", r.Ping([]byte(declaredPing)))
 	v, err := rt.RunString(`ping.histogram("LIN")`)
 	if err != nil {

@@ -102,12 +102,10 @@ func (r *Runtime) spec(url string) (*revisions.Spec, error) {
 		return nil, ErrNoDefinitions
 	}
 
-	ref, err := revisions.ParseURL(url)
-	if err != nil {
+	spec, err := r.definitions(url)
+	if _, ok := errors.AsType[*revisions.URLError](err); ok {
 		return nil, err
 	}
-
-	spec, err := r.definitions(ref)
 	if err != nil {
 		r.missed = true
 		return nil, fmt.Errorf("%w: definitions of revision %s: %w", ErrEngine, url, err)

@@ -6,12 +6,12 @@ import (
 
 	"github.com/dop251/goja"
 
-	"github.com/aitgithub/telemetry-server/engine/datum"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
-// bound is a histogram of a ping, bound to its definition: ping.histogram(name).
+// bound is a histogram of a ping, bound to its definition: ping.histogram(name); or one
+// that was emitted, bound to the bucketing with which it was.
 type bound struct {
 	r   *Runtime
 	def *revisions.Definition
@@ -48,9 +48,7 @@ func (r *Runtime) pingHistogram(call goja.FunctionCall) goja.Value {
 		r.ThrowType("histogram %s has %d numbers, its definition %d buckets: they do not belong together", name, len(numbers), def.BucketCount)
 	}
 
-	object := r.rt.NewDynamicObject(&bound{r: r, def: def, numbers: numbers})
-	object.SetPrototype(r.histogramProto())
-	return object
+	return (&bound{r: r, def: def, numbers: numbers}).view()
 }
 
 // storedHistogram returns the stored numbers of a histogram, or nil.
@@ -171,21 +169,6 @@ func (b *bound) percentile(p float64) float64 {
 	return float64(bounds[len(bounds)-1])
 }
 
-// add adds another histogram of the same bucketing.
-func (b *bound) add(other *bound) {
-	own, others := b.def, other.def
-	same := own == others || own.Kind == others.Kind && own.Low == others.Low && own.High == others.High && own.BucketCount == others.BucketCount
-	// Data from before 2014 have fewer sums.
-	if !same || len(b.numbers) != len(other.numbers) {
-		b.r.ThrowType("%s (%s, %d to %d in %d buckets) and %s (%s, %d to %d in %d buckets) do not add up",
-			own.Name, own.Kind, own.Low, own.High, own.BucketCount, others.Name, others.Kind, others.Low, others.High, others.BucketCount)
-	}
-
-	for i, f := range other.numbers {
-		b.numbers[i] = addNumber(b.numbers[i], f, i < own.BucketCount)
-	}
-}
-
 // addNumber adds a bucket's count, or a sum: one that was not sent, -1, adds
 // nothing and gives way to one that was.
 func addNumber(total, f float64, isCount bool) float64 {
@@ -196,15 +179,6 @@ func addNumber(total, f float64, isCount bool) float64 {
 		return f
 	}
 	return total
-}
-
-// appendTo appends the stored form, an array.
-func (b *bound) appendTo(buf []byte) []byte {
-	buf = datum.AppendKind(buf, datum.Array)
-	for _, f := range b.numbers {
-		buf = datum.AppendNumber(buf, f)
-	}
-	return datum.AppendKind(buf, datum.End)
 }
 
 // boundOf returns the histogram behind v, or throws.

@@ -1,6 +1,7 @@
 package value
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -12,8 +13,12 @@ import (
 )
 
 // definitionsOf returns the definitions of every revision but a few.
-func definitionsOf(spec *revisions.Spec) func(revisions.Ref) (*revisions.Spec, error) {
-	return func(ref revisions.Ref) (*revisions.Spec, error) {
+func definitionsOf(spec *revisions.Spec) func(url string) (*revisions.Spec, error) {
+	return func(url string) (*revisions.Spec, error) {
+		ref, err := revisions.ParseURL(url)
+		if err != nil {
+			return nil, err
+		}
 		switch ref.Revision {
 		case "ffff00ff00ff":
 			return nil, revisions.ErrNotFound
@@ -115,6 +120,42 @@ func TestHistogramAsValue(t *testing.T) {
 
 	if got, want := string(datum.AppendJSON(nil, r.EncodeValue(v))), "[1,2,1,0,70,-1,-1,5,0]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestEmittedHistogram: written and read again, a histogram is the same, and the module
+// histogram adds such histograms up, but not with arrays or those of another bucketing.
+func TestEmittedHistogram(t *testing.T) {
+	for expr, want := range map[string]string{
+		`[h.name, h.kind, h.bounds, h.counts, h.sum, h.samples, h.percentile(50)].join(" ")`: "LIN linear 0,10,20,30 1,2,1,0 70 4 15",
+		`h.add(h).numbers.join()`:                             "2,4,2,0,140,-1,-1,10,0",
+		`h.add(ping.histogram("LIN")).sum`:                    "140",
+		`sum([h, h, ping.histogram("LIN")]).counts.join()`:    "3,6,3,0",
+		`sum([h]).percentile(50) + h.samples`:                 "19",
+		`(add(add(undefined, h), h).sum) + h.sum`:             "210",
+		`sum([h.numbers, h.numbers]).join()`:                  "2,4,2,0,140,-1,-1,10,0",
+		`attempt(() => sum([h, h.numbers]))`:                  "histogram: up to value 1 some are histograms and some are arrays, which do not say what bucketing they have",
+		`attempt(() => sum([h.numbers, h]))`:                  "histogram: up to value 1 some are histograms and some are arrays, which do not say what bucketing they have",
+		`attempt(() => add(add(undefined, h), h.numbers))`:    "histogram.add: of the total and what is added, one is an array, which does not say which bucketing it has",
+		`attempt(() => add(add(undefined, h.numbers), h))`:    "histogram.add: of the total and what is added, one is an array, which does not say which bucketing it has",
+		`attempt(() => sum([h, ping.histogram("OTHER")]))`:    "LIN (linear, 10 to 30 in 4 buckets) and OTHER (linear, 10 to 40 in 4 buckets) do not add up",
+		`attempt(() => ping.histogram("STARTUP_LIN").add(h))`: "LIN (linear, 10 to 30 in 4 buckets) with 3 sums and LIN (linear, 10 to 30 in 4 buckets) with 5 sums do not add up",
+	} {
+		t.Run(expr, func(t *testing.T) {
+			rt, r := withHistograms(t, "abc123abc123", true)
+			written, err := rt.RunString(`({ inside: [ping.histogram("LIN")] })`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rt.Set("read", r.Decode(bytes.Clone(r.EncodeValue(written))))
+
+			got, err := rt.RunString(`const h = read.inside[0], sum = __host.sumHistograms, add = __host.addHistogram
+				const attempt = (f) => { try { return f() } catch (e) { return e.message } }
+				String(` + expr + ")")
+			if err != nil || got.String() != want {
+				t.Errorf("got %v, %v, want %q", got, err, want)
+			}
+		})
 	}
 }
 

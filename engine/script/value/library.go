@@ -66,17 +66,29 @@ func (r *Runtime) statistic(name string, i int, d []byte) float64 {
 
 // sumHistograms is histogram.sum(histograms).
 func (r *Runtime) sumHistograms(call goja.FunctionCall) goja.Value {
-	var sum []float64
-	r.eachDatum(call.Argument(0), func(i int, d []byte) { sum = r.addHistogram(sum, i, d) })
-	return r.numberArray(sum)
+	sum := histogramSum{r: r}
+	r.eachDatum(call.Argument(0), sum.add)
+	if sum.bound != nil {
+		return sum.bound.view()
+	}
+	return r.numberArray(sum.numbers)
 }
 
 // addHistogramTo is histogram.add(total, h).
 func (r *Runtime) addHistogramTo(call goja.FunctionCall) goja.Value {
 	added := r.EncodeValue(call.Argument(1))
+	isBound := datum.Kind(added[0]) == datum.Histogram
 	total, ok := call.Argument(0).(*goja.Object)
-	if !ok {
+	switch {
+	case !ok && isBound:
+		return r.mustDecodeHistogram(added).view() // a copy
+	case !ok:
 		return r.float64Array(r.addHistogram(nil, 0, added))
+	case isBound && total.ExportType() == boundType:
+		total.Export().(*bound).add(r.mustDecodeHistogram(added))
+		return total
+	case isBound || total.ExportType() == boundType:
+		r.ThrowType("histogram.add: of the total and what is added, one is an array, which does not say which bucketing it has")
 	}
 
 	// The export shares the array's memory, so that adding to it changes the total.

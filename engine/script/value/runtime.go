@@ -6,6 +6,7 @@ import (
 
 	"github.com/dop251/goja"
 
+	"github.com/aitgithub/telemetry-server/engine/datum"
 	"github.com/aitgithub/telemetry-server/engine/script/datafile"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
@@ -33,17 +34,18 @@ type Runtime struct {
 	data      map[string]*datafile.File // that the script imports, by ID
 	dataViews map[*datafile.Node]goja.Value
 
-	definitions func(revisions.Ref) (*revisions.Spec, error) // nil: there are none
-	specs       map[string]*revisions.Spec                   // by URL
-	missed      bool                                         // definitions were not available
+	definitions func(url string) (*revisions.Spec, error) // nil: there are none
+	specs       map[string]*revisions.Spec                // by URL
+	missed      bool                                      // definitions were not available
 	bounds      map[*revisions.Definition]goja.Value
 	layouts     map[layoutKey]goja.Value
+	bucketings  map[datum.Bucketing]*revisions.Definition // of histograms that were emitted
 }
 
 // New adds to rt: JSON.parse that takes pings, and what the library imports.
-// definitions finds those of a revision, for ping.histogram; nil: it throws
+// definitions finds those of a revision by its URL, for ping.histogram; nil: it throws
 // ErrNoDefinitions.
-func New(rt *goja.Runtime, definitions func(revisions.Ref) (*revisions.Spec, error)) *Runtime {
+func New(rt *goja.Runtime, definitions func(url string) (*revisions.Spec, error)) *Runtime {
 	made := &Runtime{
 		rt: rt, definitions: definitions,
 		interns:  make(map[string]goja.Value),

@@ -3,7 +3,8 @@
 // stands for a number that the browser did not send.
 
 /**
- * Adds up histograms of one layout, number by number. A -1 is nothing; it stays
+ * Adds up histograms of one layout, number by number; those of ping.histogram(name) to
+ * one that knows its bucketing, too. A -1 is nothing; it stays
  * only where nobody sent a number. Histograms of another length throw.
  */
 export const sum = __host.sumHistograms
@@ -22,7 +23,7 @@ const minTail = 3
 
 /** The bucket counts of a stored histogram. */
 export function counts(h) {
-  return h.slice(0, h.length - tail)
+  return h.counts ?? h.slice(0, h.length - tail)
 }
 
 /** The number of samples in a stored histogram. */
@@ -47,6 +48,7 @@ function total(counts) {
  */
 export function percentile(h, bounds, p, kind = "linear") {
   if (!(p >= 0 && p <= 100)) throw new RangeError(`percentile: ${p} is not between 0 and 100`)
+  h = h.numbers ?? h // its stored form, if it is one of ping.histogram
   const sums = h.length - bounds.length
   if (!(sums >= minTail && sums <= tail)) throw new RangeError(`percentile: ${h.length} numbers and ${bounds.length} bounds do not belong together`)
   const n = total(h.slice(0, bounds.length))
