@@ -60,6 +60,11 @@ func OpenDataWith(dir string, hook backend.Hook) (*Data, error) {
 
 // prepare makes the folders that are missing, and reads the schema.
 func (d *Data) prepare() error {
+	// Half of a backup is no data folder.
+	if _, err := d.folder.Root.Lstat(RestoringFile); err == nil {
+		return fmt.Errorf("%s says that a restore has not ended: run tmserver restore again", RestoringFile)
+	}
+
 	touched := map[string]bool{}
 	for _, name := range []string{RawDir, PublishedDir, QuarantineDir, StagingDir} {
 		if err := d.folder.MkdirAll(name, touched); err != nil {

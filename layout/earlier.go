@@ -187,7 +187,7 @@ func (w *Writer) findEarlier(found *earlier, p *part, seg Segment) error {
 	found.renames = found.renames || isOwn
 
 	// Another raw log may have a record that only looks the same.
-	if !isOwn && strings.TrimSuffix(ix.Origin.Source, finishedSuffix) != strings.TrimSuffix(w.source, finishedSuffix) {
+	if !isOwn && strings.TrimSuffix(ix.Origin.Source, FinishedSuffix) != strings.TrimSuffix(w.source, FinishedSuffix) {
 		return w.findLines(found, seg.Path)
 	}
 

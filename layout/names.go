@@ -43,6 +43,14 @@ const (
 	RepeatsFile = StateDir + "/dedup/seen.bolt"
 	// LimitsFile is the index of partitions that were admitted, see package limit.
 	LimitsFile = StateDir + "/limits/admitted.bolt"
+	// RestoringFile says that a restore into the data folder has not ended.
+	RestoringFile = StateDir + "/RESTORING"
+	// RestoringSuffix ends the name of a file that is being restored.
+	RestoringSuffix = ".restoring"
+	// StatisticsDir holds the statistics of raw logs, see package ingest/statistics.
+	StatisticsDir = StateDir + "/stats"
+	// FinishedSuffix ends the name of a raw log that is complete, see package rawlog.
+	FinishedSuffix = ".finished"
 	// RevisionCacheDir holds <repo path>/<revision>/Histograms.json.
 	RevisionCacheDir = "histogram_cache"
 	// SchemaFile replaces the built-in dimension schema when it exists in the

@@ -68,9 +68,6 @@ func segmentName(p schema.Dims, version int, unique string) string {
 	return path.Join(p.Dir(), segmentPrefix(p, version)+unique+".zst")
 }
 
-// finishedSuffix ends the name of a raw log that is complete, see package rawlog.
-const finishedSuffix = ".finished"
-
 // noTime is the time in the unique part of a raw log whose name has none.
 const noTime = "0000000000000"
 
@@ -79,7 +76,7 @@ const noTime = "0000000000000"
 // only, without ".finished", which comes and goes; and on the content, if that is
 // not nil, for a raw log that came under the name of another one.
 func uniqueOf(source string, content []byte) string {
-	source = strings.TrimSuffix(source, finishedSuffix)
+	source = strings.TrimSuffix(source, FinishedSuffix)
 	sum := sha256.Sum256(append([]byte(source), content...))
 
 	// The time has 13 digits in the name; a raw log without one sorts first.

@@ -83,7 +83,7 @@ func (d *Data) NewWriter(source string, o WriterOptions) (*Writer, error) {
 	}
 
 	w := &Writer{
-		d: d, source: source, dir: path.Join(StagingDir, strings.TrimSuffix(source, finishedSuffix)),
+		d: d, source: source, dir: path.Join(StagingDir, strings.TrimSuffix(source, FinishedSuffix)),
 		parts: map[partKey]*part{}, budget: o.MemoryBytes, version: StorageVersion,
 	}
 	if w.budget <= 0 {

@@ -38,6 +38,8 @@ type grammar struct {
 	Serve   serveCmd   `cmd:"" help:"Receive submissions, convert and publish them."`
 	Compact compactCmd `cmd:"" help:"Merge segments, remove old ones."`
 	Trash   trashCmd   `cmd:"" help:"List, restore or delete what retention removed."`
+	Backup  backupCmd  `cmd:"" help:"Copy a data folder, beside a running server."`
+	Restore restoreCmd `cmd:"" help:"Bring back a data folder from a backup."`
 	Check   checkCmd   `cmd:"" help:"Verify, and repair, what is stored."`
 	Cat     catCmd     `cmd:"" help:"Print segments as lines."`
 	Import  importCmd  `cmd:"" help:"Convert raw logs from elsewhere, the predecessor's too."`

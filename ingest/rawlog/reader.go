@@ -2,6 +2,7 @@ package rawlog
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -251,4 +252,24 @@ func (r *Reader) take(header entryHeader) Submission {
 	r.in.consume(header.size())
 	r.damage.endBetween()
 	return sub
+}
+
+// WholeBytes reads a raw log that may still be written and returns where its last whole
+// entry ends; -1 if only the end of the file can be that: the version is unknown, or one
+// of the predecessor's, whose entries have no sum.
+func WholeBytes(name string, content io.Reader) (int64, error) {
+	entries := NewReader(content, VersionOf(name))
+	end := int64(fileHeaderBytes)
+	for {
+		_, err := entries.Next()
+		switch {
+		case errors.Is(err, ErrVersion) || entries.version < firstWithSums:
+			return -1, nil
+		case err == io.EOF:
+			return end, nil
+		case err != nil:
+			return 0, err
+		}
+		end = entries.in.off
+	}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // Dir holds the statistics, in the data folder.
-const Dir = layout.StateDir + "/stats"
+const Dir = layout.StatisticsDir
 
 const (
 	mergingDir   = Dir + "/merging"

@@ -2,6 +2,7 @@ package helperfile
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -57,6 +58,15 @@ func (d *Database) View(use func(*bbolt.Tx) error) error {
 // Update is View with a transaction that writes, durably when Update returns nil.
 func (d *Database) Update(use func(*bbolt.Tx) error) error {
 	return d.use(func(db *bbolt.DB) error { return db.Update(use) })
+}
+
+// Copy writes a copy of the whole file, as it is between two transactions, to w. A
+// read-only database that is missing writes nothing.
+func (d *Database) Copy(w io.Writer) error {
+	return d.View(func(tx *bbolt.Tx) error {
+		_, err := tx.WriteTo(w)
+		return err
+	})
 }
 
 // Close closes and unlocks the file.

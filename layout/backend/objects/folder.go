@@ -87,7 +87,7 @@ func (f *folder) Put(_ context.Context, name string, content Content, create boo
 // see a part of it.
 func (f *folder) put(name string, content Content, create bool) error {
 	dir := path.Dir(name)
-	if err := f.root.MkdirAll(dir, 0o777); err != nil {
+	if err := f.makeFolders(dir); err != nil {
 		return err
 	}
 
@@ -109,13 +109,34 @@ func (f *folder) put(name string, content Content, create bool) error {
 	}
 
 	// The name is durable once the folder is.
+	return f.syncFolder(dir)
+}
+
+// makeFolders makes a folder and those above it, durably.
+func (f *folder) makeFolders(dir string) error {
+	if info, err := f.root.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	if err := f.root.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+
+	for dir != "." {
+		dir = path.Dir(dir)
+		if err := f.syncFolder(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// syncFolder makes the names in a folder durable.
+func (f *folder) syncFolder(dir string) error {
 	folder, err := f.root.Open(dir)
 	if err != nil {
 		return err
 	}
-	defer folder.Close()
-
-	return folder.Sync()
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // write makes a file and its content durable.
