@@ -48,7 +48,7 @@ var arrows = []struct {
 	{"engine/format", []string{"engine", "engine/datum"}, "a format sees rows, never how they came about"},
 	{"engine/memory", []string{"engine", "layout"}, "a source like any other, without files"},
 	{"engine/cache", []string{"engine"}, "a cache holds bytes under a key"},
-	{"engine/isolate", []string{"engine", "layout/schema"}, "tasks cross a pipe as streams; what a script is, only cmd knows"},
+	{"engine/isolate", []string{"engine", "layout"}, "tasks cross a pipe as streams; what a script is, only cmd knows"},
 	{"engine/script", []string{"engine", "layout", "revisions"}, "the only place where JavaScript meets Go"},
 	{"engine/script/bundle", []string{"engine/script/datafile", "engine/script/declare", "engine/script/ecma", "engine/script/suggest"}, "compiling a script takes no data and no runtime"},
 	{"engine/script/datafile", []string{"engine/jsonscan"}, "a data file means the same whatever imports it"},

@@ -30,7 +30,7 @@ func (halving) NewReducer(_ context.Context, _ int, out *engine.Output) (engine.
 
 type halvingMapper struct{ emit engine.Emit }
 
-func (m halvingMapper) Map([]byte, int64) error {
+func (m halvingMapper) Map(*engine.Record, int64) error {
 	return m.emit(datum.AppendString(nil, "n"), datum.AppendNumber(nil, 1))
 }
 func (m halvingMapper) Finish() (engine.TaskStats, error) { return engine.TaskStats{}, nil }

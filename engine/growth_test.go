@@ -49,16 +49,16 @@ type numberedBlocks struct {
 	buf       []byte
 }
 
-func (b *numberedBlocks) Next() ([]byte, error) {
+func (b *numberedBlocks) NextBlock() (layout.Block, error) {
 	if b.next == b.end {
-		return nil, io.EOF
+		return layout.Block{}, io.EOF
 	}
 	b.buf = b.buf[:0]
 	for ; b.next < b.end && len(b.buf) < 1<<20; b.next++ {
 		key := b.next % b.s.keys * 0x9e3779b97f4a7c15 // spread, each number another
 		b.buf = append(strconv.AppendUint(append(b.buf, "key-"...), key, 16), "\tx\n"...)
 	}
-	return b.buf, nil
+	return layout.Block{Lines: b.buf}, nil
 }
 
 func (b *numberedBlocks) Close() error { return nil }
@@ -82,7 +82,11 @@ type tallyMapper struct {
 	key, one []byte
 }
 
-func (m *tallyMapper) Map(line []byte, _ int64) error {
+func (m *tallyMapper) Map(record *engine.Record, _ int64) error {
+	line, err := record.Line()
+	if err != nil {
+		return err
+	}
 	id, _, _ := bytes.Cut(line, []byte("\t"))
 	m.key = datum.AppendString(m.key[:0], id)
 	return m.emit(m.key, m.one)

@@ -37,10 +37,10 @@ type Emit func(key, value []byte) error
 
 // Mapper does the work of one map task.
 type Mapper interface {
-	// Map handles one line `<id>\t<json>`, without its newline; it is valid until
-	// Map returns. n counts the task's lines from 1. A *RejectError, here and below,
-	// may be tolerated; any other error ends the job.
-	Map(line []byte, n int64) error
+	// Map handles one record, which is valid until Map returns. n counts the task's
+	// records from 1. A *RejectError, here and below, may be tolerated; any other error
+	// ends the job.
+	Map(record *Record, n int64) error
 	// Finish is called after the task's last line and may emit. It returns what a
 	// remote job has counted, and zeros for any other.
 	Finish() (TaskStats, error)
@@ -80,8 +80,11 @@ type Task struct {
 
 // String names the task in errors: the segment's path, with the frames if it is a part.
 func (t Task) String() string {
-	if t.Hi < 0 {
+	switch {
+	case t.Hi < 0:
 		return t.Segment.Path
+	case t.Segment.InColumns():
+		return fmt.Sprintf("%s[row group %d]", t.Segment.Path, t.Lo)
 	}
 	return fmt.Sprintf("%s[frames %d-%d]", t.Segment.Path, t.Lo, t.Hi-1)
 }
@@ -105,9 +108,9 @@ type Source interface {
 
 // Blocks is an open segment.
 type Blocks interface {
-	// Next returns the next block of whole lines, valid until the next call, or
-	// io.EOF. Damage is an error, never an early end.
-	Next() ([]byte, error)
+	// NextBlock returns the next block of whole lines, or of records in columns, valid
+	// until the next call, or io.EOF. Damage is an error, never an early end.
+	NextBlock() (layout.Block, error)
 	Close() error
 }
 

@@ -3,10 +3,13 @@ package engine
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/aitgithub/telemetry-server/engine/datum"
 	"github.com/aitgithub/telemetry-server/engine/shuffle"
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/columns"
 )
 
 // mapTask runs one task: read, map, combine, sort, store.
@@ -19,8 +22,10 @@ type mapTask struct {
 	store   func(groups []*shuffle.Group) error // takes a sorted table
 	reject  *rejections
 
-	hold    bool         // what a call emits waits until it has ended, because it may be rejected
-	pending shuffle.List // keys and values that wait, in turn
+	record  Record         // that is being mapped
+	group   *columns.Group // of the blocks; nil: they are lines
+	hold    bool           // what a call emits waits until it has ended, because it may be rejected
+	pending shuffle.List   // keys and values that wait, in turn
 	done    TaskStats
 	// broken is the error of an emit, with which the task ends even if the script that
 	// called it has caught the error.
@@ -93,7 +98,7 @@ func (m *mapTask) open(ctx context.Context, job Job) (err error) {
 // run maps all lines of blocks and stores what they emit.
 func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
 	for {
-		block, err := blocks.Next()
+		block, err := blocks.NextBlock()
 		if err == io.EOF {
 			break
 		}
@@ -104,10 +109,11 @@ func (m *mapTask) run(ctx context.Context, blocks Blocks) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err := m.mapLines(block); err != nil {
+		if err := m.mapBlock(ctx, block); err != nil {
 			return err
 		}
 	}
+	m.leaveGroup()
 
 	// Finish may emit; if it is rejected, what it has emitted does not count.
 	counted, err := m.mapper.Finish()
@@ -158,17 +164,62 @@ func (m *mapTask) mapLines(block []byte) error {
 			block = nil
 		}
 
-		if err := m.mapLine(line); err != nil {
+		// A stream of several partitions says of which one each line is.
+		part := -1
+		if m.task.Segment.Parts != nil {
+			var ok bool
+			if part, line, ok = cutPart(line, len(m.task.Segment.Parts)); !ok {
+				return fmt.Errorf("%w: a line does not say its partition", ErrStream)
+			}
+		}
+		m.record.setLine(line, part)
+		if err := m.mapRecord(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (m *mapTask) mapLine(line []byte) error {
+// mapBlock maps the records of a block.
+func (m *mapTask) mapBlock(ctx context.Context, block layout.Block) error {
+	if block.Group == nil {
+		return m.mapLines(block.Lines)
+	}
+
+	if m.group != block.Group {
+		m.leaveGroup()
+		m.group = block.Group
+	}
+	for i, row := range block.Rows {
+		// A block may be a whole row group.
+		if i%1024 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := m.record.setRow(block.Group, int(row), block.Part); err != nil {
+			return err
+		}
+		if err := m.mapRecord(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaveGroup counts what was read of a row group.
+func (m *mapTask) leaveGroup() {
+	if m.group == nil {
+		return
+	}
+	names, read, unpacked := m.group.Touched()
+	m.done.addColumns(names, read)
+	m.done.RawBytes += unpacked
+	m.group = nil
+}
+
+func (m *mapTask) mapRecord() error {
 	m.done.Records++
 
-	err := m.mapper.Map(line, m.done.Records)
+	err := m.mapper.Map(&m.record, m.done.Records)
 	if err == nil {
 		err = m.broken
 	}

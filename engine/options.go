@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"sync/atomic"
 
 	"github.com/aitgithub/telemetry-server/engine/shuffle"
@@ -96,6 +97,20 @@ type TaskStats struct {
 	Effects bool `json:"effects,omitempty"`
 	// Lookups is what mapping has read beside its input; see Mapper. That of a job is "".
 	Lookups string `json:"lookups,omitempty"`
+	// Columns are the columns that were read of segments in columns, sorted, and
+	// ColumnBytes what these took in the files.
+	Columns     []string `json:"columns,omitempty"`
+	ColumnBytes int64    `json:"columnBytes,omitempty"`
+}
+
+// addColumns counts columns that were read.
+func (s *TaskStats) addColumns(names []string, bytes int64) {
+	s.ColumnBytes += bytes
+	for _, name := range names {
+		if at, found := slices.BinarySearch(s.Columns, name); !found {
+			s.Columns = slices.Insert(s.Columns, at, name)
+		}
+	}
 }
 
 func (s *TaskStats) add(t TaskStats) {
@@ -106,4 +121,5 @@ func (s *TaskStats) add(t TaskStats) {
 	s.Emitted += t.Emitted
 	s.Undefined += t.Undefined
 	s.Effects = s.Effects || t.Effects
+	s.addColumns(t.Columns, t.ColumnBytes)
 }

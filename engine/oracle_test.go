@@ -19,6 +19,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/enginetest"
 	"github.com/aitgithub/telemetry-server/engine/format"
 	"github.com/aitgithub/telemetry-server/engine/memory"
+	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
@@ -44,7 +45,11 @@ type concatMapper struct {
 	combine bool
 }
 
-func (m *concatMapper) Map(line []byte, _ int64) error {
+func (m *concatMapper) Map(record *engine.Record, _ int64) error {
+	line, err := record.Line()
+	if err != nil {
+		return err
+	}
 	k, v, ok := bytes.Cut(line, []byte("\t"))
 	if !ok {
 		return &engine.RejectError{Err: engine.ErrBadLine}
@@ -205,8 +210,8 @@ type damagedBlocks struct {
 	err error
 }
 
-func (d damagedBlocks) Next() ([]byte, error) {
-	block, err := d.Blocks.Next()
+func (d damagedBlocks) NextBlock() (layout.Block, error) {
+	block, err := d.Blocks.NextBlock()
 	if err == io.EOF {
 		err = d.err
 	}

@@ -30,45 +30,92 @@ func NewPlan(ctx context.Context, src Source, f schema.Filter, accept func(schem
 	plan := &Plan{}
 	decisions := map[schema.Dims]bool{} // accept is called once per partition
 	for _, seg := range segs {
-		if accept != nil {
-			ok, decided := decisions[seg.Dims]
-			if !decided {
-				if ok, err = accept(seg.Dims); err != nil {
-					return nil, err
-				}
-				decisions[seg.Dims] = ok
-			}
-			if !ok {
-				plan.Pruned++
-				continue
-			}
+		seg, ok, err := acceptParts(seg, accept, decisions)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			plan.Pruned++
+			continue
 		}
 
 		plan.Segments++
 		plan.Bytes += seg.Size
+		plan.cut(seg)
+	}
+	return plan, nil
+}
 
-		// A small segment is one task, a big one several.
-		if seg.Frames <= FramesPerTask {
-			plan.Tasks = append(plan.Tasks, Task{Index: len(plan.Tasks), Segment: seg, Hi: -1, Bytes: seg.Size})
-			continue
+// acceptParts decides about the partitions of a segment, and returns it with those that
+// are accepted; ok is false if none is.
+func acceptParts(seg Segment, accept func(schema.Dims) (bool, error), decisions map[schema.Dims]bool) (_ Segment, ok bool, err error) {
+	if accept == nil {
+		return seg, true, nil
+	}
+	decide := func(dims schema.Dims) (bool, error) {
+		ok, decided := decisions[dims]
+		if !decided {
+			if ok, err = accept(dims); err != nil {
+				return false, err
+			}
+			decisions[dims] = ok
 		}
+		return ok, nil
+	}
 
+	if len(seg.Parts) == 0 {
+		ok, err = decide(seg.Dims)
+		return seg, ok, err
+	}
+
+	var parts []layout.Part
+	for _, part := range seg.Parts {
+		ok, err := decide(part.Dims)
+		if err != nil {
+			return seg, false, err
+		}
+		if ok {
+			parts = append(parts, part)
+		}
+	}
+	seg.Parts = parts
+	return seg, len(parts) > 0, nil
+}
+
+// cut adds the tasks of a segment: a small one is one task, a big one several.
+func (p *Plan) cut(seg Segment) {
+	switch {
+	case seg.InColumns() && len(seg.Parts) > 0:
+		// A row group is a task, if it has accepted records.
+		records := 0
+		for _, part := range seg.Parts {
+			records += part.Hi - part.Lo
+		}
+		for i, part := range seg.Parts {
+			if i == 0 || part.Group != seg.Parts[i-1].Group {
+				p.Tasks = append(p.Tasks, Task{Index: len(p.Tasks), Segment: seg, Lo: part.Group, Hi: part.Group + 1})
+			}
+			task := &p.Tasks[len(p.Tasks)-1]
+			task.Bytes += seg.Size * int64(part.Hi-part.Lo) / int64(records)
+		}
+	case seg.Frames <= FramesPerTask:
+		p.Tasks = append(p.Tasks, Task{Index: len(p.Tasks), Segment: seg, Hi: -1, Bytes: seg.Size})
+	default:
 		for lo := 0; lo < seg.Frames; lo += FramesPerTask {
 			hi := min(lo+FramesPerTask, seg.Frames)
-			plan.Tasks = append(plan.Tasks, Task{
-				Index: len(plan.Tasks), Segment: seg, Lo: lo, Hi: hi,
+			p.Tasks = append(p.Tasks, Task{
+				Index: len(p.Tasks), Segment: seg, Lo: lo, Hi: hi,
 				Bytes: seg.Size * int64(hi-lo) / int64(seg.Frames),
 			})
 		}
 	}
-	return plan, nil
 }
 
 // Inputs returns the segments of the tasks, each once, in the order of the input.
 func (p *Plan) Inputs() []layout.Segment {
 	var segs []layout.Segment
-	for _, t := range p.Tasks {
-		if t.Lo == 0 {
+	for i, t := range p.Tasks {
+		if i == 0 || t.Segment.Path != p.Tasks[i-1].Segment.Path {
 			segs = append(segs, t.Segment.Segment)
 		}
 	}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"math"
 	"sync/atomic"
@@ -47,12 +46,16 @@ type sampledMapper struct {
 }
 
 // Map implements Mapper. A line without an ID is for the mapper to reject.
-func (m *sampledMapper) Map(line []byte, n int64) error {
-	if tab := bytes.IndexByte(line, '\t'); tab >= 0 && xxhash.Sum64(line[:tab]) > m.s.limit {
+func (m *sampledMapper) Map(record *Record, n int64) error {
+	id, ok, err := record.ID()
+	if err != nil {
+		return err
+	}
+	if ok && xxhash.Sum64(id) > m.s.limit {
 		return nil
 	}
 	m.n++
-	return m.Mapper.Map(line, n)
+	return m.Mapper.Map(record, n)
 }
 
 // Close implements Mapper.

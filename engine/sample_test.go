@@ -23,7 +23,11 @@ type keepingMapper struct {
 	seen map[string]bool
 }
 
-func (m keepingMapper) Map(line []byte, _ int64) error {
+func (m keepingMapper) Map(record *engine.Record, _ int64) error {
+	line, err := record.Line()
+	if err != nil {
+		return err
+	}
 	m.seen[string(line)] = true
 	return nil
 }
@@ -42,7 +46,7 @@ func TestSample(t *testing.T) {
 		}
 
 		for i := range 20_000 {
-			if err := m.Map(fmt.Appendf(nil, "%x-id\t{}", i*7919), int64(i)); err != nil {
+			if err := m.Map(engine.LineRecord(fmt.Appendf(nil, "%x-id\t{}", i*7919)), int64(i)); err != nil {
 				t.Fatal(err)
 			}
 		}

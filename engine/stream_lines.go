@@ -9,6 +9,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/aitgithub/telemetry-server/layout"
 )
 
 // lineBlocks cuts a stream into blocks of whole lines.
@@ -19,8 +21,13 @@ type lineBlocks struct {
 	err error
 }
 
-// Next implements Blocks.
-func (l *lineBlocks) Next() ([]byte, error) {
+// NextBlock implements Blocks.
+func (l *lineBlocks) NextBlock() (layout.Block, error) {
+	lines, err := l.next()
+	return layout.Block{Lines: lines}, err
+}
+
+func (l *lineBlocks) next() ([]byte, error) {
 	// Begin with the part of a line behind the last block; read until a line ends.
 	l.buf = append(l.buf[:0], l.buf[l.end:]...)
 	l.end = 0
@@ -88,7 +95,7 @@ func eachLine(in io.Reader, do func(line []byte) error) error {
 	blocks := &lineBlocks{r: in}
 
 	for {
-		block, err := blocks.Next()
+		block, err := blocks.next()
 		if err == io.EOF {
 			return nil
 		}

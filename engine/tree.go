@@ -32,6 +32,13 @@ func (s TreeSource) Segments(ctx context.Context, f schema.Filter) ([]Segment, e
 	out := make([]Segment, len(list))
 	for i, seg := range list {
 		out[i].Segment = seg
+		if seg.InColumns() {
+			// One that is damaged has no parts: its task returns the damage.
+			for _, part := range seg.Parts {
+				out[i].Frames = max(out[i].Frames, part.Group+1)
+			}
+			continue
+		}
 		if seg.Size < smallSegment || !seg.Seekable() {
 			continue
 		}

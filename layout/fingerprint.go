@@ -3,6 +3,7 @@ package layout
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"io"
 )
 
@@ -22,7 +23,7 @@ func (t *Tree) Fingerprint(s Segment) ([sha256.Size]byte, error) {
 	defer file.Close()
 
 	begin := int64(0)
-	if s.Seekable() {
+	if s.Seekable() || s.InColumns() {
 		begin = max(0, file.Size()-fingerprintBytes)
 	}
 
@@ -33,5 +34,11 @@ func (t *Tree) Fingerprint(s Segment) ([sha256.Size]byte, error) {
 
 	identity := hash.Sum(nil)
 	identity = binary.LittleEndian.AppendUint64(identity, uint64(file.Size()))
-	return sha256.Sum256(append(identity, s.Path...)), nil
+	identity = append(identity, s.Path...)
+
+	// Of a segment in columns, another filter may select other records.
+	for _, part := range s.Parts {
+		identity = fmt.Appendf(identity, "\x00%s %d %d %d", part.Dims, part.Group, part.Lo, part.Hi)
+	}
+	return sha256.Sum256(identity), nil
 }

@@ -19,6 +19,10 @@ func (t *Tree) Latest(ctx context.Context, segments []Segment, o dedup.Options) 
 		if seg.Quarantined {
 			continue
 		}
+		if seg.InColumns() {
+			list = append(list, t.latestParts(seg)...)
+			continue
+		}
 		list = append(list, dedup.Segment{Path: seg.Path, Dims: seg.Dims, ReadIDs: func(use func(segment.IDs) error) error {
 			return t.readIDs(seg, use)
 		}})

@@ -18,6 +18,8 @@ type Reader struct {
 
 	drop   dedup.Records // to leave out
 	record int           // number of the next one in the segment; counted only with drop
+
+	columns *columnReader // of a segment in columns, instead of next
 }
 
 // lines is what a segment is read by: its frames, or its text from end to end.
@@ -33,6 +35,9 @@ type lines interface {
 func (r *Reader) Next() ([]byte, error) {
 	if r.err != nil {
 		return nil, r.err
+	}
+	if r.columns != nil {
+		return r.columnLines()
 	}
 
 	for {
@@ -62,7 +67,9 @@ func (r *Reader) Close() error {
 	}
 
 	// What Next returned before is no longer valid: its buffers get another reader.
-	r.next.Close()
+	if r.next != nil {
+		r.next.Close()
+	}
 	err := r.file.Close()
 
 	r.file = nil
@@ -71,7 +78,13 @@ func (r *Reader) Close() error {
 }
 
 // Skip makes the Reader leave out the duplicates. Call it before Next.
-func (r *Reader) Skip(found *dedup.Duplicates) { r.drop = found.Of(r.path) }
+func (r *Reader) Skip(found *dedup.Duplicates) {
+	if r.columns != nil {
+		r.columns.drop = found
+		return
+	}
+	r.drop = found.Of(r.path)
+}
 
 // withoutDuplicates removes the lines of dropped records, in place.
 func (r *Reader) withoutDuplicates(b []byte) []byte {

@@ -23,6 +23,8 @@ func (t *Tree) Salvage(s Segment, strict bool, emit func(lines []byte, ids segme
 	if s.Seekable() {
 		frames := salvage{f: file, strict: strict, emit: emit}
 		err = frames.run()
+	} else if s.InColumns() {
+		err = salvageColumns(file, strict, emit)
 	} else {
 		file.Ahead(0, file.Size())
 		err = salvageText(file, s.ext, emit)

@@ -22,7 +22,11 @@ type Segment struct {
 	Class       string // of quarantined records: the folder below invalid/
 	Quarantined bool   // quarantined records: lines are id \t a Rejected as JSON
 	Unique      string // differs between the segments of a partition; "" in some old names
-	ext         string // "zst", "xz", "lzma", "gz" or "" for plain text
+	// Parts are the records that a filter selects of a segment in columns, in order; nil
+	// for a segment in rows, whose records all have Dims. A segment in columns is of one
+	// day, and Dims has no other dimension.
+	Parts []Part
+	ext   string // "zst", "parquet", "xz", "lzma", "gz" or "" for plain text
 }
 
 // Seekable says whether the segment is one of ours: it has an index, so that parts of

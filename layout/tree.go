@@ -21,6 +21,8 @@ type Tree struct {
 	data  bool // a data folder: the trees are its published/ and invalid/
 	log   *slog.Logger
 	close func() error // of what belongs to the Tree; may be nil
+
+	indexes columnIndexes
 }
 
 // IsURL says whether a tree's name is the URL of an object store, see backend.IsURL.
@@ -113,6 +115,9 @@ type Info struct {
 
 // Info reads the segment's trailer, not its data. Damage is a *CorruptError.
 func (t *Tree) Info(s Segment) (Info, error) {
+	if s.InColumns() {
+		return t.columnsInfo(s)
+	}
 	if !s.Seekable() {
 		return Info{Records: -1, RawBytes: -1, Frames: 1}, nil
 	}
@@ -162,6 +167,9 @@ func InFile(name string, err error) error {
 func (t *Tree) Open(s Segment, lo, hi int) (*Reader, error) {
 	if s.Seekable() {
 		return t.openFrames(s, lo, hi)
+	}
+	if s.InColumns() {
+		return t.openColumns(s, lo, hi)
 	}
 
 	if lo != 0 || hi >= 0 {

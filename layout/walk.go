@@ -63,6 +63,11 @@ func (w *walk) all(ctx context.Context) error {
 		return err
 	}
 
+	// Columns after rows: see columns.go.
+	if err := w.columns(ctx, top); err != nil {
+		return err
+	}
+
 	// Quarantine is a tree of its own.
 	if !w.f.IncludeQuarantined {
 		return nil
@@ -113,6 +118,8 @@ func (w *walk) dir(ctx context.Context, dir string, level int, s Segment) error 
 	// s is a copy, so each folder below gets the dimensions of its own path.
 	for _, entry := range entries {
 		switch {
+		case level == 0 && !s.Quarantined && entry.Regular && isColumnsName(entry.Name):
+			// A segment of several partitions: see columns.
 		case !entry.Dir || entry.Name[0] == '.':
 			w.Strays = append(w.Strays, path.Join(dir, entry.Name))
 		case level == 0 && !w.t.data && entry.Name == QuarantineDir:

@@ -11,7 +11,6 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/isolate"
 	"github.com/aitgithub/telemetry-server/engine/script"
-	"github.com/aitgithub/telemetry-server/layout"
 )
 
 // childCmd is the process that --isolate starts: it runs map and reduce tasks, one
@@ -69,8 +68,7 @@ func (c *childCmd) Run(ctx context.Context, st *cli.State) error {
 func runTask(ctx context.Context, job engine.Job, t isolate.Task, in io.Reader, out io.Writer, o engine.Options) (engine.TaskStats, error) {
 	// The parent sends the records of the task, whatever part of a segment it is.
 	if t.Kind == "map" {
-		segment := engine.Segment{Segment: layout.Segment{Path: t.Segment, Dims: t.Dims}}
-		return engine.MapStream(ctx, job, engine.Task{Segment: segment, Hi: -1}, in, out, o)
+		return engine.MapStream(ctx, job, t.MapTask(), in, out, o)
 	}
 
 	sink := engine.NewEncodeRows(out)

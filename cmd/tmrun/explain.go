@@ -43,7 +43,7 @@ func extentOf(tree *layout.Tree, segments []layout.Segment) (extent, error) {
 
 		e.segments++
 		e.compressedBytes += segment.Size
-		partitions[segment.Dims] = true
+		segment.Partitions(func(dims schema.Dims) { partitions[dims] = true })
 
 		if info.Records < 0 {
 			e.silent++

@@ -93,9 +93,10 @@ type missingValue struct {
 
 // missing returns the named values that no segment of the plan has.
 func (sel *selection) missing(segments []layout.Segment) (missing []missingValue) {
+	partitions := partitionsOf(segments)
 	for _, c := range sel.conditions {
 		for _, value := range c.Exact {
-			if !slices.ContainsFunc(segments, func(s layout.Segment) bool { return s.Dims[c.Dim] == value }) {
+			if !slices.ContainsFunc(partitions, func(dims schema.Dims) bool { return dims[c.Dim] == value }) {
 				missing = append(missing, missingValue{c.Dim, value, c.Text})
 			}
 		}
@@ -108,8 +109,8 @@ func (sel *selection) missing(segments []layout.Segment) (missing []missingValue
 // nearest that one has; nil if one has it, which another condition excludes.
 func (m missingValue) explain(segments []layout.Segment) error {
 	var values []string
-	for _, s := range segments {
-		values = append(values, s.Dims[m.dim])
+	for _, dims := range partitionsOf(segments) {
+		values = append(values, dims[m.dim])
 	}
 	slices.Sort(values)
 	values = slices.Compact(values)
@@ -131,4 +132,12 @@ func (m missingValue) explain(segments []layout.Segment) error {
 	}
 
 	return cli.WithHint(err, "there are "+strings.Join(values, ", "))
+}
+
+// partitionsOf returns the partitions of segments, some of them several times.
+func partitionsOf(segments []layout.Segment) (partitions []schema.Dims) {
+	for _, segment := range segments {
+		segment.Partitions(func(dims schema.Dims) { partitions = append(partitions, dims) })
+	}
+	return partitions
 }

@@ -86,12 +86,22 @@ func readSegment(t *testing.T, src engine.Source, seg engine.Segment, lo, hi int
 
 	var all strings.Builder
 	for {
-		block, err := blocks.Next()
+		next, err := blocks.NextBlock()
 		if err == io.EOF {
 			return all.String()
 		}
 		if err != nil {
 			t.Fatal(err)
+		}
+
+		// Records in columns have no lines until they are put together.
+		block := next.Lines
+		for _, row := range next.Rows {
+			block, err = next.Group.AppendLine(block, int(row))
+			if err != nil {
+				t.Fatal(err)
+			}
+			block = append(block, '\n')
 		}
 
 		// Mappers get whole lines.

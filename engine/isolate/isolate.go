@@ -84,7 +84,11 @@ func (j *Job) Remote() bool { return true }
 
 // NewMapper implements engine.Job.
 func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (engine.Mapper, error) {
-	session, err := j.begin(ctx, Task{Kind: "map", Segment: t.String(), Dims: t.Segment.Dims},
+	header := Task{Kind: "map", Segment: t.String(), Dims: t.Segment.Dims}
+	for _, part := range t.Segment.Parts {
+		header.Parts = append(header.Parts, part.Dims)
+	}
+	session, err := j.begin(ctx, header,
 		func(r io.Reader) error { return engine.DecodeEntries(r, emit) })
 	if err != nil {
 		return nil, err
@@ -95,15 +99,17 @@ func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (e
 type mapper struct {
 	*session
 	done engine.TaskStats // of the child, when it has finished
+	buf  []byte
 }
 
-var newline = []byte("\n")
-
 // Map implements engine.Mapper.
-func (m *mapper) Map(line []byte, _ int64) error {
-	// The error of the first write is returned by the second.
-	m.child.in.Write(line)
-	if _, err := m.child.in.Write(newline); err != nil {
+func (m *mapper) Map(record *engine.Record, _ int64) (err error) {
+	m.buf, err = engine.AppendStreamLine(m.buf[:0], record)
+	if err != nil {
+		return err
+	}
+
+	if _, err := m.child.in.Write(m.buf); err != nil {
 		return m.stopped()
 	}
 	return nil

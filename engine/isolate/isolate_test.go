@@ -19,7 +19,6 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/format"
 	"github.com/aitgithub/telemetry-server/engine/isolate"
 	"github.com/aitgithub/telemetry-server/engine/memory"
-	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
@@ -44,8 +43,7 @@ func doTask(t isolate.Task, in io.Reader, out io.Writer) isolate.Status {
 	var stats engine.TaskStats
 	var err error
 	if t.Kind == "map" {
-		segment := engine.Segment{Segment: layout.Segment{Path: t.Segment, Dims: t.Dims}}
-		stats, err = engine.MapStream(context.Background(), echo{}, engine.Task{Segment: segment, Hi: -1}, in, out, o)
+		stats, err = engine.MapStream(context.Background(), echo{}, t.MapTask(), in, out, o)
 	} else {
 		sink := engine.NewEncodeRows(out)
 		stats, err = engine.ReduceStream(context.Background(), echo{}, t.Shard, in, sink, o)
@@ -79,7 +77,11 @@ type echoMapper struct {
 	effects bool
 }
 
-func (m *echoMapper) Map(line []byte, _ int64) error {
+func (m *echoMapper) Map(record *engine.Record, _ int64) error {
+	line, err := record.Line()
+	if err != nil {
+		return err
+	}
 	id, text, _ := bytes.Cut(line, []byte("\t"))
 	switch string(text) {
 	case "reject":

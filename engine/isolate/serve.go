@@ -11,6 +11,7 @@ import (
 	"runtime/metrics"
 
 	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
@@ -20,6 +21,18 @@ type Task struct {
 	Segment string      `json:"segment,omitempty"` // of map: what messages call the input
 	Dims    schema.Dims `json:"dims,omitzero"`     // of map
 	Shard   int         `json:"shard,omitempty"`   // of reduce
+	// Parts are the dimensions of a segment's parts; each line then begins with the number
+	// of its part (engine.AppendStreamLine). Without any, all lines have Dims.
+	Parts []schema.Dims `json:"parts,omitempty"`
+}
+
+// MapTask is the engine's task of one that is to be mapped.
+func (t Task) MapTask() engine.Task {
+	segment := engine.Segment{Segment: layout.Segment{Path: t.Segment, Dims: t.Dims}}
+	for _, dims := range t.Parts {
+		segment.Parts = append(segment.Parts, layout.Part{Dims: dims})
+	}
+	return engine.Task{Segment: segment, Hi: -1}
 }
 
 // Status is how a task ended, as the child reports it.

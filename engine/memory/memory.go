@@ -87,21 +87,21 @@ type blocks struct {
 	block  []byte
 }
 
-// Next implements engine.Blocks. It overwrites the last block, so that tests notice
+// NextBlock implements engine.Blocks. It overwrites the last block, so that tests notice
 // code that uses a block for too long.
-func (b *blocks) Next() ([]byte, error) {
+func (b *blocks) NextBlock() (layout.Block, error) {
 	for i := range b.block {
 		b.block[i] = '!'
 	}
 
 	// One frame after the other, in the memory of the block before.
 	if len(b.frames) == 0 {
-		return nil, io.EOF
+		return layout.Block{}, io.EOF
 	}
 
 	b.block = append(b.block[:0], b.frames[0]...)
 	b.frames = b.frames[1:]
-	return b.block, nil
+	return layout.Block{Lines: b.block}, nil
 }
 
 // Close implements engine.Blocks.

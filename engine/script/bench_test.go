@@ -157,14 +157,14 @@ func BenchmarkScan(b *testing.B) {
 				b.Fatal(err)
 			}
 			for {
-				block, err := r.Next()
+				next, err := r.NextBlock()
 				if err == io.EOF {
 					break
 				}
 				if err != nil {
 					b.Fatal(err)
 				}
-				for len(block) > 0 {
+				for block := next.Lines; len(block) > 0; {
 					block = block[bytes.IndexByte(block, '\n')+1:]
 					lines++
 				}
@@ -188,7 +188,7 @@ func (idle) NewReducer(context.Context, int, *engine.Output) (engine.Reducer, er
 	return idle{}, nil
 }
 
-func (idle) Map([]byte, int64) error                                  { return nil }
+func (idle) Map(*engine.Record, int64) error                          { return nil }
 func (idle) Combine([]byte, *engine.Values, func(value []byte)) error { return nil }
 func (idle) Combines() bool                                           { return false }
 func (idle) Reduce([]byte, *engine.Values) error                      { return nil }
@@ -259,7 +259,7 @@ func BenchmarkMap(b *testing.B) {
 			b.ReportAllocs()
 			defer cpuTime(b, 1)()
 			for b.Loop() {
-				if err := m.Map(benchData.line, 1); err != nil {
+				if err := m.Map(engine.LineRecord(benchData.line), 1); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -98,8 +98,14 @@ func phaseOf(err error) string {
 }
 
 // recordCall is a call of match, ingest or map.
-func recordCall(script *Script, phase string, task engine.Task, id, text []byte, line int64) *Call {
-	call := &Call{Script: script.Name, Phase: phase, Segment: task.String(), Line: line, Dims: task.Segment.Dims, ID: string(id)}
+func recordCall(script *Script, phase string, task engine.Task, id []byte, record *engine.Record, line int64) *Call {
+	call := &Call{Script: script.Name, Phase: phase, Segment: task.String(), Line: line, Dims: task.DimsOf(record), ID: string(id)}
+
+	// Without its text, which cannot be read, the call is not made again.
+	text, err := record.Text()
+	if err != nil {
+		return call
+	}
 
 	// JSON cannot hold text that is not UTF-8.
 	if utf8.Valid(text) {

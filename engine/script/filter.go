@@ -153,13 +153,13 @@ func (r *filterRuntime) accepts(dims schema.Dims) (ok bool, err error) {
 }
 
 // decide calls match, and then ingest, about a record of the partition that
-// enter has named. place names the record in errors, which are *Error.
-func (r *filterRuntime) decide(id, text []byte, place string) (decided Decision, err error) {
+// enter has named. ping makes its view; place names the record in errors, which are *Error.
+func (r *filterRuntime) decide(id []byte, ping func() goja.Value, place func() string) (decided Decision, err error) {
 	phase := declare.Match
 	r.h.NextPing()
 	err = r.h.guard(func() error {
 		// match first: what it drops needs no decision.
-		args := []goja.Value{r.h.rt.ToValue(string(id)), r.h.Dims(), r.h.Ping(text)}
+		args := []goja.Value{r.h.rt.ToValue(string(id)), r.h.Dims(), ping()}
 		if r.match != nil {
 			returned, err := r.match(goja.Undefined(), args...)
 			if err != nil {
@@ -184,7 +184,7 @@ func (r *filterRuntime) decide(id, text []byte, place string) (decided Decision,
 		return err
 	})
 	if err != nil {
-		return Decision{}, r.h.script.wrap(err, phase, place)
+		return Decision{}, r.h.script.wrap(err, phase, place())
 	}
 
 	return decided, nil

@@ -3,6 +3,8 @@ package script
 import (
 	"context"
 
+	"github.com/dop251/goja"
+
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
@@ -93,7 +95,8 @@ func (f *IngestFilter) run(partition schema.Dims, id, text []byte) (_ Decision, 
 		return Decision{}, nil
 	}
 
-	return f.r.decide(id, text, "")
+	ping := func() goja.Value { return f.r.h.Ping(text) }
+	return f.r.decide(id, ping, func() string { return "" })
 }
 
 // accepts reports whether accept keeps the partition; it is called once for each.

@@ -23,6 +23,7 @@ type mapper struct {
 	finished goja.Callable // or nil
 	combine  goja.Callable // or nil
 	ctx      *goja.Object
+	part     int // of the task's segment, whose dims the scripts see; -1: its only one
 
 	// Of the combine call that runs.
 	combineCtx *goja.Object
@@ -33,7 +34,7 @@ type mapper struct {
 }
 
 func newMapper(ctx context.Context, job *Job, t engine.Task, emit engine.Emit) (_ engine.Mapper, err error) {
-	made := &mapper{task: t, counters: job.Counters}
+	made := &mapper{task: t, counters: job.Counters, part: -1}
 	if job.filtersRecords() {
 		if made.filter, err = job.Filter.newRuntime(ctx, job.Limits, job.Console); err != nil {
 			return nil, err
@@ -67,19 +68,23 @@ func newMapper(ctx context.Context, job *Job, t engine.Task, emit engine.Emit) (
 }
 
 // Map implements engine.Mapper.
-func (m *mapper) Map(line []byte, number int64) error {
-	tab := bytes.IndexByte(line, '\t')
-	if tab < 0 {
+func (m *mapper) Map(record *engine.Record, number int64) error {
+	id, ok, err := record.ID()
+	if err != nil {
+		return err
+	}
+	if !ok {
 		return &engine.RejectError{Err: fmt.Errorf("%s:%d: %w", m.task, number, engine.ErrBadLine)}
 	}
-
-	id, text := line[:tab], line[tab+1:]
+	if err := m.enter(record); err != nil {
+		return err
+	}
 
 	// What the filter does not keep is not mapped.
 	if m.filter != nil {
-		decided, err := m.filter.decide(id, text, recordPlace(m.task, id, number))
+		decided, err := m.filter.decideRecord(id, record, m.task, number)
 		if err != nil {
-			return rejection(err, recordCall(m.filter.h.script, phaseOf(err), m.task, id, text, number))
+			return rejection(err, recordCall(m.filter.h.script, phaseOf(err), m.task, id, record, number))
 		}
 		if decided.Action != Keep {
 			return nil
@@ -89,8 +94,8 @@ func (m *mapper) Map(line []byte, number int64) error {
 	// What a record counted is dropped with it.
 	h := m.h
 	h.NextPing()
-	err := h.guard(func() error {
-		_, err := m.fn(goja.Undefined(), h.rt.ToValue(string(id)), h.Dims(), h.Ping(text), m.ctx)
+	err = h.guard(func() error {
+		_, err := m.fn(goja.Undefined(), h.rt.ToValue(string(id)), h.Dims(), h.ping(record), m.ctx)
 		return err
 	})
 	if err == nil {
@@ -100,7 +105,41 @@ func (m *mapper) Map(line []byte, number int64) error {
 
 	h.counts.drop()
 	err = h.script.wrap(err, declare.Map, recordPlace(m.task, id, number))
-	return rejection(err, recordCall(h.script, declare.Map, m.task, id, text, number))
+	return rejection(err, recordCall(h.script, declare.Map, m.task, id, record, number))
+}
+
+// enter makes the record's partition the one whose dims the script and the filter see.
+// That of a segment in rows is the task's, and was made with the mapper.
+func (m *mapper) enter(record *engine.Record) error {
+	if record.Part() < 0 || record.Part() == m.part {
+		return nil
+	}
+	m.part = record.Part()
+	dims := m.task.DimsOf(record)
+	if m.filter != nil {
+		if err := m.filter.h.enter(dims); err != nil {
+			return err
+		}
+	}
+	return m.h.enter(dims)
+}
+
+// ping returns the view of a record.
+func (h *host) ping(record *engine.Record) goja.Value {
+	if group, row := record.Columns(); group != nil {
+		return h.PingInColumns(group, row)
+	}
+	text, err := record.Text()
+	if err != nil {
+		h.ThrowEngine(err)
+	}
+	return h.Ping(text)
+}
+
+// decideRecord decides about a record of a task.
+func (r *filterRuntime) decideRecord(id []byte, record *engine.Record, task engine.Task, number int64) (Decision, error) {
+	ping := func() goja.Value { return r.h.ping(record) }
+	return r.decide(id, ping, func() string { return recordPlace(task, id, number) })
 }
 
 // recordPlace names a record in errors.

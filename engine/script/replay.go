@@ -1,7 +1,6 @@
 package script
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -109,13 +108,13 @@ type replayMapper struct {
 }
 
 // Map implements engine.Mapper.
-func (m *replayMapper) Map(line []byte, n int64) error {
+func (m *replayMapper) Map(record *engine.Record, n int64) error {
 	switch m.call.Phase {
 	case declare.Map:
-		return m.Mapper.Map(line, m.call.Line)
+		return m.Mapper.Map(record, m.call.Line)
 	case declare.MapFinished:
 		// A record that was rejected then is rejected now.
-		if err := m.Mapper.Map(line, n); fatal(err) {
+		if err := m.Mapper.Map(record, n); fatal(err) {
 			return err
 		}
 		return nil
@@ -153,9 +152,12 @@ type decisionMapper struct {
 }
 
 // Map implements engine.Mapper.
-func (m *decisionMapper) Map(line []byte, _ int64) error {
-	id, text, _ := bytes.Cut(line, []byte("\t"))
-	decided, err := m.filter.decide(id, text, recordPlace(m.task, id, m.line))
+func (m *decisionMapper) Map(record *engine.Record, _ int64) error {
+	id, _, err := record.ID()
+	if err != nil {
+		return err
+	}
+	decided, err := m.filter.decideRecord(id, record, m.task, m.line)
 	if err != nil {
 		return err
 	}

@@ -14,8 +14,9 @@ import (
 
 // File is a column segment open for reading. It is safe for concurrent use.
 type File struct {
-	r  io.ReaderAt
-	ix *index
+	r    io.ReaderAt
+	ix   *index
+	path string // in errors
 }
 
 // Open reads the end of a file. Errors are *segment.CorruptError without a Path, or r's.
@@ -27,13 +28,17 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	return &File{r: r, ix: ix}, nil
 }
 
+// From returns the same segment, read from r, whose name in errors is path. So one index
+// serves several readers.
+func (f *File) From(r io.ReaderAt, path string) *File { return &File{r: r, ix: f.ix, path: path} }
+
 // Info is what the segment says about itself. It must not be changed.
 func (f *File) Info() *Info { return &f.ix.Info }
 
 // Group returns a row group for reading, of a file that is open as r.
 func (f *File) Group(number int) *Group {
 	info := &f.ix.Groups[number]
-	return &Group{info: info, r: f.r, names: f.ix.columns, loaded: make([]*column, len(info.chunks)), restRow: -1, shapeRow: -1}
+	return &Group{info: info, r: f.r, path: f.path, names: f.ix.columns, loaded: make([]*column, len(info.chunks)), restRow: -1, shapeRow: -1}
 }
 
 // Group is a row group that is read: columns are fetched and unpacked when they are
@@ -42,6 +47,7 @@ func (f *File) Group(number int) *Group {
 type Group struct {
 	info   *GroupInfo
 	r      io.ReaderAt
+	path   string
 	names  []string
 	loaded []*column // by number; nil: not touched
 	bytes  int64     // read
@@ -58,14 +64,16 @@ type Group struct {
 // Rows is how many records the group has.
 func (g *Group) Rows() int { return g.info.Rows }
 
-// Touched returns the names of the columns that were read, and their bytes in the file.
-func (g *Group) Touched() (names []string, bytes int64) {
+// Touched returns the names of the columns that were read, and their bytes in the file
+// and unpacked.
+func (g *Group) Touched() (names []string, bytes, unpacked int64) {
 	for number, c := range g.loaded {
 		if c != nil {
 			names = append(names, g.names[number])
+			unpacked += g.info.chunks[number].plainBytes()
 		}
 	}
-	return names, g.bytes
+	return names, g.bytes, unpacked
 }
 
 // column is the values of a column, decoded.
@@ -97,15 +105,15 @@ func (g *Group) column(number int) (*column, error) {
 	raw := make([]byte, ch.bytes())
 	if n, err := g.r.ReadAt(raw, ch.offset); n < len(raw) {
 		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
+			return nil, g.damaged(number, "column %s: %w", g.names[number], io.ErrUnexpectedEOF)
 		}
-		return nil, err
+		return nil, fmt.Errorf("read %s: %w", g.path, err)
 	}
 	g.bytes += ch.bytes()
 
 	c, err := ch.decode(raw, g.info.Rows)
 	if err != nil {
-		return nil, &segment.CorruptError{Offset: ch.offset, Err: fmt.Errorf("column %s: %w", g.names[number], err)}
+		return nil, g.damaged(number, "column %s: %w", g.names[number], err)
 	}
 	g.loaded[number] = c
 	return c, nil
@@ -324,5 +332,33 @@ func (g *Group) readShape(row int) error {
 }
 
 func (g *Group) badShape(row int) error {
-	return &segment.CorruptError{Offset: g.info.chunks[shapeColumn].offset, Err: fmt.Errorf("malformed shape of record %d", row)}
+	return g.damaged(shapeColumn, "malformed shape of record %d", row)
+}
+
+func (g *Group) damaged(column int, format string, args ...any) error {
+	return &segment.CorruptError{Path: g.path, Offset: g.info.chunks[column].offset, Err: fmt.Errorf(format, args...)}
+}
+
+// VerifyFooter checks the footer, which this package's readers do not need, of a file of
+// that size.
+func (f *File) VerifyFooter(size int64) error {
+	tail := make([]byte, tailBytes)
+	if n, err := f.r.ReadAt(tail, size-tailBytes); n < len(tail) {
+		return err
+	}
+
+	footerBytes := int64(le.Uint32(tail[len(tail)-8:])) + 8
+	end := size - tailBytes - headBytes // of what the checksum covers
+	begin := size - footerBytes
+	if begin < 0 || begin > end {
+		return &segment.CorruptError{Path: f.path, Offset: size - 8, Err: fmt.Errorf("bad size of the footer")}
+	}
+	footer := make([]byte, end-begin)
+	if n, err := f.r.ReadAt(footer, begin); n < len(footer) {
+		return err
+	}
+	if crc32.Checksum(footer, crcTable) != f.ix.footer {
+		return &segment.CorruptError{Path: f.path, Offset: begin, Err: fmt.Errorf("checksum of the footer does not match")}
+	}
+	return nil
 }

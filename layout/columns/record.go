@@ -1,10 +1,9 @@
 package columns
 
 import (
-	"fmt"
+	"bytes"
 
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
-	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
 // Odd returns the whole line of a record that is not in columns, nil for any other.
@@ -19,8 +18,17 @@ func (g *Group) Odd(row int) ([]byte, error) {
 	return c.text(row), nil
 }
 
-// ID returns the document ID of a record that is not odd.
+// ID returns the document ID of a record; of an odd one, what stands before its tab.
 func (g *Group) ID(row int) ([]byte, error) {
+	odd, err := g.Odd(row)
+	if err != nil {
+		return nil, err
+	}
+	if odd != nil {
+		id, _, _ := bytes.Cut(odd, []byte("\t"))
+		return id, nil
+	}
+
 	c, err := g.column(idColumn)
 	if err != nil {
 		return nil, err
@@ -125,7 +133,7 @@ func (g *Group) restText(row int, node int32) ([]byte, error) {
 		if text := c.text(row); text != nil {
 			g.rest = map[int32][]byte{}
 			if !g.parseRest(text, 0, 0) {
-				return nil, &segment.CorruptError{Offset: g.info.chunks[rareColumn].offset, Err: fmt.Errorf("malformed rare paths of record %d", row)}
+				return nil, g.damaged(rareColumn, "malformed rare paths of record %d", row)
 			}
 		}
 	}
@@ -235,4 +243,27 @@ func (t *tree) below(n, top int32) bool {
 		}
 	}
 	return false
+}
+
+// Verify reads all columns of the group, those that no record needs too, and compares
+// the dimensions with those of the index.
+func (g *Group) Verify() error {
+	for number := range g.info.chunks {
+		if _, err := g.column(number); err != nil {
+			return err
+		}
+	}
+
+	row := 0
+	for _, part := range g.info.Parts {
+		for range part.Rows {
+			for dim, want := range part.Dims {
+				if got := g.loaded[dim].text(row); string(got) != want {
+					return g.damaged(dim, "record %d has the %s %q, the index says %q", row, g.names[dim], got, want)
+				}
+			}
+			row++
+		}
+	}
+	return nil
 }

@@ -148,6 +148,7 @@ func (r *Runtime) appendArray(dst []byte, object *goja.Object, depth int, key bo
 func (r *Runtime) appendMembers(dst []byte, object *goja.Object, depth int) []byte {
 	if lazy := objectOf(object); lazy != nil && lazy.untouched() {
 		lazy.alive()
+		lazy.materialise()
 		return r.appendJSON(dst, lazy.text, lazy.start, false)
 	}
 

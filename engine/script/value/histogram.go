@@ -54,7 +54,7 @@ func (r *Runtime) pingHistogram(call goja.FunctionCall) goja.Value {
 // storedHistogram returns the stored numbers of a histogram, or nil.
 func storedHistogram(ping *lazyObject, name string) *lazyArray {
 	// Unified pings have their histograms in the payload.
-	if payload := objectOf(ping.Get("payload")); payload != nil && ping.find("histograms") == nil {
+	if payload := objectOf(ping.Get("payload")); payload != nil && !ping.has("histograms") {
 		ping = payload
 	}
 

@@ -2,6 +2,7 @@ package value
 
 import (
 	"reflect"
+	"slices"
 
 	"github.com/dop251/goja"
 
@@ -30,6 +31,8 @@ type lazyObject struct {
 	tail []member // the last members, from the end; while not indexed
 	end  *fromEnd // continues tail; nil: not begun, or given up
 	last bool     // the object ends the text, so tail can be found
+
+	columns *inColumns // not nil: the members lie in columns, and there is no text yet
 
 	asText  bool                  // a ping: as a string it is its text
 	set     map[string]goja.Value // by the script
@@ -62,6 +65,7 @@ func (o *lazyObject) untouched() bool { return len(o.set) == 0 && len(o.deleted)
 
 // index returns all members.
 func (o *lazyObject) index() []member {
+	o.materialise()
 	if !o.indexed {
 		o.list, _ = o.r.index(o.text, o.start, o.asText)
 		o.indexed = true
@@ -179,31 +183,57 @@ func (o *lazyObject) Get(name string) goja.Value {
 		return nil
 	}
 
-	found := o.find(name)
+	value := o.member(name)
 	// A ping without such a member answers as the string that its text is.
-	if found == nil {
-		if o.asText && name == "length" {
-			return o.textValue().ToObject(o.r.rt).Get("length")
-		}
-		return nil
+	if value == nil && o.asText && name == "length" {
+		return o.textValue().ToObject(o.r.rt).Get("length")
+	}
+	return value
+}
+
+// member returns the value that the record has for a name, or nil.
+func (o *lazyObject) member(name string) goja.Value {
+	if o.columns != nil {
+		return o.columns.member(o, name)
 	}
 
+	found := o.find(name)
+	if found == nil {
+		return nil
+	}
 	return o.value(found.start)
+}
+
+// has says whether the record has a member of that name.
+func (o *lazyObject) has(name string) bool {
+	if o.columns != nil {
+		return o.columns.has(o.r, name)
+	}
+	return o.find(name) != nil
 }
 
 // value returns the value of the member at an offset, which is the same object each
 // time: a script may compare or change it.
 func (o *lazyObject) value(start int32) goja.Value {
+	if v := o.made(start); v != nil {
+		return v
+	}
+	return o.keep(start, o.r.lazy(o.text, int(start), o.gen))
+}
+
+// made returns the value that was made before of the member at an offset, or at a node;
+// nil if it was not.
+func (o *lazyObject) made(start int32) goja.Value {
 	for i := range o.values {
 		if o.values[i].start == start {
 			return o.values[i].value
 		}
 	}
-	if v, ok := o.valueOf[start]; ok {
-		return v
-	}
+	return o.valueOf[start]
+}
 
-	v := o.r.lazy(o.text, int(start), o.gen)
+// keep keeps the value that was made of a member.
+func (o *lazyObject) keep(start int32, v goja.Value) goja.Value {
 	switch {
 	case o.valueOf != nil:
 		o.valueOf[start] = v
@@ -219,6 +249,7 @@ func (o *lazyObject) value(start int32) goja.Value {
 // textValue returns the text from the object's brace on as a string.
 func (o *lazyObject) textValue() goja.Value {
 	o.alive()
+	o.materialise()
 	return o.r.rt.ToValue(string(o.text[o.start:]))
 }
 
@@ -228,7 +259,7 @@ func (o *lazyObject) Has(name string) bool {
 	if _, ok := o.set[name]; ok {
 		return true
 	}
-	return !o.deleted[name] && o.find(name) != nil
+	return !o.deleted[name] && o.has(name)
 }
 
 // Set implements goja.DynamicObject.
@@ -237,7 +268,7 @@ func (o *lazyObject) Set(name string, value goja.Value) bool {
 
 	// A new name is enumerated behind those of the text.
 	_, known := o.set[name]
-	if !known && (o.deleted[name] || o.find(name) == nil) {
+	if !known && (o.deleted[name] || !o.has(name)) {
 		if o.orderAt == nil {
 			o.orderAt = map[string]int{}
 		}
@@ -265,11 +296,8 @@ func (o *lazyObject) Delete(name string) bool {
 	return true
 }
 
-// Keys implements goja.DynamicObject.
-func (o *lazyObject) Keys() []string {
-	o.alive()
-
-	// In document order, then what the script has added.
+// textKeys returns the names in the text that the script has not deleted.
+func (o *lazyObject) textKeys() []string {
 	list := o.index()
 	keys := make([]string, 0, len(list)+len(o.order))
 	seen := make(map[string]bool, len(list))
@@ -279,6 +307,20 @@ func (o *lazyObject) Keys() []string {
 			seen[name] = true
 			keys = append(keys, name)
 		}
+	}
+	return keys
+}
+
+// Keys implements goja.DynamicObject.
+func (o *lazyObject) Keys() []string {
+	o.alive()
+
+	// In document order, then what the script has added.
+	var keys []string
+	if o.columns != nil {
+		keys = slices.DeleteFunc(o.columns.names(o.r), func(name string) bool { return o.deleted[name] })
+	} else {
+		keys = o.textKeys()
 	}
 
 	for i, name := range o.order {

@@ -1,0 +1,430 @@
+package layout
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/aitgithub/telemetry-server/layout/backend"
+	"github.com/aitgithub/telemetry-server/layout/columns"
+	"github.com/aitgithub/telemetry-server/layout/dedup"
+	"github.com/aitgithub/telemetry-server/layout/schema"
+	"github.com/aitgithub/telemetry-server/layout/segment"
+)
+
+// Segments in columns have the records of several partitions of one day, so they lie at
+// the top of the tree: <YYYYMMDD>.v<N>.columns.<unique>.parquet. Their index says which
+// row segments they replace, wherever those lie.
+//
+// A reader lists rows first and columns after them, because compaction puts the column
+// segment in place before it removes what that replaces:
+//
+//	listing     reads the folders of rows: R is there, or it is gone already
+//	compaction  adds C, and then removes R
+//	listing     reads the top of the tree: if R was gone, C is there
+//
+// With both in the list, R is hidden: C names it.
+
+// columnsWord stands in the names of segments in columns.
+const columnsWord = "columns"
+
+// Part is a run of records of a segment in columns that have the same dimensions.
+type Part struct {
+	Dims   schema.Dims
+	Group  int // number of the row group
+	Lo, Hi int // rows of the group
+	Record int // number of the first one in the segment
+}
+
+// InColumns says whether the segment has the column form.
+func (s Segment) InColumns() bool { return s.ext == columns.Extension }
+
+// Partitions calls do with the dimensions of each partition that the segment has
+// selected records of.
+func (s Segment) Partitions(do func(schema.Dims)) {
+	if !s.InColumns() {
+		do(s.Dims)
+		return
+	}
+	for i, part := range s.Parts {
+		if i == 0 || part.Dims != s.Parts[i-1].Dims {
+			do(part.Dims)
+		}
+	}
+}
+
+// ColumnsName is the name of a segment in columns, below published/.
+func ColumnsName(date string, storageVersion int, unique string) string {
+	return fmt.Sprintf("%s.v%d.%s.%s.%s", date, storageVersion, columnsWord, unique, columns.Extension)
+}
+
+// isColumnsName says whether a name has the shape of ColumnsName.
+func isColumnsName(name string) bool {
+	_, ok := parseColumnsName(name)
+	return ok
+}
+
+func parseColumnsName(name string) (Segment, bool) {
+	parts := strings.Split(name, ".")
+	if len(parts) != 5 || parts[2] != columnsWord || parts[4] != columns.Extension || len(parts[1]) < 2 || parts[1][0] != 'v' {
+		return Segment{}, false
+	}
+
+	version, err := strconv.Atoi(parts[1][1:])
+	if err != nil || version < 0 {
+		return Segment{}, false
+	}
+	seg := Segment{Version: version, Unique: parts[3], ext: columns.Extension}
+	seg.Dims[schema.SubmissionDate] = parts[0]
+	return seg, true
+}
+
+// columns lists the segments in columns, and hides what they replace.
+func (w *walk) columns(ctx context.Context, top string) error {
+	entries, err := w.settled(ctx, top)
+	if err != nil {
+		return err
+	}
+
+	var found []Segment
+	replaced := map[string]bool{} // paths below top
+	for _, entry := range entries {
+		seg, ok := parseColumnsName(entry.Name)
+		if !ok || !entry.Regular || !w.f.Matches(schema.SubmissionDate, seg.Dims[schema.SubmissionDate]) {
+			continue
+		}
+		seg.Path = path.Join(top, entry.Name)
+		seg.Size = entry.Size
+
+		info, err := w.t.columnsIndex(&seg)
+		if err != nil && !IsDamage(err) {
+			return err
+		}
+		if err == nil {
+			for _, name := range info.Replaces {
+				replaced[name] = true
+			}
+			seg.Parts = selectedParts(info, w.f)
+		}
+
+		// One without selected records stays only if that cannot be known: reading it
+		// returns the damage.
+		if err != nil || len(seg.Parts) > 0 {
+			found = append(found, seg)
+		}
+	}
+	if len(replaced) == 0 {
+		w.Segments = append(w.Segments, found...)
+		return nil
+	}
+
+	var visible []Segment
+	for _, seg := range append(w.Segments, found...) {
+		name := strings.TrimPrefix(seg.Path, PublishedDir+"/")
+		if !seg.Quarantined && replaced[name] {
+			w.Hidden = append(w.Hidden, seg)
+		} else {
+			visible = append(visible, seg)
+		}
+	}
+	w.Segments = visible
+	return nil
+}
+
+// selectedParts returns the records that a filter selects.
+func selectedParts(info *columns.Info, f schema.Filter) (parts []Part) {
+	record := 0
+	for number, group := range info.Groups {
+		row := 0
+		for _, part := range group.Parts {
+			if f.Selects(part.Dims) {
+				parts = append(parts, Part{part.Dims, number, row, row + part.Rows, record})
+			}
+			row += part.Rows
+			record += part.Rows
+		}
+	}
+	return parts
+}
+
+// maxColumnIndexes is how many indexes of segments in columns a Tree caches, of about
+// 200 kB each: a job opens a segment once to plan, and once for each task.
+const maxColumnIndexes = 64
+
+// columnIndexes are the last ones that were read. Safe for concurrent use.
+type columnIndexes struct {
+	mu    sync.Mutex // protects all
+	files map[string]*columns.File
+}
+
+// openColumnsFile opens a segment in columns. The caller closes the backend's file.
+func (t *Tree) openColumnsFile(s Segment) (backend.File, *columns.File, error) {
+	file, err := t.files.Open(s.Path)
+	if err != nil {
+		return nil, nil, err
+	}
+
+	// A repair may have changed the content under the name; hardly ever the size, too.
+	key := fmt.Sprintf("%s %d", s.Path, file.Size())
+	t.indexes.mu.Lock()
+	known := t.indexes.files[key]
+	t.indexes.mu.Unlock()
+
+	if known == nil {
+		known, err = columns.Open(file, file.Size())
+		if err != nil {
+			file.Close()
+			return nil, nil, InFile(s.Path, err)
+		}
+		known = known.From(nil, s.Path)
+		t.indexes.add(key, known)
+	}
+	return file, known.From(file, s.Path), nil
+}
+
+func (c *columnIndexes) add(key string, f *columns.File) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.files == nil || len(c.files) >= maxColumnIndexes {
+		c.files = map[string]*columns.File{}
+	}
+	c.files[key] = f
+}
+
+// columnsIndex reads what a segment in columns says about itself.
+func (t *Tree) columnsIndex(s *Segment) (*columns.Info, error) {
+	file, f, err := t.openColumnsFile(*s)
+	if err != nil {
+		return nil, err
+	}
+	return f.Info(), file.Close()
+}
+
+// columnsInfo is Info of a segment in columns: of its selected records.
+func (t *Tree) columnsInfo(s Segment) (Info, error) {
+	info, err := t.columnsIndex(&s)
+	if err != nil {
+		return Info{}, err
+	}
+
+	made := Info{Frames: len(info.Groups)}
+	for _, part := range s.Parts {
+		group := &info.Groups[part.Group]
+		rows := int64(part.Hi - part.Lo)
+		made.Records += rows
+		made.RawBytes += group.RawBytes * rows / int64(max(1, group.Rows))
+	}
+	return made, nil
+}
+
+// Block is what a Reader reads at once: lines, or some records of a row group.
+type Block struct {
+	Lines []byte // as Reader.Next returns them; nil: the records are in columns
+	Group *columns.Group
+	Part  int // index in the segment's Parts
+	Rows  []int32
+}
+
+// columnReader reads the parts of a segment in columns.
+type columnReader struct {
+	f     *columns.File
+	path  string
+	parts []Part
+	first int // index of the first of parts in the segment's
+	next  int
+	drop  *dedup.Duplicates
+
+	number int // of group
+	group  *columns.Group
+	rows   []int32
+	buf    []byte
+	block  Block // whose rows columnLines has not returned yet
+}
+
+// openColumns opens row groups of a segment in columns.
+func (t *Tree) openColumns(s Segment, lo, hi int) (*Reader, error) {
+	file, f, err := t.openColumnsFile(s)
+	if err != nil {
+		return nil, err
+	}
+
+	if hi < 0 {
+		hi = len(f.Info().Groups)
+	}
+	reader := &columnReader{f: f, path: s.Path, number: -1}
+	for i, part := range s.Parts {
+		if part.Group < lo || part.Group >= hi {
+			continue
+		}
+		if len(reader.parts) == 0 {
+			reader.first = i
+		}
+		reader.parts = append(reader.parts, part)
+	}
+	return &Reader{path: s.Path, file: file, columns: reader}, nil
+}
+
+// NextBlock returns the next block, valid until the next call, or io.EOF; see Next.
+// Of a segment in columns it returns records that are not read yet.
+func (r *Reader) NextBlock() (Block, error) {
+	if r.columns == nil || r.err != nil {
+		lines, err := r.Next()
+		return Block{Lines: lines}, err
+	}
+
+	block, err := r.columns.nextBlock()
+	if err != nil {
+		r.err = err
+	}
+	return block, err
+}
+
+// nextBlock returns the records of the next part that has some.
+func (c *columnReader) nextBlock() (Block, error) {
+	for c.next < len(c.parts) {
+		part := c.parts[c.next]
+		number := c.first + c.next
+		c.next++
+
+		// The columns of a group are read once, for all its parts.
+		if c.number != part.Group {
+			c.number = part.Group
+			c.group = c.f.Group(part.Group)
+		}
+
+		var dropped dedup.Records
+		if c.drop != nil {
+			dropped = c.drop.Of(partPath(c.path, part))
+		}
+		c.rows = c.rows[:0]
+		for row := part.Lo; row < part.Hi; row++ {
+			if !dropped.Has(row - part.Lo) {
+				c.rows = append(c.rows, int32(row))
+			}
+		}
+		if len(c.rows) > 0 {
+			return Block{Group: c.group, Part: number, Rows: c.rows}, nil
+		}
+	}
+	return Block{}, io.EOF
+}
+
+// columnLines is Next for a segment in columns.
+func (r *Reader) columnLines() ([]byte, error) {
+	c := r.columns
+	c.buf = c.buf[:0]
+	for len(c.buf) < segment.FrameBytes {
+		if len(c.block.Rows) == 0 {
+			block, err := c.nextBlock()
+			if err == io.EOF && len(c.buf) > 0 {
+				break
+			}
+			if err != nil {
+				r.err = err
+				return nil, err
+			}
+			c.block = block
+			c.block.Rows = slices.Clone(block.Rows)
+		}
+
+		var err error
+		c.buf, err = c.block.Group.AppendLine(c.buf, int(c.block.Rows[0]))
+		if err != nil {
+			r.err = err
+			return nil, err
+		}
+		c.buf = append(c.buf, '\n')
+		c.block.Rows = c.block.Rows[1:]
+	}
+	return c.buf, nil
+}
+
+// partPath names a part of a segment for package dedup.
+func partPath(name string, part Part) string { return fmt.Sprintf("%s#%d", name, part.Record) }
+
+// latestParts is what dedup.Latest compares of a segment in columns: each part by itself,
+// because it has dimensions of its own.
+func (t *Tree) latestParts(s Segment) (list []dedup.Segment) {
+	for _, part := range s.Parts {
+		list = append(list, dedup.Segment{Path: partPath(s.Path, part), Dims: part.Dims, ReadIDs: func(use func(segment.IDs) error) error {
+			file, f, err := t.openColumnsFile(s)
+			if err != nil {
+				return err
+			}
+			defer file.Close()
+
+			ids, err := groupIDs(f.Group(part.Group), part.Lo, part.Hi)
+			if err != nil {
+				return err
+			}
+			return use(ids)
+		}})
+	}
+	return list
+}
+
+// groupIDs returns the ID index of some rows.
+func groupIDs(g *columns.Group, lo, hi int) (ids segment.IDs, err error) {
+	for row := lo; row < hi; row++ {
+		id, err := g.ID(row)
+		if err != nil {
+			return ids, err
+		}
+		received, err := g.Received(row)
+		if err != nil {
+			return ids, err
+		}
+		ids.Add(segment.IDOf(id), received)
+	}
+	return ids, nil
+}
+
+// salvageColumns emits the lines that can be read of a segment in columns, one by one
+// where its row group is damaged.
+func salvageColumns(file backend.File, strict bool, emit func([]byte, segment.IDs) error) error {
+	f, err := columns.Open(file, file.Size())
+	if err != nil {
+		return err
+	}
+
+	var first error
+	for number := range f.Info().Groups {
+		g := f.Group(number)
+		if err := g.Verify(); err != nil {
+			if strict || !IsDamage(err) {
+				return err
+			}
+			first = firstError(first, err)
+		}
+
+		for row := range g.Rows() {
+			line, err := g.AppendLine(nil, row)
+			if err == nil {
+				var ids segment.IDs
+				if ids, err = groupIDs(g, row, row+1); err == nil {
+					err = emit(append(line, '\n'), ids)
+				}
+			}
+			if err != nil && (strict || !IsDamage(err)) {
+				return err
+			}
+			first = firstError(first, err)
+		}
+	}
+	if err := f.VerifyFooter(file.Size()); err != nil {
+		return firstError(first, err)
+	}
+	return first
+}
+
+func firstError(first, err error) error {
+	if first != nil {
+		return first
+	}
+	return err
+}
