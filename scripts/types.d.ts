@@ -239,6 +239,33 @@ declare module "csv" {
   export function parse(text: string, separator?: string): string[][]
 }
 
+/** What build IDs, versions and channels of Mozilla's applications mean. */
+declare module "firefox" {
+  import Value = tm.Value
+  import Histogram = tm.Histogram
+  /**
+   * The time that a build ID, or a submission date, stands for, in UTC (before 2016 build machines wrote the time of California); undefined for what is no build ID.
+   * @example parseBuildID(dims.appBuildID)?.getUTCFullYear()
+   */
+  export function parseBuildID(id: string): Date | undefined
+  /**
+   * How many days old a build was on a submission date, with fractions; undefined if one of the two is no date.
+   * @example buildAge(dims.appBuildID, dims.submission_date)
+   */
+  export function buildAge(buildID: string, date: string): number | undefined
+  /**
+   * Negative if version a comes before b, 0 if they are the same, else positive: 9.0, 28.0a1, 28.0b1, 28.0, 28.0.1. Text that is not a version, such as OTHER, comes before all versions; what is no string throws.
+   * @example versions.sort(compareVersions)
+   */
+  export function compareVersions(a: string, b: string): number
+  /** The first number of a version, 28 of 28.0a1; undefined for what is no version. */
+  export function majorVersion(version: string): number | undefined
+  /** The channel that a version is made for: nightly (a1), aurora (a2), beta (b1), esr, release; undefined for what is no version. Pings of beta builds mostly say 28.0: where there is an update channel, trust that. */
+  export function channelOfVersion(version: string): "nightly" | "aurora" | "beta" | "esr" | "release" | undefined
+  /** An update channel without what partners add to it, beta of beta-cck-example: release, esr, beta, aurora, nightly; OTHER for all else. */
+  export function normalizeChannel(channel: string): string
+}
+
 /** Arithmetic on stored histograms. */
 declare module "histogram" {
   import Value = tm.Value

@@ -6,6 +6,7 @@ import (
 	"github.com/dop251/goja"
 
 	"github.com/aitgithub/telemetry-server/engine/datum"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // hostName is the hidden global that library modules (bundle/lib) call Go through.
@@ -21,6 +22,7 @@ var hostFunctions = []struct {
 	{"numbers", (*Runtime).numbers},
 	{"sumHistograms", (*Runtime).sumHistograms},
 	{"addHistogram", (*Runtime).addHistogramTo},
+	{"compareVersions", (*Runtime).compareVersions},
 	{"data", (*Runtime).dataFile},
 	{"namespace", (*Runtime).dataNamespace},
 	{"index", (*Runtime).dataIndex},
@@ -33,6 +35,17 @@ func (r *Runtime) installLibrary() {
 		host.Set(function.name, func(call goja.FunctionCall) goja.Value { return function.call(r, call) })
 	}
 	r.rt.GlobalObject().DefineDataProperty(hostName, host, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
+}
+
+// compareVersions is firefox.compareVersions(a, b). A number is refused: 28.10 would be
+// 28.1.
+func (r *Runtime) compareVersions(call goja.FunctionCall) goja.Value {
+	for i := range 2 {
+		if version := call.Argument(i); !goja.IsString(version) {
+			r.ThrowType("compareVersions: %v is not a string", version)
+		}
+	}
+	return r.rt.ToValue(schema.CompareVersions(call.Argument(0).String(), call.Argument(1).String()))
 }
 
 // sum is stats.sum(values).
