@@ -31,6 +31,8 @@ type Metrics struct {
 	filtered *prometheus.CounterVec // by reason
 	over     *prometheus.CounterVec // by kind
 	lost     prometheus.Counter
+	damaged  prometheus.Counter
+	strange  prometheus.Counter
 	failed   prometheus.Counter
 
 	channels, reasons boundedSet
@@ -70,13 +72,15 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		filtered: vec("filtered_total", "Submissions that the ingest filter dropped.", "reason"),
 		over:     vec("over_limit_total", "Submissions whose new partition, or other new value, became OTHER because there were too many.", "kind"),
 		lost:     counter("raw_log_lost_bytes_total", "Bytes of raw logs passed over as damage."),
+		damaged:  counter("raw_logs_damaged_total", "Raw logs of which not all could be read; they are kept in state/damaged."),
+		strange:  counter("raw_folder_strangers_total", "Files in raw/ that are no raw logs, and stay there."),
 		failed:   counter("raw_log_failures_total", "Batches that could not be made durable."),
 		channels: boundedSet{max: maxChannels},
 		reasons:  boundedSet{max: maxReasons},
 	}
 
 	// Series of usual codes exist from the start, and counting them needs no lookup.
-	reg.MustRegister(m.requests, m.bytes, m.latency, m.sync, m.batch, m.records, m.invalid, m.filtered, m.over, m.lost, m.failed)
+	reg.MustRegister(m.requests, m.bytes, m.latency, m.sync, m.batch, m.records, m.invalid, m.filtered, m.over, m.lost, m.damaged, m.strange, m.failed)
 	for _, code := range []int{200, 202, 400, 404, 405, 411, 500, 503, 507} {
 		m.byCode[code] = m.requests.WithLabelValues(strconv.Itoa(code))
 	}
@@ -135,7 +139,11 @@ func (m *Metrics) Converted(s worker.Stats) {
 	}
 
 	m.lost.Add(float64(s.BytesLost))
+	m.damaged.Add(float64(len(s.Kept)))
 }
+
+// Stranger counts a file in raw/ that is no raw log, once.
+func (m *Metrics) Stranger() { m.strange.Inc() }
 
 // maxDays bounds the days of receipt that have series of their own.
 const maxDays = 8

@@ -119,7 +119,12 @@ func (w *Writer) finishParts(ctx context.Context) ([]*part, error) {
 // log and what is superseded.
 func (w *Writer) changes(parts []*part) backend.Commit {
 	raw := path.Join(RawDir, w.source)
-	commit := backend.Commit{Source: w.source, Remove: []string{raw}}
+	commit := backend.Commit{Source: w.source}
+	if w.keepAs == "" {
+		commit.Remove = []string{raw}
+	} else {
+		commit.Retire = [][2]string{{raw, w.keepAs}}
+	}
 	if w.origin.Bytes > 0 {
 		commit.Sources = map[string]backend.Identity{raw: {Bytes: w.origin.Bytes, CRC: w.origin.CRC}}
 	}

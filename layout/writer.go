@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -52,7 +53,8 @@ type Writer struct {
 	attached []*attachment
 	remove   []string // at the commit, relative to the data folder
 	origin   segment.Origin
-	replace  bool // see ReplaceEarlier
+	replace  bool   // see ReplaceEarlier
+	keepAs   string // see KeepDamaged
 
 	repeats *dedup.Recorder // nil: see Data.DropRepeats
 	limiter *limit.Limiter  // nil: see Data.LimitPartitions
@@ -137,6 +139,21 @@ func (w *Writer) SetVersion(version int) { w.version = version }
 // only if it is still that. Call it before Commit; without it, the segments say nothing.
 func (w *Writer) SetOrigin(bytes int64, crc uint32, submissions int64) {
 	w.origin = segment.Origin{Source: w.source, Bytes: bytes, CRC: crc, Submissions: submissions}
+}
+
+// KeepDamaged makes Commit move the raw log to a folder for damaged files, instead of
+// removing it, and returns where it will be, relative to the data folder: not all of it
+// could be read.
+func (w *Writer) KeepDamaged() string {
+	name := path.Join(DamagedDir, RawDir, w.source)
+	w.keepAs = name
+	for n := 2; ; n++ {
+		// Earlier damaged files of this name stay as they are.
+		if _, err := w.d.folder.Root.Lstat(w.keepAs); errors.Is(err, fs.ErrNotExist) {
+			return w.keepAs
+		}
+		w.keepAs = fmt.Sprintf("%s.%d", name, n)
+	}
 }
 
 // ReplaceEarlier makes Commit replace what the source published before, instead of

@@ -39,9 +39,12 @@ With --data-dir, rejected submissions go to the quarantine, invalid/, with class
 message. A raw log whose definitions are not available now (the server is down, or
 --offline) stays for later.
 
+Of a raw log that is damaged, what can be read is published, and the file is kept in
+state/damaged/raw. A file in raw/ that is no raw log stays there.
+
 EXIT STATUS: 0 done; 1 failed, or raw logs remain; 2 usage; 3 done, but something
-was rejected; 4 the index of definitions is damaged; 5 the filter does not load;
-130 interrupted.`
+was rejected, or a file in raw/ is no raw log; 4 a raw log was damaged, or the index of
+definitions is; 5 the filter does not load; 130 interrupted.`
 }
 
 func (c *convertCmd) Run(ctx context.Context, st *cli.State) error {
@@ -80,10 +83,35 @@ func (c *convertCmd) convertRawLogs(ctx context.Context, st *cli.State) (err err
 		Workers: c.Workers,
 		Log:     st.Log,
 	})
-	if err := raw.Drain(ctx); err != nil {
+	err = raw.Drain(ctx)
+	reported := counts.report(st)
+	if err != nil {
+		return withStrangerCode(err)
+	}
+	return reported
+}
+
+// withStrangerCode gives the error of files in raw/ that are no raw logs its exit code,
+// and changes no other error, nor one with others.
+func withStrangerCode(err error) error {
+	if err == nil || !onlyStrangers(err) {
 		return err
 	}
-	return counts.report(st)
+	return cli.Fail(cli.ExitRejected, err)
+}
+
+// onlyStrangers says whether all joined errors are about files that are no raw logs.
+func onlyStrangers(err error) bool {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return errors.Is(err, worker.ErrNoRawLog)
+	}
+	for _, one := range joined.Unwrap() {
+		if !onlyStrangers(one) {
+			return false
+		}
+	}
+	return true
 }
 
 // convertCounts adds up what became of raw logs, as worker.Reporter.
@@ -112,10 +140,16 @@ func (c *convertCounts) report(st *cli.State) error {
 	if total.BytesLost > 0 {
 		fmt.Fprintf(st.Stderr, "  bytes lost to damage %d\n", total.BytesLost)
 	}
+	for _, kept := range total.Kept {
+		fmt.Fprintf(st.Stderr, "  damaged, and kept: %s\n", cli.Printable(kept))
+	}
 
 	// Waiting comes before rejected: it needs another run of the command.
 	if total.Waiting > 0 {
 		return waitingError(total.Waiting)
+	}
+	if len(total.Kept) > 0 {
+		return cli.Fail(cli.ExitCorrupt, fmt.Errorf("%d raw logs were damaged, %d bytes lost", len(total.Kept), total.BytesLost))
 	}
 	if rejected > 0 {
 		return rejectedError(rejected, "submissions")

@@ -105,6 +105,8 @@ func TestKilledAtEveryChange(t *testing.T) {
 	endedTwice(t, dying)
 	damaged := copyOf(t, published)
 	cutASegment(t, damaged)
+	damagedRaw := copyOf(t, raw)
+	garbageAtTheEnd(t, damagedRaw)
 
 	for _, tt := range []struct {
 		name   string
@@ -115,6 +117,7 @@ func TestKilledAtEveryChange(t *testing.T) {
 	}{
 		{"publish", raw, []string{"convert", "--offline"}, []int{3, 0}, func(n int) bool { return n <= len(want) }},
 		{"publish what ended the process", dying, []string{"convert", "--offline"}, []int{3, 0}, func(n int) bool { return n <= len(want) }},
+		{"publish damaged", damagedRaw, []string{"convert", "--offline"}, []int{4, 3, 0}, func(n int) bool { return n <= len(want) }},
 		{"compact", published, []string{"compact", "--grace", "0s"}, []int{0}, func(n int) bool { return n == len(want) }},
 		{"compact with grace", published, []string{"compact"}, []int{0}, func(n int) bool { return n == len(want) }},
 		{"repair", damaged, []string{"check", "--repair"}, []int{4, 0}, nil},
@@ -150,8 +153,11 @@ func TestKilledAtEveryChange(t *testing.T) {
 				if got := ingesttest.Published(t, dir); !maps.Equal(got, want) {
 					t.Errorf("killed at %s, and run again: records %v, want %v", change, got, want)
 				}
+				if kept, _ := filepath.Glob(filepath.Join(dir, layout.DamagedDir, layout.RawDir, "*")); tt.before == damagedRaw && len(kept) != 1 {
+					t.Errorf("killed at %s, and run again: damaged raw logs %v, want one", change, kept)
+				}
 				for _, name := range []string{layout.RawDir, layout.StagingDir} {
-					if left, _ := os.ReadDir(filepath.Join(dir, name)); len(left) > 0 && tt.before == raw {
+					if left, _ := os.ReadDir(filepath.Join(dir, name)); len(left) > 0 && (tt.before == raw || tt.before == damagedRaw) {
 						t.Errorf("killed at %s, and run again: %s holds %v", change, name, left)
 					}
 				}
@@ -260,6 +266,18 @@ func cutASegment(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	if err := os.Truncate(filepath.Join(dir, segs[0].Path), segs[0].Size-1); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// garbageAtTheEnd damages a raw log so that no submission is lost.
+func garbageAtTheEnd(t *testing.T, dir string) {
+	t.Helper()
+	logs, err := filepath.Glob(filepath.Join(dir, layout.RawDir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := appendText(os.OpenFile, logs[0], "garbage"); err != nil {
 		t.Fatal(err)
 	}
 }

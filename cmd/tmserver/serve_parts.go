@@ -197,6 +197,7 @@ func (s *serving) buildRawLogs(ctx context.Context) (part, error) {
 		Workers:  s.c.Workers,
 		Finished: finished,
 		Log:      s.st.Log,
+		Stranger: s.metrics.Stranger,
 	})
 	ctx = context.WithoutCancel(ctx)
 	watch := inBackground(ctx, raw.Run)
@@ -205,7 +206,7 @@ func (s *serving) buildRawLogs(ctx context.Context) (part, error) {
 		start: watch.start,
 		stop: func() error {
 			// Finish the log, end the conversions in hand, then convert what is left.
-			return errors.Join(s.log.Close(), watch.stop(), raw.Drain(ctx))
+			return errors.Join(s.log.Close(), watch.stop(), withStrangerCode(raw.Drain(ctx)))
 		},
 		close: func() error { return errors.Join(watch.close(), close()) },
 	}, nil

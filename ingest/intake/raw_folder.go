@@ -54,6 +54,9 @@ type RawFolderOptions struct {
 	Finished Signal
 	// Log is for raw logs that cannot be converted; nil: discarded.
 	Log *slog.Logger
+	// Stranger is called for each file that is no raw log, when that is found; nil: nothing
+	// is.
+	Stranger func()
 }
 
 // RawFolder watches raw/ of a data folder and has each raw log converted that is
@@ -75,6 +78,7 @@ type claim struct {
 	busy  bool
 	next  time.Time // of the next attempt
 	pause backoff.ExponentialBackOff
+	said  string // the error that was logged last
 }
 
 // NewRawFolder returns a RawFolder for the data folder root.
@@ -240,7 +244,21 @@ func (f *RawFolder) convert(ctx context.Context, name string) (worker.Stats, err
 	// A raw log that another process converts, and the end of the program, are no
 	// failures to report.
 	if !errors.Is(err, layout.ErrBusy) && ctx.Err() == nil {
-		f.o.Log.Error("conversion stopped; the raw log is kept", "log", name, "retry_in", pause, "err", err)
+		f.report(name, c, pause, err)
 	}
 	return stats, err
+}
+
+// report logs the error of a conversion, once as long as it is the same. f.mu is held.
+func (f *RawFolder) report(name string, c *claim, pause time.Duration, err error) {
+	if c.said == err.Error() {
+		f.o.Log.Debug("conversion stopped again, for the same reason", "log", name, "retry_in", pause)
+		return
+	}
+
+	c.said = err.Error()
+	f.o.Log.Error("conversion stopped; the raw log is kept", "log", name, "retry_in", pause, "err", err)
+	if errors.Is(err, worker.ErrNoRawLog) && f.o.Stranger != nil {
+		f.o.Stranger()
+	}
 }

@@ -106,6 +106,9 @@ func (r *Reader) end() {
 	finished := r.head.size > 0
 
 	switch {
+	case r.version >= firstWithSums && !r.salted:
+		// No server leaves a file without a head: all of it is damage, zeros too.
+		d.lost += d.skipped
 	case r.version < firstWithSums || finished:
 		d.lost += d.skipped
 		if finished && uint64(r.in.off) < r.head.size { // the file was cut

@@ -166,7 +166,7 @@ func TestReader(t *testing.T) {
 		{"v4 recycled, first batch torn", 4, join(recycled, badSum, remains), []string{}, int64(len(badSum)), int64(len(remains))},
 		{"v4 recycled, batch torn at a block", 4, join(recycled, fit, badSum, remains), []string{"fit=" + string(make([]byte, blockBytes-fileHeaderBytes-entryOverhead-3))}, int64(len(badSum)), int64(len(remains))},
 		{"v4 recycled, one damaged in between", 4, join(batch(recycled, n1, badSum, n3), remains), []string{"a={1}", "c={3}"}, int64(len(badSum)), int64(blockBytes - fileHeaderBytes - 3*len(n1) + len(remains))},
-		{"v4 nothing written", 4, make([]byte, 4096), []string{}, 0, 4096},
+		{"v4 zeroed", 4, make([]byte, 4096), []string{}, 4096, 0}, // its head was synced before it had its name
 		{"v4 bad sum", 4, join(head(0, 0), n1, badSum, n3), []string{"a={1}", "c={3}"}, int64(len(badSum)), 0},
 		{"v4 broken head", 4, brokenHead, []string{"a={1}", "b={2}", "c={3}"}, fileHeaderBytes, 0},
 		{"v4 forged entry in a damaged one", 4, join(head(0, 0), hostile, n1), []string{"a={1}"}, int64(len(hostile)), 0},

@@ -3,8 +3,10 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
@@ -19,6 +21,7 @@ import (
 type publication struct {
 	w          *Worker
 	source     string
+	inRaw      bool                                   // it lies in raw/ of the data folder
 	content    io.ReadSeeker                          // of the raw log
 	reader     func(content io.Reader) *rawlog.Reader // of its entries
 	read       *summedReader                          // what was read of it
@@ -40,9 +43,15 @@ func (p *publication) close() error { return p.writer.Abort() }
 // describe returns for the paths where all is published.
 func (p *publication) run(ctx context.Context, describe func(paths []string) statistics.RawLog) (Stats, error) {
 	err := p.process(ctx)
+	if p.inRaw && errors.Is(err, rawlog.ErrVersion) {
+		err = fmt.Errorf("%w (%w)", ErrNoRawLog, err)
+	}
 	if err == nil {
 		p.writer.SetOrigin(p.read.bytes, p.read.crc, p.stats.Submissions+p.stats.Divided)
 		p.writer.Supersede(attemptsFile(p.source))
+		err = p.keepDamaged()
+	}
+	if err == nil {
 		err = p.commit(ctx, describe)
 	}
 
@@ -51,6 +60,22 @@ func (p *publication) run(ctx context.Context, describe func(paths []string) sta
 		err = errors.Join(err, p.attempt.failed())
 	}
 	return p.stats, err
+}
+
+// keepDamaged has the commit keep a raw log of raw/ of which not all could be read. What
+// was read is published. The error wraps ErrNoRawLog for a file of another kind.
+func (p *publication) keepDamaged() error {
+	if !p.inRaw || p.stats.BytesLost == 0 {
+		return nil
+	}
+	if p.stats.Submissions+p.stats.Divided == 0 && !strings.HasPrefix(p.source, "telemetry.log.") {
+		return ErrNoRawLog
+	}
+
+	p.stats.Kept = append(p.stats.Kept, p.writer.KeepDamaged())
+	p.log().Error("a raw log is damaged; what can be read is published, and the file is kept",
+		"bytes_lost", p.stats.BytesLost, "submissions", p.stats.Submissions+p.stats.Divided, "kept", p.stats.Kept[0])
+	return nil
 }
 
 // entries returns a reader of the raw log from its start.

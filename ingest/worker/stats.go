@@ -13,6 +13,8 @@ type Stats struct {
 	Records     int64 // converted and published
 	RawBytes    int64 // of the bodies of the records, unpacked
 	BytesLost   int64 // of the raw log, passed over as damage
+	// Kept is where the raw log is, relative to the data folder, if some of it was lost.
+	Kept []string
 	// Waiting counts the submissions whose definitions are not available; they are in
 	// a raw log of their own now.
 	Waiting int64
@@ -73,6 +75,7 @@ func (s *Stats) Add(t Stats) {
 	s.Records += t.Records
 	s.RawBytes += t.RawBytes
 	s.BytesLost += t.BytesLost
+	s.Kept = append(s.Kept, t.Kept...)
 	s.Waiting += t.Waiting
 	s.Repeated += t.Repeated
 	s.Divided += t.Divided

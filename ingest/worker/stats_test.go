@@ -23,6 +23,8 @@ func TestAddAddsEveryCount(t *testing.T) {
 			*count = map[string]int64{"why": 7}
 		case *map[string]map[string]int64:
 			*count = map[string]map[string]int64{"kind": {"what": 7}}
+		case *[]string:
+			*count = []string{"where"}
 		case *histogram.DropCounts:
 			*count = histogram.DropCounts{{Name: "GC", Reason: "why"}: 7}
 		default:

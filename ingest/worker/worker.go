@@ -89,6 +89,9 @@ func (w *Worker) Conversion() (*decide.Conversion, error) {
 // converted later. If that would be all of them, the error wraps
 // revisions.ErrUnavailable and the raw log stays.
 //
+// Of a raw log that is damaged, what can be read is published, and the file is moved to
+// Stats.Kept. A file that is no raw log stays; the error wraps ErrNoRawLog.
+//
 // A raw log whose conversion has ended the process is divided into Stats.Parts, which are
 // raw logs to be converted next.
 func (w *Worker) ConvertLog(ctx context.Context, name string) (Stats, error) {
@@ -121,6 +124,7 @@ func (w *Worker) convertLog(ctx context.Context, name string) (_ Stats, err erro
 	}
 	defer file.Close() // which unlocks it
 
+	pub.inRaw = true
 	pub.content = file
 	pub.reader = func(content io.Reader) *rawlog.Reader {
 		entries := rawlog.NewReader(content, rawlog.VersionOf(name))
@@ -143,6 +147,9 @@ func (w *Worker) convertLog(ctx context.Context, name string) (_ Stats, err erro
 		return converted
 	})
 }
+
+// ErrNoRawLog is returned (wrapped) for a file in raw/ that is no raw log.
+var ErrNoRawLog = errors.New("this file is no raw log, so it stays where it is: move it out of raw/")
 
 // openRawLog opens and locks a raw log of the data folder, unless a server writes it.
 func (w *Worker) openRawLog(name string) (*os.File, error) {

@@ -197,19 +197,19 @@ func (d *Folder) rollForward(dir string, c Commit) error {
 	if err := d.moveAll(publish); err != nil {
 		return err
 	}
-	if err := d.moveAll(c.Retire); err != nil {
+	retire, remove, err := d.unchanged(c)
+	if err != nil {
+		return err
+	}
+	if err := d.moveAll(retire); err != nil {
 		return err
 	}
 
 	touched := map[string]bool{}
-	for _, name := range c.Remove {
-		// A raw log that another copy has replaced since is converted by itself.
-		if same, err := d.isStill(name, c.Sources); err != nil || !same {
-			if err != nil {
-				return err
-			}
-			continue
-		}
+	for _, move := range retire {
+		touched[path.Dir(move[0])] = true
+	}
+	for _, name := range remove {
 		if err := d.Remove(name); err != nil {
 			return err
 		}

@@ -118,6 +118,7 @@ func (d *Folder) plan(dir string, c Commit) (Commit, error) {
 		}
 		if err == nil && is != was {
 			feasible.Remove = slices.DeleteFunc(slices.Clone(feasible.Remove), func(s string) bool { return s == name })
+			feasible.Retire = slices.DeleteFunc(slices.Clone(feasible.Retire), func(m [2]string) bool { return m[0] == name })
 		}
 		unchanged = unchanged && err == nil && is == was
 	}
@@ -260,17 +261,28 @@ func someOf(names []string) string {
 	return strings.Join(names[:most], ", ") + ", …"
 }
 
-// isStill says whether a file that a commit removes has the size that it had then; one
-// that is not of the sources has.
-func (d *Folder) isStill(name string, sources map[string]Identity) (bool, error) {
-	was, isSource := sources[name]
-	if !isSource {
-		return true, nil
+// unchanged returns what a commit retires and removes, without those of its sources that
+// do not have the size that they had then: a raw log that another copy has replaced since
+// is converted by itself.
+func (d *Folder) unchanged(c Commit) (retire [][2]string, remove []string, err error) {
+	changed := map[string]bool{}
+	for name, was := range c.Sources {
+		info, err := d.Root.Lstat(name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, err
+		}
+		changed[name] = err == nil && info.Size() != was.Bytes
 	}
 
-	info, err := d.Root.Lstat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, nil
+	for _, move := range c.Retire {
+		if !changed[move[0]] {
+			retire = append(retire, move)
+		}
 	}
-	return err == nil && info.Size() == was.Bytes, err
+	for _, name := range c.Remove {
+		if !changed[name] {
+			remove = append(remove, name)
+		}
+	}
+	return retire, remove, nil
 }
