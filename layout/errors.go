@@ -17,6 +17,9 @@ var (
 	// ErrBadRecord is returned (wrapped) by Writer.Add for an ID or a JSON text
 	// that would break the line format: a tab or a newline inside, or nothing.
 	ErrBadRecord = errors.New("record would break its line")
+	// ErrNewer is returned (wrapped) for what a later version of this program wrote in a
+	// format that this one does not know.
+	ErrNewer = segment.ErrNewer
 	// ErrNoFrames is returned (wrapped) by Tree.Open for a part of a file whose format
 	// has no frames.
 	ErrNoFrames = errors.New("format cannot be read in parts")

@@ -2,13 +2,17 @@ package layout
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 
 	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 	"github.com/cespare/xxhash/v2"
 )
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Salvage calls emit with the lines that can be read of a segment, frame by frame,
 // with the ID index of their records. It returns the first damage, a *CorruptError,
@@ -41,7 +45,8 @@ type salvage struct {
 	f      backend.File
 	strict bool
 	emit   func(lines []byte, ids segment.IDs) error
-	first  error // damage
+	packed uint32 // CRC32C of the compressed frames so far
+	first  error  // damage
 }
 
 // run reads the whole segment.
@@ -70,6 +75,11 @@ func (v *salvage) run() error {
 			return err
 		}
 	}
+
+	// zstd decodes some damage of a frame's head to the same text.
+	if sum, ok := ix.PackedSum(); ok && v.first == nil && sum != v.packed {
+		v.first = &CorruptError{Err: errors.New("the checksum of the compressed frames does not match")}
+	}
 	return v.first
 }
 
@@ -97,6 +107,13 @@ func (v *salvage) index() (*segment.Index, segment.IDs, error) {
 		ix = &segment.Index{Frames: segment.FindFrames(v.f, v.f.Size())}
 	}
 
+	// Found frames have no trailer.
+	if err == nil {
+		if err := ix.CheckHead(v.f); err != nil && !v.passes(err) {
+			return nil, segment.IDs{}, err
+		}
+	}
+
 	// An index made of found frames has no records, so its IDs are empty.
 	ids, err := ix.ReadIDs(v.f)
 	if err != nil && !v.passes(err) {
@@ -115,6 +132,7 @@ func (v *salvage) frame(ix *segment.Index, number int, ids segment.IDs, indexed 
 	if err != nil {
 		return err
 	}
+	v.packed = crc32.Update(v.packed, castagnoli, frames.Packed())
 
 	// zstd's own checksum matched, so these lines are good and the seek table is
 	// damaged.

@@ -194,6 +194,9 @@ func (c *Cache) load(ctx context.Context, ref Ref) (*Spec, error) {
 	if text, err := c.readDisk(ref); err == nil {
 		spec, err := c.parse(text)
 		if err == nil {
+			if noted, _ := c.checkSum(ref, text); !noted {
+				c.noteSum(ref, text)
+			}
 			return spec, nil
 		}
 		c.o.Log.Warn("cached definitions are damaged", "revision", ref, "err", err)

@@ -1,7 +1,10 @@
 package revisions
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -22,12 +25,15 @@ func (c *Cache) Has(ref Ref) bool {
 }
 
 // readDisk returns the text of ref's file; fs.ErrNotExist (wrapped) if there is
-// none.
+// none, errSum if its checksum does not match.
 func (c *Cache) readDisk(ref Ref) ([]byte, error) {
 	if c.root == nil {
 		return nil, fs.ErrNotExist
 	}
 	text, err := c.root.ReadFile(ref.file())
+	if err == nil {
+		_, err = c.checkSum(ref, text)
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		c.o.Log.Warn("cached definitions are unreadable", "revision", ref, "err", err)
 	}
@@ -40,7 +46,7 @@ func (c *Cache) save(ref Ref, text []byte) {
 	if c.root == nil {
 		return
 	}
-	if err := writeFile(c.root, ref.file(), text); err != nil {
+	if err := c.writeDefinitions(ref, text); err != nil {
 		c.o.Log.Warn("definitions not cached", "revision", ref, "err", err)
 	}
 }
@@ -77,4 +83,53 @@ func writeFile(root *os.Root, name string, text []byte) error {
 	}
 
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// sumSuffix ends the name of the file beside the definitions that has their checksum, as
+// sha256sum writes and checks it. Definitions of an older version, or of a person, have
+// none until they are read.
+const sumSuffix = ".sha256"
+
+// formatSum returns the content of the file with the checksum.
+func formatSum(text []byte) []byte {
+	return fmt.Appendf(nil, "%x  %s\n", sha256.Sum256(text), definitionsFile)
+}
+
+// errSum says that definitions are not those that were stored.
+var errSum = errors.New("the checksum in " + definitionsFile + sumSuffix + " does not match; remove that if you changed the definitions")
+
+// checkSum returns errSum if the checksum on disk says that text is damaged. noted says
+// whether there is a checksum.
+func (c *Cache) checkSum(ref Ref, text []byte) (noted bool, err error) {
+	sum, err := c.root.ReadFile(ref.file() + sumSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return true, err
+	}
+	if !bytes.Equal(sum, formatSum(text)) {
+		return true, errSum
+	}
+	return true, nil
+}
+
+// writeDefinitions replaces ref's definitions on disk, and their checksum.
+func (c *Cache) writeDefinitions(ref Ref, text []byte) error {
+	// Never the new text beside the old checksum.
+	if err := c.root.Remove(ref.file() + sumSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := writeFile(c.root, ref.file(), text); err != nil {
+		return err
+	}
+	return writeFile(c.root, ref.file()+sumSuffix, formatSum(text))
+}
+
+// noteSum writes the checksum of definitions that have none, as far as the folder can be
+// written.
+func (c *Cache) noteSum(ref Ref, text []byte) {
+	if err := writeFile(c.root, ref.file()+sumSuffix, formatSum(text)); err != nil {
+		c.o.Log.Debug("the checksum of definitions is not noted", "revision", ref, "err", err)
+	}
 }

@@ -70,7 +70,12 @@ func (c *Cache) Export(w io.Writer) (files int, err error) {
 		if err != nil {
 			return files, fmt.Errorf("export: %w", err)
 		}
-		if _, err := c.parse(text); err != nil {
+		_, damage := c.checkSum(ref, text)
+		if damage == nil {
+			_, damage = c.parse(text)
+		}
+		if damage != nil {
+			err := damage
 			c.o.Log.Warn("cached definitions are damaged", "revision", ref, "err", err)
 			continue
 		}
@@ -182,10 +187,10 @@ func readMember(tr *tar.Reader, hdr *tar.Header) (ref Ref, text []byte, err erro
 
 // importDefinitions writes ref's definitions to disk, unless they are there.
 func (c *Cache) importDefinitions(ref Ref, text []byte) error {
-	if old, err := c.root.ReadFile(ref.file()); err == nil && bytes.Equal(old, text) {
+	if old, err := c.readDisk(ref); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
-	if err := writeFile(c.root, ref.file(), text); err != nil {
+	if err := c.writeDefinitions(ref, text); err != nil {
 		return fmt.Errorf("import: %w", err)
 	}
 	return nil

@@ -30,6 +30,12 @@ const (
 // maxIndexBytes bounds an index; ten thousand changes have 1 MB.
 const maxIndexBytes = 64 << 20
 
+// indexFamily begins the header of every version.
+const indexFamily = "telemetry revision history "
+
+// errNewerHistory is an ErrBadHistory of a later version of this program.
+var errNewerHistory = errors.New("a newer format, of a later version of this program")
+
 // ErrBadHistory is returned (wrapped) for an index that is damaged or of an
 // unknown format.
 var ErrBadHistory = errors.New("bad revision history")
@@ -73,6 +79,10 @@ func parseHistory(text []byte) (*History, error) {
 
 	body, ok := bytes.CutPrefix(text, []byte(indexHeader))
 	if !ok {
+		// A later version ends in its own checksum, so it is not known to be sound.
+		if version, ok := bytes.CutPrefix(text, []byte(indexFamily)); ok && len(version) > 0 && '2' <= version[0] && version[0] <= '9' {
+			return nil, fmt.Errorf("%w: %w", ErrBadHistory, errNewerHistory)
+		}
 		return nil, badLine(1, "unknown format")
 	}
 
@@ -210,12 +220,16 @@ func (c *Cache) History() (*History, error) {
 // setHistoryAside renames the index file, which is damaged for the reason why, and says
 // so. The error wraps why.
 func (c *Cache) setHistoryAside(why error) error {
-	aside := indexFile + ".damaged-" + c.now().UTC().Format("2006-01-02T150405.000Z")
+	what, mark := "damaged", ".damaged-"
+	if errors.Is(why, errNewerHistory) {
+		what, mark = "of a newer format", ".newer-"
+	}
+	aside := indexFile + mark + c.now().UTC().Format("2006-01-02T150405.000Z")
 	if err := c.root.Rename(indexFile, aside); err != nil {
 		return fmt.Errorf("%w; it cannot be set aside: %w", why, err)
 	}
 
-	c.o.Log.Warn("the revision history is damaged or of another version; it is set aside, and pings that name no revision find none until tmserver revisions sync",
+	c.o.Log.Warn("the revision history is "+what+"; it is set aside, and pings that name no revision find none until tmserver revisions sync",
 		"set_aside_as", aside, "err", why)
 	return nil
 }

@@ -51,9 +51,18 @@ func Open(dir string, limit int64) (*Dir, error) {
 	return &Dir{root: root, limit: limit, now: time.Now}, nil
 }
 
-// fileName returns the name of a result's file, which holds the SHA-256 of the result
-// and the result.
+// fileName returns the name of a result's file, which holds a SHA-256, see sumOf, and the
+// result.
 func fileName(key [sha256.Size]byte) string { return hex.EncodeToString(key[:]) + resultSuffix }
+
+// sumOf returns the checksum of a result under its key: a file that got the name of
+// another one has the checksum of neither.
+func sumOf(key [sha256.Size]byte, data []byte) [sha256.Size]byte {
+	hash := sha256.New()
+	hash.Write(key[:])
+	hash.Write(data)
+	return [sha256.Size]byte(hash.Sum(nil))
+}
 
 // Get implements engine.Cache. A result that is found counts as used now.
 func (d *Dir) Get(key [sha256.Size]byte) ([]byte, bool) {
@@ -65,7 +74,7 @@ func (d *Dir) Get(key [sha256.Size]byte) ([]byte, bool) {
 
 	// A damaged result is removed, because it would only be read again.
 	data := file[sha256.Size:]
-	sum := sha256.Sum256(data)
+	sum := sumOf(key, data)
 	if !bytes.Equal(sum[:], file[:sha256.Size]) {
 		d.root.Remove(name)
 		return nil, false
@@ -86,7 +95,7 @@ func (d *Dir) Put(key [sha256.Size]byte, data []byte) {
 	// Two processes may write the same result at the same time: each has a name
 	// of its own until it is complete.
 	name := fileName(key)
-	sum := sha256.Sum256(data)
+	sum := sumOf(key, data)
 	temporary := name + "." + hex.EncodeToString(sum[:4]) + "." + d.now().Format("150405.000000000") + temporarySuffix
 
 	err := d.root.WriteFile(temporary, append(sum[:], data...), 0o644)

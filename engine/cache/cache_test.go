@@ -94,3 +94,22 @@ func TestDirRemovesTheLeastRecentlyUsed(t *testing.T) {
 		t.Error("a stale temporary file is still there")
 	}
 }
+
+// TestRenamedResult: a file that has the name of another one is no result of that.
+func TestRenamedResult(t *testing.T) {
+	folder := t.TempDir()
+	d, err := Open(folder, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+
+	one, other := sha256.Sum256([]byte("one")), sha256.Sum256([]byte("other"))
+	d.Put(one, []byte("result of one"))
+	if err := os.Rename(filepath.Join(folder, fileName(one)), filepath.Join(folder, fileName(other))); err != nil {
+		t.Fatal(err)
+	}
+	if data, found := d.Get(other); found {
+		t.Errorf("found %q", data)
+	}
+}

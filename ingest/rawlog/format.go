@@ -46,6 +46,10 @@ const (
 // log.
 var ErrVersion = errors.New("not recognised as a raw log of version 1, 2, 3 or 4")
 
+// ErrNewer is returned by Reader.Next for a raw log that a later version of this program
+// wrote, in a format that this one does not know.
+var ErrNewer = errors.New("a newer format, of a later version of this program")
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // VersionOf returns the version that a raw log's name states (".v1." to ".v4."), or
@@ -201,6 +205,27 @@ func parseFileHeader(b []byte) (header fileHeader, ok bool) {
 	le := binary.LittleEndian
 	header = fileHeader{version: header.version, salt: le.Uint32(b[8:]), flags: le.Uint32(b[12:]), size: le.Uint64(b[16:])}
 	return header, le.Uint32(b[28:]) == crc32.Checksum(b[:28], castagnoli)
+}
+
+// isNewer says whether a head is that of a raw log of a later version, and not a damaged
+// one of ours.
+func isNewer(head []byte) bool {
+	if len(head) < fileHeaderBytes || string(head[:5]) != fileMagic[:5] || string(head[6:8]) != fileMagic[6:] {
+		return false
+	}
+	version := head[5]
+	if version <= fileMagic[5] || version > '9' {
+		return false
+	}
+
+	// With a version of ours in its place, its checksum would match.
+	for _, magic := range []string{fileMagic, fileMagicV3} {
+		ours := append([]byte(magic), head[len(magic):fileHeaderBytes]...)
+		if _, ok := parseFileHeader(ours); ok {
+			return false
+		}
+	}
+	return true
 }
 
 // AppendHead appends the head of a v4 raw log that is not finished to dst, for

@@ -73,6 +73,9 @@ func (r *Reader) Next() (Submission, error) {
 // start detects the version and reads a file's head.
 func (r *Reader) start() error {
 	r.started = true
+	if isNewer(r.in.peek(fileHeaderBytes)) {
+		return fmt.Errorf("%s: %w", r.Source, ErrNewer)
+	}
 
 	// Without a name the content decides.
 	if r.version == VersionAuto {

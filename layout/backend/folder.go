@@ -2,7 +2,6 @@ package backend
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,8 +9,6 @@ import (
 	"os"
 	"path"
 	"strings"
-
-	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
 const (
@@ -89,7 +86,7 @@ func (d *Folder) Commit(dir string, c Commit) error {
 	if err := d.identify(dir, &c); err != nil {
 		return err
 	}
-	b, err := json.Marshal(c)
+	b, err := formatCommit(c)
 	if err != nil {
 		return err
 	}
@@ -139,22 +136,12 @@ func (d *Folder) Finish(dir string) error { return d.settle(dir, true) }
 
 // settle is Settle, or Finish if the staged files are fresh.
 func (d *Folder) settle(dir string, fresh bool) error {
-	b, err := d.Root.ReadFile(path.Join(dir, CommitFile))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
+	c, ok, err := d.readCommit(dir)
+	if ok {
+		err = d.finish(dir, c, fresh)
+	}
+	if err != nil {
 		return err
-	default:
-		var c Commit
-		if err := json.Unmarshal(b, &c); err != nil {
-			return &segment.CorruptError{Path: path.Join(dir, CommitFile), Err: err}
-		}
-		if c.Version != commitVersion {
-			return fmt.Errorf("%s: unknown version %d", path.Join(dir, CommitFile), c.Version)
-		}
-		if err := d.finish(dir, c, fresh); err != nil {
-			return err
-		}
 	}
 
 	return d.empty(dir)

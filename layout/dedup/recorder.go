@@ -117,10 +117,15 @@ func (c *Recorder) recordKeys(day schema.Date, keys []key) error {
 			return err
 		}
 
+		sum := sumOf(bucket)
 		for _, k := range keys {
+			sum.change(k[:], bucket.Get(k[:]), c.from[:])
 			if err := bucket.Put(k[:], c.from[:]); err != nil {
 				return err
 			}
+		}
+		if err := sum.store(bucket); err != nil {
+			return err
 		}
 		return bucket.Put(lastAddedKey, binary.BigEndian.AppendUint64(nil, used))
 	})
@@ -146,7 +151,13 @@ func (c *Recorder) undo(bucket *bbolt.Bucket, k key) error {
 	if bucket == nil || !bytes.Equal(bucket.Get(k[:]), c.from[:]) {
 		return nil
 	}
-	return bucket.Delete(k[:])
+
+	sum := sumOf(bucket)
+	sum.change(k[:], c.from[:], nil)
+	if err := bucket.Delete(k[:]); err != nil {
+		return err
+	}
+	return sum.store(bucket)
 }
 
 // Forget removes all that is recorded for this raw log, which must not be published. It

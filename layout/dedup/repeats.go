@@ -26,7 +26,7 @@ var (
 	// lastAddedKey is the key, beside those of submissions, under which a day's bucket
 	// has the day of use on which a raw log last added to it. Older versions have a date
 	// under "last added".
-	lastAddedKey = []byte("last added on use")
+	lastAddedKey = []byte("last use")
 	// usesBucket sorts before all days. It has the last date on which the index was used,
 	// and how many such days there were: 8 bytes, big endian.
 	usesBucket  = []byte("#uses")

@@ -144,13 +144,23 @@ func TestDamage(t *testing.T) {
 			}
 
 			o := options(t, dir, &log)
+			if err := helperfile.Check(o, nil); d.must && err == nil || log.Len() > 0 {
+				t.Errorf("Check: %v, and the log\n%s", err, &log)
+			}
 			for range 2 {
 				if err := useAll(o); err != nil {
 					t.Fatal(err)
 				}
 			}
 
-			aside, _ := filepath.Glob(filepath.Join(dir, name+".damaged-*"))
+			mark := "damaged"
+			if d.what == "another version" {
+				mark = "newer"
+			}
+			aside, _ := filepath.Glob(filepath.Join(dir, name+"."+mark+"-*"))
+			if mark == "newer" && strings.Contains(log.String(), "damaged") {
+				t.Errorf("a newer format is called damaged:\n%s", &log)
+			}
 			said := strings.Count(log.String(), "set aside and made anew")
 			if said != len(aside) || said > 1 || d.must && said != 1 {
 				t.Errorf("%d files are set aside, said %d times:\n%s", len(aside), said, &log)

@@ -16,6 +16,16 @@ import (
 // transaction returns it, wrapped, for content that it cannot read.
 var ErrDamaged = errors.New("damaged")
 
+// ErrNewer marks an error that says that a later version of this program wrote the file,
+// in a format that this one does not know. It is set aside too, under another name.
+var ErrNewer = errors.New("a newer format, of a later version of this program")
+
+// ErrInUse marks an error that says which process has the file open.
+var ErrInUse = errors.New("in use")
+
+// unusable says whether an error of the file means that it has to be made anew.
+func unusable(err error) bool { return errors.Is(err, ErrDamaged) || errors.Is(err, ErrNewer) }
+
 // Options are where a database lies and how it is opened. Root, Name and Lost are
 // needed.
 type Options struct {
@@ -134,7 +144,7 @@ func (d *Database) reopen() error {
 			d.open = open
 			return nil
 		}
-		if !errors.Is(err, ErrDamaged) || try == maxOpens {
+		if !unusable(err) || try == maxOpens {
 			return err
 		}
 

@@ -109,14 +109,23 @@ func classify(err error) error {
 	if err == nil || errors.As(err, &errno) || errors.Is(err, bbolterrors.ErrTimeout) || errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrPermission) {
 		return err
 	}
+	if errors.Is(err, bbolterrors.ErrVersionMismatch) {
+		return fmt.Errorf("%w: %w", ErrNewer, err)
+	}
 	return fmt.Errorf("%w: %w", ErrDamaged, err)
 }
 
 // inUse returns the error for a file that another process still has after the wait.
 func (o *Options) inUse() error {
 	holder, _ := o.Root.ReadFile(o.Name + holderSuffix)
-	return fmt.Errorf("open %s: process %s has it, still after %v", o.Name, cmp.Or(string(holder), "?"), o.Wait)
+	return inUseError{fmt.Sprintf("open %s: process %s has it, still after %v", o.Name, cmp.Or(string(holder), "?"), o.Wait)}
 }
+
+// inUseError is an ErrInUse with a text of its own.
+type inUseError struct{ text string }
+
+func (e inUseError) Error() string   { return e.text }
+func (inUseError) Is(err error) bool { return err == ErrInUse }
 
 // guard calls use and returns a panic of it as an error that wraps ErrDamaged. Reading a
 // mapped page that the file or the disk no longer has is a panic too, and does not end

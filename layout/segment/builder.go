@@ -116,6 +116,7 @@ func (s *Builder) writeFrame(plain, packed []byte, records uint32) error {
 	s.Records += int64(records)
 	s.RawBytes += int64(len(plain))
 	s.PerFrame = append(s.PerFrame, records)
+	s.Trailer.packed = crc32.Update(s.Trailer.packed, crcTable, encoded)
 	return s.write(encoded)
 }
 
@@ -143,7 +144,7 @@ func (s *Builder) Finish() error {
 
 // appendTrailer appends the skippable frame; see FORMAT.md.
 func appendTrailer(b []byte, t Trailer, x IDs) []byte {
-	names := joinNames(t.Replaces, t.Origin)
+	names := t.joinNames()
 	idsLen := len(x.ids) + len(x.times)
 	size := idsLen + 4*len(t.PerFrame) + len(names) + fixedBytes
 

@@ -1,6 +1,13 @@
 package segment
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrNewer is returned (wrapped) for what a later version of this program wrote in a
+// format that this one does not know. It is no damage: nothing may repair it.
+var ErrNewer = errors.New("a newer format, of a later version of this program")
 
 // CorruptError says where stored data is damaged or cut off. Nothing from the
 // damaged place on was handed out.

@@ -70,8 +70,9 @@ func FindReplaces(r io.ReaderAt, size int64, found []Frame) []string {
 	if _, err := r.ReadAt(body, end-covered); err != nil || crc32.Checksum(body[:covered-4], crcTable) != le.Uint32(body[covered-4:]) {
 		return nil
 	}
-	replaces, _ := parseNames(string(body[countsBytes : countsBytes+namesBytes]))
-	return replaces
+	var trailer Trailer
+	trailer.parseNames(string(body[countsBytes : countsBytes+namesBytes]))
+	return trailer.Replaces
 }
 
 // nextMagic returns where the next zstd frame may begin, at or after that offset.

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -49,6 +50,10 @@ type Trailer struct {
 	Origin   Origin   // what it was made from; zero if it was merged, or is older than origins
 	idsCRC   uint32
 	idsAt    int64 // offset of the ID index in the file
+
+	namesBytes int    // of what follows the counts
+	packed     uint32 // CRC32C of the compressed frames
+	hasPacked  bool   // segments that are older than this sum have none
 }
 
 // Index is everything in a segment that is not data, except its IDs.
@@ -172,7 +177,7 @@ func (ix *Index) readTrailer(end *tail, tableAt int64) error {
 		return damaged(fixedAt, "no trailer")
 	}
 	if version := le.Uint32(fixed[36:]); version != trailerVersion {
-		return damaged(fixedAt, "trailer of unknown version %d", version)
+		return ix.otherVersion(end, tableAt, version)
 	}
 
 	// Sizes must add up to the space between the frames and the seek table.
@@ -190,6 +195,56 @@ func (ix *Index) readTrailer(end *tail, tableAt int64) error {
 	ix.idsAt = dataBytes + 8
 
 	return ix.readCounts(end, tableAt, 4*frames+namesBytes+fixedBytes)
+}
+
+// otherVersion returns the error for a trailer that claims another version: ErrNewer,
+// unless the checksum says that its version is damaged.
+func (ix *Index) otherVersion(end *tail, tableAt int64, version uint32) error {
+	fixedAt := tableAt - fixedBytes
+	if version < trailerVersion {
+		return damaged(fixedAt, "trailer of unknown version %d", version)
+	}
+
+	fixed, err := end.before(tableAt, fixedBytes)
+	if err != nil {
+		return err
+	}
+	_, dataBytes := ix.Span(0, len(ix.Frames))
+	covered := 4*int64(le.Uint32(fixed[28:])) + int64(le.Uint32(fixed[32:])) + fixedBytes
+	if covered <= tableAt-dataBytes-8 {
+		body, err := end.before(tableAt, covered)
+		if err != nil {
+			return err
+		}
+
+		ours := bytes.Clone(body[:covered-4])
+		le.PutUint32(ours[covered-fixedBytes+36:], trailerVersion)
+		if crc32.Checksum(ours, crcTable) == le.Uint32(body[covered-4:]) {
+			return damaged(fixedAt, "the version of the trailer is damaged")
+		}
+	}
+	return fmt.Errorf("trailer of version %d: %w", version, ErrNewer)
+}
+
+// PackedSum returns the CRC32C of all compressed frames; not ok for a segment that is
+// older than this sum.
+func (ix *Index) PackedSum() (sum uint32, ok bool) { return ix.packed, ix.hasPacked }
+
+// CheckHead verifies the first bytes of the trailer, which readers do not need: its mark
+// and its size.
+func (ix *Index) CheckHead(r io.ReaderAt) error {
+	var head [8]byte
+	at := ix.idsAt - int64(len(head))
+	n, err := r.ReadAt(head[:], at)
+	if n < len(head) {
+		return err
+	}
+
+	size := ix.Records*entryBytes + 4*int64(len(ix.PerFrame)) + int64(ix.namesBytes) + fixedBytes
+	if le.Uint32(head[:]) != trailerMagic || int64(le.Uint32(head[4:])) != size {
+		return damaged(at, "the head of the trailer does not fit it")
+	}
+	return nil
 }
 
 // readCounts reads the part of the trailer that its checksum covers, which ends where
@@ -215,8 +270,9 @@ func (ix *Index) readCounts(end *tail, tableAt, covered int64) error {
 	}
 
 	names := body[4*len(ix.Frames) : covered-fixedBytes]
+	ix.namesBytes = len(names)
 	if len(names) > 0 {
-		ix.Replaces, ix.Origin = parseNames(string(names))
+		ix.parseNames(string(names))
 	}
 	return nil
 }

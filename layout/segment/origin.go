@@ -20,24 +20,33 @@ type Origin struct {
 // segment that does not exist.
 const originMark = "from "
 
-// joinNames returns the text of a trailer's names, see FORMAT.md.
-func joinNames(replaces []string, o Origin) string {
-	if o == (Origin{}) {
-		return strings.Join(replaces, "\n")
-	}
+// packedMark begins the line of the checksum of the compressed frames, likewise.
+const packedMark = "packed "
 
-	// The name of a raw log may be anything, so it is quoted.
-	line := fmt.Sprintf("%s%d %08x %d %q", originMark, o.Bytes, o.CRC, o.Submissions, o.Source)
-	return strings.Join(append([]string{line}, replaces...), "\n")
+// joinNames returns the text of a trailer's names, see FORMAT.md.
+func (t *Trailer) joinNames() string {
+	lines := []string{fmt.Sprintf("%s%08x", packedMark, t.packed)}
+	if t.Origin != (Origin{}) {
+		// The name of a raw log may be anything, so it is quoted.
+		o := t.Origin
+		lines = append(lines, fmt.Sprintf("%s%d %08x %d %q", originMark, o.Bytes, o.CRC, o.Submissions, o.Source))
+	}
+	return strings.Join(append(lines, t.Replaces...), "\n")
 }
 
-// parseNames is the inverse of joinNames. A line of an origin that cannot be parsed,
-// of a later version, gives none.
-func parseNames(text string) (replaces []string, o Origin) {
+// parseNames is the inverse of joinNames. A line that begins with a mark and cannot be
+// parsed, of a later version, gives nothing.
+func (t *Trailer) parseNames(text string) {
 	for line := range strings.SplitSeq(text, "\n") {
+		if sum, ok := strings.CutPrefix(line, packedMark); ok {
+			packed, err := strconv.ParseUint(sum, 16, 32)
+			t.packed = uint32(packed)
+			t.hasPacked = err == nil
+			continue
+		}
 		origin, ok := strings.CutPrefix(line, originMark)
 		if !ok {
-			replaces = append(replaces, line)
+			t.Replaces = append(t.Replaces, line)
 			continue
 		}
 
@@ -50,8 +59,7 @@ func parseNames(text string) (replaces []string, o Origin) {
 		submissions, errSubmissions := strconv.ParseInt(fields[2], 10, 64)
 		source, errSource := strconv.Unquote(fields[3])
 		if errBytes == nil && errCRC == nil && errSubmissions == nil && errSource == nil {
-			o = Origin{Source: source, Bytes: bytes, CRC: uint32(crc), Submissions: submissions}
+			t.Origin = Origin{Source: source, Bytes: bytes, CRC: uint32(crc), Submissions: submissions}
 		}
 	}
-	return replaces, o
 }

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/dedup"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 	"golang.org/x/sync/errgroup"
@@ -102,7 +102,7 @@ func checkSegments(ctx context.Context, tree *layout.Tree, segments []layout.Seg
 
 			results[i] = checkSegment(tree, seg)
 			err := results[i].err
-			if layout.IsDamage(err) || errors.Is(err, fs.ErrNotExist) {
+			if layout.IsDamage(err) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, layout.ErrNewer) {
 				return nil
 			}
 			return err
@@ -154,7 +154,17 @@ func (p *Place) Check(ctx context.Context, repair bool) (stats CheckStats, found
 		}
 
 		interrupted, err := p.interrupted()
-		return stats, append(found, interrupted...), err
+		if err != nil {
+			return stats, found, err
+		}
+		helpers, err := p.checkHelpers()
+		return stats, slices.Concat(found, interrupted, helpers), err
+	}
+
+	// A commit that cannot be finished would keep the lock from being taken.
+	aside, err := p.setCommitsAside()
+	if err != nil {
+		return stats, aside, fmt.Errorf("repair: %w", err)
 	}
 
 	err = p.locked(ctx, func() error {
@@ -164,7 +174,7 @@ func (p *Place) Check(ctx context.Context, repair bool) (stats CheckStats, found
 	if err != nil {
 		err = fmt.Errorf("repair: %w", err)
 	}
-	return stats, found, err
+	return stats, append(found, aside...), err
 }
 
 // repair finishes interrupted publications, and then repairs what Check finds damaged.
@@ -189,35 +199,15 @@ func (p *Place) repair(ctx context.Context) (CheckStats, []Finding, error) {
 			found[i].Repaired, err = p.repairSegment(ctx, found[i].segment)
 		}
 	}
-	return stats, append(found, interrupted...), err
-}
-
-// interrupted returns the staging folders that no process holds; none in an object
-// store.
-func (p *Place) interrupted() (found []Finding, err error) {
-	if p.data == nil {
-		return nil, nil
-	}
-
-	disk := p.data.Folder()
-	entries, err := disk.List(layout.StagingDir)
 	if err != nil {
-		return nil, err
+		return stats, append(found, interrupted...), err
 	}
 
-	for _, entry := range entries {
-		name := path.Join(layout.StagingDir, entry.Name())
-		lock, err := disk.Lock(name)
-		// A publication that goes on, or has just ended.
-		if errors.Is(err, layout.ErrBusy) || errors.Is(err, fs.ErrNotExist) {
-			continue
+	helpers, err := p.checkHelpers()
+	for i := range helpers {
+		if err == nil && helpers[i].Damage() {
+			helpers[i].Repaired, err = "set aside, and made anew", dedup.Repair(p.data.Root(), layout.RepeatsFile, p.data.Log())
 		}
-		if err != nil {
-			return found, err
-		}
-
-		lock.Close()
-		found = append(found, Finding{Path: name, Err: errors.New("a publication was interrupted")})
 	}
-	return found, nil
+	return stats, slices.Concat(found, interrupted, helpers), err
 }

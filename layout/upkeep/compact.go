@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"path"
 	"slices"
@@ -38,6 +39,12 @@ type CompactOptions struct {
 	Grace  time.Duration
 	Now    time.Time
 	DryRun bool // only count
+
+	// Zstd is the program that compresses harder than our package, a path or a name to
+	// find on the PATH; "", or one that is not found: none.
+	Zstd      string
+	ToolLimit time.Duration // for one frame; 0 is a minute
+	Log       *slog.Logger  // hears of a program that failed; nil: nothing does
 }
 
 // graceIsOver says whether the grace period of what a name in state/replaced stands
@@ -193,7 +200,7 @@ func (c *compactor) run(ctx context.Context) error {
 		return nil
 	}
 
-	err = compress(ctx, c.t, work, func(f *frame) error { return c.emit(ctx, f) })
+	err = compress(ctx, c.t, newTool(c.o), work, func(f *frame) error { return c.emit(ctx, f) })
 	if err != nil {
 		return err
 	}

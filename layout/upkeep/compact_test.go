@@ -253,7 +253,7 @@ func TestZstdReadsMergedSegments(t *testing.T) {
 		}
 		t.Skip(err)
 	}
-	for _, path := range []string{filepath.Dir(tool), ""} {
+	for _, program := range []string{tool, ""} {
 		d := layouttest.Open(t)
 		for i := range 3 {
 			w, err := d.NewWriter(fmt.Sprintf("log.%d", i), layout.WriterOptions{})
@@ -269,8 +269,10 @@ func TestZstdReadsMergedSegments(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		t.Setenv("PATH", path)
-		compactAll(t, d, 0)
+		options := CompactOptions{Filter: layouttest.Everything(), Now: testNow, Zstd: program}
+		if _, err := In(d).Compact(t.Context(), options); err != nil {
+			t.Fatal(err)
+		}
 		segs, err := d.Tree().Segments(t.Context(), schema.All())
 		if err != nil || len(segs) != 1 {
 			t.Fatal(segs, err)
@@ -281,7 +283,7 @@ func TestZstdReadsMergedSegments(t *testing.T) {
 		}
 		got, err := exec.Command(tool, "-dc", filepath.Join(d.Dir(), segs[0].Path)).Output()
 		if err != nil || !bytes.Equal(got, want) {
-			t.Errorf("PATH=%s: zstd -dc gives %d bytes, %v; want %d", path, len(got), err, len(want))
+			t.Errorf("by %q: zstd -dc gives %d bytes, %v; want %d", program, len(got), err, len(want))
 		}
 	}
 }

@@ -3,10 +3,9 @@ package upkeep
 import (
 	"bytes"
 	"context"
+	"errors"
 	"iter"
-	"os/exec"
 	"runtime"
-	"strconv"
 
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/pipeline"
@@ -30,7 +29,7 @@ type frame struct {
 // compress reads the segments of each merge, packs their records in frames and
 // calls emit with those, in one goroutine. Damage in a segment sets the merge's err
 // and ends this merge; any other error ends everything.
-func compress(ctx context.Context, t *layout.Tree, work []*merge, emit func(*frame) error) error {
+func compress(ctx context.Context, t *layout.Tree, program *tool, work []*merge, emit func(*frame) error) error {
 	// Compression takes nearly all of the time, so each core does one frame.
 	workers := min(runtime.NumCPU(), runtime.GOMAXPROCS(0))
 
@@ -45,7 +44,7 @@ func compress(ctx context.Context, t *layout.Tree, work []*merge, emit func(*fra
 			}
 			return nil
 		},
-		Work:    encode,
+		Work:    program.encode,
 		Consume: emit,
 	})
 }
@@ -55,7 +54,7 @@ func read(t *layout.Tree, m *merge, send func(*frame) error) error {
 	p := packer{m: m, current: &frame{of: m}, send: send}
 
 	err := p.segments(t)
-	if err != nil && !layout.IsDamage(err) {
+	if err != nil && !layout.IsDamage(err) && !errors.Is(err, layout.ErrNewer) {
 		return err
 	}
 
@@ -65,8 +64,7 @@ func read(t *layout.Tree, m *merge, send func(*frame) error) error {
 }
 
 // encode compresses frames, in one goroutine of several.
-func encode(ctx context.Context, tasks iter.Seq[pipeline.Task[*frame, *frame]]) error {
-	tool, _ := exec.LookPath("zstd")
+func (t *tool) encode(ctx context.Context, tasks iter.Seq[pipeline.Task[*frame, *frame]]) error {
 	enc, err := segment.NewEncoder(zstd.SpeedBestCompression, 2*mergedFrameBytes)
 	if err != nil {
 		return err
@@ -77,7 +75,7 @@ func encode(ctx context.Context, tasks iter.Seq[pipeline.Task[*frame, *frame]]) 
 		f := task.Input
 		// Frames of merged segments are compressed already.
 		if f.packed == nil && !f.last {
-			f.packed = toolEncode(ctx, tool, f.plain)
+			f.packed = t.compress(ctx, f.plain)
 		}
 		if f.packed == nil && !f.last {
 			f.packed = enc.EncodeAll(f.plain, nil)
@@ -88,30 +86,6 @@ func encode(ctx context.Context, tasks iter.Seq[pipeline.Task[*frame, *frame]]) 
 		}
 	}
 	return nil
-}
-
-// toolEncode compresses a frame by the zstd program, which searches harder than
-// our package can: merged segments become a seventh smaller. It returns nil if
-// the program is missing, or its frame does not decode to the same text.
-func toolEncode(ctx context.Context, tool string, plain []byte) []byte {
-	if tool == "" {
-		return nil
-	}
-
-	// A window of 2^23 bytes, 8 MiB, is what RFC 8878 recommends every decoder to support.
-	cmd := exec.CommandContext(ctx, tool, "-16", "--long=23", "-q", "-c", "--stream-size="+strconv.Itoa(len(plain)))
-	cmd.Stdin = bytes.NewReader(plain)
-	packed, err := cmd.Output()
-	if err != nil {
-		return nil
-	}
-
-	// The program is not part of this project: verify its output before it replaces data.
-	decoded, err := segment.Decode(packed, make([]byte, 0, len(plain)))
-	if err != nil || !bytes.Equal(decoded, plain) {
-		return nil
-	}
-	return packed
 }
 
 // packer cuts the records of a merge's segments into frames.
