@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 )
@@ -36,7 +37,8 @@ func TestBackupDrill(t *testing.T) {
 		t.Fatal("docs/operating.md has no drill")
 	}
 	port := strconv.Itoa(ingesttest.FreePorts(t, 1)[0])
-	script := "set -eum\n" + strings.ReplaceAll(drill[1], "8080", port)
+	// What the drill started ends with it, even if a step of it fails.
+	script := "set -eum\ntrap 'kill -9 $(jobs -p) 2>/dev/null || :' EXIT\n" + strings.ReplaceAll(drill[1], "8080", port)
 
 	bin := t.TempDir()
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./tmserver", "./tmrun").CombinedOutput(); err != nil {
@@ -45,6 +47,7 @@ func TestBackupDrill(t *testing.T) {
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
 	cmd.Dir = dir
+	cmd.WaitDelay = time.Minute
 	cmd.Env = append(os.Environ(), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
