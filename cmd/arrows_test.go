@@ -51,7 +51,7 @@ var arrows = []struct {
 	{"engine/isolate", []string{"engine", "layout"}, "tasks cross a pipe as streams; what a script is, only cmd knows"},
 	{"engine/script", []string{"engine", "layout", "revisions"}, "the only place where JavaScript meets Go"},
 	{"engine/script/bundle", []string{"engine/script/datafile", "engine/script/declare", "engine/script/ecma", "engine/script/suggest"}, "compiling a script takes no data and no runtime"},
-	{"engine/script/datafile", []string{"engine/jsonscan"}, "a data file means the same whatever imports it"},
+	{"engine/script/datafile", []string{"engine/datum", "engine/jsonscan"}, "a data file means the same whatever imports it"},
 	{"engine/script/ecma", nil, "what JavaScript means does not depend on what scripts are for"},
 	{"engine/script/value", []string{"engine", "engine/script/datafile", "layout", "revisions"}, "values cross in the same way whatever the script is and runs for"},
 	{"engine/script/declare", []string{"layout/schema"}, "what scripts see is said once, for everybody"},

@@ -173,6 +173,12 @@ declare namespace tm {
 
 declare function test(name: string, test: tm.Test): void
 
+/** The rows of another job, by the names of its columns: import rows from "job:./first.js". */
+declare module "job:*" {
+  const rows: readonly any[]
+  export default rows
+}
+
 /** A table: its rows, by the names in its first line. All cells are strings. */
 declare module "*.csv" {
   const rows: readonly { readonly [column: string]: string }[]

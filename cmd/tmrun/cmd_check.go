@@ -38,6 +38,16 @@ func (c *checkCmd) Run(ctx context.Context, st *cli.State) error {
 			return err
 		}
 
+		// The jobs whose rows it imports must compile, too.
+		if compiled, err := script.Compile(path, text); err == nil && len(compiled.Jobs) > 0 {
+			_, err := loadPasses(compiled)
+			if failed, ok := errors.AsType[*script.Error](err); ok {
+				findings = append(findings, lint.Finding{Err: failed, Severe: true})
+			} else if err != nil {
+				return err
+			}
+		}
+
 		// A finding begins with its place, so that editors jump to it.
 		for _, finding := range findings {
 			fmt.Fprintf(st.Stdout, "%v\n%s", finding.Err, finding.Err.Detail())

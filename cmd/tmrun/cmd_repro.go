@@ -103,6 +103,13 @@ func (c *reproCmd) replay(ctx context.Context, st *cli.State, call *script.Call)
 		return err
 	}
 
+	// The rows that the script imports were saved with the call.
+	if !call.OfFilter() && len(s.job.Script.Jobs) > 0 {
+		if err := s.readResults(c.File + resultsSuffix); err != nil {
+			return cli.Fail(cli.ExitUsage, err)
+		}
+	}
+
 	// The engine runs the call as a job, so that errors and output look as they did.
 	var err error
 	s.work, err = s.job.Replay(call)

@@ -132,18 +132,24 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	}
 	defer out.discard()
 
+	// Jobs whose rows the script imports come first: its columns may depend on them.
+	s.exitWhenStuck("--isolate ends such a task alone", out.discard)
+	before, err := c.runPasses(ctx, s)
+	if err != nil {
+		return before, err
+	}
+
 	sink, err := s.newSink(ctx, formatName, out, order)
 	if err != nil {
 		return stats, err
 	}
 	defer sink.Discard()
 
-	s.exitWhenStuck("--isolate ends such a task alone", out.discard)
 	if err := c.placeTasks(ctx, s); err != nil {
 		return stats, err
 	}
 
-	report, err := c.startReport(s)
+	report, err := c.startReport(s, c.Profile)
 	if err != nil {
 		return stats, err
 	}
@@ -165,6 +171,11 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	}
 	report.dropped = sink.Dropped()
 	report.summary(stats)
+
+	// What was rejected in any pass decides the exit code.
+	stats.Records += before.Records
+	stats.Rejected += before.Rejected
+	stats.Failed += before.Failed
 	return stats, nil
 }
 
@@ -195,6 +206,9 @@ func (c *runCmd) setLimits(s *session) error {
 // loadJob loads the script and the filter, which --where narrows.
 func (c *runCmd) loadJob(ctx context.Context, s *session) error {
 	if err := s.loadScript(c.Script); err != nil {
+		return err
+	}
+	if err := s.loadPasses(ctx); err != nil {
 		return err
 	}
 	if err := s.warn(ctx); err != nil {

@@ -66,6 +66,11 @@ func (c *testCmd) testScript(ctx context.Context, st *cli.State, name string) (f
 		return 0, 0, err
 	}
 
+	passes, err := loadPasses(s.job.Script)
+	if err != nil {
+		return 0, 0, err
+	}
+
 	// Its cases.
 	ext := filepath.Ext(name)
 	path := strings.TrimSuffix(name, ext) + ".test" + ext
@@ -82,7 +87,7 @@ func (c *testCmd) testScript(ctx context.Context, st *cli.State, name string) (f
 		// A case's own definitions replace those of the command.
 		job := *s.job
 		job.Limits.Fixed = tc.Definitions
-		runs, problems := c.check(ctx, &job, tc)
+		runs, problems := c.checkCase(ctx, &job, passes, tc)
 		if ctx.Err() != nil { // interrupted: what check returned is no verdict
 			return failed, total, context.Cause(ctx)
 		}
@@ -100,6 +105,19 @@ func (c *testCmd) testScript(ctx context.Context, st *cli.State, name string) (f
 		}
 	}
 	return failed, total, nil
+}
+
+// checkCase is check for a script that imports the rows of passes, over the case's records.
+func (c *testCmd) checkCase(ctx context.Context, job *script.Job, passes []pass, tc script.TestCase) (runs int, problems []string) {
+	rows, err := caseResults(ctx, job, passes, tc.Records)
+	switch {
+	case err != nil && tc.Throws != "" && strings.Contains(err.Error(), tc.Throws):
+		return 1, nil
+	case err != nil:
+		return 1, []string{errorText(err)}
+	}
+	job.Script = rows.of(job.Script)
+	return c.check(ctx, job, tc)
 }
 
 // check runs a case and returns what is wrong, one problem per law.

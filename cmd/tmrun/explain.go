@@ -110,6 +110,9 @@ func (c *runCmd) explainPlan(ctx context.Context, s *session) error {
 		fmt.Fprintf(table, "pruned\t%.1f%% of the bytes\n", 100-100*float64(used.compressedBytes)/float64(whole.compressedBytes))
 	}
 
+	for i, pass := range s.passes {
+		fmt.Fprintf(table, "pass %d\t%s\n", i+1, pass.name)
+	}
 	tasks := len(s.plan.Tasks)
 	fmt.Fprintf(table, "tasks\t%d, %d at a time\n", tasks, min(s.engine.Mappers, max(1, tasks)))
 	fmt.Fprintf(table, "estimate\t%s\n", estimate)
@@ -128,6 +131,15 @@ func (c *runCmd) estimate(ctx context.Context, s *session) (string, error) {
 	for i := 0; i < len(s.plan.Tasks); i += max(1, len(s.plan.Tasks)/trialTasks) {
 		trial.Tasks = append(trial.Tasks, s.plan.Tasks[i])
 		trial.Bytes += s.plan.Tasks[i].Bytes
+	}
+
+	// The rows of other jobs are not there, but the first of these needs none.
+	each := ""
+	if len(s.passes) > 0 {
+		job := *s.job
+		job.Script = s.passes[0].script
+		s.work = &job
+		each = fmt.Sprintf(" for each of %d passes", len(s.passes)+1)
 	}
 
 	// A trial tolerates all failures, and neither logs nor saves them: the run will.
@@ -156,6 +168,6 @@ func (c *runCmd) estimate(ctx context.Context, s *session) (string, error) {
 
 	// Time goes with compressed bytes.
 	total := seconds * float64(s.plan.Bytes) / float64(max(trial.Bytes, 1))
-	return fmt.Sprintf("%s%.2g s: %d tasks of %s together took %.2g s",
-		atLeast, total, len(trial.Tasks), bytesText(trial.Bytes), seconds), nil
+	return fmt.Sprintf("%s%.2g s%s: %d tasks of %s together took %.2g s",
+		atLeast, total, each, len(trial.Tasks), bytesText(trial.Bytes), seconds), nil
 }

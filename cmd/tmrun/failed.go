@@ -75,6 +75,9 @@ const (
 	// failurePattern is how files of failed calls are named, in os.CreateTemp's way and
 	// in filepath.Glob's.
 	failurePattern = "tmrun-failed-*.jsonl"
+	// resultsSuffix ends the name of the file beside it with the rows that the calls' script
+	// imports.
+	resultsSuffix = ".results"
 	// maxFailureFiles and maxFailureAge bound which of them stay in a folder.
 	maxFailureFiles = 20
 	maxFailureAge   = 30 * 24 * time.Hour
@@ -107,6 +110,7 @@ func removeOldFailures(newest string) {
 	for i, fi := range older {
 		if i >= maxFailureFiles-1 || time.Since(fi.ModTime()) > maxFailureAge {
 			root.Remove(fi.Name())
+			root.Remove(fi.Name() + resultsSuffix)
 		}
 	}
 }
@@ -132,6 +136,13 @@ func (c *runCmd) saveFailed(s *session, err error) error {
 	}
 	if name == "" {
 		return err
+	}
+
+	// The calls may depend on the rows of other jobs.
+	if len(s.results.encoded) > 0 {
+		if err := os.WriteFile(name+resultsSuffix, s.results.append(nil), 0o600); err != nil {
+			return errors.Join(err, fmt.Errorf("save results: %w", err))
+		}
 	}
 
 	out := &cli.Error{Err: err, Code: cli.ExitScript}

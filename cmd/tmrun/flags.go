@@ -78,7 +78,8 @@ type taskFlags struct {
 	Script     string   `arg:"" predictor:"script" help:"The job: a path, or the name of a shipped script."`
 	MaxErrors  failures `name:"max-errors" default:"0" placeholder:"N" help:"Records and keys that may fail without stopping the task; -1 is any number."`
 	callFlags  `embed:""`
-	TaskMemory size `name:"task-memory" default:"0" placeholder:"SIZE" help:"Memory that this process may use; 0 is no limit."`
+	Results    string `name:"results" hidden:"" help:"File with the rows of the jobs that the script imports."`
+	TaskMemory size   `name:"task-memory" default:"0" placeholder:"SIZE" help:"Memory that this process may use; 0 is no limit."`
 }
 
 // begin limits the process and loads the script into s.
@@ -96,6 +97,9 @@ func (f *taskFlags) begin(s *session) error {
 	}
 
 	if err := s.loadScript(f.Script); err != nil {
+		return err
+	}
+	if err := s.readResults(f.Results); err != nil {
 		return err
 	}
 	s.exitWhenStuck("", func() {})

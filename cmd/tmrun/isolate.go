@@ -27,6 +27,15 @@ func (c *runCmd) isolateTasks(ctx context.Context, s *session) error {
 		return err
 	}
 
+	// Processes read the rows that the script imports from a file.
+	resultsFile := ""
+	if len(s.job.Script.Jobs) > 0 {
+		if resultsFile, err = s.results.save(c.WorkDir); err != nil {
+			return err
+		}
+		s.closers = append(s.closers, func() { os.Remove(resultsFile) })
+	}
+
 	// Tasks report what a job in this process would have counted and saved.
 	tasks := &isolate.Job{
 		TaskTime: c.TaskTimeout,
@@ -41,7 +50,7 @@ func (c *runCmd) isolateTasks(ctx context.Context, s *session) error {
 			}
 		},
 		Command: func() *exec.Cmd {
-			cmd := exec.Command(self, c.childArgs()...)
+			cmd := exec.Command(self, c.childArgs(s.scriptPath, resultsFile)...)
 			cmd.Env = []string{"TMPDIR=" + os.TempDir()} // a script's process sees no secrets
 			return cmd
 		},
@@ -52,8 +61,9 @@ func (c *runCmd) isolateTasks(ctx context.Context, s *session) error {
 	return nil
 }
 
-// childArgs is the command line of a child.
-func (c *runCmd) childArgs() []string {
+// childArgs is the command line of a child that runs the tasks of a script. resultsFile has
+// the rows that the script imports, "" if it imports none.
+func (c *runCmd) childArgs(script, resultsFile string) []string {
 	args := []string{"child",
 		"--max-errors", strconv.FormatInt(int64(c.MaxErrors), 10),
 		"--task-memory", strconv.FormatInt(int64(c.TaskMemory), 10)}
@@ -63,8 +73,12 @@ func (c *runCmd) childArgs() []string {
 		args = append(args, "--input-filter", c.InputFilter)
 	}
 
+	if resultsFile != "" {
+		args = append(args, "--results", resultsFile)
+	}
+
 	// A script's name may begin with a hyphen.
-	return append(args, "--", c.Script)
+	return append(args, "--", script)
 }
 
 // taskReport is what a child reports of a task besides how it ended: what its

@@ -51,7 +51,7 @@ func (r *report) bar(p *engine.Progress) (show, finish func()) {
 		progressbar.OptionClearOnFinish())
 
 	show = func() {
-		bar.Describe(phaseText(p))
+		bar.Describe(r.s.title + phaseText(p))
 		_ = bar.Set64(min(p.BytesDone.Load(), total-1)) // at the total the bar would end before reduce
 	}
 	return show, func() { _ = bar.Finish() }
@@ -98,7 +98,7 @@ func (r *report) line(p *engine.Progress, took time.Duration) string {
 	done := p.BytesDone.Load()
 	total := r.s.plan.Bytes
 
-	text := fmt.Sprintf("%s: %.0f%% of %s, %d records, %.0f s", phaseText(p),
+	text := fmt.Sprintf("%s%s: %.0f%% of %s, %d records, %.0f s", r.s.title, phaseText(p),
 		100*float64(done)/float64(max(total, 1)), bytesText(total), p.Records.Load(), took.Seconds())
 
 	if done > 0 && done < total {

@@ -24,11 +24,11 @@ type report struct {
 	stop    func() // ends progress and profile; idempotent
 }
 
-// startReport starts progress and profile. The caller calls stop.
-func (c *runCmd) startReport(s *session) (*report, error) {
+// startReport starts progress, and a profile in the file of that name, "" for none. The caller calls stop.
+func (c *runCmd) startReport(s *session, profile string) (*report, error) {
 	r := &report{s: s, how: c.Progress, start: s.st.Now()}
 
-	stopProfile, err := startProfile(c.Profile, s.job.Script)
+	stopProfile, err := startProfile(profile, s.job.Script)
 	if err != nil {
 		return nil, err
 	}
@@ -93,9 +93,9 @@ func (r *report) summary(stats engine.Stats) {
 		failed = counted(int(stats.Failed), "other call") + " failed, "
 	}
 
-	fmt.Fprintf(stderr, "tmrun: %d records%s of %d segments, %s (%s compressed) in %.2f s, %s/s; "+
+	fmt.Fprintf(stderr, "tmrun: %s%d records%s of %d segments, %s (%s compressed) in %.2f s, %s/s; "+
 		"%d rows written, %d records rejected, %s%s spilled, peak memory %s\n",
-		stats.Records, sample, r.s.plan.Segments, bytesText(stats.RawBytes), bytesText(r.s.plan.Bytes), seconds, bytesText(bytesPerSecond),
+		r.s.title, stats.Records, sample, r.s.plan.Segments, bytesText(stats.RawBytes), bytesText(r.s.plan.Bytes), seconds, bytesText(bytesPerSecond),
 		stats.Rows-r.dropped, stats.Rejected, failed, bytesText(stats.Spilled), bytesText(peakMemory()))
 
 	if stats.Cached > 0 {

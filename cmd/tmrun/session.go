@@ -24,6 +24,12 @@ type session struct {
 	job    *script.Job    // its script, limits and filter come with the steps
 	engine engine.Options // how the engine runs it
 
+	scriptPath string   // the script as another process finds it
+	passes     []pass   // the jobs whose rows the script imports, in the order of running
+	results    results  // of the passes that are done
+	unchecked  []string // names of scripts that can be checked only when the passes are done
+	title      string   // what begins progress and summary, "" without other passes
+
 	tree   *layout.Tree
 	source engine.TreeSource
 	plan   *engine.Plan
@@ -43,9 +49,10 @@ type session struct {
 func newSession(st *cli.State) *session {
 	// The work is the job itself unless a step wraps it.
 	s := &session{
-		st:     st,
-		job:    &script.Job{Limits: script.DefaultLimits(), Counters: &script.Counters{}},
-		engine: engine.DefaultOptions(),
+		st:      st,
+		job:     &script.Job{Limits: script.DefaultLimits(), Counters: &script.Counters{}},
+		engine:  engine.DefaultOptions(),
+		results: newResults(),
 	}
 	s.engine.Log = st.Log
 	s.work = s.job
@@ -62,6 +69,7 @@ func (s *session) close() {
 
 // loadScript compiles the script at a path, or the shipped one of that name.
 func (s *session) loadScript(name string) (err error) {
+	s.scriptPath = name
 	s.job.Script, err = loadScript(name)
 	if err != nil {
 		return err
@@ -73,15 +81,22 @@ func (s *session) loadScript(name string) (err error) {
 
 // warn prints what tmrun check knows of the script, once. A script that cannot do
 // what it says ends here, before the data are read.
-func (s *session) warn(ctx context.Context) error {
-	findings, err := lint.CheckScript(ctx, s.job.Script, s.job.Limits)
+func (s *session) warn(ctx context.Context) error { return s.warnOf(ctx, s.job.Script) }
+
+// warnOf is warn for any script of the session.
+func (s *session) warnOf(ctx context.Context, checked *script.Script) error {
+	findings, err := lint.CheckScript(ctx, checked, s.job.Limits)
 	if err != nil {
 		return err
 	}
 
 	for _, finding := range findings {
-		if finding.StopsRun() {
+		switch {
+		case finding.StopsRun():
 			return finding.Err
+		case finding.Unchecked():
+			s.unchecked = append(s.unchecked, checked.Name)
+			continue
 		}
 		fmt.Fprintf(s.st.Stderr, "%v\n%s", finding.Err, finding.Err.Detail())
 	}

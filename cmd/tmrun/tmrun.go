@@ -16,6 +16,9 @@
 // calls again, which failed.go saved. Command test runs cases in all the ways that
 // must not change their output (laws.go).
 //
+// A job whose rows the script imports is a pass before it, with the same data
+// (passes.go).
+//
 // An error gets its exit code and its hint about flags in errors.go, and nowhere
 // else: libraries know no flags.
 //

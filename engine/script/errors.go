@@ -22,6 +22,9 @@ var (
 	ErrStack = errors.New("maximum call stack size exceeded")
 	// ErrNoDefinitions: ping.histogram was called, but Limits has no Definitions.
 	ErrNoDefinitions = value.ErrNoDefinitions
+	// ErrNoResult: the script imports the result of a job, and WithResults has not been
+	// called.
+	ErrNoResult = value.ErrNoResult
 )
 
 // interruption is why a call was interrupted: its time was over, or the job's is.

@@ -58,7 +58,7 @@ func newHost(ctx context.Context, s *Script, limits Limits, console func(level, 
 
 	// What the script sees of the host.
 	made.Runtime = value.New(made.rt, limits.definitions(ctx))
-	made.Runtime.SetData(s.Data)
+	made.Runtime.SetData(s.Data, s.results)
 	made.installConsole(console)
 	if s.setup != nil {
 		s.setup(made)

@@ -3,6 +3,8 @@ package script
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
@@ -48,6 +50,9 @@ const cacheVersion = "3"
 // ones a task has found is what its mapper's Lookups say.
 func (j *Job) CacheKey() []byte {
 	key := fmt.Appendf(nil, "version %s\nscript %q %x\n", cacheVersion, j.Script.Name, j.Script.Hash())
+	for _, name := range slices.Sorted(maps.Keys(j.Script.results)) {
+		key = fmt.Appendf(key, "result %q %s\n", name, j.Script.results[name].ID)
+	}
 	if j.Filter != nil && j.Filter.script != nil {
 		key = fmt.Appendf(key, "filter %q %x\n", j.Filter.script.Name, j.Filter.script.Hash())
 	}

@@ -10,13 +10,15 @@ import (
 	"github.com/dop251/goja"
 
 	"github.com/aitgithub/telemetry-server/engine/script/bundle"
+	"github.com/aitgithub/telemetry-server/engine/script/datafile"
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
 )
 
 // Script is a compiled script. It is immutable and safe for concurrent use.
 type Script struct {
 	*bundle.Bundle
-	setup func(*host) // makes more globals, before the script runs; or nil
+	results map[string]*datafile.File // of the jobs that it imports, by name
+	setup   func(*host)               // makes more globals, before the script runs; or nil
 }
 
 // CompileFile reads the script at path and compiles it. Errors of the script
@@ -37,6 +39,26 @@ func Compile(name, text string) (*Script, error) {
 		return nil, err
 	}
 	return &Script{Bundle: compiled}, nil
+}
+
+// WithResults returns the script with the results of the jobs that it imports, by name.
+func (s *Script) WithResults(results map[string]*datafile.File) *Script {
+	with := *s
+	with.results = results
+	return &with
+}
+
+// HasResults reports whether the script has the results of the jobs that it imports.
+func (s *Script) HasResults() bool { return len(s.results) == len(s.Jobs) }
+
+// WithEmptyResults returns the script as if the jobs that it imports had written nothing,
+// to see what it exports before they have run.
+func (s *Script) WithEmptyResults() *Script {
+	empty := map[string]*datafile.File{}
+	for _, imported := range s.Jobs {
+		empty[imported.Name], _ = datafile.NewResult(imported.Name, nil) // no rows: it cannot fail
+	}
+	return s.WithResults(empty)
 }
 
 // Exports is what a script exports.

@@ -18,7 +18,7 @@ func BenchmarkStart(b *testing.B) {
 		b.Fatal(err)
 	}
 
-	code, sourceMap := outputs(build(names, benchScript, newDataFiles(names, benchScript)))
+	code, sourceMap := outputs(build(names, benchScript))
 
 	for _, bb := range []struct{ name, code string }{{"lightened", lighten(code)}, {"as esbuild writes it", code}} {
 		b.Run(bb.name, func(b *testing.B) {

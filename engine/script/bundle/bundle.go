@@ -34,6 +34,7 @@ type Bundle struct {
 	Sources  map[string]string         // text of each source file by its name, for excerpts
 	Imports  []string                  // absolute paths of the files that it was bundled with, sorted
 	Warnings []*Error                  // what esbuild finds odd in a script that is right
+	Jobs     []JobImport               // whose results it imports, sorted by name
 	Data     map[string]*datafile.File // data files that it imports, by ID
 	names    map[string]string         // of source files, by what goja calls them
 	code     string
@@ -60,7 +61,8 @@ func Compile(name, text string) (*Bundle, error) {
 	}
 
 	data := newDataFiles(names, text)
-	res := build(names, text+exports, data)
+	jobs := &jobImports{names: names}
+	res := build(names, text+exports, data.plugin(), jobs.plugin())
 	if err := buildError(res.Errors, names); err != nil {
 		return nil, err
 	}
@@ -73,6 +75,7 @@ func Compile(name, text string) (*Bundle, error) {
 		return nil, err
 	}
 
+	compiled.Jobs = jobs.all()
 	compiled.Warnings = warnings(res.Warnings, names)
 	if err := compiled.enumError(); err != nil {
 		return nil, err
@@ -107,7 +110,7 @@ func adviseTypeScript(err error, name, text string) error {
 
 // build bundles a script and its imports, with esbuild, into one function
 // whose result is the script's exports.
-func build(names sourceNames, text string, data *dataFiles) api.BuildResult {
+func build(names sourceNames, text string, plugins ...api.Plugin) api.BuildResult {
 	return api.Build(api.BuildOptions{
 		Stdin: &api.StdinOptions{
 			Contents: text, ResolveDir: filepath.Dir(names.script), Sourcefile: filepath.Base(names.script), Loader: loaderOf(names.name),
@@ -120,7 +123,7 @@ func build(names sourceNames, text string, data *dataFiles) api.BuildResult {
 		Sourcemap:  api.SourceMapExternal, SourcesContent: api.SourcesContentInclude,
 		Charset: api.CharsetUTF8, LogLevel: api.LogLevelSilent,
 		TsconfigRaw: "{}", Metafile: true,
-		Plugins: []api.Plugin{library, data.plugin(), nesting},
+		Plugins: append(plugins, library, nesting),
 	})
 }
 
@@ -191,11 +194,15 @@ func (b *Bundle) readMetafile(text string, names sourceNames) error {
 		if strings.HasPrefix(input, libraryNamespace+":") {
 			continue
 		}
-		path := strings.TrimPrefix(strings.TrimPrefix(input, dataNamespace+":"), wholeNamespace+":")
+		path := input
+		for _, namespace := range []string{dataNamespace, wholeNamespace, jobNamespace, wholeJobNamespace} {
+			path = strings.TrimPrefix(path, namespace+":")
+		}
+		isShipped := path != input && !filepath.IsAbs(path)
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(names.wd, path)
 		}
-		if path != names.script {
+		if path != names.script && !isShipped {
 			b.Imports = append(b.Imports, path)
 		}
 	}

@@ -11,6 +11,7 @@
 //     and the ES modules of JavaScript, which goja does not know. Names such as
 //     "stats" are modules of the library in lib/. A data file becomes a module that
 //     takes its value from the host (data.go); package datafile parses it here, once.
+//     So does the result of another job (job.go), which its caller runs first.
 //  4. What esbuild writes for exports is made cheaper, because each task pays it.
 //  5. The source map is rewritten to the names that messages use, and to columns
 //     as editors count them.

@@ -24,8 +24,10 @@ type File struct {
 
 // Item is a value in a file: a scalar, or the node of an object or an array.
 type Item struct {
-	Scalar goja.Value // string, number, boolean or null, fit for every runtime; nil: a node
-	Node   *Node
+	Scalar goja.Value // string, number, boolean or null (of a job, undefined), fit for every runtime; or nil
+	Node   *Node      // or nil
+	// Histogram is a datum of that kind, in the result of a job.
+	Histogram []byte
 }
 
 // Node is an object or an array.
@@ -114,7 +116,7 @@ func Parse(path, name string, text []byte) (*File, error) {
 	sum := sha256.Sum256(append([]byte(ext+"\x00"), text...))
 	file := &File{ID: hex.EncodeToString(sum[:]), Name: name}
 
-	parsed := &parser{file: file, text: text, shapes: map[string]*Shape{}, scalars: goja.New(), strings: map[string]goja.Value{}}
+	parsed := newParser(file, text)
 	if err := parsed.checkEncoding(); err != nil {
 		return nil, err
 	}
@@ -126,6 +128,10 @@ func Parse(path, name string, text []byte) (*File, error) {
 	file.Root = root
 
 	return file, nil
+}
+
+func newParser(file *File, text []byte) *parser {
+	return &parser{file: file, text: text, shapes: map[string]*Shape{}, scalars: goja.New(), strings: map[string]goja.Value{}}
 }
 
 // checkEncoding leaves out a mark of UTF-8, and refuses other encodings: a table of a

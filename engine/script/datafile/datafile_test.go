@@ -1,10 +1,15 @@
 package datafile
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/aitgithub/telemetry-server/engine/datum"
 )
 
 // show returns a value as a short text: scalars as JavaScript shows them.
@@ -107,6 +112,41 @@ func TestIndex(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%s: got  %s\nwant %s", tt.columns, got, tt.want)
+		}
+	}
+}
+
+// TestResult: rows as they were written, and no panic for what was cut.
+func TestResult(t *testing.T) {
+	row := datum.AppendKind(nil, datum.Object)
+	for i, value := range [][]byte{
+		datum.AppendUndefined(nil), datum.AppendNull(nil), datum.AppendBool(nil, true), datum.AppendNumber(nil, math.NaN()),
+		datum.AppendKind(datum.AppendString(datum.AppendKind(nil, datum.Array), "x"), datum.End),
+		datum.AppendHistogram(nil, datum.Bucketing{Name: "H", Kind: "linear", Low: 1, High: 2, Buckets: 3}, []float64{1, 2, 3}),
+	} {
+		row = append(datum.AppendString(row, string(rune('a'+i))), value...)
+	}
+	row = datum.AppendKind(row, datum.End)
+
+	file, err := NewResult("first.js", slices.Concat(row, row))
+	if err != nil {
+		t.Fatal(err)
+	}
+	items := file.Root.Node.Items
+	if len(items) != 2 || items[0].Node.Shape != items[1].Node.Shape {
+		t.Fatalf("%d rows", len(items))
+	}
+	if histogram := items[0].Node.Items[5]; histogram.Histogram == nil {
+		t.Error("the histogram is gone")
+	}
+	items[0].Node.Items = items[0].Node.Items[:5]
+	if got, want := show(items[0]), "{a:undefined b:null c:true d:NaN e:[x]}"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+
+	for n := 1; n < len(row); n++ {
+		if _, err := NewResult("first.js", row[:n]); !errors.Is(err, datum.ErrMalformed) {
+			t.Errorf("%d bytes of %d: %v", n, len(row), err)
 		}
 	}
 }

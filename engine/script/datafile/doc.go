@@ -13,6 +13,8 @@
 //  3. Tables become an array of objects, with names from the header. Their cells stay
 //     strings.
 //
+// NewResult makes a File of the rows of a job, for another job.
+//
 // Index finds the objects of an array by the values of their members. It is made once
 // for the process, too.
 //

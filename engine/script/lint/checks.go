@@ -8,6 +8,7 @@ import (
 	"github.com/dop251/goja/file"
 	"github.com/dop251/goja/token"
 
+	"github.com/aitgithub/telemetry-server/engine/script/bundle"
 	"github.com/aitgithub/telemetry-server/engine/script/datafile"
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
 	"github.com/aitgithub/telemetry-server/engine/script/suggest"
@@ -68,7 +69,7 @@ func (c *checker) sharedState(node any) {
 func (c *checker) mutation(e ast.Expression, at file.Idx) {
 	atTopLevel := len(c.locals) == 0
 	name := c.global(e)
-	frozen := datafile.Is(c.imports[name])
+	frozen := datafile.Is(c.imports[name]) || strings.HasPrefix(c.imports[name], bundle.JobPrefix)
 	if name == "" || !frozen && (atTopLevel || c.gathers || c.gathersKeys()) || c.reported[name] {
 		return
 	}

@@ -23,7 +23,12 @@ type Finding struct {
 const (
 	dimensionsCheck = "dimensions"
 	shapeCheck      = "shape"
+	resultsCheck    = "results"
 )
+
+// Unchecked reports whether the script could not be checked without the results of the jobs
+// that it imports: CheckScript says more when they are there.
+func (f Finding) Unchecked() bool { return f.check == resultsCheck }
 
 // StopsRun reports whether a run must not begin: the script does not load, or it
 // would give a wrong answer instead of an error. Other severe findings may lie in
@@ -56,6 +61,14 @@ func Check(ctx context.Context, name, text string, limits script.Limits) ([]Find
 
 // CheckScript is Check for a script that is compiled.
 func CheckScript(ctx context.Context, checked *script.Script, limits script.Limits) ([]Finding, error) {
+	// Without the results of other jobs, the top level may fail where it reads them.
+	if len(checked.Jobs) > 0 && !checked.HasResults() {
+		if _, err := checked.WithEmptyResults().Exports(ctx, limits); err != nil {
+			return unchecked(err)
+		}
+		checked = checked.WithEmptyResults()
+	}
+
 	exports, err := checked.Exports(ctx, limits)
 	if err != nil {
 		return severe(err)
@@ -63,6 +76,8 @@ func CheckScript(ctx context.Context, checked *script.Script, limits script.Limi
 
 	// A script is a filter or a job; what it exports says which.
 	switch {
+	case exports.Has(declare.Filter) && len(checked.Jobs) > 0:
+		return severe(&script.Error{File: checked.Name, Phase: "error", Message: "a filter cannot import the result of a job, " + checked.Jobs[0].Name})
 	case exports.Has(declare.Filter):
 		if _, err := script.NewFilterScript(ctx, checked, limits, nil); err != nil {
 			return severe(err)
@@ -92,6 +107,19 @@ func CheckScript(ctx context.Context, checked *script.Script, limits script.Limi
 	})
 
 	return walker.findings, nil
+}
+
+// unchecked makes a finding of an error that may be there only because other jobs have not
+// run; other errors stay errors.
+func unchecked(err error) ([]Finding, error) {
+	failed, ok := errors.AsType[*script.Error](err)
+	if !ok {
+		return nil, err
+	}
+	warning := *failed
+	warning.Phase = "warning"
+	warning.Message += ": without the results of the jobs that it imports, the rest of the script cannot be checked"
+	return []Finding{{Err: &warning, check: resultsCheck}}, nil
 }
 
 // severe makes a finding of an *script.Error; other errors stay errors.

@@ -1,6 +1,7 @@
 package value
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -42,13 +43,28 @@ func dataNode(v goja.Value) *datafile.Node {
 	return nil
 }
 
-// SetData makes the data files of a script reachable, by ID.
-func (r *Runtime) SetData(files map[string]*datafile.File) {
+// SetData makes the data files of a script reachable, by ID, and the results of other
+// jobs, by name.
+func (r *Runtime) SetData(files, results map[string]*datafile.File) {
 	r.data = files
-	if len(files) > 0 {
+	r.results = results
+	if len(files)+len(results) > 0 {
 		r.dataViews = map[*datafile.Node]goja.Value{}
 		r.freezeViews()
 	}
+}
+
+// ErrNoResult is thrown in a job without the result of another one that it imports.
+var ErrNoResult = errors.New("the result is not there: only tmrun runs the jobs that a script imports, and only for a whole job")
+
+// jobResult is result(name) of the host: the rows of another job.
+func (r *Runtime) jobResult(call goja.FunctionCall) goja.Value {
+	name := call.Argument(0).String()
+	result := r.results[name]
+	if result == nil {
+		r.Throw(fmt.Errorf("import of job %s: %w", name, ErrNoResult))
+	}
+	return r.dataItem(result.Root)
 }
 
 // dataFile is data(id, name) of the host: a file's value, or one of its members.
@@ -67,8 +83,11 @@ func (r *Runtime) dataFile(call goja.FunctionCall) goja.Value {
 
 // dataItem returns a value of a data file.
 func (r *Runtime) dataItem(item datafile.Item) goja.Value {
-	if item.Scalar != nil {
+	switch {
+	case item.Scalar != nil:
 		return item.Scalar
+	case item.Histogram != nil:
+		return r.mustDecodeHistogram(item.Histogram).view() // a copy: add changes it
 	}
 	if view, ok := r.dataViews[item.Node]; ok {
 		return view

@@ -24,6 +24,7 @@ var hostFunctions = []struct {
 	{"addHistogram", (*Runtime).addHistogramTo},
 	{"compareVersions", (*Runtime).compareVersions},
 	{"data", (*Runtime).dataFile},
+	{"result", (*Runtime).jobResult},
 	{"namespace", (*Runtime).dataNamespace},
 	{"index", (*Runtime).dataIndex},
 }

@@ -32,6 +32,7 @@ type Runtime struct {
 	madeDims   map[schema.Dims]dims
 
 	data      map[string]*datafile.File // that the script imports, by ID
+	results   map[string]*datafile.File // of other jobs, by name
 	dataViews map[*datafile.Node]goja.Value
 
 	definitions func(url string) (*revisions.Spec, error) // nil: there are none
