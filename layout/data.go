@@ -67,6 +67,9 @@ func (d *Data) prepare() error {
 
 	touched := map[string]bool{}
 	for _, name := range []string{RawDir, PublishedDir, QuarantineDir, StagingDir} {
+		if err := d.requireNoLink(name); err != nil {
+			return err
+		}
 		if err := d.folder.MkdirAll(name, touched); err != nil {
 			return err
 		}
@@ -74,6 +77,9 @@ func (d *Data) prepare() error {
 
 	// What is renamed into a folder is durable only if the folder is.
 	if err := d.folder.SyncDirs(touched); err != nil {
+		return err
+	}
+	if err := d.requireOneFileSystem(); err != nil {
 		return err
 	}
 

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -179,6 +181,7 @@ func (s *serving) buildRawLogs(ctx context.Context) (part, error) {
 	options.Log = s.st.Log
 	options.Finished = finished.Notify
 	options.Committed = s.metrics.Committed
+	options.Attached = func() error { return isFolder(s.folder.Root(), layout.RawDir, dir) }
 	s.log, err = rawlog.Open(dir, options)
 	if err != nil {
 		return part{}, errors.Join(err, dir.Close())
@@ -210,6 +213,19 @@ func (s *serving) buildRawLogs(ctx context.Context) (part, error) {
 		},
 		close: func() error { return errors.Join(watch.close(), close()) },
 	}, nil
+}
+
+// isFolder returns an error unless the folder of that name below root is dir.
+func isFolder(root *os.Root, name string, dir *os.Root) error {
+	opened, err := dir.Stat(".")
+	if err != nil {
+		return err
+	}
+	named, err := root.Lstat(name)
+	if err == nil && !os.SameFile(opened, named) {
+		err = fmt.Errorf("%s is another folder than when the server started", name)
+	}
+	return err
 }
 
 // buildFilters loads filters again when they change.

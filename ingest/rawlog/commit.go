@@ -16,11 +16,16 @@ func (l *Log) commitBatches() {
 	// The timer runs from the first submission of a file on.
 	age := time.NewTimer(l.o.MaxAge)
 	age.Stop()
+	watch := time.NewTicker(watchEvery)
+	defer watch.Stop()
 	for {
 		select {
 		case <-l.wake:
 		case <-age.C:
 			l.rotate()
+			continue
+		case <-watch.C:
+			l.look(age)
 			continue
 		}
 
@@ -73,6 +78,10 @@ func (l *Log) takeBatch() (gathered *batch, closed bool) {
 // commit makes b durable. After an error it is not known which of b's bytes are on
 // the disk. So the file ends before them, and the next batch begins a new file.
 func (l *Log) commit(b *batch, age *time.Timer) error {
+	if l.detached != nil {
+		return l.detached
+	}
+
 	// Below the reserve nothing is written; the spares would only occupy what lacks.
 	free := l.space()
 	if free < l.o.Reserve {
@@ -100,10 +109,48 @@ func (l *Log) commit(b *batch, age *time.Timer) error {
 		return err
 	}
 
+	// What has no name any more will not be converted: this batch was not stored.
+	if !l.file.isLinked() {
+		l.file.off = before
+		l.abandon(age)
+		return ErrRemoved
+	}
+
 	// The next file is filled with zeros at the pace of submissions.
 	l.written.Add(l.file.off - before)
 	signal(l.grown)
 	return nil
+}
+
+// watchEvery is how often the committer looks whether the raw log is still there.
+const watchEvery = 400 * time.Millisecond
+
+// look finds out whether people moved or removed the raw log, or the folder, under the
+// server.
+func (l *Log) look(age *time.Timer) {
+	was := l.detached
+	l.detached = nil
+	if l.o.Attached != nil {
+		l.detached = l.o.Attached()
+	}
+	if l.detached != nil && was == nil {
+		l.o.Log.Error("the folder of raw logs is not where it was; submissions are refused until it is back, or the server is started again", "err", l.detached)
+	}
+	if l.detached == nil && was != nil {
+		l.o.Log.Info("the folder of raw logs is back")
+	}
+
+	if l.detached == nil && l.file != nil && !l.file.isThere() {
+		l.abandon(age)
+	}
+}
+
+// abandon ends the raw log that was removed under the server; finishing it writes it
+// again.
+func (l *Log) abandon(age *time.Timer) {
+	l.o.Log.Error("a raw log was moved or removed under the server; what was acknowledged is written again, and submissions go on in a fresh one", "log", l.file.name)
+	age.Stop()
+	l.rotate()
 }
 
 // rotate finishes the current raw log, if any, in the background.

@@ -35,9 +35,10 @@ var errLocked = errors.New("locked by a live server")
 type disk interface {
 	create(name string) (diskFile, error) // a new file, locked
 	open(name string) (diskFile, error)   // an existing file, locked; errLocked
-	rename(from, to string) error
+	rename(from, to string) error         // fs.ErrExist: it replaces nothing
 	link(from, to string) error
 	remove(name string) error
+	lstat(name string) (os.FileInfo, error)
 	list() ([]string, error)
 	free() (int64, error) // bytes that may still be written
 	sync() error          // makes what was created, renamed and removed durable
@@ -53,7 +54,8 @@ type diskFile interface {
 	sync() error // all of the file
 	allocate(off, n int64)
 	truncate(size int64) error
-	stat() (size int64, links uint64, err error)
+	readAt(b []byte, off int64) (int, error)
+	stat() (os.FileInfo, error)
 	close() error
 }
 
@@ -88,9 +90,28 @@ func (d rootDisk) openFile(name string, flag int) (diskFile, error) {
 	return &osFile{file, direct}, nil
 }
 
-func (d rootDisk) rename(from, to string) error { return d.root.Rename(from, to) }
-func (d rootDisk) link(from, to string) error   { return d.root.Link(from, to) }
-func (d rootDisk) remove(name string) error     { return d.root.Remove(name) }
+// rename gives a file another name, which no file may have: two servers that share the
+// folder, and think that they are the same process at the same time, must not replace
+// each other's raw logs.
+func (d rootDisk) rename(from, to string) error {
+	err := d.root.Link(from, to)
+	if err == nil {
+		return d.root.Remove(from)
+	}
+	if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+
+	// The file system has no links: then the two steps are not one.
+	if _, err := d.root.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(fs.ErrExist, err)
+	}
+	return d.root.Rename(from, to)
+}
+
+func (d rootDisk) lstat(name string) (os.FileInfo, error) { return d.root.Lstat(name) }
+func (d rootDisk) link(from, to string) error             { return d.root.Link(from, to) }
+func (d rootDisk) remove(name string) error               { return d.root.Remove(name) }
 
 func (d rootDisk) list() ([]string, error) {
 	dirEntries, err := fs.ReadDir(d.root.FS(), ".")
@@ -150,13 +171,12 @@ func (o *osFile) close() error {
 	return errors.Join(o.direct.Close(), o.f.Close())
 }
 
-func (o *osFile) stat() (int64, uint64, error) {
-	info, err := o.f.Stat()
-	if err != nil {
-		return 0, 0, err
-	}
-	return info.Size(), uint64(info.Sys().(*syscall.Stat_t).Nlink), nil
-}
+func (o *osFile) stat() (os.FileInfo, error) { return o.f.Stat() }
+
+func (o *osFile) readAt(b []byte, off int64) (int, error) { return o.f.ReadAt(b, off) }
+
+// linksOf returns how many names a file has.
+func linksOf(info os.FileInfo) uint64 { return uint64(info.Sys().(*syscall.Stat_t).Nlink) }
 
 // FreeSpace returns how many bytes may still be written to root's disk.
 func FreeSpace(root *os.Root) (int64, error) { return rootDisk{root}.free() }

@@ -24,6 +24,8 @@
 //	.new.<name>       being made; nothing in it counts
 //	<name>            appended to, and locked (flock); unlocked: left by a crash
 //	<name>.finished   complete
+//	                  (no name is ever taken from another raw log; one whose name is gone
+//	                  is written again when it is finished)
 //	.spare.<name>     a second link to a finished one (or a file of zeros): when it
 //	                  is the only link left, the next raw log overwrites it
 //

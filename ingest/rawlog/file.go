@@ -3,6 +3,7 @@ package rawlog
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"time"
@@ -39,11 +40,32 @@ type logFile struct {
 	buf []byte
 }
 
-// begin makes the next raw log: locked, its head synced, and only then visible.
+// maxNames is how many names are tried for a raw log. Another server may have the same
+// ones: in containers that share a folder, hosts and process IDs can be equal.
+const maxNames = 100
+
+// begin makes the next raw log: locked, its head synced, and only then visible. Its name
+// is one that no raw log has.
 func (l *Log) begin() (*logFile, error) {
-	// Names ascend even if the clock is set back.
-	l.lastName = max(time.Now().UnixMilli(), l.lastName+1)
-	name := fmt.Sprintf("%s%s.%d.%d", Prefix, l.o.Host, os.Getpid(), l.lastName)
+	for try := 1; ; try++ {
+		// Names ascend even if the clock is set back.
+		l.lastName = max(time.Now().UnixMilli(), l.lastName+1)
+		name := fmt.Sprintf("%s%s.%d.%d", Prefix, l.o.Host, os.Getpid(), l.lastName)
+
+		begun, err := l.beginAs(name)
+		if !errors.Is(err, fs.ErrExist) || try == maxNames {
+			return begun, err
+		}
+	}
+}
+
+// beginAs is begin for one name; the error wraps fs.ErrExist if that is taken.
+func (l *Log) beginAs(name string) (*logFile, error) {
+	_, err := l.disk.lstat(name + FinishedSuffix)
+	if err == nil {
+		return nil, fmt.Errorf("begin raw log %s: %w", name, fs.ErrExist)
+	}
+
 	lf := &logFile{
 		disk: l.disk, name: name, off: fileHeaderBytes, step: min(allocateStep, l.o.MaxBytes), buf: l.buf,
 		head: fileHeader{salt: rand.Uint32()},
@@ -145,9 +167,64 @@ func (lf *logFile) allocate(end, room int64) {
 }
 
 // finish cuts the file to what is durable, writes its size into its head, and
-// renames it.
+// renames it. One that was removed meanwhile is written again.
 func (lf *logFile) finish() error {
 	return errors.Join(lf.seal(), lf.f.close())
+}
+
+// isThere says whether the file still has its name, so that it will be converted.
+func (lf *logFile) isThere() bool {
+	mine, err := lf.f.stat()
+	if err != nil || linksOf(mine) == 0 {
+		return false
+	}
+
+	named, err := lf.disk.lstat(lf.name)
+	return err == nil && os.SameFile(mine, named)
+}
+
+// isLinked says whether the file has any name. It is fast enough for every batch.
+func (lf *logFile) isLinked() bool {
+	info, err := lf.f.stat()
+	return err == nil && linksOf(info) > 0
+}
+
+// rescue writes the sealed file again, whose name is gone, as a finished raw log: what is
+// in it was acknowledged, and only this process still has it.
+func (lf *logFile) rescue() error {
+	temp := newPrefix + lf.name
+	copied, err := lf.disk.create(temp)
+	if err != nil {
+		return err
+	}
+
+	err = lf.copyTo(copied)
+	if err == nil {
+		err = copied.sync()
+	}
+	if err == nil {
+		err = lf.disk.rename(temp, lf.name+FinishedSuffix)
+	}
+	if err != nil {
+		return errors.Join(err, copied.close(), lf.disk.remove(temp))
+	}
+	return errors.Join(lf.disk.sync(), copied.close())
+}
+
+// copyTo copies what is durable to another file.
+func (lf *logFile) copyTo(to diskFile) error {
+	chunk := make([]byte, fillChunk)
+	for off := int64(0); off < lf.off; {
+		n, err := lf.f.readAt(chunk[:min(int64(len(chunk)), lf.off-off)], off)
+		if n == 0 {
+			return err
+		}
+		if err := to.writeAt(chunk[:n], off); err != nil {
+			return err
+		}
+		off += int64(n)
+	}
+	return nil
 }
 
 func (lf *logFile) seal() error {
@@ -162,6 +239,9 @@ func (lf *logFile) seal() error {
 	// Sync before the rename: a finished name promises a finished file.
 	if err := lf.f.sync(); err != nil {
 		return err
+	}
+	if !lf.isThere() {
+		return lf.rescue()
 	}
 	if err := lf.disk.rename(lf.name, lf.name+FinishedSuffix); err != nil {
 		return err

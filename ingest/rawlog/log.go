@@ -23,6 +23,9 @@ var (
 	ErrClosed = errors.New("raw log is closed")
 	// ErrTooLong is returned by Append for a path or body that no entry can hold.
 	ErrTooLong = errors.New("submission is longer than an entry holds")
+	// ErrRemoved is returned by Append when the raw log was removed under the server. The
+	// next Append goes to a fresh one.
+	ErrRemoved = errors.New("the raw log was removed")
 	// ErrReserve is returned by Append while less space is free than the reserve.
 	ErrReserve = errors.New("free space is below the reserve")
 )
@@ -48,6 +51,10 @@ type Options struct {
 	// it held, how long writing and syncing it took, and the error if that failed.
 	// It must not block. May be nil.
 	Committed func(submissions int, took time.Duration, err error)
+	// Attached returns an error when the folder is not the one any more whose raw logs are
+	// converted, because it was moved or replaced: then Append returns that. It is called
+	// about twice a second. May be nil.
+	Attached func() error
 	// Log gets the errors of the disk that no Append returns. Nil: discarded.
 	Log *slog.Logger
 }
@@ -90,6 +97,7 @@ type Log struct {
 	lastName  int64  // unix ms in the last name given
 	free      int64  // bytes free on the disk at checked
 	checked   time.Time
+	detached  error // see Options.Attached
 	finishing sync.WaitGroup
 
 	spareMu sync.Mutex // protects spares, which finishing goroutines add to

@@ -53,9 +53,9 @@ func (l *Log) openFreeSpare() (index int, file diskFile, size int64) {
 		if err != nil {
 			continue
 		}
-		size, links, err := file.stat()
-		if err == nil && links == 1 {
-			return index, file, size
+		info, err := file.stat()
+		if err == nil && linksOf(info) == 1 {
+			return index, file, info.Size()
 		}
 		file.close()
 	}
