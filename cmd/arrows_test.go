@@ -41,7 +41,7 @@ var arrows = []struct {
 	{"ingest/statistics", []string{"layout"}, "counts by raw log; what they mean is decided where they are made and reported"},
 	{"ingest/worker", []string{"ingest/convert", "ingest/decide", "ingest/quarantine", "ingest/rawlog", "ingest/statistics", "layout", "revisions"}, "conversion must not need a server, nor know which folder a raw log comes from"},
 	{"ingest/intake", []string{"ingest/worker", "ingest/rawlog", "layout"}, "watching folders is no part of converting"},
-	{"ingest/kafka", []string{"ingest/rawlog"}, "a source gets no further than the raw log"},
+	{"ingest/kafka", []string{"ingest/rawlog", "layout/schema"}, "a source gets no further than the raw log"},
 	{"engine", []string{"layout", "engine"}, "any engine.Job runs: the engine knows no JavaScript and no HTTP"},
 	{"engine/datum", nil, "the bytes of keys and values mean the same in every process, whatever makes them"},
 	{"engine/shuffle", nil, "it moves bytes: neither jobs, nor data, nor segments concern it"},

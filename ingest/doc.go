@@ -24,29 +24,41 @@
 //
 // # Status table
 //
-//	POST /submit/telemetry/<id>[/<reason>/<app>/<version>/<channel>/<build>]
-//	  200 OK                    durable: in the raw log and synced
-//	  202 Accepted              body or path over its limit; discarded, and not
-//	                            an error, because a client would try it again
+//	POST, PUT /submit/<namespace>/<type>/<version>/<id>
+//	  200 OK                    durable: in the raw log and synced, whatever it holds
 //	  400 Bad Request           the body ended before its announced length, or
 //	                            is not what its framing says
-//	  404 Not Found             another path, or another number of parts
+//	  404 Not Found             another path
 //	  405 Method Not Allowed    another method
 //	  411 Length Required       neither length nor chunked, or nothing in it
+//	  413 Content Too Large     body over its limit; its first 4 KiB are quarantined
+//	  414 URI Too Long          path over its limit
 //	  500 Internal Server Error the disk failed; the submission may be sent again
 //	  503 Service Unavailable   shutting down, or the memory for bodies in flight
 //	                            is used up; Retry-After says when to come back
 //	  507 Insufficient Storage  the disk is full, or down to the reserve; goes away
 //	                            by itself when there is space
-//	POST /submit/telemetry/batch, /submit/telemetry/batch_dims
+//	POST, PUT /submit/telemetry/<id>[/<reason>/<app>/<version>/<channel>/<build>]
+//	  200, 4xx, 5xx             as above, but neither 413 nor 414
+//	  202 Accepted              body or path over its limit; discarded, and not
+//	                            an error, because a client would try it again
+//	POST /submit/telemetry/batch, /submit/telemetry/batch_dims, /submit/batch
 //	  200, 202, 411, 5xx        as above; 200 when all of it is durable
-//	  400 Bad Request           a field is wrong, and which, or there are more than
-//	                            50,000 records; nothing is stored
-//	POST /validate/telemetry/<id>[/…]
+//	  400 Bad Request           a field is wrong, and which; nothing is stored
+//	OPTIONS /submit/…
+//	  204 No Content            a page of any origin may submit
+//	POST, PUT /validate/…
 //	  200 OK                    a JSON document: the record as it would be stored
 //	  400 Bad Request           a JSON document: the class and the reason for
 //	                            which it would be quarantined
-//	  202, 404, 411, 503        as above; nothing is stored
+//	  202, 404, 411, 413, 414, 503
+//	                            as for /submit/…; nothing is stored
+//	GET /__heartbeat__
+//	  200 OK                    a submission could be stored now
+//	  503 Service Unavailable   shutting down
+//	  507 Insufficient Storage  the disk is full, or down to the reserve
+//	GET /__lbheartbeat__, /__version__
+//	  200 OK                    the process runs; what it was built from
 //	GET /status, /telemetry_schema, /histograms/<repo…>/<revision>,
 //	    /histogram_buckets?revision=<URL>
 //	  200 OK                    a JSON document

@@ -8,7 +8,7 @@ import (
 
 // endpoint is one row of the table of the public address.
 type endpoint struct {
-	method  string
+	methods []string
 	pattern string // of its path, for the router
 	// doc is the path as the status table in doc.go and docs/operating.md spell it;
 	// a test compares.
@@ -22,35 +22,60 @@ type endpoint struct {
 // answered with 404, another method with 405.
 var endpoints = []endpoint{
 	{
-		http.MethodPost, submitPrefix + "*", "/submit/telemetry/<id>[/<reason>/<app>/<version>/<channel>/<build>]",
+		[]string{http.MethodPost, http.MethodPut}, submitPrefix + "*", "/submit/<namespace>/<type>/<version>/<id>",
 		func(h *handler) http.HandlerFunc { return h.submit },
 	},
 	{
-		http.MethodPost, submitPrefix + "batch", "/submit/telemetry/batch",
+		// The same as the row above: only the documents tell them apart.
+		[]string{http.MethodPost, http.MethodPut}, submitPrefix + telemetryPart + "*", "/submit/telemetry/<id>[/<reason>/<app>/<version>/<channel>/<build>]",
+		func(h *handler) http.HandlerFunc { return h.submit },
+	},
+	{
+		[]string{http.MethodPost}, submitPrefix + telemetryPart + "batch", "/submit/telemetry/batch",
 		func(h *handler) http.HandlerFunc { return h.batch(batchFields) },
 	},
 	{
-		http.MethodPost, submitPrefix + "batch_dims", "/submit/telemetry/batch_dims",
+		[]string{http.MethodPost}, submitPrefix + telemetryPart + "batch_dims", "/submit/telemetry/batch_dims",
 		func(h *handler) http.HandlerFunc { return h.batch(batchDimsFields) },
 	},
 	{
-		http.MethodPost, validatePrefix + "*", "/validate/telemetry/<id>[/…]",
+		[]string{http.MethodPost}, submitPrefix + "batch", "/submit/batch",
+		func(h *handler) http.HandlerFunc { return h.batch(batchGenericFields) },
+	},
+	{
+		[]string{http.MethodOptions}, submitPrefix + "*", "/submit/…",
+		func(h *handler) http.HandlerFunc { return h.preflight },
+	},
+	{
+		[]string{http.MethodPost, http.MethodPut}, validatePrefix + "*", "/validate/…",
 		func(h *handler) http.HandlerFunc { return having(h.validators != nil, h.validate) },
 	},
 	{
-		http.MethodGet, "/status", "/status",
+		[]string{http.MethodGet}, "/__heartbeat__", "/__heartbeat__",
+		func(h *handler) http.HandlerFunc { return h.heartbeat },
+	},
+	{
+		[]string{http.MethodGet}, "/__lbheartbeat__", "/__lbheartbeat__",
+		func(h *handler) http.HandlerFunc { return h.loadBalancerHeartbeat },
+	},
+	{
+		[]string{http.MethodGet}, "/__version__", "/__version__",
+		func(h *handler) http.HandlerFunc { return h.version },
+	},
+	{
+		[]string{http.MethodGet}, "/status", "/status",
 		func(h *handler) http.HandlerFunc { return having(h.o.Status != nil, h.status) },
 	},
 	{
-		http.MethodGet, "/telemetry_schema", "/telemetry_schema",
+		[]string{http.MethodGet}, "/telemetry_schema", "/telemetry_schema",
 		func(h *handler) http.HandlerFunc { return having(h.o.Schema != nil, h.schema) },
 	},
 	{
-		http.MethodGet, histogramsPrefix + "*", "/histograms/<repo…>/<revision>",
+		[]string{http.MethodGet}, histogramsPrefix + "*", "/histograms/<repo…>/<revision>",
 		func(h *handler) http.HandlerFunc { return having(h.o.Definitions != nil, h.histograms) },
 	},
 	{
-		http.MethodGet, "/histogram_buckets", "/histogram_buckets?revision=<URL>",
+		[]string{http.MethodGet}, "/histogram_buckets", "/histogram_buckets?revision=<URL>",
 		func(h *handler) http.HandlerFunc { return having(h.o.Definitions != nil, h.buckets) },
 	},
 }
@@ -69,7 +94,9 @@ func (h *handler) router() chi.Router {
 	for _, e := range endpoints {
 		// What this server does not have answers 404, like any other path.
 		if f := e.handle(h); f != nil {
-			router.Method(e.method, e.pattern, f)
+			for _, method := range e.methods {
+				router.Method(method, e.pattern, f)
+			}
 		}
 	}
 

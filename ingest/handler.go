@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -17,13 +16,14 @@ import (
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
-// submitPrefix begins the path of every submission.
-const submitPrefix = "/submit/telemetry/"
+// DefaultMaxBody is the longest body that is stored unless configured otherwise. Clients
+// send at most 1 MiB; Mozilla's own server takes some 10 MiB.
+const DefaultMaxBody = 10 << 20
 
 // HandlerOptions configures NewHandler; get it from DefaultHandlerOptions.
 type HandlerOptions struct {
 	// MaxBody is the longest body stored, in bytes, at most rawlog.MaxBodyLimit.
-	// Default rawlog.DefaultMaxBody.
+	// Default 10 MiB.
 	MaxBody int64
 	// MaxPath is the longest path stored, in bytes after the prefix, at most
 	// rawlog.MaxPathBytes, which is the default.
@@ -45,6 +45,8 @@ type HandlerOptions struct {
 	Definitions DefinitionSource
 	// Converter makes a Converter for /validate; nil: 404.
 	Converter func() *convert.Converter
+	// Version is what /__version__ says that the program was built from.
+	Version string
 	// Status returns the answer of /status, to be encoded as JSON; nil: 404.
 	Status func() any
 	// Metrics counts requests; nil: they are not counted.
@@ -58,7 +60,7 @@ type HandlerOptions struct {
 // DefaultHandlerOptions returns the options described at HandlerOptions.
 func DefaultHandlerOptions() HandlerOptions {
 	return HandlerOptions{
-		MaxBody:     rawlog.DefaultMaxBody,
+		MaxBody:     DefaultMaxBody,
 		MaxPath:     rawlog.MaxPathBytes,
 		MaxInFlight: 256 << 20,
 		Log:         slog.New(slog.DiscardHandler),
@@ -110,7 +112,8 @@ func (h *handler) submit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	e, ok := h.readEntry(w, r, path, int(h.o.MaxBody), received)
+	head := rawlog.Submission{Path: path, Request: requestOf(r), Time: received}
+	e, ok := h.readEntry(w, r, reading{head: &head, limit: int(h.o.MaxBody), store: true})
 	if !ok {
 		return
 	}
@@ -127,42 +130,18 @@ func (h *handler) submit(w http.ResponseWriter, r *http.Request) {
 }
 
 // finish answers for submissions whose append has returned err.
-func (h *handler) finish(w http.ResponseWriter, err error) {
+func (h *handler) finish(w http.ResponseWriter, err error) { answerFor(err).send(w) }
+
+// answerFor returns the answer for submissions whose append has returned err.
+func answerFor(err error) answer {
 	switch {
 	case err == nil:
-		answerOK.send(w)
+		return answerOK
 	case errors.Is(err, rawlog.ErrClosed):
-		answerUnavailable.send(w)
+		return answerUnavailable
 	// A full disk has space again when raw logs are converted or data expires.
 	case errors.Is(err, rawlog.ErrReserve), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		answerDiskFull.send(w)
-	default: // the raw log has logged it
-		answerFailed.send(w)
+		return answerDiskFull
 	}
-}
-
-// path returns what follows the prefix in the request's target, not decoded: an
-// encoded slash must not become a level. If it reports false it has answered.
-func (h *handler) path(w http.ResponseWriter, r *http.Request, prefix string) (string, bool) {
-	// The router's path is decoded, so the target is cut here.
-	target := r.RequestURI
-	if !strings.HasPrefix(target, "/") { // absolute form, as proxies send it
-		target = r.URL.EscapedPath()
-	}
-
-	target, _, _ = strings.Cut(target, "?")
-
-	// The document ID stands alone, or before all dimensions.
-	path, ok := strings.CutPrefix(target, prefix)
-	slashes := strings.Count(path, "/")
-	switch {
-	case len(path) > h.o.MaxPath:
-		answerPathLimit.send(w, len(path), h.o.MaxPath)
-		return "", false
-	case !ok || path == "" || slashes != 0 && slashes != len(schema.URLOrder):
-		answerNotFound.send(w)
-		return "", false
-	}
-
-	return path, true
+	return answerFailed // the raw log has logged it
 }

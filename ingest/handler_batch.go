@@ -13,10 +13,11 @@ import (
 )
 
 // The fields of one submission in a batch body, before its JSON: the ID alone, or
-// followed by the dimensions in the URL's order.
+// followed by the dimensions in the URL's order; or those of another namespace.
 var (
-	batchFields     = []string{"id"}
-	batchDimsFields = append([]string{"id"}, urlDimNames()...)
+	batchFields        = []string{"id"}
+	batchDimsFields    = append([]string{"id"}, urlDimNames()...)
+	batchGenericFields = []string{"namespace", "type", "version", "id"}
 )
 
 // urlDimNames returns the field names of the dimensions in the URL's order.
@@ -40,7 +41,8 @@ const (
 func (h *handler) batch(fields []string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		received := time.Now()
-		e, ok := h.readEntry(w, r, "", maxBatchBytes, received)
+		head := rawlog.Submission{Request: batchRequestOf(r), Time: received}
+		e, ok := h.readEntry(w, r, reading{head: &head, limit: maxBatchBytes})
 		if !ok {
 			return
 		}
@@ -53,13 +55,13 @@ func (h *handler) batch(fields []string) http.HandlerFunc {
 		}
 
 		// The submissions take memory beside the body that they came in.
-		head := rawlog.Submission{Request: batchRequestOf(r), Time: received}
 		memory := batchMemory(records, head.Request)
 		if !h.reserve(memory) {
 			h.release(e)
 			answerUnavailable.send(w)
 			return
 		}
+		head.Country = "" // the address is that of the program that has gathered the batch
 		entries := batchEntries(records, head)
 		h.release(e)
 
@@ -170,6 +172,13 @@ func cutRecord(body []byte, names []string, o HandlerOptions) (record batchRecor
 	}
 
 	record.path = path.String()
+	if names[0] == batchGenericFields[0] {
+		if _, ok := schema.ParseGenericPath(record.path); !ok {
+			return record, nil, fmt.Errorf("namespace, type, version or id: %q is no path of a submission", record.path)
+		}
+		record.path = "/" + record.path
+	}
+
 	record.text, rest, _ = bytes.Cut(body, tab)
 	switch {
 	case len(record.path) > o.MaxPath:

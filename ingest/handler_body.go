@@ -1,12 +1,13 @@
 package ingest
 
 import (
+	"context"
 	"io"
 	"math"
 	"net/http"
-	"time"
 
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 const (
@@ -21,17 +22,27 @@ const (
 	maxDiscardBytes = 16 << 20
 )
 
-// readEntry reads a body of at most limit bytes into a sealed entry, which the
-// caller passes to release. If it reports false it has answered.
-func (h *handler) readEntry(w http.ResponseWriter, r *http.Request, path string, limit int, received time.Time) (*rawlog.Entry, bool) {
+// reading says how a body is read.
+type reading struct {
+	// head is everything of the submission but its body; readEntry sets the country.
+	head *rawlog.Submission
+	// limit is the longest body, in bytes.
+	limit int
+	// store says that the beginning of a body that is too long may be stored.
+	store bool
+}
+
+// readEntry reads a body into a sealed entry, which the caller passes to release. If it
+// reports false it has answered.
+func (h *handler) readEntry(w http.ResponseWriter, r *http.Request, how reading) (*rawlog.Entry, bool) {
+	head, limit := how.head, how.limit
 	length := int(min(r.ContentLength, math.MaxInt32)) // -1: unknown
 	switch {
 	case length == 0:
 		answerNoLength.send(w)
 		return nil, false
 	case length > limit:
-		answerBodyLimit.send(w, r.ContentLength, limit)
-		discard(r)
+		h.overLimit(w, r, how, nil)
 		return nil, false
 	case length < 0:
 		length = limit + 1 // one byte more shows that the body is too long
@@ -44,21 +55,22 @@ func (h *handler) readEntry(w http.ResponseWriter, r *http.Request, path string,
 	}
 
 	// The address itself is never stored, only its country.
-	head := rawlog.Submission{Path: path, Request: requestOf(r), Time: received}
 	if h.o.Countries != nil {
 		head.Country = h.o.Countries.Of(clientAddr(r, h.o.TrustedProxies))
 	}
-	if !h.reserve(rawlog.EntryMemory(len(head.Country) + len(path) + len(head.Request) + room)) {
+	if !h.reserve(rawlog.EntryMemory(len(head.Country) + len(head.Path) + len(head.Request) + room)) {
 		answerUnavailable.send(w)
 		return nil, false
 	}
 
-	e, filled, failure := h.fill(r, rawlog.NewEntry(&head, room), length)
+	e, filled, failure := h.fill(r, rawlog.NewEntry(head, room), length)
 
 	// The body is in, or something failed: check its length now that it is known.
 	switch {
 	case failure == nil && filled > limit:
-		failure = &answerStreamLimit
+		h.overLimit(w, r, how, e.Body())
+		h.release(e)
+		return nil, false
 	case failure == nil && filled == 0:
 		failure = &answerNoLength
 	}
@@ -69,22 +81,60 @@ func (h *handler) readEntry(w http.ResponseWriter, r *http.Request, path string,
 	}
 
 	h.release(e)
-	sendBodyFailure(w, r, failure, limit)
+	sendBodyFailure(w, failure)
 	return nil, false
 }
 
-// sendBodyFailure answers for a body that could not be read, or was too long.
-func sendBodyFailure(w http.ResponseWriter, r *http.Request, failure *answer, limit int) {
-	switch failure {
-	case &answerStreamLimit:
-		failure.send(w, limit)
-		discard(r)
-	case &answerCutShort:
+// sendBodyFailure answers for a body that could not be read.
+func sendBodyFailure(w http.ResponseWriter, failure *answer) {
+	if failure == &answerCutShort {
 		// The client may be gone, and the rest of the connection cannot be trusted.
 		w.Header()["Connection"] = closeValue
-		failure.send(w)
-	default:
-		failure.send(w)
+	}
+	failure.send(w)
+}
+
+// keptBytes is how much of a body that is too long is stored, for diagnosis.
+const keptBytes = 4 << 10
+
+// overLimit answers for a body that is too long, of which begun has been read.
+func (h *handler) overLimit(w http.ResponseWriter, r *http.Request, how reading, begun []byte) {
+	defer discard(r)
+
+	submitted, ok := schema.ParseSubmissionPath(how.head.Path)
+	switch {
+	case !ok || !submitted.Generic():
+		// Clients of the predecessor's paths would send it again after an error.
+		if r.ContentLength >= 0 {
+			answerBodyLimit.send(w, r.ContentLength, how.limit)
+		} else {
+			answerStreamLimit.send(w, how.limit)
+		}
+		return
+	case how.store:
+		h.storeBeginning(r, how.head, submitted, begun)
+	}
+	answerTooLarge.send(w, how.limit)
+}
+
+// storeBeginning stores the beginning of a body that is too long, so that it is counted
+// and can be looked at in the quarantine. The client hears that it was too long whether
+// this succeeds or not.
+func (h *handler) storeBeginning(r *http.Request, head *rawlog.Submission, submitted schema.Submitted, begun []byte) {
+	// A client that sent Expect waits with its body.
+	if begun == nil && r.Header.Get("Expect") == "" {
+		room := make([]byte, keptBytes)
+		n, _ := io.ReadFull(r.Body, room) // whatever ends it, these are the bytes that there are
+		begun = room[:n]
+	}
+
+	// Of a body that comes without its length, only so much is known.
+	bodyBytes := max(r.ContentLength, int64(len(begun)))
+	sub := *head
+	sub.Body = begun[:min(len(begun), keptBytes)]
+	place := "http/" + submitted.Namespace + "/" + submitted.Type + "/" + submitted.Version
+	if err := h.raw.Append(context.WithoutCancel(r.Context()), rawlog.TooLarge(place, sub, bodyBytes)); err != nil {
+		h.o.Log.Warn("the beginning of a submission that is too long is not stored", "err", err)
 	}
 }
 

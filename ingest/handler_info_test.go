@@ -73,3 +73,5 @@ func TestHandlerInfo(t *testing.T) {
 		})
 	}
 }
+
+func (text oneRevision) AtHand(revisions.Ref) *revisions.Spec { return nil }

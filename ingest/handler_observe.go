@@ -52,6 +52,7 @@ func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (o *observer) serve(w http.ResponseWriter, r *http.Request) (code int) {
 	noted := answerWriters.Get().(*answerWriter)
 	*noted = answerWriter{ResponseWriter: w}
+	allowOrigin(noted, r)
 	o.next.ServeHTTP(noted, r)
 	code = noted.code
 

@@ -12,9 +12,6 @@ import (
 	"github.com/aitgithub/telemetry-server/layout/pipeline"
 )
 
-// validatePrefix begins the path of a submission that is converted, but not stored.
-const validatePrefix = "/validate/telemetry/"
-
 // validation is what /validate answers, as JSON.
 type validation struct {
 	Valid bool `json:"valid"`
@@ -51,7 +48,8 @@ func (h *handler) validate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	e, ok := h.readEntry(w, r, path, int(h.o.MaxBody), received)
+	head := rawlog.Submission{Path: path, Request: requestOf(r), Time: received}
+	e, ok := h.readEntry(w, r, reading{head: &head, limit: int(h.o.MaxBody)})
 	if !ok {
 		return
 	}
@@ -72,8 +70,10 @@ func (h *handler) validate(w http.ResponseWriter, r *http.Request) {
 		h.validators <- conv
 	}()
 
+	head.Body = e.Body()
+
 	// Convert as the worker does, but nothing is counted and nothing is stored.
-	record, err := conv.Convert(r.Context(), &rawlog.Submission{Path: path, Body: e.Body(), Request: requestOf(r), Time: received})
+	record, err := conv.Convert(r.Context(), &head)
 	clear(conv.Dropped) // the counts are for records that are stored
 	rejection, isRejected := errors.AsType[*convert.Rejection](err)
 	switch {

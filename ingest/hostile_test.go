@@ -102,7 +102,7 @@ func TestHostileSubmissions(t *testing.T) {
 		t.Helper()
 		w := httptest.NewRecorder()
 		r := httptest.NewRequest("POST", "/submit/telemetry/x", strings.NewReader(body))
-		r.RequestURI = submitPrefix + id // as no client's library would send it
+		r.RequestURI = submitPrefix + telemetryPart + id // as no client's library would send it
 		if h.ServeHTTP(w, r); w.Code != 200 {
 			t.Errorf("%.20q: status %d", id, w.Code)
 		}

@@ -81,7 +81,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 
 	// Series of usual codes exist from the start, and counting them needs no lookup.
 	reg.MustRegister(m.requests, m.bytes, m.latency, m.sync, m.batch, m.records, m.invalid, m.filtered, m.over, m.lost, m.damaged, m.strange, m.failed)
-	for _, code := range []int{200, 202, 400, 404, 405, 411, 500, 503, 507} {
+	for _, code := range []int{200, 202, 204, 400, 404, 405, 411, 413, 500, 503, 507} {
 		m.byCode[code] = m.requests.WithLabelValues(strconv.Itoa(code))
 	}
 

@@ -12,15 +12,18 @@ type answer struct {
 	text string // a sentence, perhaps with verbs of fmt; the body is its line
 }
 
-// The status table; doc.go has it with its reasons. A submission over a limit is
-// answered with 202 on purpose: a browser retries after 4xx or 5xx, and the
-// submission would never become shorter.
+// The status table; doc.go has it with its reasons. A submission to one of the
+// predecessor's paths that is over a limit is answered with 202 on purpose: old browsers
+// retry after 4xx or 5xx, and the submission would never become shorter. The clients of
+// the other paths delete it after 4xx.
 var (
 	answerOK          = answer{http.StatusOK, "OK"}
 	answerBodyLimit   = answer{http.StatusAccepted, "Request too large (%d bytes). Limit is %d bytes. Server will discard submission."}
 	answerStreamLimit = answer{http.StatusAccepted, "Request too large. Limit is %d bytes. Server will discard submission."}
 	answerPathLimit   = answer{http.StatusAccepted, "Path too long (%d bytes). Limit is %d bytes"}
 	answerCutShort    = answer{http.StatusBadRequest, "Body ended early"}
+	answerTooLarge    = answer{http.StatusRequestEntityTooLarge, "Body is longer than %d bytes"}
+	answerURILimit    = answer{http.StatusRequestURITooLong, "Path too long (%d bytes). Limit is %d bytes"}
 	answerNoRevision  = answer{http.StatusBadRequest, "Must provide a revision URL"}
 	answerNotFound    = answer{http.StatusNotFound, "Not Found"}
 	answerMethod      = answer{http.StatusMethodNotAllowed, "Wrong request type"}

@@ -29,6 +29,7 @@ type Data struct {
 	// called, or sets no limit.
 	limits        *limit.Index
 	maxPartitions limit.Limit
+	maxTypes      limit.Limit
 }
 
 // OpenData opens a data folder and makes what is missing: the folder itself,
@@ -182,9 +183,12 @@ func (d *Data) DropRepeats(days int) {
 // receipt, in published/ and in each class of the quarantine, and all raw logs together.
 // Records beyond it are published in schema.Overflow's partition. Call it before the first
 // NewWriter; the zero Limit (the default) bounds nothing.
-func (d *Data) LimitPartitions(l limit.Limit) {
-	d.limits, d.maxPartitions = nil, l
-	if !l.None() {
+//
+// The types of namespaces (schema.Schema.IsNamespace) have a limit of their own. Records of
+// those beyond it have OTHER as application and reason.
+func (d *Data) LimitPartitions(l, types limit.Limit) {
+	d.limits, d.maxPartitions, d.maxTypes = nil, l, types
+	if !l.None() || !types.None() {
 		d.limits = limit.NewIndex(d.Root(), LimitsFile, d.log)
 	}
 }

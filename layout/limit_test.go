@@ -60,7 +60,7 @@ func filesBelow(t *testing.T, data *layout.Data, dir string) map[string]string {
 // the quarantine, and a raw log that is published again gives the same bytes.
 func TestLimitPartitions(t *testing.T) {
 	data := layouttest.Open(t)
-	data.LimitPartitions(limit.Limit{PerLog: 3, PerDay: 5})
+	data.LimitPartitions(limit.Limit{PerLog: 3, PerDay: 5}, limit.Limit{})
 
 	excess := publishVersions(t, data, "one", 10)
 	if n := sum(excess[limit.KindPartition]); n != 7 {
@@ -97,6 +97,54 @@ func TestLimitPartitions(t *testing.T) {
 	}
 	if again := filesBelow(t, data, layout.PublishedDir); len(again) != len(published) {
 		t.Errorf("%d segments, were %d", len(again), len(published))
+	}
+}
+
+// TestLimitTypes: types of namespaces beyond the limit go to OTHER, those of the schema's
+// applications do not count.
+func TestLimitTypes(t *testing.T) {
+	data := layouttest.Open(t)
+	data.LimitPartitions(limit.Limit{}, limit.Limit{PerLog: 2, PerDay: 3})
+	publish := func(rawLog string, types ...string) map[string]int64 {
+		t.Helper()
+		w, err := data.NewWriter(rawLog, layout.WriterOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range types {
+			dims := schema.Default().Partition(schema.Dims{kind, "org-example", "esr", "1", "2", "20260910"})
+			if err := w.Add(dims, []byte("id"), []byte("{}")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		firefox := schema.Default().Partition(schema.Dims{"first-shutdown", "Firefox", "esr", "1", "2", "20260910"})
+		if err := w.Add(firefox, []byte("id"), []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return w.Excess()[limit.KindType]
+	}
+
+	for range 2 { // the second time after all others are known
+		if got := publish("one", "a", "b", "c", "d", "a", "c"); got["org-example/c"] != 2 || got["org-example/d"] != 1 {
+			t.Errorf("one: over the limit %v", got)
+		}
+	}
+	if got := publish("two", "c", "d", "b"); got["org-example/d"] != 1 || len(got) != 1 {
+		t.Errorf("two: over the limit %v", got)
+	}
+
+	published := filesBelow(t, data, layout.PublishedDir)
+	for _, dir := range []string{"a/org-example", "b/org-example", "c/org-example", "OTHER/OTHER", "first-shutdown/Firefox"} {
+		found := false
+		for name := range published {
+			found = found || strings.Contains(name, "/"+dir+"/esr/1/2.20260910.")
+		}
+		if !found {
+			t.Errorf("no segment of %s", dir)
+		}
 	}
 }
 

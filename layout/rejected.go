@@ -29,15 +29,19 @@ type Rejected struct {
 	Body      []byte `json:"body"` // as received; base64 in JSON
 }
 
-// ID returns the document ID: the first part of the path.
+// ID returns the document ID, or else the first part of the path.
 func (q Rejected) ID() string {
+	if submitted, ok := schema.ParseSubmissionPath(q.Path); ok {
+		return submitted.ID
+	}
 	id, _, _ := strings.Cut(q.Path, "/")
 	return id
 }
 
 // dims returns the dimensions that the submission's path claims.
 func (q Rejected) dims() schema.Dims {
-	_, claimed, _ := schema.SplitSubmissionPath(q.Path)
+	submitted, _ := schema.ParseSubmissionPath(q.Path)
+	claimed := submitted.Claimed
 
 	// A clock may be so wrong that its year has more than four digits.
 	date := schema.DateOf(q.Time)

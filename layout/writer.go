@@ -264,6 +264,17 @@ func (w *Writer) admittedPart(top string, p schema.Dims) (*part, error) {
 		return known, nil
 	}
 
+	// Whatever is in a path that begins with a namespace is new to the schema.
+	if top == PublishedDir && w.d.schema.IsNamespace(p) {
+		admitted, err := w.Admit(limit.KindType, schema.Date(p[schema.SubmissionDate]), p[schema.AppName]+"/"+p[schema.Reason], w.d.maxTypes)
+		if err != nil {
+			return nil, err
+		}
+		if !admitted {
+			p = schema.WithoutNamespace(p)
+		}
+	}
+
 	// The partitions of a class of the quarantine are files of their own.
 	kind, value := limit.KindPartition, p.String()
 	if top != PublishedDir {

@@ -115,6 +115,34 @@ func (c *Cache) Spec(ctx context.Context, ref Ref) (*Spec, error) {
 	}
 }
 
+// AtHand returns the definitions of ref if they are in memory or on the disk, else nil. It
+// sends no request.
+func (c *Cache) AtHand(ref Ref) *Spec {
+	c.mu.Lock()
+	e := c.entries[ref]
+	c.mu.Unlock()
+	if e != nil {
+		select {
+		case <-e.done:
+			if e.err == nil {
+				return e.spec
+			}
+		default: // it is being fetched
+		}
+	}
+
+	text, err := c.readDisk(ref)
+	if err != nil {
+		return nil
+	}
+	spec, err := c.parse(text)
+	if err != nil {
+		c.o.Log.Warn("cached definitions are damaged", "revision", ref, "err", err)
+		return nil
+	}
+	return spec
+}
+
 // isContext says whether the caller's own context ended, not a request's timeout.
 func isContext(err error) bool {
 	return !errors.Is(err, ErrUnavailable) && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))

@@ -19,7 +19,7 @@ type serveCmd struct {
 	Listen      string        `env:"TMSERVER_LISTEN" default:":8080" placeholder:"ADDR" help:"Address for submissions; port 0 takes a free one."`
 	AdminListen string        `env:"TMSERVER_ADMIN_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDR" help:"Address for operators; empty for none."`
 	ReadyFile   string        `env:"TMSERVER_READY_FILE" placeholder:"FILE" help:"Write the addresses to FILE once connections are accepted."`
-	MaxBody     int64         `env:"TMSERVER_MAX_BODY" default:"204800" placeholder:"BYTES" help:"Longest body stored."`
+	MaxBody     int64         `env:"TMSERVER_MAX_BODY" default:"10485760" placeholder:"BYTES" help:"Longest body stored."`
 	MaxPath     int           `env:"TMSERVER_MAX_PATH" default:"10240" placeholder:"BYTES" help:"Longest path stored."`
 	MaxLogSize  int64         `env:"TMSERVER_MAX_LOG_SIZE" default:"524288000" placeholder:"BYTES" help:"Size from which on a raw log is finished and converted."`
 	MaxLogAge   time.Duration `env:"TMSERVER_MAX_LOG_AGE" default:"5m" help:"Time after its first submission when a raw log is finished and converted."`

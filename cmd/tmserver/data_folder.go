@@ -26,6 +26,7 @@ type dataFolderFlags struct {
 // partitionFlags bound what strangers can make on the disk.
 type partitionFlags struct {
 	MaxNewPartitions int `env:"TMSERVER_MAX_NEW_PARTITIONS" default:"2000" placeholder:"N" help:"New partitions that one raw log may make for a day of receipt; the versions and builds beyond become OTHER. 0: any number."`
+	MaxDayTypes      int `env:"TMSERVER_MAX_DAY_TYPES" default:"500" placeholder:"N" help:"Types of pings, of all namespaces together, that a day of receipt may have; a raw log may make half as many new ones. The application and reason of those beyond become OTHER. 0: any number."`
 	MaxDayPartitions int `env:"TMSERVER_MAX_DAY_PARTITIONS" default:"10000" placeholder:"N" help:"Partitions that a day of receipt may have; as above. 0: any number."`
 }
 
@@ -53,6 +54,14 @@ func (f *repeatFlags) validate() error {
 	return nil
 }
 
+// typeLimit returns the limit of types that the flags set.
+func (f *partitionFlags) typeLimit() (limit.Limit, error) {
+	if f.MaxDayTypes < 0 {
+		return limit.Limit{}, cli.Usage("--max-day-types %d: cannot be negative", f.MaxDayTypes)
+	}
+	return limit.Limit{PerLog: (f.MaxDayTypes + 1) / 2, PerDay: f.MaxDayTypes}, nil
+}
+
 // diskHook runs before each change of a data folder. It is nil, but in tests that kill
 // the whole program at a change.
 var diskHook backend.Hook
@@ -77,6 +86,10 @@ func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir
 	if err != nil {
 		return nil, err
 	}
+	maxTypes, err := f.partitionFlags.typeLimit()
+	if err != nil {
+		return nil, err
+	}
 	folder := &dataFolder{child: &childProcess{dir: dir, flags: *f, stderr: st.Stderr}}
 	defer func() {
 		if err != nil {
@@ -91,7 +104,7 @@ func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir
 	}
 	folder.Data.LogTo(st.Log)
 	folder.Data.DropRepeats(f.DropRepeats)
-	folder.Data.LimitPartitions(maxPartitions)
+	folder.Data.LimitPartitions(maxPartitions, maxTypes)
 	if f.PublishTo != "" {
 		if err := folder.Data.PublishTo(f.PublishTo); err != nil {
 			return nil, cli.Fail(cli.ExitUsage, err)

@@ -25,7 +25,7 @@ func (c *importCmd) importTree(ctx context.Context, st *cli.State, data *layout.
 	defer tree.Close()
 
 	// The partitions of a tree are an operator's own, however many they are.
-	data.LimitPartitions(limit.Limit{})
+	data.LimitPartitions(limit.Limit{}, limit.Limit{})
 	tree.SetLog(st.Log)
 
 	// Listed here for the length of the progress bar; ImportTree lists it itself.

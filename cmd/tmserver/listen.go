@@ -77,6 +77,7 @@ func (s *serving) publicHandler() (_ http.Handler, closeAll func() error, err er
 	options.Schema = s.folder.Schema()
 	options.Definitions = s.folder.definitions
 	options.Converter = s.folder.newConverter
+	options.Version = cli.Version()
 	options.Status = statusOf(s.folder, &s.overLimit, s.st.Now)
 	options.Metrics = s.metrics
 	options.Log = s.st.Log

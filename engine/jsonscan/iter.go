@@ -118,6 +118,9 @@ func (it *Iter) fail(i int, want string) bool {
 	return false
 }
 
+// MemberStart returns the offset of the current member's name, at its opening quote.
+func (it *Iter) MemberStart() int { return it.keyStart - 1 }
+
 // Name returns the value of Key, which is Key itself unless it has escapes.
 func (it *Iter) Name() []byte {
 	if it.plain {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 	"github.com/aitgithub/telemetry-server/ingest/convert/inflate"
 )
@@ -13,7 +15,8 @@ import (
 // unpacker turns bodies into text, in buffers that it uses again and again.
 type unpacker struct {
 	gz     inflate.Decoder
-	text   []byte // unpacked
+	zstd   *zstd.Decoder // nil until a body needs it
+	text   []byte        // unpacked
 	tidied []byte
 }
 
@@ -36,7 +39,7 @@ func unpacksTooLong(limit int) *Rejection {
 }
 
 // unpack returns the text of a body: the body itself, or what it unpacks to if
-// it begins like gzip. It never holds more than limit bytes. The result is valid
+// it begins like gzip or zstd. It never holds more than limit bytes. The result is valid
 // until the next call. The error is a *Rejection or errTooLong.
 func (u *unpacker) unpack(body []byte, limit int) ([]byte, error) {
 	if len(body) == 0 {
@@ -44,6 +47,10 @@ func (u *unpacker) unpack(body []byte, limit int) ([]byte, error) {
 	}
 	if isZlib(body) {
 		return nil, reject(ClassCorrupt, "zlib, where gzip or plain JSON is meant")
+	}
+
+	if bytes.HasPrefix(body, zstdMagic) {
+		return u.unzstd(body, limit)
 	}
 
 	// What does not begin like gzip is plain text, or rejected later as not JSON.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // TestUnpack shows what becomes of bodies that are gzip, or begin so. What gzip is
@@ -21,6 +23,14 @@ func TestUnpack(t *testing.T) {
 	}
 	text := strings.Repeat("0123456789", limit/10)
 	whole := packed(text)
+	squeezed := func(text string) string {
+		w, err := zstd.NewWriter(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(w.EncodeAll([]byte(text), nil))
+	}
+	bombs := strings.Repeat(squeezed(strings.Repeat("0", 1<<20)), 100)
 	tests := []struct{ name, body, want, class, message string }{
 		{"plain", `{"ver":1}`, `{"ver":1}`, "", ""},
 		{"one magic byte", "\x1f", "\x1f", "", ""},
@@ -37,6 +47,14 @@ func TestUnpack(t *testing.T) {
 		{"garbage behind", whole + "garbage behind", "", ClassCorrupt, "gzip: invalid header"},
 		{"no block", whole[:10] + "\xff" + whole[11:], "", ClassCorrupt, "gzip: corrupt input"},
 		{"checksum", whole[:len(whole)-8] + "crc!" + whole[len(whole)-4:], "", ClassCorrupt, "gzip: invalid checksum"},
+		{"zstd", squeezed(text), text, "", ""},
+		{"zstd frames", squeezed("ab") + squeezed("cd"), "abcd", "", ""},
+		{"zstd bombs", bombs, "", ClassCorrupt, "unpacks to more than 1000 bytes"},
+		{"zstd, too long", squeezed(text + "0"), "", ClassCorrupt, "unpacks to more than 1000 bytes"},
+		{"zstd of nothing", squeezed("") + string(zstdMagic) + "\x20\x00\x01\x00\x00", "", ClassEmpty, "Found empty data"},
+		{"zstd, cut", squeezed(text)[:10], "", ClassCorrupt, "zstd: unexpected EOF"},
+		{"zstd, garbage behind", squeezed(text[:9]) + "garbage", "", ClassCorrupt, "zstd: invalid input: magic number mismatch"},
+		{"zstd magic alone", string(zstdMagic), "", ClassCorrupt, "zstd: unexpected EOF"},
 		{"length", whole[:len(whole)-4] + "len!", "", ClassCorrupt, "gzip: invalid checksum"},
 	}
 	var u unpacker // one for all: none may leave anything to the next

@@ -92,7 +92,7 @@ func New(source Definitions, options Options) *Converter {
 		source:   source,
 		options:  options,
 		resolver: newResolver(source, options),
-		writer:   writer{rewriter: histogram.NewRewriter()},
+		writer:   writer{rewriter: histogram.NewRewriter(), sieve: histogram.NewSieve()},
 		values:   jsonscan.Interner{},
 	}
 }
@@ -146,13 +146,14 @@ func (c *Converter) convertSubmission(ctx context.Context, s *rawlog.Submission)
 	if err != nil {
 		return Record{}, err
 	}
-	id, claimed, err := splitPath(s.Path)
+	path, err := parsePath(s.Path)
 	if err != nil {
 		return Record{}, err
 	}
 	c.options.Locate(s)
 
-	r, err = c.ConvertJSON(ctx, text, schema.DateOf(s.Time))
+	from := &received{submission: s, path: path}
+	r, err = c.convertText(ctx, text, schema.DateOf(s.Time), from)
 	if err != nil {
 		return Record{}, err
 	}
@@ -162,10 +163,15 @@ func (c *Converter) convertSubmission(ctx context.Context, s *rawlog.Submission)
 		c.located = appendWithCountry(c.located[:0], r.JSON, s.Country)
 		r.JSON = c.located
 	}
-	c.id = append(c.id[:0], id...)
+	if c.plan.metadata {
+		c.located = append(c.located[:0], r.JSON...)
+		c.located = c.appendMetadata(c.located, from, &r.Dims)
+		r.JSON = c.located
+	}
+	c.id = append(c.id[:0], path.ID...)
 	r.ID, r.RawBytes = c.id, len(text)
 
-	if claimed != (schema.Dims{}) {
+	if claimed := path.Claimed; claimed != (schema.Dims{}) && !path.Generic() {
 		claimed[schema.SubmissionDate] = r.Dims[schema.SubmissionDate]
 		r.Mismatched = mismatched(c.options.Schema, claimed, r.Dims)
 	}
@@ -191,8 +197,13 @@ func (c *Converter) ConvertLine(ctx context.Context, id, text []byte, date schem
 // ConvertJSON converts a ping that is not packed. The Record has no ID. Errors are
 // as Convert's.
 func (c *Converter) ConvertJSON(ctx context.Context, text []byte, date schema.Date) (Record, error) {
+	return c.convertText(ctx, text, date, nil)
+}
+
+// convertText is ConvertJSON for a ping of which more is known; from may be nil.
+func (c *Converter) convertText(ctx context.Context, text []byte, date schema.Date, from *received) (Record, error) {
 	text = c.unpacker.tidy(text)
-	r, err := c.convert(ctx, text)
+	r, err := c.convert(ctx, text, from)
 	if _, rejected := errors.AsType[*Rejection](err); rejected {
 		// The text has not been checked to its end. If it is not JSON, that is what
 		// it is rejected for, whatever else is wrong.
@@ -205,26 +216,22 @@ func (c *Converter) ConvertJSON(ctx context.Context, text []byte, date schema.Da
 }
 
 // convert is the flow of doc.go, from the text of a ping on.
-func (c *Converter) convert(ctx context.Context, text []byte) (Record, error) {
+func (c *Converter) convert(ctx context.Context, text []byte, from *received) (Record, error) {
 	c.writer.rewriter.MaxRecordBytes = histogram.MaxRecordBytes
 	if c.waits() {
 		c.writer.rewriter.MaxRecordBytes = maxSmallRecord
 	}
 
 	// Index it. Histograms of a known revision are rewritten on the way.
-	c.writer.ahead.guess(text, c.resolver.known, c.writer.rewriter)
+	c.writer.ahead.start = 0
+	if !from.isApplication() {
+		c.writer.ahead.guess(text, c.resolver.known, c.writer.rewriter)
+	}
 	if err := c.document.index(text, &c.writer.ahead); err != nil {
 		return Record{}, err
 	}
 
-	// Plan the record by the version of the payload.
-	format, err := formatOf(&c.document)
-	if err != nil {
-		return Record{}, err
-	}
-
-	c.plan.reset()
-	if err := format(&c.document, &c.plan); err != nil {
+	if err := c.makePlan(from); err != nil {
 		return Record{}, err
 	}
 
@@ -251,4 +258,34 @@ func (c *Converter) convert(ctx context.Context, text []byte) (Record, error) {
 		c.Dropped.Add(drop)
 	}
 	return Record{JSON: json, Dims: dims}, nil
+}
+
+// makePlan plans the record of the indexed ping. The error is a *Rejection.
+func (c *Converter) makePlan(from *received) error {
+	c.plan.reset()
+	if from.isApplication() {
+		c.plan.metadata = true
+		planDocument(&c.document, &c.plan, &from.path)
+		return nil
+	}
+
+	// Classic pings become what the predecessor made of them, to the byte.
+	isClassic := c.document.top.Find(verMember) != nil
+	c.plan.metadata = from.keepsUnknown() && !isClassic
+
+	// The version of the payload decides.
+	format, err := formatOf(&c.document)
+	if err == nil {
+		err = format(&c.document, &c.plan)
+	}
+	if err == nil || !c.plan.metadata {
+		return err
+	}
+
+	// It is well-formed, as far as it was checked, but not as it should be: nothing is
+	// lost if it is stored as it is.
+	c.plan.reset()
+	c.plan.metadata = true
+	planDocument(&c.document, &c.plan, &from.path)
+	return nil
 }

@@ -14,6 +14,8 @@ import (
 // about the revision; after any other the same call may succeed later.
 type Definitions interface {
 	Spec(context.Context, revisions.Ref) (*revisions.Spec, error)
+	// AtHand returns the definitions that need not be fetched, nil if there are none.
+	AtHand(revisions.Ref) *revisions.Spec
 }
 
 // Fallback finds the revision of a ping that does not name one;
@@ -44,16 +46,20 @@ type resolver struct {
 	fallback Fallback // or nil
 	hosts    []string
 	known    map[string]*revisions.Spec // by URL, of those used last
+	atHand   map[string]*revisions.Spec // the same of those that are only wanted; nil for missing ones
 }
 
 func newResolver(source Definitions, o Options) resolver {
-	return resolver{source: source, fallback: o.Fallback, hosts: o.RevisionHosts, known: map[string]*revisions.Spec{}}
+	return resolver{source: source, fallback: o.Fallback, hosts: o.RevisionHosts, known: map[string]*revisions.Spec{}, atHand: map[string]*revisions.Spec{}}
 }
 
 // resolve returns the definitions that are needed. The error is a *Rejection or an
 // *Outage.
 func (r *resolver) resolve(ctx context.Context, need *revisionNeed) (found definitions, err error) {
-	if !need.needed {
+	switch {
+	case need.wanted:
+		return definitions{spec: r.specAtHand(need.url), url: need.url}, nil
+	case !need.needed:
 		return definitions{}, nil
 	}
 
@@ -83,6 +89,26 @@ func (r *resolver) findRevision(need *revisionNeed) (ref revisions.Ref, by strin
 		return s
 	}
 	return r.fallback.FindRevision(text(need.channel), text(need.buildID), text(need.version))
+}
+
+// specAtHand returns the definitions for a revision URL if they need not be fetched, else
+// nil.
+func (r *resolver) specAtHand(revisionURL []byte) *revisions.Spec {
+	if spec, ok := r.atHand[string(revisionURL)]; ok {
+		return spec
+	}
+
+	// One that is missing is looked up again by the next Converter, for the next raw log.
+	url := string(revisionURL)
+	var spec *revisions.Spec
+	if ref, err := revisions.ParseURL(url, r.hosts...); err == nil {
+		spec = r.source.AtHand(ref)
+	}
+	if len(r.atHand) >= maxKnownSpecs {
+		clear(r.atHand)
+	}
+	r.atHand[url] = spec
+	return spec
 }
 
 // spec returns the definitions for a revision URL. A revision that the server does

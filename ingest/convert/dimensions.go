@@ -9,15 +9,14 @@ import (
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
-// splitPath returns the document ID and, if the path has them, the dimensions
-// that it claims, in schema order.
-func splitPath(path string) (string, schema.Dims, error) {
-	id, claimed, ok := schema.SplitSubmissionPath(path)
+// parsePath returns what the path of a submission says.
+func parsePath(path string) (schema.Submitted, error) {
+	submitted, ok := schema.ParseSubmissionPath(path)
 	if !ok {
-		return "", claimed, reject(ClassPath, fmt.Sprintf("the path has neither an ID alone nor an ID and %d dimensions", len(schema.URLOrder)))
+		return submitted, reject(ClassPath, fmt.Sprintf("the path has neither an ID alone nor an ID and %d dimensions", len(schema.URLOrder)))
 	}
 
-	return id, claimed, checkID(id)
+	return submitted, checkID(submitted.ID)
 }
 
 // checkID rejects IDs that would break a record's line, or text in general.
@@ -51,6 +50,11 @@ func mismatched(s *schema.Schema, claimed, found schema.Dims) (bits uint8) {
 // *Rejection.
 func (p *plan) dimensions(values jsonscan.Interner) (dims schema.Dims, err error) {
 	for i, name := range schema.DimNames[:schema.SubmissionDate] {
+		if p.dims[i] == nil && p.claimed[i] != "" {
+			dims[i] = p.claimed[i]
+			continue
+		}
+
 		text, ok := dimensionText(values, p.dims[i])
 		if !ok {
 			return schema.Dims{}, reject(ClassConversion, "Invalid dimension: "+name)

@@ -19,13 +19,14 @@
 //  1. Unpack it (package inflate), at most so many bytes; what is not UTF-8 becomes
 //     U+FFFD. Walk its members and note where they lie; nothing is decoded.
 //     Everything is checked but the histograms, which are only skipped.
-//  2. Find its format by ver or version. The format makes a plan: an ordered list of
+//  2. Find its format by its namespace, and then by ver or version. The format makes a plan: an ordered list of
 //     values to copy, fields to write and histograms to rewrite, with the dimensions
 //     and the revision that is needed. It never writes.
 //  3. Fetch the definitions of the revision. A ping without a revision may get one by
 //     Options.Fallback.
 //  4. Execute the plan: copy, write, rewrite the histograms, and check what was only
 //     skipped. Then read the dimensions.
+//  5. Append the metadata, for pings of today (received.go).
 //
 // A submission becomes one of three:
 //
@@ -43,6 +44,11 @@
 // docs/conversion.md; an example in TestEveryPayloadVersion, which fails without
 // any of these; and the same in plain steps in the reference of reference_test.go,
 // which FuzzConvert compares with.
+//
+// A member of metadata: see package metadata.
+//
+// A dimension of Glean pings: a row in gleanFields; TestClients has the dimensions of each
+// kind of client.
 //
 // A type of unified pings: a row in unifiedTypes, and a row in docs/conversion.md;
 // TestEveryUnifiedType fails without.

@@ -86,7 +86,7 @@ func (d *document) indexPayload(payload *jsonscan.Member) error {
 		return nil
 	}
 
-	end, err := d.indexObject(&d.payload, start, "histograms")
+	end, err := d.indexObject(&d.payload, start, "histograms", "keyedHistograms", "processes")
 	if err == errTooManyMembers {
 		return err
 	}

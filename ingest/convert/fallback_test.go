@@ -3,7 +3,6 @@ package convert
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"regexp"
 	"strings"
@@ -43,8 +42,7 @@ func TestConvertWithoutRevision(t *testing.T) {
 		{"the client's own mark", `{"ver":1,"info":{"revisionFallback":1,"appUpdateChannel":"nightly"},` + histograms + `}`,
 			`{"ver":2,"info":{"appUpdateChannel":"nightly",` + found + `},` + converted + `}`},
 		{"main", `{"type":"main","version":4,"application":{"channel":"nightly"},"payload":{"info":{},` + histograms + `}}`,
-			`{"type":"main","version":5,"application":{"channel":"nightly"},"payload":{"info":{` + found + `},` + converted +
-				`},"info":{"appUpdateChannel":"nightly","reason":"main"}}`},
+			`{"type":"main","version":5,"application":{"channel":"nightly"},"payload":{"info":{},"histograms":{}},"info":{"appUpdateChannel":"nightly","reason":"main"}}`},
 		{"saved-session", `{"type":"saved-session","version":4,"application":{"channel":"nightly"},"environment":{},"payload":{"info":{"a":1},` + histograms + `}}`,
 			`{"type":"saved-session","version":5,"application":{"channel":"nightly"},"environment":{},` + converted +
 				`,"info":{"appUpdateChannel":"nightly","reason":"saved-session","a":1,` + found + `},"clientID":null,"ver":5}`},
@@ -133,15 +131,19 @@ func TestFallbackChangesNothingElse(t *testing.T) {
 			check(t, ingesttest.Definitions{Always: spec}, g.Ping(i).JSON)
 		}
 	})
-	t.Run("unified", func(t *testing.T) {
-		spec, err := revisions.Parse(ingesttest.Shared(t, "histogram_cache/mozilla-central/ad0ae007aa9e/Histograms.json"))
+	t.Run("main needs none", func(t *testing.T) {
+		text := ingesttest.Shared(t, "raw/unified-main.v4.json")
+		o := DefaultOptions()
+		plain, err := New(ingesttest.Definitions{}, o).ConvertJSON(t.Context(), text, "20180308")
 		if err != nil {
 			t.Fatal(err)
 		}
-		var text bytes.Buffer
-		if err := json.Compact(&text, ingesttest.Shared(t, "raw/unified-main.v4.json")); err != nil {
-			t.Fatal(err)
+		o.Fallback = always(revisions.Ref{Repo: "mozilla-central", Revision: "26cb30a532a1"})
+		found, err := New(ingesttest.Definitions{}, o).ConvertJSON(t.Context(), text, "20180308")
+		if err != nil || !bytes.Equal(found.JSON, plain.JSON) {
+			t.Errorf("%v, %.300s", err, found.JSON)
 		}
-		check(t, ingesttest.Definitions{Always: spec}, text.Bytes())
 	})
 }
+
+func (flags) AtHand(revisions.Ref) *revisions.Spec { return nil }

@@ -4,12 +4,14 @@ import (
 	"bytes"
 
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
+	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
 )
 
 // unifiedTypes are the types of unified pings whose payload is converted.
 var unifiedTypes = map[string]func(d *document, p *plan, u *unified) error{
-	"main":          planMain,
-	"saved-session": planSavedSession,
+	"main":           planMain,
+	"first-shutdown": planMain, // the same, of the first session of a profile
+	"saved-session":  planSavedSession,
 }
 
 // unified is what all types of unified pings have in common.
@@ -90,25 +92,62 @@ func planOtherType(d *document, p *plan, u *unified) error {
 	return nil
 }
 
-// planMain adds the members of a main ping.
+// sections are the members of a main ping's payload that have histograms.
+var sections = map[string]histogram.Section{
+	"histograms":      histogram.Plain,
+	"keyedHistograms": histogram.Keyed,
+	"processes":       histogram.Processes,
+}
+
+// planMain adds the members of a main ping. Its histograms say their own bucketing, so
+// they stay as they are, and need no definitions.
 func planMain(d *document, p *plan, u *unified) error {
-	if err := u.indexPayload(d, p); err != nil {
+	if err := u.indexPayload(d); err != nil {
 		return err
 	}
+	p.revision.url = revisionURL(&d.info)
+	p.revision.wanted = p.revision.url != nil
 
 	p.copyTop(d, func(m *jsonscan.Member) {
 		p.open(d.top.Key(m))
-		p.copyPing(d, &d.payload)
+		for i := range d.payload.Members {
+			member := &d.payload.Members[i]
+			if !d.payload.Counts(i) {
+				continue
+			}
+			key := d.payload.Key(member)
+			if section, ok := sections[string(key)]; ok {
+				p.sieve(key, member, section)
+			} else {
+				p.copy(key, d.payload.Value(member))
+			}
+		}
 		p.close()
 	})
 	p.addInfo(&u.info)
 	return nil
 }
 
+// revisionURL returns the URL of the revision that an info names, nil if it names none.
+func revisionURL(info *jsonscan.Object) []byte {
+	revision := info.Find("revision")
+	if revision == nil {
+		return nil
+	}
+	value := info.Value(revision)
+	if value[0] != '"' {
+		return nil
+	}
+	return jsonscan.Unquote(value[1 : len(value)-1])
+}
+
 // planSavedSession adds the members of a saved-session ping, which is made to look
 // like a classic one: what payload has goes to the top level.
 func planSavedSession(d *document, p *plan, u *unified) error {
-	if err := u.indexPayload(d, p); err != nil {
+	if err := u.indexPayload(d); err != nil {
+		return err
+	}
+	if err := p.need(&d.payload, &d.info); err != nil {
 		return err
 	}
 
@@ -148,9 +187,8 @@ func planSavedSession(d *document, p *plan, u *unified) error {
 	return nil
 }
 
-// indexPayload indexes the payload and its info, and notes the revision that is
-// needed. The error is a *Rejection.
-func (u *unified) indexPayload(d *document, p *plan) error {
+// indexPayload indexes the payload and its info. The error is a *Rejection.
+func (u *unified) indexPayload(d *document) error {
 	if err := d.indexPayload(u.payload); err != nil {
 		return err
 	}
@@ -161,10 +199,7 @@ func (u *unified) indexPayload(d *document, p *plan) error {
 		return reject(ClassConversion, "Unified "+u.kind+" missing payload.histograms")
 	}
 
-	if err := d.indexInfo(&d.payload); err != nil {
-		return err
-	}
-	return p.need(&d.payload, &d.info)
+	return d.indexInfo(&d.payload)
 }
 
 // copyTop adds the members of the top level, version raised, payload by what
@@ -174,7 +209,7 @@ func (p *plan) copyTop(d *document, payload func(*jsonscan.Member)) {
 		m := &d.top.Members[i]
 		key := d.top.Key(m)
 		switch {
-		case !d.top.Counts(i):
+		case !d.top.Counts(i), p.metadata && jsonscan.Is(key, metadataMember):
 		case jsonscan.Is(key, "payload"):
 			payload(m)
 		case jsonscan.Is(key, versionMember):

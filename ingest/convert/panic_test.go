@@ -29,3 +29,5 @@ func TestConvertSurvivesItsOwnBugs(t *testing.T) {
 		}
 	}
 }
+
+func (panicky) AtHand(revisions.Ref) *revisions.Spec { return nil }

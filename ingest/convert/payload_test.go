@@ -33,7 +33,7 @@ func TestConvertOtherVersions(t *testing.T) {
 			`{"ver":2,"androidANR":"…","info":{"reason":"android-anr-report","appName":"Fennec"}}`, "android-anr-report/Fennec/UNKNOWN/UNKNOWN/UNKNOWN/20150702"},
 		{"other type", unifiedPing("deletion"), strings.TrimSuffix(strings.Replace(unifiedPing("deletion"), `"version":4`, `"version":5`, 1), "}") + `,"info":{` + application + `,"reason":"deletion"}}`,
 			"deletion/Firefox/nightly/42.0a1/20150701030206/20150702"},
-		{"main", unifiedPing("main"), strings.TrimSuffix(strings.NewReplacer(`"version":4`, `"version":5`, `{"values":{"0":1},"sum":0}`, `[1,0,0,0,-1,-1,-1,-1]`).Replace(unifiedPing("main")), "}") +
+		{"main", unifiedPing("main"), strings.TrimSuffix(strings.NewReplacer(`"version":4`, `"version":5`, `"K":{"a":{"values":{}}}`, `"K":{}`).Replace(unifiedPing("main")), "}") +
 			`,"info":{` + application + `,"reason":"main"}}`, "main/Firefox/nightly/42.0a1/20150701030206/20150702"},
 		{"saved-session", unifiedPing("saved-session"), `{"type":"saved-session","id":"i","version":5,"application":{"name":"Firefox","channel":"nightly","version":"42.0a1","buildId":"20150701030206","architecture":"x86-64","vendor":null},` +
 			`"payload.ver":4,"payload.type":"inner","histograms":{"FLAG":[1,0,0,0,-1,-1,-1,-1]},"keyedHistograms":{"K":{"a":{"values":{}}}},"clientId"` + strings.TrimSuffix(environment, "}") +
@@ -83,8 +83,8 @@ func TestConvertOtherVersionsRejects(t *testing.T) {
 		{without("saved-session", `"histograms"`), conv, "Unified saved-session missing payload.histograms"},
 		{without("saved-session", `"environment"`), conv, "Unified saved-session ping missing 'environment' field"},
 		{strings.Replace(without("saved-session", `"environment"`), `{"0":1}`, `{"7":1}`, 1), ClassBadPayload, "Found invalid bucket FLAG.values[7]"},
-		{without("main", `"revision"`), ClassMissingRevision, "Missing in payload: info.revision"},
-		{strings.Replace(unifiedPing("main"), `{"0":1}`, `{"0":[1]}`, 1), ClassBadPayload, "Found non-integer bucket value: FLAG.values[0] = '[1]'"},
+		{without("saved-session", `"revision"`), ClassMissingRevision, "Missing in payload: info.revision"},
+		{strings.Replace(unifiedPing("saved-session"), `{"0":1}`, `{"0":[1]}`, 1), ClassBadPayload, "Found non-integer bucket value: FLAG.values[0] = '[1]'"},
 		{strings.Replace(unifiedPing("main"), `{"0":1}`, `{"0":1]`, 1), conv, "JSONDecodeError: unexpected ']', want ',' or '}' at byte 353"},
 		{strings.Replace(unifiedPing("x"), `{"0":1}`, `{"0":1]`, 1), conv, "JSONDecodeError: unexpected ']', want ',' or '}' at byte 350"},
 		{`{"version":5,"type":"x","application":{},"payload":{}}`, conv, "Missing in payload: info"},

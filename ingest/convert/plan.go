@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
+	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
@@ -22,6 +23,10 @@ type plan struct {
 	// dims are the JSON values of the dimensions, nil for what is missing; that of
 	// the date is not used.
 	dims [schema.NumDims][]byte
+	// metadata says that the record gets the member of that name.
+	metadata bool
+	// claimed are dimensions as text, for those that are missing.
+	claimed schema.Dims
 	// rejection is what the ping is rejected for if its histograms are good, or nil.
 	rejection error
 
@@ -30,7 +35,8 @@ type plan struct {
 
 // revisionNeed says of which revision the definitions are needed.
 type revisionNeed struct {
-	needed bool   // false: there are no histograms
+	needed bool   // false: there are no histograms that need them
+	wanted bool   // they check histograms if they are at hand
 	url    []byte // nil: the ping does not say
 	// Without a URL, these JSON values (nil for what is missing) find the revision.
 	channel, buildID, version []byte
@@ -45,8 +51,9 @@ type part struct {
 	key  []byte // the member's name as written, between its quotes; nil: no name
 	// value is the text of copyValue and copyMembers.
 	value []byte
-	// histograms is the member that writeHistograms rewrites.
+	// histograms is the member that writeHistograms rewrites, or copyHistograms copies.
 	histograms *jsonscan.Member
+	section    histogram.Section // of copyHistograms
 }
 
 // partKind says what a part writes.
@@ -58,6 +65,7 @@ const (
 	openObject                      // "{"
 	closeObject                     // "}"
 	writeHistograms                 // rewritten histograms
+	copyHistograms                  // histograms as they are, but for those that cannot be used
 	writeRevision                   // the URL of the revision that was found
 	writeFoundBy                    // by what it was found
 )
@@ -79,6 +87,11 @@ func (p *plan) close() { p.parts = append(p.parts, part{kind: closeObject}) }
 // rewrite adds a member with histograms.
 func (p *plan) rewrite(key []byte, histograms *jsonscan.Member) {
 	p.parts = append(p.parts, part{kind: writeHistograms, key: key, histograms: histograms})
+}
+
+// sieve adds a member with histograms that stay as they are.
+func (p *plan) sieve(key []byte, histograms *jsonscan.Member, section histogram.Section) {
+	p.parts = append(p.parts, part{kind: copyHistograms, key: key, histograms: histograms, section: section})
 }
 
 // fallback adds the members that say which revision was found, and how.

@@ -89,7 +89,7 @@ func (r *reference) convert(text []byte) (ping, info dict, err error) {
 			add(info, app, applicationFields, "")
 			info["reason"] = ping["type"]
 			ping["info"], ping["version"] = info, json.Number("5")
-			if t := ping["type"]; t == "main" || t == "saved-session" {
+			if t := ping["type"]; t == "main" || t == "first-shutdown" || t == "saved-session" {
 				p, _ := payload.(dict)
 				if _, ok := p["info"]; !ok {
 					return nil, nil, conv
@@ -97,7 +97,11 @@ func (r *reference) convert(text []byte) (ping, info dict, err error) {
 				if _, ok := p["histograms"]; !ok {
 					return nil, nil, conv
 				}
-				if err := r.histograms(p); err != nil {
+				if t != "saved-session" {
+					if err := r.sieve(p); err != nil {
+						return nil, nil, err
+					}
+				} else if err := r.histograms(p); err != nil {
 					return nil, nil, err
 				}
 				if t == "saved-session" {
@@ -287,6 +291,125 @@ func (r *reference) histograms(ping dict) error {
 	}
 	ping["histograms"] = out
 	return nil
+}
+
+// sieve removes the histograms that cannot be used from the payload of a ping of today.
+func (r *reference) sieve(payload dict) error {
+	info, ok := payload["info"].(dict)
+	if !ok {
+		return refuse(ClassConversion)
+	}
+	var spec *revisions.Spec
+	url, isString := info["revision"].(string)
+	if ref, err := revisions.ParseURL(url, revisions.DefaultHost); err == nil && isString {
+		spec = r.defs.AtHand(ref)
+	}
+
+	plain := func(v any, name string) {
+		all, _ := v.(dict)
+		for key, h := range all {
+			own := name
+			if name == "" {
+				own = key
+			}
+			if !usable(h, own, spec) {
+				delete(all, key)
+			}
+		}
+	}
+	section := func(v any) {
+		d, _ := v.(dict)
+		plain(d["histograms"], "")
+		keyed, _ := d["keyedHistograms"].(dict)
+		for name, byKey := range keyed {
+			if name != "" { // plain would take it for none
+				plain(byKey, name)
+			}
+		}
+	}
+	section(payload)
+	processes, _ := payload["processes"].(dict)
+	for _, process := range processes {
+		section(process)
+	}
+	return nil
+}
+
+// usable says whether a histogram that says its own bucketing can be used.
+func usable(v any, name string, spec *revisions.Spec) bool {
+	h, ok := v.(dict)
+	if !ok {
+		return false
+	}
+	number := func(v any, has bool) float64 {
+		if !has {
+			return -1
+		}
+		return natural(v)
+	}
+	kindValue, hasKind := h["histogram_type"]
+	countValue, hasCount := h["bucket_count"]
+	pair, hasRange := h["range"]
+	kind, count := number(kindValue, hasKind), number(countValue, hasCount)
+	low, high := -1.0, -1.0
+	if hasRange {
+		low, high = -2, -2
+		if list, ok := pair.([]any); ok && len(list) == 2 {
+			low, high = natural(list[0]), natural(list[1])
+		}
+	}
+
+	var d *revisions.Definition
+	if spec != nil {
+		d = spec.Lookup([]byte(name))
+	}
+	if d != nil && d.Err == nil && !d.Guessed {
+		if kind != -1 && kind != float64(d.Kind.TypeCode()) || low != -1 && (max(low, 1) != float64(d.Low) || low < 0 || high != float64(d.High)) || count != -1 && count != float64(d.BucketCount) {
+			return false
+		}
+	}
+
+	var bounds []int
+	switch {
+	case kind == -1 || low == -1 || count == -1:
+		if d == nil || d.Err != nil {
+			return false
+		}
+		bounds = d.Bounds()
+	case kind < 0 || kind > 5:
+		return false
+	default:
+		k := revisions.Kind(kind)
+		if kind == 5 {
+			k = revisions.Linear
+		}
+		own, err := revisions.NewDefinition("", k, int(low), int(high), int(count))
+		if err != nil {
+			return false
+		}
+		bounds = own.Bounds()
+	}
+
+	values, ok := h["values"].(dict)
+	if !ok {
+		return false
+	}
+	for k, n := range values {
+		num, _ := n.(json.Number)
+		c, err := strconv.ParseInt(string(num), 10, 64)
+		bound, err2 := strconv.ParseInt(k, 10, 64)
+		if _, ok := slices.BinarySearch(bounds, int(bound)); err != nil || c < 0 || err2 != nil || !ok {
+			return false
+		}
+	}
+	for _, sum := range histogram.TailNames {
+		switch h[sum].(type) {
+		case nil, json.Number:
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // histogram returns the row of v, nil if it is dropped, or the class of a refusal.

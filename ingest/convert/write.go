@@ -5,12 +5,14 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
+	"github.com/aitgithub/telemetry-server/revisions"
 )
 
 // writer executes plans, in memory that it uses again.
 type writer struct {
 	out      histogram.Output
 	rewriter *histogram.Rewriter
+	sieve    *histogram.Sieve
 	ahead    ahead
 }
 
@@ -23,6 +25,7 @@ func (w *writer) dropped() []histogram.Drop { return w.out.Dropped }
 func (w *writer) write(d *document, p *plan, found *definitions) ([]byte, error) {
 	// Write the parts. Histograms are checked on the way.
 	w.out.Reset()
+	w.sieve.Begin()
 	for i := range p.parts {
 		part := &p.parts[i]
 		if part.key != nil {
@@ -38,6 +41,11 @@ func (w *writer) write(d *document, p *plan, found *definitions) ([]byte, error)
 			w.out.JSON = append(w.out.JSON, '}')
 		case writeHistograms:
 			if err := w.histograms(d.text, part.histograms, found); err != nil {
+				return nil, err
+			}
+
+		case copyHistograms:
+			if err := w.copyHistograms(d.text, part, found.spec); err != nil {
 				return nil, err
 			}
 
@@ -93,6 +101,19 @@ func (w *writer) histograms(text []byte, m *jsonscan.Member, found *definitions)
 		return notJSON(jsonscan.Valid(text)) // skipping went astray, so this is an error
 	}
 	m.Unchecked = false
+	return nil
+}
+
+// copyHistograms copies the histograms of a part, and checks them. spec may be nil.
+func (w *writer) copyHistograms(text []byte, p *part, spec *revisions.Spec) error {
+	end, err := w.sieve.Copy(&w.out, text, int(p.histograms.Start), p.section, spec)
+	if err != nil {
+		return notJSON(err)
+	}
+	if end != int(p.histograms.End) {
+		return notJSON(jsonscan.Valid(text)) // skipping went astray, so this is an error
+	}
+	p.histograms.Unchecked = false
 	return nil
 }
 

@@ -127,6 +127,15 @@ func (f Definitions) Spec(_ context.Context, r revisions.Ref) (*revisions.Spec, 
 	return f.Always, nil
 }
 
+// AtHand returns Always for the revisions for which Spec does.
+func (f Definitions) AtHand(r revisions.Ref) *revisions.Spec {
+	spec, err := f.Spec(context.Background(), r)
+	if err != nil {
+		return nil
+	}
+	return spec
+}
+
 // Revision is the member of Info that names the revision, Info the info of Ping.
 const (
 	Revision = `"revision":"http://hg.mozilla.org/try/rev/0123456789ab"`

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // Format says what the messages of a topic hold.
@@ -16,7 +17,7 @@ type Format int
 
 const (
 	// JSON messages have the document ID, or ID and five dimensions as in a
-	// submission's URL, as key and the ping as value, plain or gzip.
+	// submission's URL, or namespace/type/version/ID, as key and the ping as value, plain or gzip.
 	JSON Format = iota
 	// Bagheera messages have a BagheeraMessage as value; their key means nothing.
 	Bagheera
@@ -52,7 +53,7 @@ func (c class) toStore() bool { return c != classSkipped }
 
 // read makes a submission of a message. Its Body is a part of the message.
 func (s *Source) read(r *kgo.Record, now time.Time) (rawlog.Submission, class) {
-	sub := rawlog.Submission{Path: string(r.Key), Body: r.Value, Time: received(r.Timestamp, now)}
+	sub := rawlog.Submission{Path: string(r.Key), Body: r.Value, Time: received(r.Timestamp, now), Request: requestOf(r.Headers)}
 	if r.Value == nil {
 		return sub, classSkipped
 	}
@@ -63,6 +64,9 @@ func (s *Source) read(r *kgo.Record, now time.Time) (rawlog.Submission, class) {
 	case JSON:
 		if len(r.Key) == 0 {
 			class = classMissingID
+		}
+		if _, ok := schema.ParseGenericPath(sub.Path); ok {
+			sub.Path = "/" + sub.Path
 		}
 	case Bagheera:
 		class = readEnvelope(&sub, now)
@@ -79,9 +83,24 @@ func (s *Source) read(r *kgo.Record, now time.Time) (rawlog.Submission, class) {
 		sub.Path = place
 	}
 	if len(sub.Path) > rawlog.MaxPathBytes || len(sub.Body) > s.o.MaxBody {
-		return rawlog.TooLarge(place, sub), classTooLarge
+		return rawlog.TooLarge(place, sub, int64(len(sub.Body))), classTooLarge
 	}
 	return sub, class
+}
+
+// requestOf returns the headers of a message that are named like those of a submission
+// that the raw log keeps.
+func requestOf(headers []kgo.RecordHeader) rawlog.Request {
+	var request []byte
+	for field := rawlog.FieldDate; field < rawlog.NumFields; field++ {
+		for _, header := range headers {
+			if strings.EqualFold(header.Key, field.Header()) {
+				request = rawlog.AppendField(request, field, string(header.Value))
+				break // of a header that comes twice the first counts
+			}
+		}
+	}
+	return rawlog.Request(request)
 }
 
 // readEnvelope replaces path, body and time of a submission, whose body is a

@@ -10,6 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 )
 
 // encode is the envelope as Bagheera's producer writes it.
@@ -56,6 +58,8 @@ func TestRead(t *testing.T) {
 	}{
 		{"plain", JSON, "i", []byte("{}"), sent, classAppended, "i", "{}", sent},
 		{"with dimensions", JSON, "i/r/a/v/c/b", []byte("{}"), sent, classAppended, "i/r/a/v/c/b", "{}", sent},
+		{"another namespace", JSON, "org-example/baseline/1/i", []byte("{}"), sent, classAppended, "/org-example/baseline/1/i", "{}", sent},
+		{"four parts that are no namespace", JSON, "Org/a/1/i", []byte("{}"), sent, classAppended, "Org/a/1/i", "{}", sent},
 		{"gzip stays as it is", JSON, "i", []byte("\x1f\x8b"), sent, classAppended, "i", "\x1f\x8b", sent},
 		{"tabs are for the Converter", JSON, "a\tb", []byte("{}"), sent, classAppended, "a\tb", "{}", sent},
 		{"empty value", JSON, "i", []byte{}, sent, classAppended, "i", "", sent},
@@ -132,4 +136,15 @@ func FuzzEnvelope(f *testing.F) {
 			t.Errorf("%+v became %+v, %v", e, again, err)
 		}
 	})
+}
+
+// TestHeaders: headers of a message that are named like those of a submission are kept.
+func TestHeaders(t *testing.T) {
+	got := requestOf([]kgo.RecordHeader{{Key: "x-debug-id", Value: []byte("tag")}, {Key: "X-Debug-ID", Value: []byte("second")}, {Key: "cookie", Value: []byte("c")}})
+	if got.Get(rawlog.FieldDebugID) != "tag" || strings.Contains(string(got), "cookie") {
+		t.Errorf("%q", got)
+	}
+	if requestOf(nil) != "" {
+		t.Error("a message without headers has a request")
+	}
 }

@@ -173,8 +173,8 @@ func (unavailable) Spec(context.Context, revisions.Ref) (*revisions.Spec, error)
 // TestReplayOfWhatWasTooLarge quarantines a whole submission and the beginning of one,
 // and replays them when their class is asked for.
 func TestReplayOfWhatWasTooLarge(t *testing.T) {
-	whole := rawlog.TooLarge("kafka/t/0/1", rawlog.Submission{Path: "id1", Body: []byte(ingesttest.Ping(``))})
-	cut := rawlog.TooLarge("kafka/t/0/2", rawlog.Submission{Path: "id2", Body: make([]byte, 100)})
+	whole := rawlog.TooLarge("kafka/t/0/1", rawlog.Submission{Path: "id1", Body: []byte(ingesttest.Ping(``))}, int64(len(ingesttest.Ping(``))))
+	cut := rawlog.TooLarge("kafka/t/0/2", rawlog.Submission{Path: "id2", Body: make([]byte, 100)}, 100)
 	data := ingesttest.DataWith(t, whole.Path, string(whole.Body), cut.Path, string(cut.Body[:10]))
 	quarantineAll(t, data, 2)
 
@@ -191,3 +191,5 @@ func TestReplayOfWhatWasTooLarge(t *testing.T) {
 		t.Errorf("published %q", lines)
 	}
 }
+
+func (unavailable) AtHand(revisions.Ref) *revisions.Spec { return nil }

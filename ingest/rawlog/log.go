@@ -209,6 +209,23 @@ func (l *Log) AppendEntries(entries ...*Entry) error {
 	return joined.err
 }
 
+// Ready returns nil if a submission could be made durable now, else the error that Append
+// would probably return: ErrClosed or ErrReserve.
+func (l *Log) Ready() error {
+	l.mu.Lock()
+	closed := l.closed
+	l.mu.Unlock()
+	if closed {
+		return ErrClosed
+	}
+
+	free, err := l.disk.free()
+	if err == nil && free < l.o.Reserve {
+		return fmt.Errorf("%w: %d bytes free of %d", ErrReserve, free, l.o.Reserve)
+	}
+	return nil
+}
+
 // Close makes everything queued durable, finishes the raw log and waits for
 // that. It is idempotent.
 func (l *Log) Close() error {

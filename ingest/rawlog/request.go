@@ -25,7 +25,7 @@ const (
 	FieldSourceTags                         // X-Source-Tags
 	FieldPingSenderVersion                  // X-PingSender-Version
 	FieldDNT                                // DNT
-	numFields
+	NumFields                               // one more than the last field
 )
 
 const (
@@ -35,8 +35,22 @@ const (
 	// fieldOverhead is what a field adds to its value: its number and length.
 	fieldOverhead = 3
 	// MaxRequestBytes bounds an encoded Request; longer means damage.
-	MaxRequestBytes = (int(numFields) - 1) * (fieldOverhead + MaxFieldBytes)
+	MaxRequestBytes = (int(NumFields) - 1) * (fieldOverhead + MaxFieldBytes)
 )
+
+// headerNames are the canonical names of the headers that are fields.
+var headerNames = [NumFields]string{
+	FieldDate:              "Date",
+	FieldUserAgent:         "User-Agent",
+	FieldTelemetryAgent:    "X-Telemetry-Agent",
+	FieldDebugID:           "X-Debug-Id",
+	FieldSourceTags:        "X-Source-Tags",
+	FieldPingSenderVersion: "X-Pingsender-Version",
+	FieldDNT:               "Dnt",
+}
+
+// Header returns the canonical name of the header that the field is, "" if it is none.
+func (f Field) Header() string { return headerNames[f] }
 
 // AppendField appends a field with a value, of which the first MaxFieldBytes count, to
 // an encoded Request. An empty value is no field. Each field may be appended once.

@@ -19,7 +19,7 @@ func TestRequest(t *testing.T) {
 	}
 
 	var request []byte
-	for field := Field(1); field < numFields; field++ {
+	for field := Field(1); field < NumFields; field++ {
 		request = AppendField(request, field, fmt.Sprintf("value %d", field))
 		if !bytes.Contains(format, fmt.Appendf(nil, "\n| %d | ", field)) {
 			t.Errorf("FORMAT.md has no row of field %d", field)
@@ -32,7 +32,7 @@ func TestRequest(t *testing.T) {
 	if err != nil || sub.Path != "p" || string(sub.Body) != "b" || sub.Country != "DE" {
 		t.Fatalf("%+v, %v", sub, err)
 	}
-	for field := Field(1); field < numFields; field++ {
+	for field := Field(1); field < NumFields; field++ {
 		if got, want := sub.Request.Get(field), fmt.Sprintf("value %d", field); got != want {
 			t.Errorf("field %d: %q, want %q", field, got, want)
 		}
@@ -50,7 +50,7 @@ func TestRequestBounds(t *testing.T) {
 	}
 
 	var request []byte
-	for field := Field(1); field < numFields; field++ {
+	for field := Field(1); field < NumFields; field++ {
 		request = AppendField(request, field, strings.Repeat("x", MaxFieldBytes+1))
 	}
 	log := AppendEntry(AppendHead(nil, 7), &Submission{Path: "p", Request: Request(request), Time: time.UnixMilli(1)}, 7)

@@ -21,14 +21,15 @@ const (
 // source's limits: its path becomes one that states the place that it came from (four
 // parts, such as kafka/topic/0/17), the lengths of body and path, and the path,
 // escaped. A path or body that no entry has room for is cut to its beginning. The
-// result shares the body.
-func TooLarge(place string, s Submission) Submission {
+// result shares the body, which is perhaps only the beginning of the bodyBytes that the
+// original has.
+func TooLarge(place string, s Submission, bodyBytes int64) Submission {
 	escaped := url.PathEscape(s.Path)
 	if len(escaped) > maxTooLargePathBytes {
 		escaped = url.PathEscape(s.Path[:min(len(s.Path), maxTooLargePathBytes/escapedBytes)])
 	}
 
-	s.Path = fmt.Sprintf("%s/%s%d:%d:%s", place, tooLargeMark, len(s.Body), len(s.Path), escaped)
+	s.Path = fmt.Sprintf("%s/%s%d:%d:%s", place, tooLargeMark, bodyBytes, len(s.Path), escaped)
 	s.Body = s.Body[:min(len(s.Body), MaxBodyLimit)]
 	return s
 }
@@ -36,8 +37,9 @@ func TooLarge(place string, s Submission) Submission {
 // ParseTooLarge says whether TooLarge made the path. It returns the length of the
 // original body, and the original path; "" if the path has only its beginning.
 func ParseTooLarge(path string) (bodyBytes int, original string, ok bool) {
-	// Such a path has other parts than an ID alone or an ID with dimensions.
-	if strings.Count(path, "/") != placeParts {
+	// Such a path has other parts than an ID alone or an ID with dimensions. One of another
+	// namespace begins with a slash.
+	if strings.Count(path, "/") != placeParts || strings.HasPrefix(path, "/") {
 		return 0, "", false
 	}
 	text, ok := strings.CutPrefix(path[strings.LastIndexByte(path, '/')+1:], tooLargeMark)

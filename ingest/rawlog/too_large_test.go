@@ -22,7 +22,7 @@ func TestTooLarge(t *testing.T) {
 	} {
 		place := "kafka/" + strings.Repeat("t", 249) + "/2147483647/9223372036854775807"
 		body := bytes.Repeat([]byte{'x'}, tt.body)
-		s := TooLarge(place, Submission{Path: tt.path, Body: body})
+		s := TooLarge(place, Submission{Path: tt.path, Body: body}, int64(len(body)))
 		if len(s.Path) > MaxPathBytes || len(s.Body) != min(tt.body, MaxBodyLimit) {
 			t.Errorf("%s: path of %d bytes, body of %d", tt.name, len(s.Path), len(s.Body))
 		}

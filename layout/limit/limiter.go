@@ -21,6 +21,7 @@ func (l Limit) None() bool { return l.PerLog <= 0 && l.PerDay <= 0 }
 const (
 	KindPartition  = "partition"  // a partition of records
 	KindQuarantine = "quarantine" // a partition of the quarantine, below its class
+	KindType       = "type"       // a namespace and a type of its pings
 )
 
 // Limiter decides about the values of one raw log. It belongs to one goroutine.

@@ -29,9 +29,12 @@ var dimensions = [NumDims]struct {
 	// inFileName says that the value is a part of a segment's file name. Others are a
 	// folder each, above all of these.
 	inFileName bool
+	// hasDashes says that values keep their dashes, as the types and namespaces of
+	// current clients have them.
+	hasDashes bool
 }{
-	Reason:         {name: "reason", inURL: 1},
-	AppName:        {name: "appName", inURL: 2},
+	Reason:         {name: "reason", inURL: 1, hasDashes: true},
+	AppName:        {name: "appName", inURL: 2, hasDashes: true},
 	Channel:        {name: "appUpdateChannel", inURL: 4},
 	Version:        {name: "appVersion", inURL: 3},
 	BuildID:        {name: "appBuildID", inURL: 5, inFileName: true},
@@ -167,8 +170,18 @@ func DimIndex(name string) int {
 	return slices.Index(DimNames[:], name)
 }
 
+// oldReasons are the reasons whose dash was replaced before other values kept theirs. They
+// stay as they are, because stores and scripts have them.
+var oldReasons = map[string]string{
+	"idle-daily":         "idle_daily",
+	"saved-session":      "saved_session",
+	"android-anr-report": "android_anr_report",
+	"flash-video":        "flash_video",
+}
+
 // Sanitise returns the form of value that may stand in a path as dimension dim.
-// Bytes outside [a-zA-Z0-9_.] become "_", as does a leading "." and, in a dimension
+// Bytes outside [a-zA-Z0-9_.] become "_", but dashes in reasons and applications stay,
+// except in oldReasons. So does a leading "." become "_", and, in a dimension
 // that is part of a file name (whose parts "." separates), every ".". The empty value
 // becomes UNKNOWN. A value longer than 120 bytes is cut. The result holds no separator,
 // is never "", "." or "..", and Sanitise of it is itself.
@@ -180,6 +193,9 @@ func Sanitise(dim int, value string) string {
 	// A part of a long value would keep all of it in memory.
 	if len(value) > maxDimBytes {
 		value = strings.Clone(value[:maxDimBytes])
+	}
+	if old, ok := oldReasons[value]; ok && dim == Reason {
+		return old
 	}
 
 	// Nearly all values are clean: only the others are copied.
@@ -206,6 +222,8 @@ func isClean(dim, i int, c byte) bool {
 	switch {
 	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_':
 		return true
+	case c == '-':
+		return dimensions[dim].hasDashes
 	case c == '.':
 		return i > 0 && !dimensions[dim].inFileName
 	}

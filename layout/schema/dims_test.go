@@ -16,6 +16,11 @@ func TestSanitise(t *testing.T) {
 	}{
 		{"plain", "Firefox", schema.AppName, "Firefox"},
 		{"dash", "saved-session", schema.Reason, "saved_session"},
+		{"old dash in an application", "saved-session", schema.AppName, "saved-session"},
+		{"dash of today", "first-shutdown", schema.Reason, "first-shutdown"},
+		{"namespace", "org-example-app", schema.AppName, "org-example-app"},
+		{"dash in a channel", "nightly-cck", schema.Channel, "nightly_cck"},
+		{"dash in a build ID", "2013-09", schema.BuildID, "2013_09"},
 		{"empty", "", schema.Reason, "UNKNOWN"},
 		{"parent folder", "..", schema.AppName, "_."},
 		{"dot", ".", schema.AppName, "_"},

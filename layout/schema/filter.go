@@ -30,6 +30,21 @@ func (s *Schema) Filter() Filter {
 		filter.allowed[dim] = []Values{values.sanitised(dim)}
 	}
 
+	// A schema that allows namespaces selects what it would let in.
+	if s.Namespaces.some() {
+		types := filter.allowed[Reason][0]
+		applications := filter.allowed[AppName][0]
+		namespaces := s.Namespaces
+		filter.allowed[Reason] = []Values{{ranges: []func(string) bool{types.Allows, IsNamespace}}}
+		filter.allowed[AppName] = []Values{{ranges: []func(string) bool{applications.Allows, func(value string) bool {
+			return IsNamespace(value) && namespaces.Allows(value)
+		}}}}
+
+		// Their channel may be missing.
+		channels := filter.allowed[Channel][0]
+		filter.allowed[Channel] = []Values{{list: []string{Unknown}, ranges: []func(string) bool{channels.Allows}}}
+	}
+
 	return filter
 }
 

@@ -56,6 +56,11 @@ func (a Values) Allows(v string) bool {
 // Unbounded says whether the set has no list of its values.
 func (a Values) Unbounded() bool { return a.list == nil || a.ranges != nil }
 
+// some says whether the set may allow anything at all.
+func (a Values) some() bool {
+	return a.any || len(a.list) > 0 || a.lo != nil || a.hi != nil || a.re != nil || len(a.ranges) > 0
+}
+
 // UnmarshalJSON reads every form of allowed_values: "*" (anything), a string
 // (exactly it), a list of strings, {"min": …, "max": …} (inclusive, either may
 // be absent), or {"regex": …} (RE2, matching the whole value).
@@ -139,12 +144,22 @@ func (a Values) sanitised(dim int) Values {
 
 	// An empty list stays one: it allows nothing.
 	if a.list != nil {
-		out.list = make([]string, len(a.list))
-		for i, value := range a.list {
-			out.list[i] = Sanitise(dim, value)
+		out.list = make([]string, 0, len(a.list))
+		for _, value := range a.list {
+			out.list = append(out.list, forms(dim, value)...)
 		}
 	}
 	return out
+}
+
+// forms returns the sanitised forms of a value: as it is written now and, if that has
+// dashes, as it was before values kept theirs.
+func forms(dim int, value string) []string {
+	form := Sanitise(dim, value)
+	if strings.Contains(form, "-") {
+		return []string{form, strings.ReplaceAll(form, "-", "_")}
+	}
+	return []string{form}
 }
 
 // Schema is the ordered list of dimensions with their allowed values. The same
@@ -153,6 +168,9 @@ func (a Values) sanitised(dim int) Values {
 type Schema struct {
 	Version int
 	Allowed [NumDims]Values
+	// Namespaces are the namespaces, other than telemetry, whose pings have the namespace
+	// as application and any type as reason. The zero value allows none.
+	Namespaces Values
 	// IncludeQuarantined is "include_invalid": as a filter, the document also selects
 	// quarantined records.
 	IncludeQuarantined bool
@@ -160,13 +178,14 @@ type Schema struct {
 }
 
 // ParseSchema reads the predecessor's document: {"version": 1, "dimensions":
-// [{"field_name": …, "allowed_values": …}, …], "include_invalid": false}. The
-// dimensions must be DimNames in that order; trailing ones may be left out and
+// [{"field_name": …, "allowed_values": …}, …], "include_invalid": false}, and
+// "namespaces", in the form of allowed_values. The dimensions must be DimNames in that order; trailing ones may be left out and
 // then allow anything. Errors wrap ErrSchema.
 func ParseSchema(doc []byte) (*Schema, error) {
 	var document struct {
-		Version        int  `json:"version"`
-		IncludeInvalid bool `json:"include_invalid"`
+		Version        int    `json:"version"`
+		IncludeInvalid bool   `json:"include_invalid"`
+		Namespaces     Values `json:"namespaces"`
 		Dimensions     []struct {
 			FieldName     string  `json:"field_name"`
 			AllowedValues *Values `json:"allowed_values"`
@@ -180,7 +199,7 @@ func ParseSchema(doc []byte) (*Schema, error) {
 	}
 
 	// Dimensions that the document leaves out allow anything.
-	schema := &Schema{Version: document.Version, IncludeQuarantined: document.IncludeInvalid, text: bytes.Clone(doc)}
+	schema := &Schema{Version: document.Version, Namespaces: document.Namespaces, IncludeQuarantined: document.IncludeInvalid, text: bytes.Clone(doc)}
 	for dim := range schema.Allowed {
 		schema.Allowed[dim] = Anything()
 	}
@@ -203,13 +222,14 @@ func (s *Schema) Text() []byte { return s.text }
 
 // Partition returns the partition that a submission with these dimensions
 // belongs to: an empty value becomes UNKNOWN, one that is not allowed OTHER,
-// and every value is sanitised. The date comes from the server: any is allowed.
+// and every value is sanitised. Pings of a namespace keep UNKNOWN for any dimension. The date comes from the server: any is allowed.
 func (s *Schema) Partition(d Dims) Dims {
+	ofNamespace := s.IsNamespace(d)
 	for dim, value := range d {
 		if value == "" {
 			value = Unknown
 		}
-		if dim != SubmissionDate && !s.Allowed[dim].Allows(value) {
+		if dim != SubmissionDate && !s.Allowed[dim].Allows(value) && !(ofNamespace && (dim <= AppName || value == Unknown)) {
 			value = Other
 		}
 
@@ -219,10 +239,27 @@ func (s *Schema) Partition(d Dims) Dims {
 	return d
 }
 
+// IsNamespace says whether the application of d, sanitised or not, is a namespace that
+// the schema allows, and not one of its applications.
+func (s *Schema) IsNamespace(d Dims) bool {
+	app := d[AppName]
+	return IsNamespace(app) && IsNamespace(d[Reason]) && s.Namespaces.Allows(app) && !s.Allowed[AppName].Allows(app)
+}
+
+// WithoutNamespace returns a partition of a namespace without namespace and type.
+func WithoutNamespace(p Dims) Dims {
+	p[Reason] = Other
+	p[AppName] = Other
+	return p
+}
+
 // Overflow returns the partition for what does not get the partition p of its own, because
 // there are too many: dimensions that the schema lets have any number of values are OTHER.
 // The date, listed values and UNKNOWN stay. So there are few such partitions.
 func (s *Schema) Overflow(p Dims) Dims {
+	if s.IsNamespace(p) {
+		p = WithoutNamespace(p)
+	}
 	for dim, value := range p {
 		if dim != SubmissionDate && value != Unknown && s.Allowed[dim].Unbounded() {
 			p[dim] = Other
@@ -235,8 +272,9 @@ func (s *Schema) Overflow(p Dims) Dims {
 // schema. The values of d are sanitised; they are compared with the allowed ones in
 // their sanitised form.
 func (s *Schema) Repartition(d Dims) Dims {
+	ofNamespace := s.IsNamespace(d)
 	for dim, value := range d {
-		if dim != SubmissionDate && !s.Allowed[dim].sanitised(dim).Allows(value) {
+		if dim != SubmissionDate && !s.Allowed[dim].sanitised(dim).Allows(value) && !(ofNamespace && (dim <= AppName || value == Unknown)) {
 			value = Other
 		}
 

@@ -71,9 +71,8 @@ func (c *Condition) add(item string) error {
 		item = date
 	}
 
-	item = Sanitise(c.Dim, item)
-	c.Values.list = append(c.Values.list, item)
-	c.Exact = append(c.Exact, item)
+	c.Values.list = append(c.Values.list, forms(c.Dim, item)...)
+	c.Exact = append(c.Exact, Sanitise(c.Dim, item))
 	return nil
 }
 

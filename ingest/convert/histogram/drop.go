@@ -32,6 +32,14 @@ const (
 	DropType        = "type"         // its histogram_type is not the definition's
 	DropRange       = "range"        // nor its range
 	DropBucketCount = "bucket_count" // nor its bucket_count
+
+	// Of histograms that say their own bucketing:
+	DropNotObject = "not_object" // it is no JSON object
+	DropNoValues  = "no_values"  // it has no values, or they are no object
+	DropBucketing = "bucketing"  // it does not say its range, bucket count and kind, or not right
+	DropBucket    = "bucket"     // a count is of no bucket
+	DropCount     = "count"      // a count is no natural number
+	DropSum       = "sum"        // a sum is neither a number nor null
 )
 
 // DropCounts counts dropped histograms.

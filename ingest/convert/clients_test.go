@@ -1,0 +1,164 @@
+package convert
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/layout/schema"
+)
+
+var update = flag.Bool("update", false, "write the golden files of current clients")
+
+// requireGolden compares text with a file below testdata.
+func requireGolden(t *testing.T, name, text string) {
+	t.Helper()
+	file := "testdata/" + name
+	if *update {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text != string(want) {
+		t.Errorf("differs from %s: go test ./ingest/convert -run %s -update, and review the diff\n%s", file, t.Name(), text)
+	}
+}
+
+// offline is a Converter that has no definitions, and cannot get any.
+func offline() *Converter { return New(ingesttest.Definitions{}, DefaultOptions()) }
+
+// TestClients converts each request that a current client has sent, without definitions.
+// Each becomes a record, which has everything that was sent.
+func TestClients(t *testing.T) {
+	var golden strings.Builder
+	for _, request := range ingesttest.ClientRequests(t) {
+		if request.Body == nil {
+			continue
+		}
+		sub := request.Submission()
+		c := offline()
+		record, err := c.Convert(t.Context(), &sub)
+		if err != nil {
+			t.Errorf("%s: %v", request.Name, err)
+			continue
+		}
+		if len(c.Dropped) > 0 {
+			t.Errorf("%s: dropped %v", request.Name, c.Dropped)
+		}
+
+		sent, err := Unpack(request.Body, 1<<24)
+		if err != nil {
+			t.Fatal(err)
+		}
+		metadata := requireRecordOf(t, request.Name, sent, record.JSON)
+		if bytes.Contains(record.JSON, []byte("Mozilla/5.0")) {
+			t.Errorf("%s: the user agent is stored", request.Name)
+		}
+		partition := schema.Default().Partition(record.Dims)
+		fmt.Fprintf(&golden, "%s\n\t%s\n\t%s\n", request.Name, partition, metadata)
+	}
+	requireGolden(t, "clients.golden", golden.String())
+}
+
+// requireRecordOf checks that a record is what was sent, but for what conversion adds. It
+// returns the metadata.
+func requireRecordOf(t *testing.T, name string, sent, record []byte) json.RawMessage {
+	t.Helper()
+	var want, got map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal(sent, &want), json.Unmarshal(record, &got)); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+
+	metadata := got["metadata"]
+	delete(got, "metadata")
+	delete(want, "metadata")
+	if string(got["version"]) == "5" && string(want["version"]) == "4" {
+		want["version"] = got["version"]
+		delete(got, "info")
+	}
+	for member, value := range want {
+		if !bytes.Equal(got[member], value) {
+			t.Errorf("%s: %s is\n%s\nwas\n%s", name, member, got[member], value)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%s: %d members, want %d", name, len(got), len(want))
+	}
+	return metadata
+}
+
+// TestSamples converts the validation samples of mozilla-pipeline-schemas: valid ones
+// become records, others too, or are rejected for a class.
+func TestSamples(t *testing.T) {
+	var golden strings.Builder
+	for _, sample := range ingesttest.Samples(t) {
+		sub := sample.Submission()
+		c := offline()
+		record, err := c.Convert(t.Context(), &sub)
+		rejection, rejected := errors.AsType[*Rejection](err)
+		switch {
+		case rejected && !sample.Pass:
+			fmt.Fprintf(&golden, "%s\n\t%s: %s\n", sample.Name, rejection.Class, rejection.Message)
+		case err != nil:
+			t.Errorf("%s: %v", sample.Name, err)
+		case !json.Valid(record.JSON):
+			t.Errorf("%s: the record is no JSON", sample.Name)
+		default:
+			fmt.Fprintf(&golden, "%s\n\t%s\n", sample.Name, schema.Default().Partition(record.Dims))
+			for drop, n := range c.Dropped {
+				fmt.Fprintf(&golden, "\tdropped %d %s: %s\n", n, drop.Name, drop.Reason)
+			}
+		}
+	}
+	requireGolden(t, "samples.golden", golden.String())
+}
+
+// FuzzReceived converts anything, as a ping of today received for any path. It must not
+// panic, and what it writes is JSON on one line.
+func FuzzReceived(f *testing.F) {
+	paths := []string{"/org-example/baseline/1/id", "/telemetry/main/4/id", "id/main/Firefox/153.0/esr/2026", "id"}
+	for i, text := range []string{
+		`{}`, `{"ping_info":{"seq":1},"client_info":{"app_channel":"esr","client_id":"c"},"metrics":{"string":{"crash.app_build":"1","usage.app_channel":"x"}},"metadata":1}`,
+		unifiedPing("main"), unifiedPing("first-shutdown"), `{"v":1,"clientId":"c"}`, `{"ver":1,"info":{}}`, `{"metadata":{},"a":1,"a":2}`, "[]", `{"client_info":[],"metrics":{"string":[]}}`,
+	} {
+		f.Add(byte(i), []byte(text))
+	}
+	if _, err := os.Stat("../../../shared/data"); err == nil {
+		for i, sample := range ingesttest.Samples(f) {
+			if len(sample.Text) < 100_000 { // the largest differ in little
+				f.Add(byte(i), sample.Text)
+			}
+		}
+	}
+
+	c := offline()
+	f.Fuzz(func(t *testing.T, which byte, text []byte) {
+		request := rawlog.AppendField(nil, rawlog.FieldMethod, "POST")
+		sub := rawlog.Submission{Path: paths[int(which)%len(paths)], Body: text, Request: rawlog.Request(request), Time: ingesttest.ClientsReceived}
+		before := bytes.Clone(text)
+		record, err := c.Convert(t.Context(), &sub)
+		if !bytes.Equal(text, before) {
+			t.Fatal("the submission was changed")
+		}
+		if err != nil {
+			if rejection, ok := errors.AsType[*Rejection](err); ok && strings.Contains(rejection.Message, "panic") {
+				t.Fatal(err)
+			}
+			return
+		}
+		if !json.Valid(record.JSON) || bytes.ContainsAny(record.JSON, "\r\n") {
+			t.Fatalf("%q became %q", text, record.JSON)
+		}
+	})
+}

@@ -1,0 +1,193 @@
+package histogram
+
+import (
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
+	"github.com/aitgithub/telemetry-server/revisions"
+)
+
+// Section says what a member of a ping's payload holds.
+type Section int
+
+const (
+	Plain     Section = iota // histograms by name
+	Keyed                    // histograms by name and key
+	Processes                // by process, an object that may have both
+)
+
+// Sieve copies the histograms of pings of today as they are, but for those that cannot be
+// used. Each says its own range, bucket count and kind, so that no definition is needed. A
+// definition checks them, where there is one. It belongs to one goroutine.
+type Sieve struct {
+	bucketings bucketings
+	names      jsonscan.Interner // of dropped histograms
+
+	// Of the call in hand:
+	text    []byte
+	spec    *revisions.Spec // or nil
+	cuts    []cut
+	dropped []Drop
+}
+
+// cut is a part of the text that is left out.
+type cut struct{ from, to int }
+
+// NewSieve returns a Sieve.
+func NewSieve() *Sieve { return &Sieve{names: jsonscan.Interner{}, bucketings: newBucketings()} }
+
+// Begin begins another ping. A ping may have so many different bucketings, whatever the
+// ones before had.
+func (s *Sieve) Begin() { s.bucketings.begin() }
+
+// Copy appends the section at text[start] to out, without the histograms that cannot be
+// used, and returns the offset behind it. It only reads as far, so the rest of the text may
+// be anything. spec may be nil. The error is a *jsonscan.SyntaxError.
+func (s *Sieve) Copy(out *Output, text []byte, start int, section Section, spec *revisions.Spec) (end int, err error) {
+	s.text, s.spec = text, spec
+	s.cuts = s.cuts[:0]
+	s.dropped = out.Dropped
+
+	switch section {
+	case Plain:
+		end, err = s.histograms(start)
+	case Keyed:
+		end, err = s.keyed(start)
+	default:
+		end, err = s.processes(start)
+	}
+	if err != nil {
+		return start, err
+	}
+
+	// Nearly always everything is copied at once.
+	for _, cut := range s.cuts {
+		out.JSON = append(out.JSON, text[start:cut.from]...)
+		start = cut.to
+	}
+	out.JSON = append(out.JSON, text[start:end]...)
+	out.Dropped = s.dropped
+	s.text, s.spec, s.dropped = nil, nil, nil
+	return end, nil
+}
+
+// processes walks the processes at s.text[start].
+func (s *Sieve) processes(start int) (end int, err error) {
+	if s.text[start] != '{' {
+		return jsonscan.Skip(s.text, start)
+	}
+
+	it := jsonscan.Members(s.text, start)
+	for it.Next() {
+		if s.text[it.Start] != '{' {
+			continue
+		}
+		end, err := s.process(it.Start)
+		if err != nil {
+			return start, err
+		}
+		it.SetEnd(end)
+	}
+	return it.After(), it.Err()
+}
+
+// process walks what one process has.
+func (s *Sieve) process(start int) (end int, err error) {
+	it := jsonscan.Members(s.text, start)
+	for it.Next() {
+		walk := s.histograms
+		switch string(it.Key) {
+		case "histograms":
+		case "keyedHistograms":
+			walk = s.keyed
+		default:
+			continue
+		}
+
+		end, err := walk(it.Start)
+		if err != nil {
+			return start, err
+		}
+		it.SetEnd(end)
+	}
+	return it.After(), it.Err()
+}
+
+// keyed walks keyed histograms: by name, and then by key.
+func (s *Sieve) keyed(start int) (end int, err error) {
+	if s.text[start] != '{' {
+		return jsonscan.Skip(s.text, start)
+	}
+
+	it := jsonscan.Members(s.text, start)
+	for it.Next() {
+		if s.text[it.Start] != '{' {
+			continue
+		}
+		end, err := s.each(it.Start, it.Name())
+		if err != nil {
+			return start, err
+		}
+		it.SetEnd(end)
+	}
+	return it.After(), it.Err()
+}
+
+// histograms walks histograms by name.
+func (s *Sieve) histograms(start int) (end int, err error) {
+	if s.text[start] != '{' {
+		return jsonscan.Skip(s.text, start)
+	}
+	return s.each(start, nil)
+}
+
+// each checks the histograms of an object. All have the name, or each its own if that is
+// nil. What cannot be used is cut.
+func (s *Sieve) each(start int, name []byte) (end int, err error) {
+	var definition *revisions.Definition
+	if s.spec != nil && name != nil {
+		definition = s.spec.Lookup(name)
+	}
+
+	lastKept := 0 // the end of the last member that stays
+	pending := 0  // where a cut of the first members begins, which ends with the next one
+	it := jsonscan.Members(s.text, start)
+	for it.Next() {
+		if pending > 0 {
+			s.cuts = append(s.cuts, cut{pending, it.MemberStart()})
+			pending = 0
+		}
+
+		own := name
+		if name == nil {
+			own = it.Name()
+			if s.spec != nil {
+				definition = s.spec.Lookup(own)
+			}
+		}
+		end, reason, err := s.check(it.Start, definition)
+		if err != nil {
+			return start, err
+		}
+		it.SetEnd(end)
+
+		// A comma goes with it: the one before, or behind the first members.
+		switch {
+		case reason == "":
+			lastKept = end
+			continue
+		case lastKept > 0:
+			s.cuts = append(s.cuts, cut{lastKept, end})
+			lastKept = end
+		default:
+			pending = start + 1
+		}
+		s.dropped = append(s.dropped, Drop{s.names.String(own), reason})
+	}
+	if err := it.Err(); err != nil {
+		return start, err
+	}
+
+	if pending > 0 {
+		s.cuts = append(s.cuts, cut{pending, it.After() - 1})
+	}
+	return it.After(), nil
+}
