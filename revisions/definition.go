@@ -16,10 +16,11 @@ const (
 	Flag
 	Count
 	Enumerated
+	Categorical
 	numKinds
 )
 
-var kindNames = [numKinds]string{"exponential", "linear", "boolean", "flag", "count", "enumerated"}
+var kindNames = [numKinds]string{"exponential", "linear", "boolean", "flag", "count", "enumerated", "categorical"}
 
 func (k Kind) String() string {
 	if k < numKinds {
@@ -35,12 +36,28 @@ func ParseKind(name string) (kind Kind, ok bool) {
 }
 
 // TypeCode returns the histogram_type that browsers send. It is the number of the
-// Kind, but to browsers an enumerated histogram is a linear one.
+// Kind, but to browsers an enumerated histogram is a linear one. The categorical ones, whose
+// buckets have labels, came later.
 func (k Kind) TypeCode() int {
-	if k == Enumerated {
+	switch k {
+	case Enumerated:
 		return int(Linear)
+	case Categorical:
+		return categoricalCode
 	}
 	return int(k)
+}
+
+// categoricalCode is the histogram_type of categorical histograms.
+const categoricalCode = 5
+
+// KindOf returns the kind that browsers mean by a histogram_type. Enumerated ones say that
+// they are linear.
+func KindOf(typeCode int) (kind Kind, ok bool) {
+	if typeCode == categoricalCode {
+		return Categorical, true
+	}
+	return Kind(typeCode), typeCode >= 0 && typeCode <= int(Count)
 }
 
 // maxBuckets bounds the memory that one definition can make us allocate; browsers
@@ -59,6 +76,9 @@ type Definition struct {
 	Low, High int
 	// BucketCount is at least 3.
 	BucketCount int
+	// Labels are what the buckets of a categorical histogram count, in their order; the
+	// buckets behind them are spare. Nil for other kinds.
+	Labels []string
 	// Keyed says that pings have it under keyedHistograms.
 	Keyed bool
 	// Guessed says that the size was a C++ constant whose value in this revision

@@ -44,6 +44,7 @@ type rawDefinition struct {
 	High     json.RawMessage `json:"high"`
 	NBuckets json.RawMessage `json:"n_buckets"`
 	NValues  json.RawMessage `json:"n_values"`
+	Labels   []string        `json:"labels"`
 	Keyed    json.RawMessage `json:"keyed"` // true or "true"
 }
 
@@ -90,6 +91,7 @@ func parseDefinition(name string, text json.RawMessage, shared map[bucketing]*De
 
 	d := *like
 	d.Name = name
+	d.Labels = raw.Labels
 	d.Guessed = sizeWasReplaced(&d)
 	d.Keyed = bytes.Equal(raw.Keyed, []byte("true")) || bytes.Equal(raw.Keyed, []byte(`"true"`))
 	return &d
@@ -118,6 +120,14 @@ func (r *rawDefinition) bucketing() (b bucketing, err error) {
 		if b.high == 1 { // browsers need three buckets even for one value
 			b.high, b.n = 2, 3
 		}
+	case Categorical:
+		// Room for labels to come; one more bucket is for what has no label.
+		b.low, b.high = 1, defaultLabels
+		if r.NValues != nil {
+			b.high = number("n_values", r.NValues)
+		}
+		b.high = max(b.high, len(r.Labels))
+		b.n = b.high + 1
 	case Linear, Exponential:
 		b.low = 1
 		if r.Low != nil {
@@ -132,6 +142,10 @@ func (r *rawDefinition) bucketing() (b bucketing, err error) {
 
 	return b, err
 }
+
+// defaultLabels is how many labels a categorical histogram has room for unless its
+// definition says otherwise.
+const defaultLabels = 50
 
 // integer reads a number of a definition: a JSON integer, or a string with an
 // expression.

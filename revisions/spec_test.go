@@ -122,7 +122,7 @@ func TestParseKinds(t *testing.T) {
 		"EXP": {"kind": "exponential", "high": "16 * 1024", "n_buckets": 5, "bug_numbers": [1]},
 		"GC_REASON_2": {"kind": "enumerated", "n_values": 101}, "SIZED": {"kind": "enumerated", "n_values": "kCount"},
 		"NAMED": {"kind": "linear", "high": "SOME_CONSTANT", "n_buckets": 10},
-		"ODD": {"kind": "categorical"}, "HASH#": {"kind": "flag"}, "NO_HIGH": {"kind": "linear", "n_buckets": 5},
+		"ODD": {"kind": "odd"}, "LABELS": {"kind": "categorical", "labels": ["a", "b"], "n_values": 3}, "HASH#": {"kind": "flag"}, "NO_HIGH": {"kind": "linear", "n_buckets": 5},
 		"FLOAT": {"kind": "linear", "high": 1.5, "n_buckets": 5}, "HUGE": {"kind": "linear", "high": 2000000000, "n_buckets": 1000000000},
 		"LIST": [], "BOOL": {"kind": "flag"}
 	}`))
@@ -139,6 +139,7 @@ func TestParseKinds(t *testing.T) {
 		{"ENUM", Enumerated, []int{0, 1, 2, 3, 4}}, {"ONE", Enumerated, []int{0, 1, 2}},
 		{"LIN", Linear, []int{0, 1, 41, 82, 122, 162}}, {"EXP", Exponential, []int{0, 1, 25, 640, 16384}},
 		{"STARTUP_EXP", Exponential, []int{0, 1, 25, 640, 16384}},
+		{"LABELS", Categorical, []int{0, 1, 2, 3}},
 		{"NAMED", 0, nil}, {"SIZED", 0, nil}, {"ODD", 0, nil}, {"HASH#", 0, nil}, {"NO_HIGH", 0, nil}, {"FLOAT", 0, nil}, {"HUGE", 0, nil}, {"LIST", 0, nil},
 	}
 
@@ -152,6 +153,16 @@ func TestParseKinds(t *testing.T) {
 				t.Errorf("got %v %v (%v), want %v %v", d.Kind, d.Bounds(), d.Err, tt.kind, tt.want)
 			}
 		})
+	}
+	if d := spec.Lookup([]byte("LABELS")); !slices.Equal(d.Labels, []string{"a", "b"}) {
+		t.Errorf("labels %q", d.Labels)
+	}
+	for labels, want := range map[int]int{0: 51, 2: 51, 60: 61} {
+		text := `{"A":{"kind":"categorical","labels":["` + strings.Repeat(`x","`, max(labels-1, 0)) + `y"]}}`
+		many, err := Parse([]byte(text))
+		if err != nil || many.Lookup([]byte("A")).BucketCount != want {
+			t.Errorf("%d labels: %+v, %v, want %d buckets", labels, many.Lookup([]byte("A")), err, want)
+		}
 	}
 	if d := spec.Lookup([]byte("GC_REASON_2")); d.BucketCount != 102 || !d.Guessed || spec.Lookup([]byte("LIN")).Guessed {
 		t.Errorf("GC_REASON_2 is %+v, want 102 buckets, a guess", d)
@@ -187,8 +198,12 @@ func TestEveryKindIsReadAndSent(t *testing.T) {
 		if d.Err != nil || d.Kind != kind || len(d.Bounds()) != d.BucketCount || d.Bounds()[d.BucketCount-1] != d.High {
 			t.Errorf("%s: read as %+v", name, d)
 		}
-		if code := kind.TypeCode(); code < 0 || code > int(Count) {
-			t.Errorf("%s: type code %d, which browsers do not know", name, code)
+		want := kind
+		if kind == Enumerated {
+			want = Linear // which it is to browsers
+		}
+		if of, ok := KindOf(kind.TypeCode()); !ok || of != want {
+			t.Errorf("%s: type code %d, which is that of %s", name, kind.TypeCode(), of)
 		}
 	}
 }

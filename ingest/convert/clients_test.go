@@ -10,9 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout/schema"
+	"github.com/aitgithub/telemetry-server/revisions"
 )
 
 var update = flag.Bool("update", false, "write the golden files of current clients")
@@ -161,4 +163,116 @@ func FuzzReceived(f *testing.F) {
 			t.Fatalf("%q became %q", text, record.JSON)
 		}
 	})
+}
+
+// TestClientsWithDefinitions converts the pings of a browser with the definitions of that
+// browser: they are usable, and every histogram agrees with its own.
+func TestClientsWithDefinitions(t *testing.T) {
+	spec, err := revisions.Parse(ingesttest.Shared(t, "clients/definitions/firefox-153.8.0.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	categorical := 0
+	for definition := range spec.Definitions() {
+		if definition.Err != nil {
+			t.Errorf("%s: %v", definition.Name, definition.Err)
+		}
+		if definition.Kind == revisions.Categorical {
+			categorical++
+		}
+	}
+	if categorical == 0 {
+		t.Error("no categorical histograms")
+	}
+
+	for _, request := range ingesttest.ClientRequests(t) {
+		if request.Body == nil {
+			continue
+		}
+		sub := request.Submission()
+		with := New(ingesttest.Definitions{Always: spec}, DefaultOptions())
+		record, err := with.Convert(t.Context(), &sub)
+		if err != nil || len(with.Dropped) > 0 {
+			t.Fatalf("%s: %v, dropped %v", request.Name, err, with.Dropped)
+		}
+		without, err := offline().Convert(t.Context(), &sub)
+		if err != nil || !bytes.Equal(record.JSON, without.JSON) {
+			t.Errorf("%s: definitions change the record: %v", request.Name, err)
+		}
+	}
+}
+
+// TestUnusableHistograms: one that cannot be used costs that histogram, wherever it is.
+func TestUnusableHistograms(t *testing.T) {
+	const good = `{"range":[1,2],"bucket_count":3,"histogram_type":2,"values":{"0":1},"sum":0}`
+	ping := func(section string) string {
+		return `{"type":"main","version":4,"application":{},"payload":{"info":{"revision":"https://hg.mozilla.org/a/rev/0123456789ab"},"histograms":{},` + section + `"z":1}}`
+	}
+	bad := map[string]string{
+		`[1]`: "not_object",
+		`{"range":[1,2],"bucket_count":3,"histogram_type":2,"sum":0}`:    "no_values",
+		`{"range":[1,2],"bucket_count":3,"histogram_type":2,"values":7}`: "no_values",
+		`{"values":{}}`: "bucketing",
+		`{"range":[1,2],"bucket_count":3,"histogram_type":6,"values":{}}`:           "bucketing",
+		`{"range":[5,2],"bucket_count":3,"histogram_type":0,"values":{}}`:           "bucketing",
+		`{"values":{"0":1},"range":[1,2,3],"bucket_count":3,"histogram_type":2}`:    "bucketing",
+		`{"range":[1,2],"bucket_count":99999999999,"histogram_type":2,"values":{}}`: "bucketing",
+		`{"range":[1,2],"bucket_count":3,"histogram_type":2,"values":{"3":1}}`:      "bucket",
+		`{"values":{"3":1},"range":[1,2],"bucket_count":3,"histogram_type":2}`:      "bucket",
+		`{"range":[1,2],"bucket_count":3,"histogram_type":2,"values":{"x":1}}`:      "bucket",
+		`{"range":[1,2],"bucket_count":3,"histogram_type":2,"values":{"0":-1}}`:     "count",
+		`{"range":[1,2],"bucket_count":3,"histogram_type":2,"values":{"0":1.0}}`:    "count",
+		`{"range":[1,2],"bucket_count":3,"histogram_type":2,"values":{"0":{}}}`:     "count",
+		`{"range":[1,2],"bucket_count":3,"histogram_type":2,"values":{},"sum":"x"}`: "sum",
+		`{"range":[1,40],"bucket_count":5,"histogram_type":0,"values":{}}`:          "type",
+		`{"range":[1,41],"bucket_count":5,"histogram_type":1,"values":{}}`:          "range",
+		`{"range":[1,40],"bucket_count":6,"histogram_type":1,"values":{}}`:          "bucket_count",
+	}
+	spec, err := revisions.Parse([]byte(ingesttest.DefinitionsText))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for text, reason := range bad {
+		name := "H"
+		if reason == "type" || reason == "range" || reason == "bucket_count" {
+			name = "LIN" // which has a definition
+		}
+		for _, form := range []struct{ before, after string }{
+			{`"histograms":{"A":` + good + `,"` + name + `":` + text + `,"B":` + good + `},`, `"histograms":{"A":` + good + `,"B":` + good + `},`},
+			{`"histograms":{ "` + name + `":` + text + ` , "B":` + good + `},`, `"histograms":{ "B":` + good + `},`},
+			{`"histograms":{"` + name + `":` + text + `,"` + name + `":` + text + `},`, `"histograms":{},`},
+			{`"histograms":{"A":` + good + `,"` + name + `":` + text + `},`, `"histograms":{"A":` + good + `},`},
+			{`"keyedHistograms":{"` + name + `":{"k":` + text + `,"l":` + text + `},"x":null},`, `"keyedHistograms":{"` + name + `":{},"x":null},`},
+			{`"processes":{"content":{"histograms":{"` + name + `":` + text + `},"scalars":{"s":1},"keyedHistograms":{"` + name + `":{"k":` + text + `}}},"odd":1},`,
+				`"processes":{"content":{"histograms":{},"scalars":{"s":1},"keyedHistograms":{"` + name + `":{}}},"odd":1},`},
+		} {
+			c := New(ingesttest.Definitions{Always: spec}, DefaultOptions())
+			record, err := c.ConvertJSON(t.Context(), []byte(ping(form.before)), "20261128")
+			if err != nil {
+				t.Errorf("%s: %v", form.before, err)
+				continue
+			}
+
+			// The first "histograms" of ping does not count if there is another.
+			got := string(record.JSON)
+			want, err := c.ConvertJSON(t.Context(), []byte(ping(form.after)), "20261128")
+			if err != nil || got != string(want.JSON) {
+
+				t.Errorf("%s:\ngot  %s\nwant %s, %v", form.before, got, want.JSON, err)
+			}
+			drop := histogram.Drop{Name: name, Reason: reason}
+			if c.Dropped[drop] == 0 || len(c.Dropped) != 1 {
+				t.Errorf("%s: dropped %v, want %v", form.before, c.Dropped, drop)
+			}
+		}
+	}
+
+	// What is not JSON is that, and not a histogram that cannot be used.
+	for _, text := range []string{`{"range":[1,2],"bucket_count":3,"histogram_type":2,"values":{"0":1]}`, `[1}`, `{"values":{"0":01}}`, `{"values":{"0":}}`} {
+		_, err := offline().ConvertJSON(t.Context(), []byte(ping(`"histograms":{"H":`+text+`},`)), "20261128")
+		if rejection, ok := errors.AsType[*Rejection](err); !ok || !strings.HasPrefix(rejection.Message, "JSONDecodeError") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
 }

@@ -379,11 +379,7 @@ func usable(v any, name string, spec *revisions.Spec) bool {
 	case kind < 0 || kind > 5:
 		return false
 	default:
-		k := revisions.Kind(kind)
-		if kind == 5 {
-			k = revisions.Linear
-		}
-		own, err := revisions.NewDefinition("", k, int(low), int(high), int(count))
+		own, err := revisions.NewDefinition("", []revisions.Kind{revisions.Exponential, revisions.Linear, revisions.Boolean, revisions.Flag, revisions.Count, revisions.Categorical}[int(kind)], int(low), int(high), int(count))
 		if err != nil {
 			return false
 		}

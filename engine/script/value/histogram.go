@@ -32,8 +32,19 @@ func (r *Runtime) pingHistogram(call goja.FunctionCall) goja.Value {
 	}
 
 	name := call.Argument(0).String()
-	stored := storedHistogram(ping, name)
+	object := storedHistogram(ping, name)
+	if object == nil {
+		return goja.Undefined()
+	}
+
+	// Current pings have their histograms as they were sent, which need no definition.
+	stored := lazyArrayOf(object)
 	if stored == nil {
+		if sparse := objectOf(object); sparse != nil {
+			if histogram := r.sparseHistogram(name, sparse); histogram != nil {
+				return histogram.view()
+			}
+		}
 		return goja.Undefined()
 	}
 
@@ -51,8 +62,8 @@ func (r *Runtime) pingHistogram(call goja.FunctionCall) goja.Value {
 	return (&bound{r: r, def: def, numbers: numbers}).view()
 }
 
-// storedHistogram returns the stored numbers of a histogram, or nil.
-func storedHistogram(ping *lazyObject, name string) *lazyArray {
+// storedHistogram returns a histogram as it is stored, an array or an object, or nil.
+func storedHistogram(ping *lazyObject, name string) *goja.Object {
 	// Unified pings have their histograms in the payload.
 	if payload := objectOf(ping.Get("payload")); payload != nil && !ping.has("histograms") {
 		ping = payload
@@ -67,8 +78,7 @@ func storedHistogram(ping *lazyObject, name string) *lazyArray {
 	if !ok {
 		return nil
 	}
-
-	return lazyArrayOf(object)
+	return object
 }
 
 // histogramProperties are the properties of a histogram, in the order of

@@ -26,8 +26,9 @@ type Runtime struct {
 	inner []inner
 	early map[string]bool // names that do not stand near the end of a ping
 
-	pingProto  *goja.Object // of pings
-	boundProto *goja.Object // of ping.histogram(name); nil until a script calls that
+	pingProto  *goja.Object                              // of pings
+	boundProto *goja.Object                              // of ping.histogram(name); nil until a script calls that
+	sparse     map[sparseBucketing]*revisions.Definition // of histograms that say their own
 	dims       dims
 	madeDims   map[schema.Dims]dims
 

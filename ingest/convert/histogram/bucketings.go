@@ -11,10 +11,6 @@ const (
 	maxBucketings = 4096
 )
 
-// categorical is the histogram_type of histograms whose buckets are labels. Their bounds
-// are those of linear ones.
-const categorical = 5
-
 // bucketings computes and caches bounds.
 type bucketings struct {
 	known map[bucketing]*knownBounds
@@ -73,14 +69,10 @@ func (b *bucketings) bounds(said *bucketing, definition *revisions.Definition) [
 
 // computeBounds returns the bounds of a bucketing, nil if it is none.
 func computeBounds(said *bucketing) []int {
-	kind := revisions.Kind(said.kind)
-	switch {
-	case said.kind < 0 || said.kind > categorical || said.buckets < 0 || said.low < 0 || said.high < 0:
+	const most = 1 << 31 // of what an int holds everywhere
+	kind, ok := revisions.KindOf(int(min(said.kind, most)))
+	if !ok || said.low < 0 || said.high > most || said.buckets > most {
 		return nil
-	case said.high > 1<<31 || said.buckets > 1<<20:
-		return nil
-	case said.kind == categorical:
-		kind = revisions.Linear
 	}
 
 	definition, err := revisions.NewDefinition("", kind, int(said.low), int(said.high), int(said.buckets))

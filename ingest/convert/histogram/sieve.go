@@ -148,7 +148,7 @@ func (s *Sieve) each(start int, name []byte) (end int, err error) {
 	}
 
 	lastKept := 0 // the end of the last member that stays
-	pending := 0  // where a cut of the first members begins, which ends with the next one
+	pending := 0  // where the cut of one of the first members begins, which ends with the next
 	it := jsonscan.Members(s.text, start)
 	for it.Next() {
 		if pending > 0 {
@@ -178,7 +178,10 @@ func (s *Sieve) each(start int, name []byte) (end int, err error) {
 			s.cuts = append(s.cuts, cut{lastKept, end})
 			lastKept = end
 		default:
-			pending = start + 1
+			pending = it.MemberStart()
+		}
+		if len(own) > maxDropBytes {
+			own = nil
 		}
 		s.dropped = append(s.dropped, Drop{s.names.String(own), reason})
 	}
