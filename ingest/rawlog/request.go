@@ -49,7 +49,7 @@ var headerNames = [NumFields]string{
 	FieldDNT:               "Dnt",
 }
 
-// Header returns the canonical name of the header that the field is, "" if it is none.
+// Header returns the canonical name of the header that the field is, "" if it is not a header.
 func (f Field) Header() string { return headerNames[f] }
 
 // AppendField appends a field with a value, of which the first MaxFieldBytes count, to

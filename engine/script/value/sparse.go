@@ -84,7 +84,7 @@ func (r *Runtime) sparseDefinition(said sparseBucketing, name string) *revisions
 	return &named
 }
 
-// twoInts returns the two numbers of a range, -1 for what is none.
+// twoInts returns the two numbers of a range, -1 for text that is not a range.
 func twoInts(value []byte) (low, high int64) {
 	if len(value) < 2 || value[0] != '[' {
 		return -1, -1

@@ -18,7 +18,7 @@ type bucketings struct {
 	used  int    // buckets of the bucketings that it has
 }
 
-// knownBounds are the bounds of a bucketing; nil if it is none.
+// knownBounds are the bounds of a bucketing; nil if it is not one.
 type knownBounds struct {
 	bounds []int
 	ping   uint64 // the last one that had it
@@ -67,7 +67,7 @@ func (b *bucketings) bounds(said *bucketing, definition *revisions.Definition) [
 	return known.bounds
 }
 
-// computeBounds returns the bounds of a bucketing, nil if it is none.
+// computeBounds returns the bounds of a bucketing, nil if it is not one.
 func computeBounds(said *bucketing) []int {
 	const most = 1 << 31 // of what an int holds everywhere
 	kind, ok := revisions.KindOf(int(min(said.kind, most)))
