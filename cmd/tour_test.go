@@ -141,7 +141,7 @@ func TestStatusTableInDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := regexp.MustCompile("(?s)```\nPOST /submit/.*?```")
+	table := regexp.MustCompile("(?s)```\nPOST, PUT /submit/.*?```")
 	got := table.FindString(string(docs))
 	if os.Getenv("UPDATE_SCRIPTS") != "" {
 		updated := table.ReplaceAllLiteralString(string(docs), "```\n"+want.String()+"```")
