@@ -111,6 +111,8 @@ func parsePath(name string) (seg Segment, ok bool) {
 	if len(parts) != schema.FolderDims+1 {
 		return seg, false
 	}
-	copy(seg.Dims[:schema.FolderDims], parts)
+	for dim := range schema.FolderDims {
+		seg.Dims[dim] = schema.ValueOfName(parts[dim])
+	}
 	return seg, seg.parseSegmentName(parts[schema.FolderDims])
 }

@@ -51,8 +51,14 @@ func (s Segment) Age() string { return strings.TrimPrefix(s.Unique, MergedPrefix
 // Group is how the paths of all segments of the partition begin, in one storage
 // version; their unique part and ".zst" follow.
 func (s Segment) Group() string {
-	return path.Join(path.Dir(s.Path), segmentPrefix(s.Dims, s.Version))
+	// The name itself, because an older version may have spelled its values otherwise. No
+	// value in it has a dot.
+	before, _, _ := strings.Cut(path.Base(s.Path), logMark)
+	return path.Join(path.Dir(s.Path), before+logMark+".")
 }
+
+// logMark follows the partition and the version in the names of segments.
+const logMark = ".log"
 
 // segmentPrefix is how the names of a partition's segments begin.
 func segmentPrefix(p schema.Dims, version int) string {

@@ -124,8 +124,8 @@ func (w *walk) dir(ctx context.Context, dir string, level int, s Segment) error 
 			w.Strays = append(w.Strays, path.Join(dir, entry.Name))
 		case level == 0 && !w.t.data && entry.Name == QuarantineDir:
 			// Not a reason: see all.
-		case w.f.Matches(level, entry.Name):
-			s.Dims[level] = entry.Name
+		case w.f.Matches(level, schema.ValueOfName(entry.Name)):
+			s.Dims[level] = schema.ValueOfName(entry.Name)
 			if err := w.dir(ctx, path.Join(dir, entry.Name), level+1, s); err != nil {
 				return err
 			}

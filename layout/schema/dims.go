@@ -113,11 +113,20 @@ func ParseDims(s string) (Dims, error) {
 func (d Dims) String() string { return strings.Join(d[:], "/") }
 
 // Dir returns the folder of the partition in a tree of partitions.
-func (d Dims) Dir() string { return path.Join(d[:FolderDims]...) }
+func (d Dims) Dir() string { return path.Join(d.pathNames()[:FolderDims]...) }
 
 // FilePrefix returns how the names of the partition's files begin in Dir; a "." and
 // the rest of the name follow.
-func (d Dims) FilePrefix() string { return strings.Join(d[FolderDims:], ".") }
+func (d Dims) FilePrefix() string { return strings.Join(d.pathNames()[FolderDims:], ".") }
+
+// pathNames returns how the values stand in paths.
+func (d Dims) pathNames() []string {
+	names := make([]string, NumDims)
+	for dim, value := range d {
+		names[dim] = pathName(value)
+	}
+	return names
+}
 
 // ParseFileName fills d with what a file name says of the partition, see FilePrefix,
 // and returns what follows behind the ".". A name of another shape is not ok.
@@ -129,7 +138,7 @@ func (d *Dims) ParseFileName(name string) (rest string, ok bool) {
 			return "", false
 		}
 
-		d[dim] = value
+		d[dim] = ValueOfName(value)
 		name = behind
 	}
 
