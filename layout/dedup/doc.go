@@ -15,6 +15,8 @@
 //  1. Repeats.Recorder opens the index, a bbolt file, for one raw log.
 //  2. Recorder.Repeated hashes ID and body, and looks for the hash under every day
 //     around the receipt and among what other raw logs of this process have found new.
+//     What is new is a claim; many claims of one raw log move from memory to a file
+//     (claims.go), so that a raw log may have any number of submissions.
 //  3. Just before the records are committed, Record writes what was new. If the commit
 //     then fails, Undo removes it again.
 //

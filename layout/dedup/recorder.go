@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -17,25 +19,34 @@ import (
 // that one with many keys would copy a page that grows and grows.
 const keysPerTransaction = 10_000
 
+// maxWaiting is after how many new submissions all that wait for their transaction are
+// written.
+const maxWaiting = 20 * keysPerTransaction
+
 // Recorder looks up the submissions of one raw log, and records those that are new.
 // It belongs to one goroutine.
 type Recorder struct {
 	index *Repeats
 	from  source
-	added map[key][]schema.Date // the new ones, and the days that they are recorded under
+	added *claims // the new ones, which Record will record; index.mu protects them
 }
 
 // Recorder opens the index for the submissions of the raw log of that name. While
 // another process has it open, this waits, a minute at most. The caller closes the
 // Recorder.
 func (r *Repeats) Recorder(rawLog string) (*Recorder, error) {
-	if err := r.acquire(); err != nil {
-		return nil, err
-	}
-
 	// A raw log's name has the suffix only once it is complete.
 	sum := sha256.Sum256([]byte(strings.TrimSuffix(rawLog, ".finished")))
-	return &Recorder{index: r, from: source(sum[:8]), added: map[key][]schema.Date{}}, nil
+	from := source(sum[:8])
+	recorder := &Recorder{
+		index: r,
+		from:  from,
+		added: newClaims(r.root, fmt.Sprintf("%s/claims-%x", path.Dir(r.name), from), r.maxClaims),
+	}
+	if err := r.acquire(recorder); err != nil {
+		return nil, err
+	}
+	return recorder, nil
 }
 
 // Repeated says whether the same body was received under the same ID within the
@@ -48,22 +59,7 @@ func (c *Recorder) Repeated(id, body []byte, received time.Time) (bool, error) {
 		received = tomorrow
 	}
 
-	// What this raw log recorded before, in a conversion that did not end, does not
-	// count; what this Recorder has found new does.
-	k := keyOf(id, body)
-	day := schema.DateOf(received)
-	first, last := c.index.window(day)
-	for _, other := range c.added[k] {
-		if first <= other && other <= last {
-			return true, nil
-		}
-	}
-
-	repeated, err := c.index.find(k, c.from, day)
-	if err == nil && !repeated {
-		c.added[k] = append(c.added[k], day)
-	}
-	return repeated, err
+	return c.index.find(c, keyOf(id, body), schema.DateOf(received))
 }
 
 func keyOf(id, body []byte) key {
@@ -79,30 +75,64 @@ func keyOf(id, body []byte) key {
 // before the records are committed: if the process dies in between, the raw log is
 // still there and will be published later.
 func (c *Recorder) Record() error {
-	if len(c.added) == 0 {
+	recorded := false
+	err := c.eachDay(func(day schema.Date, keys []key) error {
+		recorded = true
+		return c.recordKeys(day, keys)
+	})
+	if err != nil {
+		return fmt.Errorf("update %s: %w", c.index.name, err)
+	}
+	if !recorded {
 		return nil
-	}
-
-	byDay := map[schema.Date][]key{}
-	for k, days := range c.added {
-		for _, day := range days {
-			byDay[day] = append(byDay[day], k)
-		}
-	}
-
-	for day, keys := range byDay {
-		// Neighbours in the file are written together.
-		slices.SortFunc(keys, func(a, b key) int { return bytes.Compare(a[:], b[:]) })
-		for part := range slices.Chunk(keys, keysPerTransaction) {
-			if err := c.recordKeys(day, part); err != nil {
-				return fmt.Errorf("update %s: %w", c.index.name, err)
-			}
-		}
 	}
 
 	if err := c.index.db.Update(c.index.expire); err != nil {
 		return fmt.Errorf("expire %s: %w", c.index.name, err)
 	}
+	return nil
+}
+
+// eachDay calls use with the new submissions of a day, at most keysPerTransaction in the
+// order of their keys, until it has been called with all of them.
+func (c *Recorder) eachDay(use func(schema.Date, []key) error) error {
+	waiting := map[uint32][]key{} // by day
+	count := 0
+	for one, err := range c.added.all() {
+		if err != nil {
+			return err
+		}
+
+		// Neighbours in the file are written together.
+		waiting[one.day] = append(waiting[one.day], one.key)
+		if keys := waiting[one.day]; len(keys) == keysPerTransaction {
+			if err := use(dayOf(one.day), keys); err != nil {
+				return err
+			}
+			delete(waiting, one.day)
+		}
+
+		// A raw log of very many days must not have as many keys of each in memory.
+		count++
+		if count < maxWaiting {
+			continue
+		}
+		if err := useAll(waiting, use); err != nil {
+			return err
+		}
+		count = 0
+	}
+	return useAll(waiting, use)
+}
+
+// useAll calls use with the keys of each day, in order, and forgets them.
+func useAll(byDay map[uint32][]key, use func(schema.Date, []key) error) error {
+	for _, day := range slices.Sorted(maps.Keys(byDay)) {
+		if err := use(dayOf(day), byDay[day]); err != nil {
+			return err
+		}
+	}
+	clear(byDay)
 	return nil
 }
 
@@ -134,15 +164,15 @@ func (c *Recorder) recordKeys(day schema.Date, keys []key) error {
 // Undo removes what Record wrote, because the commit then failed and perhaps is never
 // tried again.
 func (c *Recorder) Undo() error {
-	return c.index.db.Update(func(tx *bbolt.Tx) error {
-		for k, days := range c.added {
-			for _, day := range days {
+	return c.eachDay(func(day schema.Date, keys []key) error {
+		return c.index.db.Update(func(tx *bbolt.Tx) error {
+			for _, k := range keys {
 				if err := c.undo(tx.Bucket([]byte(day)), k); err != nil {
 					return err
 				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 }
 
@@ -206,4 +236,4 @@ func (c *Recorder) forgetSome(tx *bbolt.Tx) (removed int, err error) {
 }
 
 // Close ends the use of the index. All writes of the Recorder are done.
-func (c *Recorder) Close() error { return c.index.release(c.from, c.added) }
+func (c *Recorder) Close() error { return c.index.release(c) }

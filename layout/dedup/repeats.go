@@ -3,6 +3,7 @@ package dedup
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -46,10 +47,11 @@ type Repeats struct {
 	now  func() time.Time
 	log  *slog.Logger // hears of an index that is damaged
 
-	mu        sync.Mutex // guards what follows
-	recorders int        // that are open
+	maxClaims int // of a Recorder in memory
+
+	mu        sync.Mutex  // guards what follows, and the claims of Recorders
+	recorders []*Recorder // that are open
 	db        *helperfile.Database
-	pending   map[key][]claim // found new by open Recorders
 }
 
 type (
@@ -57,21 +59,12 @@ type (
 	source [8]byte  // the beginning of the SHA-256 of a raw log's name
 )
 
-// claim says that a raw log has a submission, received on that day.
-type claim struct {
-	from source
-	day  schema.Date
-}
-
 // NewRepeats returns the index in a file below root, which is made, with its folder, when
 // it is needed. Two submissions that were received at most so many days apart, at least
 // 1, are repeats, whichever is looked up first. An index that is damaged is set aside and
 // made anew, and log hears of it.
 func NewRepeats(root *os.Root, name string, days int, log *slog.Logger) *Repeats {
-	return &Repeats{
-		root: root, name: name, days: days, wait: time.Minute, now: time.Now, log: log,
-		pending: map[key][]claim{},
-	}
+	return &Repeats{root: root, name: name, days: days, wait: time.Minute, now: time.Now, log: log, maxClaims: maxClaims}
 }
 
 // window returns the first and last day of receipt that a submission received on that
@@ -80,17 +73,20 @@ func (r *Repeats) window(day schema.Date) (first, last schema.Date) {
 	return day.AddDays(-r.days), day.AddDays(r.days)
 }
 
-// find says whether another raw log than from has the submission, received at most
-// r.days before or after the day. If none has, it counts as pending for from.
-func (r *Repeats) find(k key, from source, day schema.Date) (bool, error) {
+// find says whether a Recorder that is open, or another raw log that was recorded, has the
+// submission, received at most r.days before or after the day. If none has, c has it from
+// now on.
+func (r *Repeats) find(c *Recorder, k key, day schema.Date) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 
-	// Another Recorder of this process may have found it and not recorded it yet.
+	// What this raw log recorded before, in a conversion that did not end, does not count;
+	// what this Recorder, or another one of this process, has found new does.
 	first, last := r.window(day)
-	for _, other := range r.pending[k] {
-		if other.from != from && first <= other.day && other.day <= last {
-			return true, nil
+	for _, open := range r.recorders {
+		repeated, err := open.added.has(k, dayNumber(first), dayNumber(last))
+		if repeated || err != nil {
+			return repeated, err
 		}
 	}
 
@@ -102,30 +98,30 @@ func (r *Repeats) find(k key, from source, day schema.Date) (bool, error) {
 		name, _ := days.Seek([]byte(first))
 		for name != nil && schema.Date(name) <= last && !repeated {
 			value := tx.Bucket(name).Get(k[:])
-			repeated = value != nil && source(value) != from
+			repeated = value != nil && source(value) != c.from
 			name, _ = days.Next()
 		}
 		return nil
 	})
 
 	if err == nil && !repeated {
-		r.pending[k] = append(r.pending[k], claim{from, day})
+		err = c.added.add(k, dayNumber(day))
 	}
 	return repeated, err
 }
 
 // acquire opens the file for one more Recorder.
-func (r *Repeats) acquire() error {
+func (r *Repeats) acquire(c *Recorder) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 
-	if r.recorders == 0 {
+	if len(r.recorders) == 0 {
 		if err := r.open(); err != nil {
 			return err
 		}
 	}
 
-	r.recorders++
+	r.recorders = append(r.recorders, c)
 	return nil
 }
 
@@ -150,25 +146,20 @@ func (r *Repeats) open() error {
 	return nil
 }
 
-// release ends the use by a Recorder, whose new submissions are pending no more.
-func (r *Repeats) release(from source, added map[key][]schema.Date) error {
+// release ends the use by a Recorder, whose new submissions are found no more unless they
+// were recorded.
+func (r *Repeats) release(c *Recorder) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 
-	for k := range added {
-		r.pending[k] = slices.DeleteFunc(r.pending[k], func(c claim) bool { return c.from == from })
-		if len(r.pending[k]) == 0 {
-			delete(r.pending, k)
-		}
-	}
-
-	r.recorders--
-	if r.recorders > 0 {
-		return nil
+	err := c.added.close()
+	r.recorders = slices.DeleteFunc(r.recorders, func(open *Recorder) bool { return open == c })
+	if len(r.recorders) > 0 {
+		return err
 	}
 
 	// Other processes wait for the file.
-	return r.db.Close()
+	return errors.Join(err, r.db.Close())
 }
 
 // use counts the days on which the index was used, and returns the number of today.
