@@ -213,7 +213,6 @@ func (w *Writer) findLines(found *earlier, name string) error {
 // rewrite stages p again without the records that were published. It returns a hash of
 // the records that remain.
 func (w *Writer) rewrite(p *part, found *earlier) (content []byte, err error) {
-	old := p.Builder
 	oldStaged := p.staged
 	p.staged += ".rest"
 	p.Builder, err = segment.NewBuilder(w.d.folder.Appender(p.staged), w.enc)
@@ -222,11 +221,14 @@ func (w *Writer) rewrite(p *part, found *earlier) (content []byte, err error) {
 	}
 	p.Origin = w.origin
 
-	// The IDs of a Builder are in the order of its lines.
+	// The IDs are in the order of the lines.
 	sum := sha256.New()
-	ids := old.IDs()
-	record := 0
 	staged := newTree(w.d.dir, localBackend(w.d.folder.Root, false), true)
+	ids, err := readIDs(staged, oldStaged)
+	if err != nil {
+		return nil, err
+	}
+	record := 0
 	err = eachLine(staged, oldStaged, func(id, json []byte) error {
 		recordID, msOfDay := ids.At(record)
 		record++
@@ -243,6 +245,17 @@ func (w *Writer) rewrite(p *part, found *earlier) (content []byte, err error) {
 	}
 
 	return sum.Sum(nil), p.Finish()
+}
+
+// readIDs returns the IDs of a segment that has an index, whatever its name.
+func readIDs(tree *Tree, name string) (segment.IDs, error) {
+	file, ix, err := tree.Index(Segment{Path: name})
+	if err != nil {
+		return segment.IDs{}, err
+	}
+	defer file.Close()
+
+	return ix.ReadIDs(file)
 }
 
 // eachLine reads a segment that has an index, whatever its name: the name of a staged

@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,16 +23,21 @@ import (
 // WriterOptions tune a Writer. The zero value has the defaults.
 type WriterOptions struct {
 	// MemoryBytes bounds the uncompressed records that wait for their frame, over
-	// all partitions; 0 means 96 MiB. The ID index of all records (20 bytes each) and
-	// about 1 KiB per partition come on top. Open files: one at a time, and eight
+	// all partitions; 0 means 96 MiB. MaxIDs and about 1 KiB per partition come on top. Open files: one at a time, and eight
 	// while Commit syncs.
 	MemoryBytes int
+	// MaxIDs bounds the IDs of records that are in memory, 20 bytes each; further ones are
+	// in staging files until the commit. 0 means 524,288.
+	MaxIDs int
 }
 
 const (
 	defaultMemoryBytes = 96 << 20
 	// maxSourceBytes leaves room in a file name for what staging adds.
 	maxSourceBytes = 200
+	// defaultMaxIDs bounds the IDs of records in memory, of 20 bytes each and some room to
+	// grow, over all partitions.
+	defaultMaxIDs = 1 << 19
 )
 
 // Writer publishes the records of one raw log, all or none: readers see nothing
@@ -47,7 +50,9 @@ type Writer struct {
 	enc      *zstd.Encoder
 	parts    map[partKey]*part
 	budget   int // bytes
+	maxIDs   int
 	buffered int // sum of Buffered over parts, bytes
+	ids      int // of records, in memory, over all parts
 	msOfDay  uint32
 	version  int // of the published records
 	attached []*attachment
@@ -90,6 +95,10 @@ func (d *Data) NewWriter(source string, o WriterOptions) (*Writer, error) {
 	}
 	if w.budget <= 0 {
 		w.budget = defaultMemoryBytes
+	}
+	w.maxIDs = o.MaxIDs
+	if w.maxIDs <= 0 {
+		w.maxIDs = defaultMaxIDs
 	}
 
 	if err := w.start(); err != nil {
@@ -247,8 +256,12 @@ func (w *Writer) add(p schema.Dims, top string, id, json []byte) error {
 	before := target.Buffered()
 	w.err = target.Add(id, json, w.msOfDay)
 	w.buffered += target.Buffered() - before
+	w.ids++
 	if w.buffered > w.budget && w.err == nil {
 		w.err = w.spill()
+	}
+	if w.ids > w.maxIDs && w.err == nil {
+		w.err = w.spillIDs()
 	}
 
 	if w.err != nil {
@@ -364,24 +377,6 @@ func (w *Writer) part(top string, p schema.Dims) (*part, error) {
 	}
 	w.parts[key] = added
 	return added, nil
-}
-
-// spill writes the largest waiting frames to their staging files until half of
-// the budget is free, and releases their buffers.
-func (w *Writer) spill() error {
-	// Large frames compress better, and fewer of them free the same memory.
-	byBuffer := slices.SortedFunc(maps.Values(w.parts), func(a, b *part) int { return b.Buffered() - a.Buffered() })
-	for _, p := range byBuffer {
-		if w.buffered <= w.budget/2 {
-			break
-		}
-
-		w.buffered -= p.Buffered()
-		if err := p.Release(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Abort gives up: what was staged is removed, the raw log stays. It does

@@ -75,13 +75,14 @@ func Check(root *os.Root, name string) error {
 // Repair verifies the index, and sets one aside that is damaged.
 func Repair(root *os.Root, name string, log *slog.Logger) error {
 	index := NewRepeats(root, name, 1, log)
-	if err := index.acquire(); err != nil {
+	recorder, err := index.Recorder("repair")
+	if err != nil {
 		return err
 	}
 
 	// An error that wraps ErrDamaged makes the database set the file aside.
-	err := index.db.View(verify)
-	return errors.Join(err, index.release(source{}, nil))
+	err = index.db.View(verify)
+	return errors.Join(err, recorder.Close())
 }
 
 // verify checks the names and entries of all days.

@@ -1,6 +1,8 @@
 package segment
 
 import (
+	"bytes"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"slices"
@@ -18,7 +20,9 @@ type Builder struct {
 	enc     *zstd.Encoder
 	table   *seekable.Encoder
 	packed  []byte // what preset returns to table
-	ids     IDs
+	ids     IDs    // those that were not spilled
+	spill   Spill
+	spilled int    // IDs in spill
 	buf     []byte // lines of the frame being filled
 	inBuf   uint32 // records in buf
 	size    int64
@@ -50,8 +54,28 @@ func NewEncoder(level zstd.EncoderLevel, windowBytes int) (*zstd.Encoder, error)
 // Size is how many bytes were written so far.
 func (s *Builder) Size() int64 { return s.size }
 
-// IDs are those of the records so far, in order. They share memory.
-func (s *Builder) IDs() IDs { return s.ids }
+// Spill is where a Builder puts the IDs of very many records until Finish: two files, for
+// IDs and times. The owner removes them.
+type Spill struct {
+	IDs, Times io.Writer
+	Open       func() (ids, times io.ReadCloser, err error)
+}
+
+// IDsInMemory returns how many IDs are in memory, at 20 bytes each.
+func (s *Builder) IDsInMemory() int { return s.ids.Len() }
+
+// SpillIDs moves the IDs from memory to files, the same ones each time. Finish reads them.
+func (s *Builder) SpillIDs(to Spill) error {
+	s.spill = to
+	s.spilled += s.ids.Len()
+	_, err := to.IDs.Write(s.ids.ids)
+	if err == nil {
+		_, err = to.Times.Write(s.ids.times)
+	}
+
+	s.ids = IDs{}
+	return err
+}
 
 // Buffered is the memory that the frame being filled takes.
 func (s *Builder) Buffered() int { return cap(s.buf) }
@@ -132,30 +156,88 @@ func (s *Builder) Finish() error {
 		return err
 	}
 
-	trailer := appendTrailer(nil, s.Trailer, s.ids)
 	table, err := s.table.EndStream()
 	if err != nil {
 		return err
 	}
+	if s.spilled > 0 {
+		return s.finishSpilled(table)
+	}
+
+	trailer := appendTrailer(nil, s.Trailer, s.ids)
+	s.ids = IDs{}
 
 	// Both in one Write: a segment that has its seek table has its trailer too.
 	return s.write(append(trailer, table...))
 }
 
+// finishSpilled is the end of Finish for a segment some of whose IDs are in files. It
+// writes the same bytes.
+func (s *Builder) finishSpilled(table []byte) error {
+	ids, times, err := s.spill.Open()
+	if err != nil {
+		return err
+	}
+	defer ids.Close()
+	defer times.Close()
+
+	idsLen := (s.spilled + s.ids.Len()) * idEntryBytes
+	if err := s.write(appendTrailerHead(nil, s.Trailer, idsLen)); err != nil {
+		return err
+	}
+
+	// All IDs come before all times.
+	sum := crc32.New(crcTable)
+	written := int64(0)
+	block := make([]byte, 1<<20)
+	for _, part := range []io.Reader{ids, bytes.NewReader(s.ids.ids), times, bytes.NewReader(s.ids.times)} {
+		for {
+			n, err := part.Read(block)
+			if n > 0 {
+				sum.Write(block[:n])
+				written += int64(n)
+				if err := s.write(block[:n]); err != nil {
+					return err
+				}
+			}
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if written != int64(idsLen) {
+		return fmt.Errorf("%d bytes of IDs were spilled, want %d", written, idsLen)
+	}
+
+	s.ids = IDs{}
+	return s.write(append(appendTrailerEnd(nil, s.Trailer, idsLen, sum.Sum32()), table...))
+}
+
 // appendTrailer appends the skippable frame; see FORMAT.md.
 func appendTrailer(b []byte, t Trailer, x IDs) []byte {
-	names := t.joinNames()
 	idsLen := len(x.ids) + len(x.times)
-	size := idsLen + 4*len(t.PerFrame) + len(names) + fixedBytes
+	b = appendTrailerHead(b, t, idsLen)
 
-	// The header of a skippable frame of zstd, so that its decoders skip the trailer.
-	b = le.AppendUint32(b, trailerMagic)
-	b = le.AppendUint32(b, uint32(size))
-
-	// The ID index has a checksum of its own: ReadIndex does not read it.
 	b = append(b, x.ids...)
 	b = append(b, x.times...)
-	idsCRC := crc32.Checksum(b[len(b)-idsLen:], crcTable)
+	return appendTrailerEnd(b, t, idsLen, crc32.Checksum(b[len(b)-idsLen:], crcTable))
+}
+
+// appendTrailerHead appends what stands before the IDs: the header of a skippable frame of
+// zstd, so that its decoders skip the trailer.
+func appendTrailerHead(b []byte, t Trailer, idsLen int) []byte {
+	size := idsLen + 4*len(t.PerFrame) + len(t.joinNames()) + fixedBytes
+	b = le.AppendUint32(b, trailerMagic)
+	return le.AppendUint32(b, uint32(size))
+}
+
+// appendTrailerEnd appends what stands behind the IDs. These have a checksum of their own:
+// ReadIndex does not read them.
+func appendTrailerEnd(b []byte, t Trailer, idsLen int, idsCRC uint32) []byte {
+	names := t.joinNames()
 
 	// The checksum covers what follows.
 	start := len(b)

@@ -36,6 +36,9 @@ func IDOf(id []byte) ID {
 
 func isUpper(c byte) bool { return 'A' <= c && c <= 'F' }
 
+// idEntryBytes is the length of a record's ID and time.
+const idEntryBytes = idBytes + 4
+
 // IDs says for every record of a segment, in record order, which document
 // it is and when it was received.
 type IDs struct {
