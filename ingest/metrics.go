@@ -202,6 +202,10 @@ const (
 	maxReasons  = 50 // of filters, which should name few
 )
 
+// usualChannels always have series of their own: clients that make up channels cannot
+// take their places.
+var usualChannels = []string{"release", "esr", "beta", "aurora", "nightly", "default", schema.Unknown}
+
 // boundedSet is a set of label values that stops growing.
 type boundedSet struct {
 	max int
@@ -210,12 +214,13 @@ type boundedSet struct {
 	seen map[string]bool
 }
 
-// bounded returns value, or OTHER if there are max different ones already.
+// bounded returns value, or OTHER if there are max different ones already besides the
+// usual ones.
 func (b *boundedSet) bounded(value string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
-	if b.seen[value] {
+	if b.seen[value] || slices.Contains(usualChannels, value) {
 		return value
 	}
 	if len(b.seen) >= b.max {

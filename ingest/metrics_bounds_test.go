@@ -31,6 +31,12 @@ func TestMetricsAreBounded(t *testing.T) {
 		t.Errorf("%v records are of other channels, want %d", n, 1000-maxChannels)
 	}
 
+	// Made-up channels have not taken the places of real ones.
+	m.Converted(worker.Stats{Published: []layout.Published{{Dims: schema.Dims{schema.Channel: "nightly"}, Records: 1}}})
+	if n := testutil.ToFloat64(m.records.WithLabelValues("nightly")); n != 1 {
+		t.Errorf("%v records of nightly, want 1", n)
+	}
+
 	o := DefaultHandlerOptions()
 	o.Metrics = m
 	h := NewHandler(ingesttest.Log(t, t.TempDir(), nil), o)

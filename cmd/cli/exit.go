@@ -73,12 +73,12 @@ func report(w io.Writer, program string, err error) int {
 		return ExitOK
 	}
 
-	// A text that begins with a place, file:line:column, must begin the line.
+	// Errors quote what clients and scripts say, which no terminal must obey. A text that begins with a place, file:line:column, must begin the line.
 	shown, ok := errors.AsType[*Error](err)
 	if _, place := errors.AsType[placed](err); ok && (place || shown.Detail != "") {
-		fmt.Fprintf(w, "%v\n%s", err, shown.Detail)
+		fmt.Fprintf(w, "%s\n%s", PrintableText(err.Error()), PrintableText(shown.Detail))
 	} else {
-		fmt.Fprintf(w, "%s: %v\n", program, err)
+		fmt.Fprintf(w, "%s: %s\n", program, PrintableText(err.Error()))
 	}
 
 	if ok && shown.Hint != "" {

@@ -19,3 +19,15 @@ func TestPrintable(t *testing.T) {
 		}
 	}
 }
+
+func TestPrintableText(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                          "",
+		"a\tb\n\nc ä":               "a\tb\n\nc ä",
+		"\x1b[2Ja\r\n\x9b\tb\u202e": `\x1b[2Ja\r` + "\n" + `\x9b` + "\t" + `b\u202e`,
+	} {
+		if got := PrintableText(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}

@@ -186,6 +186,6 @@ func consoleTo(st *cli.State, name string) func(level, text string) {
 	return func(level, text string) {
 		mu.Lock()
 		defer mu.Unlock()
-		fmt.Fprintf(st.Stderr, "%s: %s: %s\n", name, level, text)
+		fmt.Fprintf(st.Stderr, "%s: %s: %s\n", name, level, cli.PrintableText(text)) // it may be of a ping
 	}
 }

@@ -35,8 +35,8 @@ func (c *invalidLsCmd) Run(ctx context.Context, st *cli.State) error {
 		return c.counts(ctx, st)
 	}
 	return c.each(ctx, func(submission layout.Rejected) (bool, error) {
-		_, err := fmt.Fprintf(st.Stdout, "%s\t%s\t%s\t%s:%d\t%s\n", cli.Printable(submission.ID()), submission.Class,
-			submission.Time.UTC().Format(time.RFC3339), submission.Origin, submission.Offset, cli.Printable(submission.Message))
+		_, err := fmt.Fprintf(st.Stdout, "%s\t%s\t%s\t%s:%d\t%s\n", cli.Printable(submission.ID()), cli.Printable(submission.Class),
+			submission.Time.UTC().Format(time.RFC3339), cli.Printable(submission.Origin), submission.Offset, cli.Printable(submission.Message))
 		return true, err
 	})
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 	"time"
+
+	"golang.org/x/term"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest/convert"
@@ -21,7 +24,8 @@ type invalidShowCmd struct {
 
 func (*invalidShowCmd) Help() string {
 	return `Prints class, message, time, origin and path, an empty line, and the body. A body
-of gzip is unpacked if that is possible. If several submissions have the ID, the
+of gzip is unpacked if that is possible. Characters that a terminal would obey are
+written as \x1b and so on; --body prints all bytes as they are. If several submissions have the ID, the
 first one is printed.
 
 EXIT STATUS: 0 done; 1 failed, or no such submission; 2 usage; 4 a file of the
@@ -51,22 +55,26 @@ func (c *invalidShowCmd) Run(ctx context.Context, st *cli.State) error {
 
 func (c *invalidShowCmd) print(w io.Writer, submission layout.Rejected) error {
 	if c.Body {
+		// A terminal would obey what a client has written.
+		if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+			return cli.Usage("--body prints bytes as a client sent them: redirect it to a file or a pipe")
+		}
 		_, err := w.Write(submission.Body)
 		return err
 	}
 
 	_, err := fmt.Fprintf(w, "class:   %s\nmessage: %s\ntime:    %s\norigin:  %s:%d\npath:    %s\n\n",
-		submission.Class, cli.Printable(submission.Message), submission.Time.UTC().Format(time.RFC3339Nano), submission.Origin, submission.Offset, cli.Printable(submission.Path))
+		cli.Printable(submission.Class), cli.Printable(submission.Message), submission.Time.UTC().Format(time.RFC3339Nano), cli.Printable(submission.Origin), submission.Offset, cli.Printable(submission.Path))
 	if err != nil {
 		return err
 	}
 
 	// A shell's prompt begins on its own line.
-	body := unpacked(submission.Body)
-	if !bytes.HasSuffix(body, []byte{'\n'}) {
-		body = append(bytes.Clone(body), '\n')
+	body := cli.PrintableText(string(unpacked(submission.Body)))
+	if !strings.HasSuffix(body, "\n") {
+		body += "\n"
 	}
-	_, err = w.Write(body)
+	_, err = io.WriteString(w, body)
 	return err
 }
 

@@ -30,8 +30,9 @@ type serveCmd struct {
 	TLSCert         string `env:"TMSERVER_TLS_CERT" type:"existingfile" placeholder:"FILE" help:"Certificate chain (PEM); with --tls-key, both addresses speak TLS."`
 	TLSKey          string `env:"TMSERVER_TLS_KEY" type:"existingfile" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
 	H2C             bool   `env:"TMSERVER_H2C" name:"h2c" help:"Also speak HTTP/2 without TLS, as some load balancers do."`
-	MaxConnections  int    `env:"TMSERVER_MAX_CONNECTIONS" default:"10000" help:"Connections at the same time; more wait to be accepted."`
-	MaxInFlight     int64  `env:"TMSERVER_MAX_IN_FLIGHT" default:"268435456" placeholder:"BYTES" help:"Memory for bodies being received; requests beyond it are answered 503."`
+	MaxConnections  int    `env:"TMSERVER_MAX_CONNECTIONS" default:"0" help:"Connections at the same time; more wait to be accepted. 0: 10000, or fewer on a machine with little memory. Never more than the open files of the process, less 256."`
+	MaxInFlight     int64  `env:"TMSERVER_MAX_IN_FLIGHT" default:"0" placeholder:"BYTES" help:"Memory for bodies being received; requests beyond it are answered 503. 0: 256 MiB, or an eighth of --memory if that is less."`
+	Memory          int64  `env:"TMSERVER_MEMORY" default:"0" placeholder:"BYTES" help:"Memory that the server may take. 0: that of its control group, or of the machine; more than 2.4 GB change nothing."`
 	Reserve         int64  `env:"TMSERVER_RESERVE" default:"268435456" placeholder:"BYTES" help:"Free space below which submissions are answered 507."`
 	RequestLog      string `env:"TMSERVER_REQUEST_LOG" placeholder:"FILE" help:"Append JSON lines about requests to FILE."`
 	RequestLogEvery uint64 `env:"TMSERVER_REQUEST_LOG_EVERY" default:"1" placeholder:"N" help:"Log every Nth request only."`
@@ -78,9 +79,11 @@ func (c *serveCmd) validate() error {
 		return cli.Usage("--max-log-size %d: want at least 1", c.MaxLogSize)
 	case c.Workers < 0:
 		return cli.Usage("--workers %d: want at least 0", c.Workers)
-	case c.MaxConnections < 1:
-		return cli.Usage("--max-connections %d: want at least 1", c.MaxConnections)
-	case c.MaxInFlight < ingest.InFlightOf(c.MaxPath, c.MaxBody):
+	case c.MaxConnections < 0:
+		return cli.Usage("--max-connections %d: cannot be negative", c.MaxConnections)
+	case c.Memory != 0 && c.Memory < minMemory:
+		return cli.Usage("--memory %d: want at least %d", c.Memory, minMemory)
+	case c.MaxInFlight != 0 && c.MaxInFlight < ingest.InFlightOf(c.MaxPath, c.MaxBody):
 		return cli.Usage("--max-in-flight %d: want at least %d, which one body of --max-body may take", c.MaxInFlight, ingest.InFlightOf(c.MaxPath, c.MaxBody))
 	case c.Reserve < 0:
 		return cli.Usage("--reserve %d: want at least 0", c.Reserve)
@@ -108,9 +111,12 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return err
 	}
 	tuneRuntime(st)
+	shared := c.budget(st)
+	shared.limitHeap(st)
 
 	// A part that cannot be built ends the program before anything has started.
 	serving := newServing(c, st)
+	serving.budget = shared
 	defer func() { err = errors.Join(err, serving.close()) }()
 	for _, row := range serveParts {
 		if err := serving.build(ctx, row.build); err != nil {
@@ -143,12 +149,9 @@ func tuneRuntime(st *cli.State) {
 	}
 
 	// A server that only receives has a few megabytes alive, and would collect garbage
-	// dozens of times per second. The memory limit makes collection strict again when a
-	// conversion needs much.
+	// dozens of times per second. The budget's memory limit makes collection strict again
+	// when a conversion needs much.
 	if st.Env("GOGC") == "" {
 		debug.SetGCPercent(400)
-	}
-	if st.Env("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(2 << 30)
 	}
 }

@@ -36,7 +36,7 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 	}
 
 	opened := &httpServers{servers: servers, drainTime: s.c.DrainTime, failed: s.failed}
-	opened.listeners, err = s.c.listenAll(servers, s.metrics.Answered)
+	opened.listeners, err = s.c.listenAll(servers, s.budget.connections, s.metrics.Answered)
 	if err == nil {
 		err = s.c.announce(s.st, opened.listeners)
 	}
@@ -73,7 +73,7 @@ func (s *serving) publicHandler() (_ http.Handler, closeAll func() error, err er
 	options := ingest.DefaultHandlerOptions()
 	options.MaxBody = s.c.MaxBody
 	options.MaxPath = s.c.MaxPath
-	options.MaxInFlight = s.c.MaxInFlight
+	options.MaxInFlight = s.budget.inFlight
 	options.Schema = s.folder.Schema()
 	options.Definitions = s.folder.definitions
 	options.Converter = s.folder.newConverter
@@ -188,7 +188,7 @@ func (c *serveCmd) newServer(addr string, h http.Handler, log *slog.Logger) *htt
 
 // listenAll opens the servers' addresses. The first one, which is public, takes a
 // limited number of connections; for refused see ingest.FewerReads.
-func (c *serveCmd) listenAll(servers []*http.Server, refused func(code int)) ([]net.Listener, error) {
+func (c *serveCmd) listenAll(servers []*http.Server, connections int, refused func(code int)) ([]net.Listener, error) {
 	// Both addresses have the same certificate.
 	if c.TLSCert != "" {
 		cert, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
@@ -209,7 +209,7 @@ func (c *serveCmd) listenAll(servers []*http.Server, refused func(code int)) ([]
 
 		// More connections wait in the kernel, unaccepted.
 		if i == 0 {
-			listener = netutil.LimitListener(ingest.FewerReads(listener, refused), c.MaxConnections)
+			listener = netutil.LimitListener(ingest.FewerReads(listener, refused), connections)
 		}
 		listeners = append(listeners, listener)
 	}

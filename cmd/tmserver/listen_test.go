@@ -35,7 +35,7 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	s.ReadHeaderTimeout = 100 * time.Millisecond
 	s.ReadTimeout = 300 * time.Millisecond
 	s.IdleTimeout = 100 * time.Millisecond
-	ls, err := c.listenAll([]*http.Server{s}, nil)
+	ls, err := c.listenAll([]*http.Server{s}, 100, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

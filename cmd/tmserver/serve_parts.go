@@ -63,6 +63,7 @@ type serving struct {
 	st    *cli.State
 	parts []part
 
+	budget    budget
 	registry  *prometheus.Registry
 	metrics   *ingest.Metrics
 	overLimit overLimitCounts
