@@ -24,6 +24,10 @@ func (c *Cache) Has(ref Ref) bool {
 	return err == nil && info.Mode()&fs.ModeType == 0
 }
 
+// Text returns the definitions of ref as they are on disk, which were not parsed. An error
+// wraps fs.ErrNotExist if there are none.
+func (c *Cache) Text(ref Ref) ([]byte, error) { return c.readDisk(ref) }
+
 // readDisk returns the text of ref's file; fs.ErrNotExist (wrapped) if there is
 // none, errSum if its checksum does not match.
 func (c *Cache) readDisk(ref Ref) ([]byte, error) {

@@ -42,25 +42,25 @@ func (c *childCmd) Run(ctx context.Context, st *cli.State) error {
 		err = s.loadFilter(ctx, c.InputFilter)
 	}
 	if err != nil {
-		return server.Report(taskStatus(engine.TaskStats{}, err, &script.Counters{}, &failedCalls{}))
+		return server.Report(taskStatus(engine.TaskStats{}, err, &taskNotes{}))
 	}
 
 	return server.Serve(func(t isolate.Task, in io.Reader, out io.Writer) isolate.Status {
-		// Each task reports its own counters and failed calls.
-		var counters script.Counters
-		var failed failedCalls
+		// Each task reports its own counters, fields and failed calls.
+		var notes taskNotes
 		job, options := *s.job, s.engine
-		job.Counters = &counters
-		options.Rejected = failed.add
+		job.Counters = &notes.counters
+		job.Fields = &notes.fields
+		options.Rejected = notes.failed.add
 
 		// A call that cannot be interrupted ends this process; report it before.
 		job.Limits.Stuck = func(err error) {
-			server.Report(taskStatus(engine.TaskStats{}, err, &counters, &failed))
+			server.Report(taskStatus(engine.TaskStats{}, err, &notes))
 			os.Exit(cli.ExitLimit)
 		}
 
 		stats, err := runTask(ctx, &job, t, in, out, options)
-		return taskStatus(stats, err, &counters, &failed)
+		return taskStatus(stats, err, &notes)
 	})
 }
 
@@ -76,15 +76,22 @@ func runTask(ctx context.Context, job engine.Job, t isolate.Task, in io.Reader, 
 	return stats, errors.Join(err, sink.Close())
 }
 
+// taskNotes are what a task leaves beside its result.
+type taskNotes struct {
+	counters script.Counters
+	fields   script.Fields
+	failed   failedCalls
+}
+
 // taskStatus is how a task ended, as the parent reads it.
-func taskStatus(stats engine.TaskStats, err error, counters *script.Counters, failed *failedCalls) isolate.Status {
+func taskStatus(stats engine.TaskStats, err error, notes *taskNotes) isolate.Status {
 	// The call that ended the task was not tolerated, so it is not in failed yet.
 	status := isolate.Status{TaskStats: stats}
 	if err != nil {
-		failed.add(err)
+		notes.failed.add(err)
 		status.Error = encodeError(err)
 	}
 
-	status.Report, _ = json.Marshal(taskReport{counters.All(), failed.calls}) // strings and numbers: it cannot fail
+	status.Report, _ = json.Marshal(taskReport{notes.counters.All(), notes.fields.All(), notes.failed.calls}) // strings and numbers: it cannot fail
 	return status
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/script"
 )
 
 // runCmd runs one job: plan, map, reduce, write.
@@ -208,15 +209,16 @@ func (c *runCmd) loadJob(ctx context.Context, s *session) error {
 	if err := s.loadScript(c.Script); err != nil {
 		return err
 	}
+	s.job.Fields = &script.Fields{} // for the summary
+
+	// A filter's calls have the limits of the script's, so these come first.
+	if err := s.allowCalls(&c.callFlags, c.DataDir); err != nil {
+		return err
+	}
 	if err := s.loadPasses(ctx); err != nil {
 		return err
 	}
 	if err := s.warn(ctx); err != nil {
-		return err
-	}
-
-	// A filter's calls have the limits of the script's, so these come first.
-	if err := s.allowCalls(&c.callFlags, c.DataDir); err != nil {
 		return err
 	}
 	if err := s.loadFilter(ctx, c.InputFilter); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/isolate"
 	"github.com/aitgithub/telemetry-server/engine/script"
+	"github.com/aitgithub/telemetry-server/engine/script/value"
 )
 
 // isolateTasks makes the session's work run in processes of their own, a childCmd
@@ -46,6 +47,7 @@ func (c *runCmd) isolateTasks(ctx context.Context, s *session) error {
 			var report taskReport
 			if json.Unmarshal(text, &report) == nil {
 				s.job.Counters.Add(report.Counters)
+				s.job.Fields.Add(report.Fields)
 				s.failed.addCalls(report.Failed)
 			}
 		},
@@ -82,10 +84,11 @@ func (c *runCmd) childArgs(script, resultsFile string) []string {
 }
 
 // taskReport is what a child reports of a task besides how it ended: what its
-// script counted, and calls that can be replayed.
+// script counted, which fields of pings it has read, and calls that can be replayed.
 type taskReport struct {
-	Counters map[string]int64 `json:"counters,omitempty"`
-	Failed   []*script.Call   `json:"failed,omitempty"`
+	Counters map[string]int64      `json:"counters,omitempty"`
+	Fields   map[string]value.Seen `json:"fields,omitempty"`
+	Failed   []*script.Call        `json:"failed,omitempty"`
 }
 
 // taskError is an error on its way from a child to its parent.

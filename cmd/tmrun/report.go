@@ -108,10 +108,36 @@ func (r *report) summary(stats engine.Stats) {
 			stats.Undefined, stats.Emitted, stats.UndefinedRows, stats.Rows)
 	}
 
+	r.missingFields(stats)
+
 	// What the script counted, by name.
 	counts := r.s.job.Counters.All()
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		fmt.Fprintf(stderr, "tmrun: counter %s: %d\n", name, counts[name])
+	}
+}
+
+// maxMissing bounds the fields that the summary names.
+const maxMissing = 10
+
+// missingFields names the fields that the script has read and no record had: the name is
+// probably mistyped. Of the results that come from the cache that is not known.
+func (r *report) missingFields(stats engine.Stats) {
+	missing := r.s.job.Fields.Missing()
+	if stats.Cached > 0 || len(missing) == 0 {
+		return
+	}
+
+	more := len(missing) - maxMissing
+	for _, field := range missing[:min(len(missing), maxMissing)] {
+		hint := ""
+		if field.Near != "" {
+			hint = "; did you mean " + field.Near + "?"
+		}
+		fmt.Fprintf(r.s.st.Stderr, "tmrun: no record has ping.%s, which the script reads%s\n", field.Path, hint)
+	}
+	if more > 0 {
+		fmt.Fprintf(r.s.st.Stderr, "tmrun: and %d other fields\n", more)
 	}
 }
 

@@ -19,6 +19,7 @@ type Job struct {
 	Console func(level, text string) // nil drops; safe for concurrent use
 
 	Counters *Counters // nil drops what scripts count
+	Fields   *Fields   // nil: it is not noted which fields of pings scripts read
 }
 
 var _ engine.Job = (*Job)(nil)

@@ -12,6 +12,8 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
+	"github.com/aitgithub/telemetry-server/engine/script/suggest"
+	"github.com/aitgithub/telemetry-server/engine/script/value"
 )
 
 // mapper runs one map task in one runtime.
@@ -31,10 +33,12 @@ type mapper struct {
 	put        func(value []byte)
 
 	counters *Counters
+	fields   *Fields       // nil: not noted
+	noted    *value.Fields // by this task, for fields
 }
 
 func newMapper(ctx context.Context, job *Job, t engine.Task, emit engine.Emit) (_ engine.Mapper, err error) {
-	made := &mapper{task: t, counters: job.Counters, part: -1}
+	made := &mapper{task: t, counters: job.Counters, fields: job.Fields, part: -1}
 	if job.filtersRecords() {
 		if made.filter, err = job.Filter.newRuntime(ctx, job.Limits, job.Console); err != nil {
 			return nil, err
@@ -53,6 +57,11 @@ func newMapper(ctx context.Context, job *Job, t engine.Task, emit engine.Emit) (
 		}
 		made.finished = h.function(declare.MapFinished)
 		made.combine = h.function(declare.Combine)
+
+		if made.fields != nil {
+			made.noted = value.NewFields(job.Script.fieldNames())
+			h.NoteFields(made.noted)
+		}
 
 		h.SetDims(t.Segment.Dims)
 		made.ctx = h.newContext(declare.Map, emit)
@@ -255,6 +264,9 @@ func unwritten(function string, returned goja.Value) error {
 // Close implements engine.Mapper.
 func (m *mapper) Close() {
 	m.h.counts.flush(m.counters)
+	if m.noted != nil {
+		m.fields.Add(m.noted.All(suggest.Nearest))
+	}
 	m.h.close()
 	m.filter.close()
 }

@@ -6,12 +6,14 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/dop251/goja"
 
 	"github.com/aitgithub/telemetry-server/engine/script/bundle"
 	"github.com/aitgithub/telemetry-server/engine/script/datafile"
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
+	"github.com/aitgithub/telemetry-server/engine/script/value"
 )
 
 // Script is a compiled script. It is immutable and safe for concurrent use.
@@ -19,6 +21,9 @@ type Script struct {
 	*bundle.Bundle
 	results map[string]*datafile.File // of the jobs that it imports, by name
 	setup   func(*host)               // makes more globals, before the script runs; or nil
+
+	// fieldNames returns the names in the script's text, which may be those of fields.
+	fieldNames func() *value.FieldNames
 }
 
 // CompileFile reads the script at path and compiles it. Errors of the script
@@ -38,7 +43,8 @@ func Compile(name, text string) (*Script, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Script{Bundle: compiled}, nil
+	fieldNames := sync.OnceValue(func() *value.FieldNames { return namesIn(compiled.Sources) })
+	return &Script{Bundle: compiled, fieldNames: fieldNames}, nil
 }
 
 // WithResults returns the script with the results of the jobs that it imports, by name.

@@ -31,6 +31,8 @@ type checker struct {
 	defined map[string]bool          // every name that the script declares
 	noUse   map[*ast.Identifier]bool // identifiers that are no use of a name
 
+	histograms Histograms // nil: names of histograms are not checked
+
 	check    string          // the one that looks
 	reported map[string]bool // names of state that have a finding
 	findings []Finding

@@ -28,6 +28,7 @@ var checks = []struct {
 	{"undefined names", (*checker).undefinedNames},
 	{shapeCheck, (*checker).shape},
 	{"fractions", (*checker).fractions},
+	{"histograms", (*checker).histogramNames},
 }
 
 // clock finds the time of a clock that there is not.

@@ -41,8 +41,9 @@ func (f Finding) StopsRun() bool {
 // before it runs: syntax, a top level that throws, a missing map, dimensions that
 // are no list of them, and what the checks find. Findings are in the order of the
 // source. A name that ends in .json is that of a JSON filter. An error is one of
-// the checker, not of the script.
-func Check(ctx context.Context, name, text string, limits script.Limits) ([]Finding, error) {
+// the checker, not of the script. Names of histograms are compared with histograms; nil:
+// they are not.
+func Check(ctx context.Context, name, text string, limits script.Limits, histograms Histograms) ([]Finding, error) {
 	if filepath.Ext(name) == ".json" {
 		if _, err := schema.ParseFilter([]byte(text)); err != nil {
 			return severe(&script.Error{File: name, Phase: "error", Message: err.Error(), Cause: err})
@@ -56,11 +57,11 @@ func Check(ctx context.Context, name, text string, limits script.Limits) ([]Find
 		return severe(err)
 	}
 
-	return CheckScript(ctx, compiled, limits)
+	return CheckScript(ctx, compiled, limits, histograms)
 }
 
 // CheckScript is Check for a script that is compiled.
-func CheckScript(ctx context.Context, checked *script.Script, limits script.Limits) ([]Finding, error) {
+func CheckScript(ctx context.Context, checked *script.Script, limits script.Limits, histograms Histograms) ([]Finding, error) {
 	// Without the results of other jobs, the top level may fail where it reads them.
 	if len(checked.Jobs) > 0 && !checked.HasResults() {
 		if _, err := checked.WithEmptyResults().Exports(ctx, limits); err != nil {
@@ -93,6 +94,7 @@ func CheckScript(ctx context.Context, checked *script.Script, limits script.Limi
 	}
 
 	walker := newChecker(checked, program, places, exports)
+	walker.histograms = histograms
 	for _, statement := range program.Body {
 		walker.top(statement)
 	}

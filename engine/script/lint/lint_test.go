@@ -7,9 +7,17 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
+	"github.com/aitgithub/telemetry-server/engine/script/suggest"
 	"github.com/aitgithub/telemetry-server/filters"
 	"github.com/aitgithub/telemetry-server/scripts"
 )
+
+// oneHistogram knows the definition of one histogram.
+type oneHistogram struct{}
+
+func (oneHistogram) Known(name string) (near string, ok bool) {
+	return suggest.Nearest(name, []string{"GC_MS"}), name == "GC_MS"
+}
 
 // TestCheck: each check finds something in one of the scripts.
 func TestCheck(t *testing.T) {
@@ -52,10 +60,12 @@ func TestCheck(t *testing.T) {
 		{"percent", "import { quantile } from 'stats'\nexport function map(id, dims, ping, ctx) { ctx.write(id, quantile([1], 95)) }", "x.js:2:72: warning: quantile takes a share"},
 		{"not exported", "export function map(id, dims, ping, ctx) { ctx.write(id, 1) }\nfunction reduce(k, v, ctx) {}", "x.js:2:1: warning: reduce is not exported"},
 		{"what esbuild says", "export function map(id, dims, ping, ctx) { if (ping.n == NaN) ctx.write(id, 1) }", "x.js:1:55: warning: Comparison with NaN"},
+		{"a histogram that no definition has", "export function map(id, dims, ping, ctx) { ctx.write(id, ping.histogram('GC_MSS').sum) }", "x.js:1:73: warning: no histogram definition has the name GC_MSS; did you mean GC_MS?"},
+		{"in a function of its own", "export function map(id, dims, p, ctx) { ctx.write(id, gc(p)) }\nconst gc = (q) => q?.layout('OTHER') + q.histogram('GC_MS').sum", "x.js:2:29: warning: no histogram definition has the name OTHER"},
 		{"two", "let a = 0\nexport function map(id, dims, ping, ctx) { ctx.write({}, a++) }", "x.js:2:54: error: a key must"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			findings, err := Check(t.Context(), "x.js", tt.text, script.DefaultLimits())
+			findings, err := Check(t.Context(), "x.js", tt.text, script.DefaultLimits(), oneHistogram{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +95,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestCheckTypeScript(t *testing.T) {
-	findings, err := Check(t.Context(), "x.ts", "interface A {\n a: number }\n\nexport function map(id: string, dims: any, ping: A, ctx: any): void {\n  ctx.write({ id }, 1)\n}", script.DefaultLimits())
+	findings, err := Check(t.Context(), "x.ts", "interface A {\n a: number }\n\nexport function map(id: string, dims: any, ping: A, ctx: any): void {\n  ctx.write({ id }, 1)\n}", script.DefaultLimits(), oneHistogram{})
 	if err != nil || fmt.Sprint(findings) == "[]" || !strings.HasPrefix(findings[0].Err.Error(), "x.ts:5:13: error") {
 		t.Errorf("%v, %v", findings, err)
 	}
@@ -94,7 +104,7 @@ func TestCheckTypeScript(t *testing.T) {
 // TestShippedScriptsAreClean: what ships has no warnings.
 func TestShippedScriptsAreClean(t *testing.T) {
 	check := func(name string, text []byte) {
-		findings, err := Check(t.Context(), name, string(text), script.DefaultLimits())
+		findings, err := Check(t.Context(), name, string(text), script.DefaultLimits(), oneHistogram{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +148,7 @@ func TestCheckKnowsEveryFunction(t *testing.T) {
 				if e.Name != declare.Map && e.Of == declare.Job {
 					text += "\nexport function map() {}"
 				}
-				findings, err := Check(t.Context(), "x.js", text, script.DefaultLimits())
+				findings, err := Check(t.Context(), "x.js", text, script.DefaultLimits(), oneHistogram{})
 				if err != nil || len(findings) != 1 || !strings.Contains(findings[0].Err.Message, p.Name+" has no member none") {
 					t.Errorf("%s: findings %v, %v", text, findings, err)
 				}

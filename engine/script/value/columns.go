@@ -17,13 +17,16 @@ type inColumns struct {
 // PingInColumns returns the lazy view of a row, as Ping does of a text.
 func (r *Runtime) PingInColumns(group *columns.Group, row int) goja.Value {
 	ping := &lazyObject{view: view{r: r, gen: r.gen}, columns: &inColumns{group, row, 0}, asText: true}
+	if r.fields != nil {
+		ping.field = &r.fields.root
+	}
 	object := r.rt.NewDynamicObject(ping)
 	object.SetPrototype(r.pingProto)
 	return object
 }
 
 // member returns the value of a member, nil if the object has none of that name.
-func (c *inColumns) member(o *lazyObject, name string) goja.Value {
+func (c *inColumns) member(o *lazyObject, name string, field *Field) goja.Value {
 	child := c.group.Child(c.node, name)
 	if child < 0 {
 		return nil
@@ -42,9 +45,12 @@ func (c *inColumns) member(o *lazyObject, name string) goja.Value {
 	case columns.Absent:
 		return nil
 	case columns.Text:
+		if field != nil && text[0] == '{' {
+			return o.keep(child, o.r.rt.NewDynamicObject(o.r.object(text, 0, o.gen, field)))
+		}
 		return o.keep(child, o.r.lazy(text, 0, o.gen))
 	}
-	inner := &lazyObject{view: view{r: o.r, gen: o.gen}, columns: &inColumns{c.group, c.row, child}}
+	inner := &lazyObject{view: view{r: o.r, gen: o.gen}, columns: &inColumns{c.group, c.row, child}, field: field}
 	return o.keep(child, o.r.rt.NewDynamicObject(inner))
 }
 

@@ -43,9 +43,7 @@ func (r *Runtime) lazy(text []byte, at int, gen uint64) goja.Value {
 
 	switch text[at] {
 	case '{':
-		object := &lazyObject{view: view{r: r, gen: gen, text: text, start: at}}
-		object.list, object.indexed = r.innerIndex(at)
-		return r.rt.NewDynamicObject(object)
+		return r.rt.NewDynamicObject(r.object(text, at, gen, nil))
 	case '[':
 		return r.rt.NewDynamicArray(&lazyArray{view: view{r: r, gen: gen, text: text, start: at}})
 	case '"':
@@ -67,6 +65,13 @@ func (r *Runtime) lazy(text []byte, at int, gen uint64) goja.Value {
 	}
 
 	return r.rt.ToValue(float)
+}
+
+// object returns the view of the object at text[at], which is that field of the pings.
+func (r *Runtime) object(text []byte, at int, gen uint64, field *Field) *lazyObject {
+	object := &lazyObject{view: view{r: r, gen: gen, text: text, start: at}, field: field}
+	object.list, object.indexed = r.innerIndex(at)
+	return object
 }
 
 // indexNames are the names of small array indexes, so that reading an array

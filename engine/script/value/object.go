@@ -33,6 +33,7 @@ type lazyObject struct {
 	last bool     // the object ends the text, so tail can be found
 
 	columns *inColumns // not nil: the members lie in columns, and there is no text yet
+	field   *Field     // which it is of the pings; nil: what is read of it is not noted
 
 	asText  bool                  // a ping: as a string it is its text
 	set     map[string]goja.Value // by the script
@@ -183,7 +184,15 @@ func (o *lazyObject) Get(name string) goja.Value {
 		return nil
 	}
 
-	value := o.member(name)
+	var field *Field
+	if o.field != nil {
+		field = o.r.fields.of(o.field, name)
+	}
+	value := o.member(name, field)
+	if field != nil {
+		o.noteRead(field, value != nil)
+	}
+
 	// A ping without such a member answers as the string that its text is.
 	if value == nil && o.asText && name == "length" {
 		return o.textValue().ToObject(o.r.rt).Get("length")
@@ -191,17 +200,26 @@ func (o *lazyObject) Get(name string) goja.Value {
 	return value
 }
 
-// member returns the value that the record has for a name, or nil.
-func (o *lazyObject) member(name string) goja.Value {
+// noteRead notes that the script has read a field of the object, and whether the record has
+// it. What a ping has of its prototype is no field.
+func (o *lazyObject) noteRead(field *Field, has bool) {
+	if has || !o.asText || field.name != "length" && o.r.pingProto.Get(field.name) == nil {
+		field.note(o, has)
+	}
+}
+
+// member returns the value that the record has for a name, or nil. The field is that of the
+// name; nil: it is not noted.
+func (o *lazyObject) member(name string, field *Field) goja.Value {
 	if o.columns != nil {
-		return o.columns.member(o, name)
+		return o.columns.member(o, name, field)
 	}
 
 	found := o.find(name)
 	if found == nil {
 		return nil
 	}
-	return o.value(found.start)
+	return o.value(found.start, field)
 }
 
 // has says whether the record has a member of that name.
@@ -213,10 +231,13 @@ func (o *lazyObject) has(name string) bool {
 }
 
 // value returns the value of the member at an offset, which is the same object each
-// time: a script may compare or change it.
-func (o *lazyObject) value(start int32) goja.Value {
+// time: a script may compare or change it. The field is the member's.
+func (o *lazyObject) value(start int32, field *Field) goja.Value {
 	if v := o.made(start); v != nil {
 		return v
+	}
+	if field != nil && o.text[start] == '{' {
+		return o.keep(start, o.r.rt.NewDynamicObject(o.r.object(o.text, int(start), o.gen, field)))
 	}
 	return o.keep(start, o.r.lazy(o.text, int(start), o.gen))
 }

@@ -17,6 +17,9 @@ func (r *Runtime) Ping(text []byte) goja.Value {
 
 	// The text ends with the ping's brace, so that members can be found from the end.
 	ping.last, ping.asText = true, true
+	if r.fields != nil {
+		ping.field = &r.fields.root
+	}
 	view.(*goja.Object).SetPrototype(r.pingProto)
 	return view
 }

@@ -26,6 +26,8 @@ type Runtime struct {
 	inner []inner
 	early map[string]bool // names that do not stand near the end of a ping
 
+	fields *Fields // what the script reads of pings; nil: it is not noted
+
 	pingProto  *goja.Object                              // of pings
 	boundProto *goja.Object                              // of ping.histogram(name); nil until a script calls that
 	sparse     map[sparseBucketing]*revisions.Definition // of histograms that say their own
@@ -60,6 +62,9 @@ func New(rt *goja.Runtime, definitions func(url string) (*revisions.Spec, error)
 	made.installLibrary()
 	return made
 }
+
+// NoteFields makes the runtime note in fields what the script reads of pings.
+func (r *Runtime) NoteFields(fields *Fields) { r.fields = fields }
 
 // ErrEngine marks an error of the engine that passed through the script: a full
 // disk is not the record's fault.
