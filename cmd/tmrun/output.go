@@ -82,6 +82,9 @@ type output struct {
 	io.Writer
 	file *os.File // nil for stdout
 	name string
+	// special says that the name is that of a device or a pipe, which is written to as it
+	// is: a file in its place would take it from all other programs.
+	special bool
 }
 
 // openOutput opens a temporary file for the named one; "" and "-" are stdout. The
@@ -89,6 +92,18 @@ type output struct {
 func openOutput(name string, stdout io.Writer) (*output, error) {
 	if name == "" || name == "-" {
 		return &output{Writer: stdout}, nil
+	}
+
+	info, err := os.Stat(name)
+	if err == nil && info.IsDir() {
+		return nil, cli.Usage("--output %s is a folder", name)
+	}
+	if err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			return nil, fmt.Errorf("open output: %w", err)
+		}
+		return &output{Writer: f, file: f, name: name, special: true}, nil
 	}
 
 	// In the same folder, so that it can be renamed.
@@ -103,6 +118,11 @@ func openOutput(name string, stdout io.Writer) (*output, error) {
 func (o *output) commit() error {
 	if o.file == nil {
 		return nil
+	}
+	if o.special {
+		file := o.file
+		o.file = nil
+		return file.Close()
 	}
 
 	// CreateTemp makes files that only their owner reads; a result is for others too.
@@ -128,8 +148,11 @@ func (o *output) commit() error {
 
 // discard removes the file unless it was committed.
 func (o *output) discard() {
-	if o.file != nil {
-		o.file.Close()
+	if o.file == nil {
+		return
+	}
+	o.file.Close()
+	if !o.special {
 		os.Remove(o.file.Name())
 	}
 }

@@ -15,7 +15,8 @@ import (
 var missingHere = map[string]string{
 	"require":         "import works: import { median } from \"stats\", or a file beside the script",
 	"process":         "a script sees its records and nothing of the machine",
-	"fs":              "a script has no files; import data as JSON: import data from \"./data.json\"",
+	"fs":              "a script has no files; import data as JSON or CSV: import data from \"./data.json\"",
+	"job":             "the rows of another job are imported: import rows from \"job:./first.js\"",
 	"fetch":           "a script has no network",
 	"setTimeout":      "a script has no clock; a call is over when it returns",
 	"setInterval":     "a script has no clock; a call is over when it returns",

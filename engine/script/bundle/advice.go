@@ -78,6 +78,11 @@ func newBuildError(message api.Message, names sourceNames) *Error {
 		return failed
 	}
 
+	if strings.Contains(message.Text, `was loaded with the "js" loader`) {
+		failed.Message = `write this import without assert { type: "json" }, which ECMAScript has no longer, or with { type: "json" }`
+		return failed
+	}
+
 	if found := noMember.FindStringSubmatch(message.Text); found != nil {
 		failed.Message = fmt.Sprintf("%s has no %q at its top level", names.ofPath(found[1]), found[2])
 		return failed

@@ -88,6 +88,21 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// TestOtherSeparators: a table with other separators than its ending says is warned of.
+func TestOtherSeparators(t *testing.T) {
+	for _, tt := range []struct {
+		path, text string
+		warned     bool
+	}{
+		{"a.csv", "a;b\n1;2\n", true}, {"a.csv", "a\tb\n", true}, {"a.tsv", "a,b\n", true}, {"a.csv", "a\n1\n", false}, {"a.csv", "a;b,c\n1,2\n", false}, {"a.tsv", "a\tb\n", false},
+	} {
+		file, err := Parse(tt.path, tt.path, []byte(tt.text))
+		if err != nil || len(file.Warnings) > 0 != tt.warned {
+			t.Errorf("%s %q: %v, warnings %v", tt.path, tt.text, err, file.Warnings)
+		}
+	}
+}
+
 func TestIndex(t *testing.T) {
 	const rows = "channel,version,n\nnightly,28,1\nbeta,28,2\nbeta,27,3\n"
 	file, err := Parse("a.csv", "a.csv", []byte(rows))

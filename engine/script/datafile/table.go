@@ -23,7 +23,7 @@ func (p *parser) csv() (Item, error) {
 	reader.FieldsPerRecord = -1
 	reader.ReuseRecord = true
 
-	made := table{parser: p}
+	made := table{parser: p, otherSeparators: ";\t"}
 	for {
 		cells, err := reader.Read()
 		if err == io.EOF {
@@ -48,7 +48,7 @@ func (p *parser) csv() (Item, error) {
 // for these characters inside a cell. Quotes are characters like any other. Empty lines
 // are no rows.
 func (p *parser) tsv() (Item, error) {
-	made := table{parser: p}
+	made := table{parser: p, otherSeparators: ",;"}
 	line := 0
 	for text := range strings.Lines(string(p.text)) {
 		line++
@@ -76,7 +76,9 @@ type table struct {
 	*parser
 	names      []string // nil before the header
 	headerLine int
-	rows       []Item
+	// otherSeparators are those that files of other kinds have between cells.
+	otherSeparators string
+	rows            []Item
 }
 
 // add adds a row that begins in a line. cells may be reused after the call.
@@ -116,6 +118,11 @@ func (t *table) header(line int, cells []string) error {
 		}
 		first[name] = i
 		t.names = append(t.names, name)
+	}
+
+	// Some programs write another separator into files of this kind.
+	if len(cells) == 1 && strings.ContainsAny(cells[0], t.otherSeparators) {
+		t.file.Warnings = append(t.file.Warnings, &Error{line, 1, "the header is a single column, " + strconv.Quote(cells[0]) + ": cells of .csv are separated by commas, those of .tsv by tabs"})
 	}
 	return nil
 }

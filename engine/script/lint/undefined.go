@@ -26,6 +26,7 @@ var absent = map[string]string{
 	"URL":                  "take the text apart with a regular expression",
 	"TextEncoder":          "use strings",
 	"fetch":                "a script has no network",
+	"job":                  "import rows from \"job:./first.js\" imports the rows of another job",
 	"process":              "a script sees its records and nothing of the machine",
 	"Buffer":               "use strings and arrays, or Uint8Array",
 	"performance":          "there is no clock",
