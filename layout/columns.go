@@ -58,12 +58,16 @@ func (s Segment) Partitions(do func(schema.Dims)) {
 	}
 }
 
-// ColumnsName is the name of a segment in columns, below published/.
-func ColumnsName(date string, storageVersion int, unique string) string {
-	return fmt.Sprintf("%s.v%d.%s.%s.%s", date, storageVersion, columnsWord, unique, columns.Extension)
+// ColumnsPath is the path of a segment in columns, in a data folder.
+func ColumnsPath(date string, storageVersion int, unique string) string {
+	return fmt.Sprintf("%s/%s.v%d.%s.%s.%s", PublishedDir, date, storageVersion, columnsWord, unique, columns.Extension)
 }
 
-// isColumnsName says whether a name has the shape of ColumnsName.
+// BelowTop is the name of a published segment in Info.Replaces of one in columns: its
+// path without published/, which a partition tree does not have.
+func BelowTop(name string) string { return strings.TrimPrefix(name, PublishedDir+"/") }
+
+// isColumnsName says whether a name has the shape of those of ColumnsPath.
 func isColumnsName(name string) bool {
 	_, ok := parseColumnsName(name)
 	return ok
@@ -125,8 +129,7 @@ func (w *walk) columns(ctx context.Context, top string) error {
 
 	var visible []Segment
 	for _, seg := range append(w.Segments, found...) {
-		name := strings.TrimPrefix(seg.Path, PublishedDir+"/")
-		if !seg.Quarantined && replaced[name] {
+		if !seg.Quarantined && replaced[BelowTop(seg.Path)] {
 			w.Hidden = append(w.Hidden, seg)
 		} else {
 			visible = append(visible, seg)
@@ -203,6 +206,55 @@ func (t *Tree) columnsIndex(s *Segment) (*columns.Info, error) {
 		return nil, err
 	}
 	return f.Info(), file.Close()
+}
+
+// AllParts returns all parts of a segment in columns, whatever the filter selected that it
+// was listed with.
+func (t *Tree) AllParts(s Segment) ([]Part, error) {
+	info, err := t.columnsIndex(&s)
+	if err != nil {
+		return nil, err
+	}
+	return selectedParts(info, schema.All()), nil
+}
+
+// ColumnReplaces returns the paths, below the top of the tree, of the segments that one in
+// columns replaces.
+func (t *Tree) ColumnReplaces(s Segment) ([]string, error) {
+	info, err := t.columnsIndex(&s)
+	if err != nil {
+		return nil, err
+	}
+	return info.Replaces, nil
+}
+
+// ColumnGroup opens a row group of a segment in columns. The file is opened for each
+// column that is read, so that there is nothing to close.
+func (t *Tree) ColumnGroup(s Segment, number int) (*columns.Group, error) {
+	file, f, err := t.openColumnsFile(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Close(); err != nil {
+		return nil, err
+	}
+	return f.From(reopened{t, s.Path}, s.Path).Group(number), nil
+}
+
+// reopened is a file that is opened for each read.
+type reopened struct {
+	t    *Tree
+	path string
+}
+
+// ReadAt implements io.ReaderAt.
+func (r reopened) ReadAt(b []byte, at int64) (int, error) {
+	file, err := r.t.files.Open(r.path)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	return file.ReadAt(b, at)
 }
 
 // columnsInfo is Info of a segment in columns: of its selected records.

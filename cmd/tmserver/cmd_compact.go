@@ -21,6 +21,7 @@ type compactCmd struct {
 	Where   []string      `placeholder:"COND" sep:"none" help:"Merge only there: dim=v1,v2 or dim=lo..hi; repeatable. Does not narrow --keep."`
 	Trash   time.Duration `default:"168h" zero:"at once" help:"How long what --keep removes stays in state/trash, where \"tmserver trash\" finds it; 0 deletes it at once."`
 	Force   bool          `help:"Believe the clock, even if it disagrees with the last run and with the newest records."`
+	Form    string        `enum:"rows,columns" default:"rows" help:"What to make: \"rows\", a segment of each partition, or \"columns\", Parquet segments of a day, of which a job reads what it touches. Segments in columns stay so."`
 	Grace   time.Duration `default:"24h" zero:"at once" help:"How long replaced files stay for the jobs that still read them; 0 removes them at once."`
 	Zstd    string        `default:"zstd" placeholder:"PROGRAM" help:"zstd program that compresses merged segments to five sixths of what they are without it; empty for none. A minute for 4 MiB is too long: then it is not used any more."`
 	DryRun  bool          `help:"Only print what would be done."`
@@ -142,7 +143,9 @@ func (c *compactCmd) expire(ctx context.Context, st *cli.State, place *upkeep.Pl
 // merge merges the segments that the filter selects. It prints what was done even
 // if some partitions are damaged.
 func (c *compactCmd) merge(ctx context.Context, st *cli.State, place *upkeep.Place, filter schema.Filter, now time.Time) error {
-	stats, err := place.Compact(ctx, upkeep.CompactOptions{Filter: filter, Grace: c.Grace, Now: now, DryRun: c.DryRun, Zstd: c.Zstd, Log: st.Log})
+	stats, err := place.Compact(ctx, upkeep.CompactOptions{
+		Filter: filter, Grace: c.Grace, Now: now, DryRun: c.DryRun, Zstd: c.Zstd, Log: st.Log, Columns: c.Form == "columns",
+	})
 	switch {
 	case c.DryRun:
 		fmt.Fprintf(st.Stdout, "would merge %d segments, %s, in %d partitions\n", stats.Segments, megabytes(stats.Before), stats.Partitions)

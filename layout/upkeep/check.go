@@ -134,11 +134,16 @@ func findings(tree *layout.Tree, seg layout.Segment, damage error) (found []Find
 	}
 
 	// Names in other trees come from other writers, which did not sanitise them.
-	for dim, value := range seg.Dims {
-		if value != schema.Sanitise(dim, value) {
-			found = append(found, Finding{Path: seg.Path, Err: fmt.Errorf("odd name: %s %q is not clean", schema.DimNames[dim], value)})
+	odd := map[string]bool{} // once for each segment
+	seg.Partitions(func(dims schema.Dims) {
+		for dim, value := range dims {
+			text := fmt.Sprintf("odd name: %s %q is not clean", schema.DimNames[dim], value)
+			if value != schema.Sanitise(dim, value) && !odd[text] {
+				odd[text] = true
+				found = append(found, Finding{Path: seg.Path, Err: errors.New(text)})
+			}
 		}
-	}
+	})
 	return found
 }
 

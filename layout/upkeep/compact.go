@@ -45,6 +45,10 @@ type CompactOptions struct {
 	Zstd      string
 	ToolLimit time.Duration // for one frame; 0 is a minute
 	Log       *slog.Logger  // hears of a program that failed; nil: nothing does
+
+	// Columns brings all records of a day, of whatever partitions, into segments in
+	// columns. Without it, each partition gets a segment in rows; those in columns stay.
+	Columns bool
 }
 
 // graceIsOver says whether the grace period of what a name in state/replaced stands
@@ -192,6 +196,17 @@ func (c *compactor) run(ctx context.Context) error {
 
 	// What purge will remove later needs no work now.
 	all.Hidden = slices.DeleteFunc(all.Hidden, func(seg layout.Segment) bool { return later[seg.Path] })
+	if c.o.Columns {
+		if err := c.compactDays(ctx, all.Segments, all.Hidden); err != nil {
+			return err
+		}
+
+		// The quarantine stays in rows.
+		isPublished := func(seg layout.Segment) bool { return !seg.Quarantined }
+		all.Segments = slices.DeleteFunc(all.Segments, isPublished)
+		all.Hidden = slices.DeleteFunc(all.Hidden, isPublished)
+	}
+
 	work := plan(all.Segments, all.Hidden)
 	if c.o.DryRun {
 		for _, m := range work {
@@ -236,7 +251,9 @@ func (c *compactor) begin(m *merge) error {
 	return err
 }
 
-func (m *merge) stagedPath() string { return path.Join(layout.CompactDir, m.staged) }
+func (m *merge) stagedPath() string { return stagedPath(m.staged) }
+
+func stagedPath(name string) string { return path.Join(layout.CompactDir, name) }
 
 // finish completes a merge whose frames are all written, and adds it to the batch.
 func (c *compactor) finish(ctx context.Context, m *merge) error {

@@ -1,0 +1,405 @@
+package upkeep
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/columns"
+	"github.com/aitgithub/telemetry-server/layout/schema"
+	"github.com/aitgithub/telemetry-server/layout/segment"
+)
+
+const (
+	// maxColumnsBytes closes a segment in columns at the next partition.
+	maxColumnsBytes = 256 << 20
+	// A round of late rows also takes the segments in columns of their day that are
+	// smaller than mergeColumnsBytes, maxMergedColumns at most, unless the rows
+	// themselves are that many: so a day ends up with few segments, and none is
+	// written again and again. Each that is merged has a row group in memory.
+	mergeColumnsBytes = 32 << 20
+	maxMergedColumns  = 3
+)
+
+// day is the work on the records of one submission date, in one storage version.
+type day struct {
+	date    string
+	version int
+	rows    []layout.Segment // to bring into columns
+	columns []layout.Segment // small ones, to merge with them
+	gone    []layout.Segment // replaced already
+}
+
+// planDays returns the days that have rows, by date.
+func planDays(visible, hidden []layout.Segment) []*day {
+	days := map[string]*day{}
+	dayOf := func(seg layout.Segment) *day {
+		key := fmt.Sprintf("%s %d", seg.Dims[schema.SubmissionDate], seg.Version)
+		if days[key] == nil {
+			days[key] = &day{date: seg.Dims[schema.SubmissionDate], version: seg.Version}
+		}
+		return days[key]
+	}
+
+	rowBytes := map[*day]int64{}
+	for _, seg := range visible {
+		// Old files stay: they may have any format. So does the quarantine, which is no
+		// subject of jobs.
+		if seg.Seekable() && !seg.Quarantined {
+			d := dayOf(seg)
+			d.rows = append(d.rows, seg)
+			rowBytes[d] += seg.Size
+		}
+	}
+	for _, seg := range hidden {
+		if !seg.Quarantined {
+			d := dayOf(seg)
+			d.gone = append(d.gone, seg)
+		}
+	}
+
+	// Without new rows, segments in columns are as good as they will become.
+	for _, seg := range visible {
+		if !seg.InColumns() || len(seg.Parts) == 0 || seg.Size >= mergeColumnsBytes {
+			continue
+		}
+		d := dayOf(seg)
+		if rowBytes[d] > 0 && rowBytes[d] < mergeColumnsBytes && len(d.columns) < maxMergedColumns {
+			d.columns = append(d.columns, seg)
+		}
+	}
+
+	work := make([]*day, 0, len(days))
+	for _, name := range slices.Sorted(maps.Keys(days)) {
+		if d := days[name]; len(d.rows)+len(d.gone) > 0 {
+			work = append(work, d)
+		}
+	}
+	return work
+}
+
+// compactDays brings rows into columns, day by day.
+func (c *compactor) compactDays(ctx context.Context, visible, hidden []layout.Segment) error {
+	// A segment is merged as a whole, whatever the filter selects of it.
+	for i, seg := range visible {
+		if seg.InColumns() && len(seg.Parts) > 0 {
+			var err error
+			visible[i].Parts, err = c.t.AllParts(seg)
+			if err != nil {
+				return err
+			}
+		}
+	}
+
+	work := planDays(visible, hidden)
+	if c.o.DryRun {
+		for _, d := range work {
+			c.countDay(d, 0, 0)
+		}
+		return nil
+	}
+
+	enc, err := columns.NewEncoder()
+	if err != nil {
+		return err
+	}
+	defer enc.Close()
+	for _, d := range work {
+		if err := c.compactDay(ctx, enc, d); err != nil {
+			return err
+		}
+	}
+	return c.publish(ctx)
+}
+
+// compactDay does one day. A partition that is damaged stays as it is.
+func (c *compactor) compactDay(ctx context.Context, enc *zstd.Encoder, d *day) error {
+	for len(d.rows) > 0 {
+		build := &dayBuild{c: c, enc: enc, d: d}
+		err := build.run(ctx)
+		if err == nil {
+			for _, made := range build.made {
+				c.put = append(c.put, made)
+			}
+			c.countDay(d, build.after, build.records)
+			break
+		}
+		if !layout.IsDamage(err) {
+			return err
+		}
+
+		// Again, without what is damaged.
+		c.damage = append(c.damage, err)
+		if err := build.abandon(); err != nil {
+			return err
+		}
+		d.leaveOut(build.reading)
+	}
+
+	// Only what was read is gone.
+	for _, seg := range slices.Concat(d.rows, d.columns, d.gone) {
+		c.gone = append(c.gone, seg.Path)
+	}
+	if c.bytes >= batchBytes || len(c.put) >= batchParts {
+		return c.publish(ctx)
+	}
+	return nil
+}
+
+// leaveOut leaves a damaged segment out: one in columns alone, of rows the partition.
+func (d *day) leaveOut(damaged layout.Segment) {
+	isDamaged := func(seg layout.Segment) bool {
+		return seg.Path == damaged.Path || seg.Seekable() && seg.Dims == damaged.Dims
+	}
+	d.rows = slices.DeleteFunc(d.rows, isDamaged)
+	d.columns = slices.DeleteFunc(d.columns, isDamaged)
+	if len(d.rows) == 0 {
+		d.columns = nil
+	}
+}
+
+func (c *compactor) countDay(d *day, after, records int64) {
+	if len(d.rows) == 0 {
+		return
+	}
+	partitions := map[schema.Dims]bool{}
+	for _, seg := range slices.Concat(d.rows, d.columns) {
+		seg.Partitions(func(dims schema.Dims) { partitions[dims] = true })
+		c.st.Segments++
+		c.st.Before += seg.Size
+	}
+	c.st.Partitions += len(partitions)
+	c.st.After += after
+	c.st.Records += records
+	c.bytes += after
+}
+
+// dayBuild builds the segments of a day.
+type dayBuild struct {
+	c   *compactor
+	enc *zstd.Encoder
+	d   *day
+
+	w        *columns.Writer // nil: none is begun
+	staged   string
+	replaces []string
+	newest   string // age of the newest raw log in it
+	made     [][2]string
+	after    int64
+	records  int64
+	reading  layout.Segment // that is being read, in errors
+	sources  []*columnSource
+}
+
+// columnSource is a segment in columns that is merged: its parts are read in order.
+type columnSource struct {
+	seg   layout.Segment
+	parts []layout.Part // left
+	group *columns.Group
+	at    int
+}
+
+// run reads the partitions in the order of their paths, and each from its oldest
+// segment to its newest.
+func (b *dayBuild) run(ctx context.Context) error {
+	byPartition := map[schema.Dims][]layout.Segment{}
+	for _, seg := range b.d.rows {
+		byPartition[seg.Dims] = append(byPartition[seg.Dims], seg)
+	}
+	for _, seg := range b.d.columns {
+		b.sources = append(b.sources, &columnSource{seg: seg, parts: seg.Parts, at: -1})
+		for _, part := range seg.Parts {
+			if byPartition[part.Dims] == nil {
+				byPartition[part.Dims] = []layout.Segment{}
+			}
+		}
+	}
+
+	partitions := slices.SortedFunc(maps.Keys(byPartition), func(a, b schema.Dims) int {
+		return slices.Compare(a[:], b[:])
+	})
+	for i, dims := range partitions {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := b.partition(dims, byPartition[dims]); err != nil {
+			return err
+		}
+
+		// What replaces a merged segment must be one: readers ignore that as a whole.
+		if b.w.Size() >= maxColumnsBytes && len(b.sources) == 0 && i < len(partitions)-1 {
+			if err := b.finish(); err != nil {
+				return err
+			}
+		}
+	}
+	return b.finish()
+}
+
+// begin begins a segment.
+func (b *dayBuild) begin() (err error) {
+	b.c.parts++
+	b.staged = strconv.Itoa(b.c.parts)
+	b.replaces = nil
+	b.newest = ""
+	b.w, err = columns.NewWriter(b.c.site.scratch().Appender(stagedPath(b.staged)), b.enc)
+	return err
+}
+
+// partition adds the records of a partition.
+func (b *dayBuild) partition(dims schema.Dims, rows []layout.Segment) error {
+	if b.w == nil {
+		if err := b.begin(); err != nil {
+			return err
+		}
+	}
+
+	for _, source := range b.sources {
+		if err := b.copyPart(source, dims); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(rows, func(a, b layout.Segment) int { return strings.Compare(a.Age(), b.Age()) })
+	for _, seg := range rows {
+		if err := b.copyRows(seg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyPart adds the records that a segment in columns has of a partition.
+func (b *dayBuild) copyPart(source *columnSource, dims schema.Dims) error {
+	b.reading = source.seg
+	for len(source.parts) > 0 && source.parts[0].Dims == dims {
+		part := source.parts[0]
+		source.parts = source.parts[1:]
+		if source.at != part.Group {
+			group, err := b.c.t.ColumnGroup(source.seg, part.Group)
+			if err != nil {
+				return err
+			}
+			source.group = group
+			source.at = part.Group
+		}
+
+		var line []byte
+		for row := part.Lo; row < part.Hi; row++ {
+			var err error
+			line, err = source.group.AppendLine(line[:0], row)
+			if err != nil {
+				return err
+			}
+			received, err := source.group.Received(row)
+			if err != nil {
+				return err
+			}
+			if err := b.w.Add(dims, line, received); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// copyRows adds the records of a segment in rows.
+func (b *dayBuild) copyRows(seg layout.Segment) error {
+	b.reading = seg
+	file, ix, err := b.c.t.Index(seg)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	ids, err := ix.ReadIDs(file)
+	if err != nil {
+		return layout.InFile(seg.Path, err)
+	}
+
+	file.Ahead(ix.Span(0, len(ix.Frames)))
+	frames := segment.NewFrames(file, ix.Frames)
+	defer frames.Close()
+	record := 0
+	for range ix.Frames {
+		lines, err := frames.Next()
+		if err != nil {
+			return layout.InFile(seg.Path, err)
+		}
+		for line := range bytes.Lines(lines) {
+			_, msOfDay := ids.At(record)
+			record++
+			if err := b.w.Add(seg.Dims, bytes.TrimSuffix(line, []byte("\n")), msOfDay); err != nil {
+				return err
+			}
+		}
+	}
+
+	// It also replaces what this one replaced when it was merged.
+	group := layout.BelowTop(seg.Group())
+	for _, unique := range ix.Replaces {
+		b.replaces = append(b.replaces, group+unique+".zst")
+	}
+	b.replaces = append(b.replaces, layout.BelowTop(seg.Path))
+	b.newest = max(b.newest, seg.Age())
+	return nil
+}
+
+// finish completes the segment.
+func (b *dayBuild) finish() error {
+	if b.w == nil {
+		return nil
+	}
+	for _, source := range b.sources {
+		replaced, err := b.c.t.ColumnReplaces(source.seg)
+		if err != nil {
+			return err
+		}
+		b.replaces = append(b.replaces, replaced...)
+		b.replaces = append(b.replaces, layout.BelowTop(source.seg.Path))
+		b.newest = max(b.newest, source.seg.Age())
+	}
+
+	b.w.Replaces = b.replaces
+	if err := b.w.Finish(); err != nil {
+		return err
+	}
+	if err := b.c.site.scratch().Sync(stagedPath(b.staged)); err != nil {
+		return err
+	}
+
+	// The same segments give the same name, as with merged rows.
+	sum := sha256.Sum256([]byte(strings.Join(b.replaces, "\n")))
+	newest, _, _ := strings.Cut(cmp.Or(b.newest, "0000000000000"), "_")
+	unique := layout.MergedPrefix + newest + "_" + hex.EncodeToString(sum[:8])
+	b.made = append(b.made, [2]string{b.staged, layout.ColumnsPath(b.d.date, b.d.version, unique)})
+	b.after += b.w.Size()
+	b.records += b.w.Info().Records
+	b.w = nil
+	return nil
+}
+
+// abandon removes what was staged.
+func (b *dayBuild) abandon() error {
+	staged := []string{}
+	for _, made := range b.made {
+		staged = append(staged, made[0])
+	}
+	if b.w != nil {
+		staged = append(staged, b.staged)
+	}
+	for _, name := range staged {
+		if err := b.c.site.scratch().Remove(stagedPath(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
