@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
@@ -21,7 +22,7 @@ import (
 //
 //	published before            is left out
 //	under the name of the part  records of the same ID, received in the same millisecond
-//	merged from such a segment  the same
+//	merged from such a segment  the same, in rows or in columns
 //	rest of the same raw log    the same
 //	of a raw log that began in  records whose lines are equal, byte for byte: what waited
 //	the same millisecond        for its definitions is in such a log (package worker)
@@ -135,6 +136,13 @@ func (w *Writer) leaveOut(p *part, segments []Segment) error {
 			return err
 		}
 	}
+	err := w.findInColumns(&found, p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return w.leaveOutAgain(p)
+	}
+	if err != nil {
+		return err
+	}
 	if len(found.receipts)+len(found.lines) == 0 && !found.renames {
 		return nil
 	}
@@ -208,6 +216,80 @@ func (w *Writer) findLines(found *earlier, name string) error {
 		found.lines[lineSum(id, json)]++
 		return nil
 	})
+}
+
+// findInColumns is findEarlier for the segments in columns of the part's day.
+func (w *Writer) findInColumns(found *earlier, p *part) error {
+	if !strings.HasPrefix(p.final, PublishedDir+"/") {
+		return nil
+	}
+	unique := uniqueOf(w.source, nil)
+	begun, _, _ := strings.Cut(unique, "_")
+	group := BelowTop(strings.TrimSuffix(p.final, unique+".zst"))
+
+	tree := w.treeOf(PublishedDir)
+	segments, err := tree.columnsOf(p.dims[schema.SubmissionDate])
+	if err != nil {
+		return err
+	}
+	for _, seg := range segments {
+		replaced, err := tree.ColumnReplaces(seg)
+		if err != nil {
+			return err
+		}
+
+		isOwn, isKin := false, false
+		for _, name := range replaced {
+			source, ofPart := strings.CutPrefix(name, group)
+			isOwn = isOwn || ofPart && source == unique+".zst"
+			isKin = isKin || ofPart && begun != noTime && strings.HasPrefix(source, begun+"_")
+		}
+		if !isOwn && !isKin {
+			continue
+		}
+		found.renames = found.renames || isOwn
+		if err := found.addColumns(tree, seg, p.dims, isOwn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addColumns adds the records that a segment in columns has of a partition: by their
+// receipts, or by their lines.
+func (e *earlier) addColumns(tree *Tree, seg Segment, dims schema.Dims, receipts bool) error {
+	parts, err := tree.AllParts(seg)
+	if err != nil {
+		return err
+	}
+	for _, part := range parts {
+		if part.Dims != dims {
+			continue
+		}
+		group, err := tree.ColumnGroup(seg, part.Group)
+		if err != nil {
+			return err
+		}
+
+		var line []byte
+		for row := part.Lo; row < part.Hi; row++ {
+			if receipts {
+				ids, err := groupIDs(group, row, row+1)
+				if err != nil {
+					return err
+				}
+				id, msOfDay := ids.At(0)
+				e.receipts[receipt{id, msOfDay}]++
+				continue
+			}
+			line, err = group.AppendLine(line[:0], row)
+			if err != nil {
+				return err
+			}
+			e.lines[sha256.Sum256(line)]++
+		}
+	}
+	return nil
 }
 
 // rewrite stages p again without the records that were published. It returns a hash of
@@ -309,6 +391,10 @@ func (d *Data) superseded(name string) (bool, error) {
 	if err != nil || merged {
 		return merged, err
 	}
+	inColumns, err := tree.isInColumns(name, gone)
+	if err != nil || inColumns {
+		return inColumns, err
+	}
 	return tree.isInTrash(name)
 }
 
@@ -352,6 +438,24 @@ func (t *Tree) isInTrash(name string) (bool, error) {
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return false, err
+		}
+	}
+	return false, nil
+}
+
+// isInColumns says whether a segment in columns names one that is gone.
+func (t *Tree) isInColumns(name string, gone Segment) (bool, error) {
+	segments, err := t.columnsOf(gone.Dims[schema.SubmissionDate])
+	if err != nil {
+		return false, err
+	}
+	for _, seg := range segments {
+		replaced, err := t.ColumnReplaces(seg)
+		if err != nil {
+			return false, err
+		}
+		if slices.Contains(replaced, BelowTop(name)) {
+			return true, nil
 		}
 	}
 	return false, nil

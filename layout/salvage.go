@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/aitgithub/telemetry-server/layout/backend"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 	"github.com/cespare/xxhash/v2"
 )
@@ -18,6 +19,16 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // with the ID index of their records. It returns the first damage, a *CorruptError,
 // or an error of the disk or of emit. With strict it stops at the damage.
 func (t *Tree) Salvage(s Segment, strict bool, emit func(lines []byte, ids segment.IDs) error) error {
+	if s.InColumns() {
+		_, err := t.SalvageColumns(s, strict, func(_ schema.Dims, line []byte, msOfDay uint32) error {
+			var ids segment.IDs
+			id, _, _ := bytes.Cut(line, []byte("\t"))
+			ids.Add(segment.IDOf(id), msOfDay)
+			return emit(append(line, '\n'), ids)
+		})
+		return err
+	}
+
 	file, err := t.files.Open(s.Path)
 	if err != nil {
 		return err
@@ -27,8 +38,6 @@ func (t *Tree) Salvage(s Segment, strict bool, emit func(lines []byte, ids segme
 	if s.Seekable() {
 		frames := salvage{f: file, strict: strict, emit: emit}
 		err = frames.run()
-	} else if s.InColumns() {
-		err = salvageColumns(file, strict, emit)
 	} else {
 		file.Ahead(0, file.Size())
 		err = salvageText(file, s.ext, emit)

@@ -1,6 +1,7 @@
 package columns
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -415,4 +416,61 @@ func parseTail(tail []byte) (offset, packedBytes, plainBytes int64, crc, footerC
 	}
 	ok = len(numbers) == closeBytes && string(numbers[closeBytes-len(magic):]) == magic
 	return int64(values[0]), int64(values[1]), int64(values[2]), uint32(values[3]), uint32(values[4]), ok
+}
+
+// The copy of the index lets repair find it where the index or the end of the file is
+// damaged: behind this word stand its size, that of its content, its checksum, and itself.
+const copyWord = "tmindex\x01"
+
+// appendCopy appends the copy of an index to the index.
+func appendCopy(packed, plain []byte) []byte {
+	both := append(bytes.Clone(packed), copyWord...)
+	both = le.AppendUint32(both, uint32(len(packed)))
+	both = le.AppendUint32(both, uint32(len(plain)))
+	both = le.AppendUint32(both, crc32.Checksum(packed, crcTable))
+	return append(both, packed...)
+}
+
+// findIndex looks for the copy of an index from the end of a file on.
+func findIndex(r io.ReaderAt, size int64) *index {
+	const window = 1 << 20
+	for end := size; end > 0; end -= window {
+		// The word may lie across the windows' border.
+		begin := max(0, end-window-int64(len(copyWord)))
+		text := make([]byte, end-begin)
+		if n, _ := r.ReadAt(text, begin); n < len(text) {
+			return nil
+		}
+		for at := bytes.LastIndex(text, []byte(copyWord)); at >= 0; at = bytes.LastIndex(text[:at], []byte(copyWord)) {
+			if ix := readCopy(r, begin+int64(at+len(copyWord)), size); ix != nil {
+				return ix
+			}
+		}
+	}
+	return nil
+}
+
+// readCopy reads the copy whose sizes begin there, nil if it is none.
+func readCopy(r io.ReaderAt, at, size int64) *index {
+	var head [12]byte
+	if n, _ := r.ReadAt(head[:], at); n < len(head) {
+		return nil
+	}
+	packedBytes, plainBytes := int64(le.Uint32(head[:])), int64(le.Uint32(head[4:]))
+	if packedBytes > size-at || plainBytes > maxPageBytes {
+		return nil
+	}
+	packed := make([]byte, packedBytes)
+	if n, _ := r.ReadAt(packed, at+int64(len(head))); n < len(packed) || crc32.Checksum(packed, crcTable) != le.Uint32(head[8:]) {
+		return nil
+	}
+	plain, err := decoder.DecodeAll(packed, make([]byte, 0, plainBytes))
+	if err != nil {
+		return nil
+	}
+	ix, err := decodeIndex(plain)
+	if err != nil {
+		return nil
+	}
+	return ix
 }

@@ -2,6 +2,7 @@ package columns
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -26,6 +27,19 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 		return nil, err
 	}
 	return &File{r: r, ix: ix}, nil
+}
+
+// Recover is Open for a file whose end is damaged: it looks for the copy of the index. The
+// error is Open's; with a File, its records can be read in spite of that.
+func Recover(r io.ReaderAt, size int64) (*File, error) {
+	f, err := Open(r, size)
+	if _, damaged := errors.AsType[*segment.CorruptError](err); !damaged {
+		return f, err
+	}
+	if ix := findIndex(r, size); ix != nil {
+		return &File{r: r, ix: ix}, err
+	}
+	return nil, err
 }
 
 // From returns the same segment, read from r, whose name in errors is path. So one index

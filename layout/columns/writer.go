@@ -232,7 +232,7 @@ func (w *Writer) Finish() error {
 	indexAt := w.at
 	plain := w.ix.encode()
 	packed := w.enc.EncodeAll(plain, nil)
-	end, err := w.ix.appendFooter(packed, indexAt, packed, len(plain))
+	end, err := w.ix.appendFooter(appendCopy(packed, plain), indexAt, packed, len(plain))
 	if err != nil {
 		return err
 	}

@@ -72,30 +72,9 @@ func importFile(ctx context.Context, data *layout.Data, tree *layout.Tree, seg l
 	defer w.Abort()
 	w.SetVersion(seg.Version)
 
-	reader, err := tree.Open(seg, 0, -1)
-	if err != nil {
-		return TreeStats{}, err
-	}
-	defer reader.Close()
-
-	file := fileImport{w: w, path: seg.Path, partition: data.Schema().Repartition(seg.Dims), ids: ids}
-	for {
-		lines, err := reader.Next()
-		if err == io.EOF {
-			break
-		}
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return file.stats, err
-		}
-
-		for line := range bytes.Lines(lines) {
-			if err := file.add(line); err != nil {
-				return file.stats, err
-			}
-		}
+	file := fileImport{w: w, path: seg.Path, schema: data.Schema(), ids: ids}
+	if err := file.read(ctx, tree, seg); err != nil {
+		return file.stats, err
 	}
 
 	_, err = w.Commit(ctx)
@@ -136,10 +115,74 @@ func identify(tree *layout.Tree, seg layout.Segment) (source string, ids segment
 type fileImport struct {
 	w         *layout.Writer
 	path      string
-	partition schema.Dims
+	schema    *schema.Schema
+	partition schema.Dims // of the records being read
 	ids       segment.IDs // empty for an old file
 	lines     int         // so far
 	stats     TreeStats
+}
+
+// read adds all records of the file.
+func (f *fileImport) read(ctx context.Context, tree *layout.Tree, seg layout.Segment) error {
+	reader, err := tree.Open(seg, 0, -1)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+
+	f.partition = f.schema.Repartition(seg.Dims)
+	for {
+		block, err := reader.NextBlock()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+
+		if block.Group != nil {
+			err = f.addRows(block, seg.Parts[block.Part])
+		} else {
+			err = f.addLines(block.Lines)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (f *fileImport) addLines(lines []byte) error {
+	for line := range bytes.Lines(lines) {
+		if err := f.add(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addRows adds records of a segment in columns.
+func (f *fileImport) addRows(block layout.Block, part layout.Part) error {
+	f.partition = f.schema.Repartition(part.Dims)
+	var line []byte
+	for _, row := range block.Rows {
+		received, err := block.Group.Received(int(row))
+		if err != nil {
+			return err
+		}
+		f.w.SetTime(time.UnixMilli(int64(received)))
+
+		line, err = block.Group.AppendLine(line[:0], int(row))
+		if err != nil {
+			return err
+		}
+		if err := f.add(line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // add adds one line to the partition, or to the quarantine if it is not a record.

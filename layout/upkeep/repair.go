@@ -8,6 +8,8 @@ import (
 	"path"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/columns"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 	"github.com/klauspost/compress/zstd"
 )
@@ -27,31 +29,35 @@ func (p *Place) repairSegment(ctx context.Context, s layout.Segment) (done strin
 		return "", err
 	}
 
-	out, err := p.stageReadable(s)
+	stage := p.stageReadable
+	if s.InColumns() {
+		stage = p.stageReadableColumns
+	}
+	records, err := stage(s)
 	if err != nil {
 		return "", err
 	}
 
 	// An old file's replacement is a segment of ours, whose name differs.
 	final := s.Path
-	if !s.Seekable() {
+	if !s.Seekable() && !s.InColumns() {
 		final = s.SeekableName()
 	}
 
 	// A replacement of the same name needs no removal: it takes the place of the file.
 	var put [][2]string
-	if out.Records > 0 {
+	if records > 0 {
 		put = [][2]string{{repairedName, final}}
 	}
 	var gone []string
-	if out.Records == 0 || final != s.Path {
+	if records == 0 || final != s.Path {
 		gone = []string{s.Path}
 	}
 
 	if err := p.site.replace(ctx, put, gone, CompactOptions{}); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("kept %d records, the damaged file is %s", out.Records, aside), nil
+	return fmt.Sprintf("kept %d records, the damaged file is %s", records, aside), nil
 }
 
 // preserve gives the segment a second name below state/damaged and returns that. If
@@ -74,11 +80,11 @@ func (p *Place) preserve(ctx context.Context, s layout.Segment) (string, error) 
 const repairedName = "repaired"
 
 // stageReadable stages a segment of what can be read of a damaged one, and makes it
-// durable. Without Records there is nothing to publish.
-func (p *Place) stageReadable(s layout.Segment) (*segment.Builder, error) {
+// durable. It returns the number of its records; without any there is nothing to publish.
+func (p *Place) stageReadable(s layout.Segment) (records int64, err error) {
 	enc, err := segment.NewEncoder(zstd.SpeedDefault, segment.FrameBytes)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	defer enc.Close()
 
@@ -86,16 +92,16 @@ func (p *Place) stageReadable(s layout.Segment) (*segment.Builder, error) {
 	disk := p.site.scratch()
 	staged := path.Join(layout.CompactDir, repairedName)
 	if err := disk.Remove(staged); err != nil {
-		return nil, err
+		return 0, err
 	}
 
 	out, err := segment.NewBuilder(disk.Appender(staged), nil)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	out.Replaces, err = p.replaces(s)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 
 	// Damage is expected here; only an error of the disk stops the repair.
@@ -103,16 +109,56 @@ func (p *Place) stageReadable(s layout.Segment) (*segment.Builder, error) {
 		return out.AddFrame(lines, enc.EncodeAll(lines, nil), ids)
 	})
 	if err != nil && !layout.IsDamage(err) {
-		return nil, err
+		return 0, err
 	}
 	if out.Records == 0 {
-		return out, nil
+		return 0, nil
 	}
 
 	if err := out.Finish(); err != nil {
-		return nil, err
+		return 0, err
 	}
-	return out, disk.Sync(staged)
+	return out.Records, disk.Sync(staged)
+}
+
+// stageReadableColumns is stageReadable for a segment in columns.
+func (p *Place) stageReadableColumns(s layout.Segment) (records int64, err error) {
+	enc, err := columns.NewEncoder()
+	if err != nil {
+		return 0, err
+	}
+	defer enc.Close()
+
+	disk := p.site.scratch()
+	staged := path.Join(layout.CompactDir, repairedName)
+	if err := disk.Remove(staged); err != nil {
+		return 0, err
+	}
+	out, err := columns.NewWriter(disk.Appender(staged), enc)
+	if err != nil {
+		return 0, err
+	}
+
+	// What the damaged file replaces is replaced by what is left of it, too.
+	out.Replaces, err = p.tree.SalvageColumns(s, false, func(dims schema.Dims, line []byte, msOfDay uint32) error {
+		records++
+		return out.Add(dims, line, msOfDay)
+	})
+	if err != nil && !layout.IsDamage(err) || records == 0 {
+		return 0, onlyDisk(err)
+	}
+	if err := out.Finish(); err != nil {
+		return 0, err
+	}
+	return records, disk.Sync(staged)
+}
+
+// onlyDisk returns err unless it is damage.
+func onlyDisk(err error) error {
+	if layout.IsDamage(err) {
+		return nil
+	}
+	return err
 }
 
 // replaces returns what a damaged merged segment replaces, as far as that can be
