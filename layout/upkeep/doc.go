@@ -23,6 +23,11 @@
 // Readers see the old segments or the merged one, never both and never neither:
 // layout.Tree.Segments says how.
 //
+// In columns (CompactOptions.Columns), all partitions of a day come together: for each
+// day that has rows, the partitions are read in the order of their paths, and written to
+// a segment in columns, with what small ones of the day have. It replaces the rows as a
+// merged segment does (compact_columns.go).
+//
 // # Check and repair
 //
 //  1. Check reads every segment from end to end, on all cores.
