@@ -450,7 +450,7 @@ func findIndex(r io.ReaderAt, size int64) *index {
 	return nil
 }
 
-// readCopy reads the copy whose sizes begin there, nil if it is none.
+// readCopy reads the copy whose sizes begin there, nil if there is no copy.
 func readCopy(r io.ReaderAt, at, size int64) *index {
 	var head [12]byte
 	if n, _ := r.ReadAt(head[:], at); n < len(head) {
