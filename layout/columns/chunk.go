@@ -150,6 +150,7 @@ func (t *texts) levels(body []byte) []byte {
 // room than the values; codes is nil otherwise.
 func (t *texts) dictionary() (codes []int32, entries int, encoded []byte) {
 	const maxEntries = 1 << 14
+	const trial = 256 // values: if nearly all of them differ, so will the others
 
 	numbers := map[string]int32{}
 	codes = make([]int32, 0, len(t.at))
@@ -158,7 +159,8 @@ func (t *texts) dictionary() (codes []int32, entries int, encoded []byte) {
 		code, known := numbers[string(value)]
 		if !known {
 			// A dictionary that holds most of the values saves nothing.
-			if len(numbers) >= maxEntries || len(encoded) > len(t.data)/2+64 {
+			mostDiffer := i >= trial && len(numbers)*8 > i*7
+			if len(numbers) >= maxEntries || mostDiffer || len(encoded) > len(t.data)/2+64 {
 				return nil, 0, nil
 			}
 			code = int32(len(numbers))

@@ -3,6 +3,7 @@ package columns
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
@@ -49,6 +50,10 @@ func (g *group) add(dims schema.Dims, line []byte, msOfDay uint32) {
 	added := row{line: len(g.text), tab: bytes.IndexByte(line, '\t'), msOfDay: msOfDay}
 	if added.tab >= 0 {
 		added.tab += len(g.text)
+	}
+	// A text that has come so far will become a full group: grow it once.
+	if len(g.text) >= maxGroupBytes/16 && cap(g.text)-len(g.text) < len(line) {
+		g.text = slices.Grow(g.text, max(len(line), maxGroupBytes-len(g.text)))
 	}
 	g.text = append(g.text, line...)
 	added.end = len(g.text)

@@ -21,7 +21,8 @@ type node struct {
 	records int32 // of the row group that have it
 	objects int32 // of these, records in which it is an object with members
 
-	leaf     int32 // its number among the nodes with texts, or -1
+	label    string // the name as it stands before a text: in quotes, with the colon
+	leaf     int32  // its number among the nodes with texts, or -1
 	children []int32
 	byName   map[string]int32 // of children; nil if there are few
 }
@@ -40,6 +41,7 @@ func (t *tree) link() {
 	t.leaves = t.leaves[:0]
 	for i := range t.nodes {
 		n := &t.nodes[i]
+		n.label = `"` + n.name + `":`
 		n.leaf = -1
 		if n.column != noColumn {
 			n.leaf = int32(len(t.leaves))
@@ -166,6 +168,6 @@ func (t *tree) appendBelow(dst []byte, top int32, leaves []int32, s style, text 
 }
 
 func (t *tree) appendName(dst []byte, of int32, s style) []byte {
-	dst = append(append(dst, '"'), t.nodes[of].name...)
-	return append(append(dst, '"', ':'), s.colon...)
+	dst = append(dst, t.nodes[of].label...)
+	return append(dst, s.colon...)
 }

@@ -210,6 +210,12 @@ func (g *Group) AppendObject(dst []byte, row int, node int32) ([]byte, error) {
 
 	var failed error
 	dst = t.appendBelow(dst, node, leaves, g.style, func(leaf int32) []byte {
+		// Most texts are in a column that was read for the record before.
+		if number := t.nodes[t.leaves[leaf]].column; number >= 0 && g.loaded[number] != nil {
+			if text := g.loaded[number].text(row); text != nil {
+				return text
+			}
+		}
 		text, err := g.leafText(row, t.leaves[leaf])
 		if err == nil && text == nil {
 			err = g.badShape(row)

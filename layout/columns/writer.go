@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"io"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -188,6 +189,11 @@ func (g *group) encodeColumn(column int, leafOf map[int]int, t *texts, enc *zstd
 		g.addFixed(column, t)
 	default:
 		if leaf, ok := leafOf[column]; ok {
+			size := 0
+			for _, s := range g.spans[leaf] {
+				size += int(s.end - s.start)
+			}
+			t.data = slices.Grow(t.data, size)
 			for _, s := range g.spans[leaf] {
 				t.add(int(s.row), g.text[s.start:s.end])
 			}

@@ -89,9 +89,17 @@ func (o *lazyObject) materialise() {
 		return
 	}
 
-	text, err := o.columns.group.AppendObject(nil, o.columns.row, o.columns.node)
+	// The ping's own text lies in memory that serves the next ping, too.
+	var buffer []byte
+	if o.columns.node == 0 {
+		buffer = o.r.pingBuffer[:0]
+	}
+	text, err := o.columns.group.AppendObject(buffer, o.columns.row, o.columns.node)
 	if err != nil {
 		o.r.ThrowEngine(err)
+	}
+	if o.columns.node == 0 {
+		o.r.pingBuffer = text
 	}
 	o.text = text
 }
