@@ -26,8 +26,8 @@ type Runtime struct {
 	inner []inner
 	early map[string]bool // names that do not stand near the end of a ping
 
-	fields *Fields // what the script reads of pings; nil: it is not noted
-	pingBuffer []byte // of the text of a ping that lies in columns
+	fields     *Fields // what the script reads of pings; nil: it is not noted
+	pingBuffer []byte  // of the text of a ping that lies in columns
 
 	pingProto  *goja.Object                              // of pings
 	boundProto *goja.Object                              // of ping.histogram(name); nil until a script calls that
