@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest/gen"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
@@ -31,10 +32,19 @@ import (
 const (
 	killAtEnv  = "TEST_KILL_AT" // SIGKILL itself before that change of the data folder, from 0
 	changesEnv = "TEST_CHANGES" // file that lists the changes
+	clockEnv   = "TEST_CLOCK"   // how far the clock of upkeep is ahead, as a duration
 	// killChildEnv makes the first child do so, and not its parent; it is a file that the
 	// child makes before.
 	killChildEnv = "TEST_KILL_CHILD"
 )
+
+// withClock gives a process the clock that the environment says.
+func withClock(st *cli.State) *cli.State {
+	if ahead, err := time.ParseDuration(os.Getenv(clockEnv)); err == nil {
+		st.Now = func() time.Time { return time.Now().Add(ahead) }
+	}
+	return st
+}
 
 // killAtChange makes this process kill itself as the environment says. Of an
 // append, something reaches the disk.

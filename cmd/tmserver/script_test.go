@@ -12,7 +12,7 @@ func TestMain(m *testing.M) {
 	clitest.Main(m, map[string]func(){
 		"tmserver": func() {
 			killAtChange()
-			os.Exit(run(cli.OS()))
+			os.Exit(run(withClock(cli.OS())))
 		},
 	})
 }
