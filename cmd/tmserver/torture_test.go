@@ -33,6 +33,9 @@ import (
 // decisions again. (The moments of kills depend on the machine, too.)
 func TestTorture(t *testing.T) {
 	duration := tortureTime
+	if testing.Short() {
+		duration = 3 * time.Second
+	}
 	if text := os.Getenv("TORTURE_TIME"); text != "" {
 		var err error
 		if duration, err = time.ParseDuration(text); err != nil {

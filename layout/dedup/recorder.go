@@ -225,10 +225,19 @@ func (c *Recorder) forgetSome(tx *bbolt.Tx) (removed int, err error) {
 			}
 		}
 
+		// A day without any stays as it is; usesBucket is no day.
+		if len(found) == 0 {
+			continue
+		}
+		sum := sumOf(bucket)
 		for _, k := range found {
+			sum.change(k, c.from[:], nil)
 			if err := bucket.Delete(k); err != nil {
 				return removed, err
 			}
+		}
+		if err := sum.store(bucket); err != nil {
+			return removed, err
 		}
 		removed += len(found)
 	}

@@ -338,4 +338,7 @@ func TestForget(t *testing.T) {
 	if got := count(); got != before {
 		t.Errorf("%d entries are left, want %d", got, before)
 	}
+	if err := Check(index.root, index.name); err != nil {
+		t.Error(err)
+	}
 }
