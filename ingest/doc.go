@@ -64,7 +64,8 @@
 //	  200 OK                    a JSON document
 //	  400 Bad Request           no revision was given
 //	  404 Not Found             no such revision, or no such page
-//	  503 Service Unavailable   the revision server does not answer
+//	  503 Service Unavailable   the definitions are not cached, or the revision
+//	                            server does not answer
 //	anything that is no such request, answered before it gets here
 //	  400 Bad Request           it is not HTTP
 //	  417 Expectation Failed    it expects something else than 100-continue

@@ -86,7 +86,7 @@ func (h *handler) sendDefinitions(w http.ResponseWriter, text []byte, err error)
 		answerNotFound.send(w)
 	// No answer from the revision server: the client may try again.
 	default:
-		h.o.Log.Warn("cannot find definitions for a client", "err", err)
+		h.o.Log.Debug("cannot find definitions for a client", "err", err)
 		answerUnavailable.send(w)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 	"weak"
+
+	"golang.org/x/time/rate"
 )
 
 var (
@@ -22,6 +24,13 @@ var (
 	// down, slow or sends something else than definitions, or the cache is offline.
 	// Try again later.
 	ErrUnavailable = errors.New("revision server unavailable")
+	// ErrBudget is the ErrUnavailable of a revision that was not requested, because there
+	// were too many others.
+	ErrBudget = fmt.Errorf("%w: too many revisions were requested in the last minute", ErrUnavailable)
+	// ErrNotCached is the ErrUnavailable of Local for what is not on disk.
+	ErrNotCached = fmt.Errorf("%w: not in the cache", ErrUnavailable)
+	// ErrEnding is the ErrUnavailable of a cache whose program ends.
+	ErrEnding = fmt.Errorf("%w: the program ends", ErrUnavailable)
 	// ErrOffline is the ErrUnavailable of a cache that is offline.
 	ErrOffline = fmt.Errorf("%w: offline", ErrUnavailable)
 )
@@ -34,6 +43,10 @@ type Cache struct {
 	server *url.URL // nil if offline
 	now    func() time.Time
 	page   int // how many changes are requested at once
+
+	budget *rate.Limiter   // of requests for revisions
+	ending context.Context // ends when nothing more is to be fetched
+	end    context.CancelFunc
 
 	mu      sync.Mutex // protects what follows
 	entries map[Ref]*entry
@@ -76,14 +89,28 @@ func NewCache(o Options) (*Cache, error) {
 		return nil, err
 	}
 
+	budget := rate.NewLimiter(rate.Inf, 0)
+	if o.FetchesPerMinute > 0 {
+		budget = rate.NewLimiter(rate.Limit(o.FetchesPerMinute)/60, o.FetchesPerMinute)
+	}
+	ending, end := context.WithCancel(context.Background())
 	return &Cache{
+		budget: budget, ending: ending, end: end,
 		o: o, root: root, server: server, now: time.Now, page: pageSize,
 		entries: make(map[Ref]*entry), byHash: make(map[[sha256.Size]byte]weak.Pointer[Spec]),
 	}, nil
 }
 
+// StopFetching ends all requests after a while, and lets none begin from then on: what is
+// not in memory or on disk is unavailable. A program that ends does not wait for a slow
+// server.
+func (c *Cache) StopFetching(after time.Duration) {
+	time.AfterFunc(after, c.end)
+}
+
 // Close closes the folder.
 func (c *Cache) Close() error {
+	c.end()
 	if c.root == nil {
 		return nil
 	}
@@ -206,6 +233,9 @@ func (c *Cache) fill(ctx context.Context, ref Ref, e *entry) {
 	switch {
 	case err == nil:
 	case isContext(err):
+		e.until = time.Time{}
+	case errors.Is(err, ErrBudget):
+		// The next call may find room, and must not wait.
 		e.until = time.Time{}
 	case errors.Is(err, ErrUnavailable):
 		e.until = c.now().Add(c.o.UnavailableTTL)

@@ -15,6 +15,9 @@
 //     request per revision at a time. The C++ constants in the text are replaced by
 //     numbers, and the text is saved atomically.
 //
+// Requests have a budget per minute (Options.FetchesPerMinute), because clients may name
+// any revision; one beyond it is unavailable for now. Local never sends a request.
+//
 // Revisions with the same text share one Spec.
 //
 // A ping may lack its revision. Sync asks hgweb when the definitions, and the

@@ -31,6 +31,10 @@ type Options struct {
 	// requested again. UnavailableTTL is the same for a revision whose request
 	// failed, and for the whole server when it did not answer.
 	NotFoundTTL, UnavailableTTL time.Duration
+	// FetchesPerMinute bounds how many revisions are requested from the server, on average,
+	// and how many at once after a pause. What is beyond it is unavailable for now. Zero:
+	// any number.
+	FetchesPerMinute int
 	// MaxSpecs bounds the specifications in memory, at about 150 kB each.
 	MaxSpecs int
 	// Client sends the requests; nil: one that stays on the server's host.

@@ -38,6 +38,18 @@ func (c *Cache) fetch(ctx context.Context, ref Ref) ([]byte, error) {
 		return nil, fmt.Errorf("revision %s: %w: it did not answer a moment ago", ref, ErrUnavailable)
 	}
 
+	if c.ending.Err() != nil {
+		return nil, fmt.Errorf("revision %s: %w", ref, ErrEnding)
+	}
+	if !c.budget.AllowN(c.now(), 1) {
+		return nil, fmt.Errorf("revision %s: %w", ref, ErrBudget)
+	}
+
+	// The end of the program ends the request, as that of the caller does.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.ending, cancel)()
+
 	// A proxy may answer 200 with a page of its own, or with half of a file.
 	u := c.server.JoinPath(ref.Repo, "raw-file", ref.Revision, definitionsPath)
 	text, err := c.request(ctx, u.String(), func(text []byte) error {
@@ -52,6 +64,8 @@ func (c *Cache) fetch(ctx context.Context, ref Ref) ([]byte, error) {
 	case err == nil:
 		c.o.Log.Info("definitions fetched", "revision", ref)
 		return text, nil
+	case c.ending.Err() != nil:
+		return nil, fmt.Errorf("revision %s: %w", ref, ErrEnding)
 	case ctx.Err() != nil:
 		return nil, err
 	case errors.Is(err, errDown):

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest/convert"
@@ -21,6 +22,8 @@ type dataFolderFlags struct {
 	repeatFlags    `embed:""`
 	partitionFlags `embed:""`
 	PublishTo      string `env:"TMSERVER_PUBLISH_TO" placeholder:"URL" help:"Object store to publish segments to, such as s3://bucket/prefix?region=us-east-1, instead of the data folder. Raw logs, quarantine and state stay there."`
+
+	maxWait time.Duration // serve sets it; see worker.Options
 }
 
 // partitionFlags bound what strangers can make on the disk.
@@ -74,6 +77,7 @@ type dataFolder struct {
 	options     convert.Options
 	filters     *filterFolder
 	child       *childProcess // converts what may end a process
+	maxWait     time.Duration // of a submission for its definitions; 0: for ever
 }
 
 // openDataFolder opens the data folder, made if missing, and finishes the commits that
@@ -102,6 +106,7 @@ func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir
 	if err != nil {
 		return nil, err
 	}
+	folder.maxWait = f.maxWait
 	folder.Data.LogTo(st.Log)
 	folder.Data.DropRepeats(f.DropRepeats)
 	folder.Data.LimitPartitions(maxPartitions, maxTypes)
@@ -127,11 +132,6 @@ func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir
 	return folder, err
 }
 
-// newConverter returns a Converter for one goroutine.
-func (f *dataFolder) newConverter() *convert.Converter {
-	return convert.New(f.definitions, f.options)
-}
-
 // newWorker returns what converts raw logs into the folder. Both arguments may be nil;
 // see worker.Options.
 func (f *dataFolder) newWorker(pacer worker.Pacer, reporter worker.Reporter) *worker.Worker {
@@ -144,7 +144,7 @@ func (f *dataFolder) newWorker(pacer worker.Pacer, reporter worker.Reporter) *wo
 
 // workerOptions are those that the folder determines, for a worker in this process.
 func (f *dataFolder) workerOptions() worker.Options {
-	return worker.Options{Definitions: f.definitions, Convert: f.options, Filters: f.filters}
+	return worker.Options{Definitions: f.definitions, Convert: f.options, Filters: f.filters, MaxWait: f.maxWait}
 }
 
 // Close releases what openDataFolder opened. All conversions must have ended.

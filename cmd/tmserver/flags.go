@@ -17,6 +17,8 @@ type definitionFlags struct {
 	RevisionCache  string `env:"TMSERVER_REVISION_CACHE" placeholder:"DIR" help:"Folder of cached definitions, <repo>/<revision>/Histograms.json. Default: histogram_cache in the data folder."`
 	RevisionServer string `env:"TMSERVER_REVISION_SERVER" default:"https://hg.mozilla.org" placeholder:"URL" help:"Mercurial server to ask for definitions."`
 	Offline        bool   `env:"TMSERVER_OFFLINE" help:"Never ask a server; use cached definitions only."`
+
+	fetchesPerMinute int // revisions.Options has it; serve sets it
 }
 
 // open returns the cache of definitions; dataDir is the data folder, or "". The caller
@@ -26,6 +28,7 @@ func (f *definitionFlags) open(st *cli.State, dataDir string) (*revisions.Cache,
 	options.Dir = f.RevisionCache
 	options.Server = f.RevisionServer
 	options.Offline = f.Offline
+	options.FetchesPerMinute = f.fetchesPerMinute
 	options.Log = st.Log
 
 	// The cache of a data folder is part of it.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest"
+	"github.com/aitgithub/telemetry-server/ingest/convert"
 )
 
 // buildHTTP listens on the public address and on the admin address, if there is one,
@@ -75,8 +76,12 @@ func (s *serving) publicHandler() (_ http.Handler, closeAll func() error, err er
 	options.MaxPath = s.c.MaxPath
 	options.MaxInFlight = s.budget.inFlight
 	options.Schema = s.folder.Schema()
-	options.Definitions = s.folder.definitions
-	options.Converter = s.folder.newConverter
+	options.Definitions = s.folder.definitions.Local()
+	options.Converter = func() *convert.Converter { return convert.New(s.folder.definitions.Local(), s.folder.options) }
+	if s.c.FetchForClients {
+		options.Definitions = s.folder.definitions
+		options.Converter = func() *convert.Converter { return convert.New(s.folder.definitions, s.folder.options) }
+	}
 	options.Version = cli.Version()
 	options.Status = statusOf(s.folder, &s.overLimit, s.st.Now)
 	options.Metrics = s.metrics

@@ -155,6 +155,8 @@ func inBackground(ctx context.Context, run func(context.Context)) part {
 
 // buildDataFolder opens the data folder.
 func (s *serving) buildDataFolder(ctx context.Context) (part, error) {
+	s.c.fetchesPerMinute = s.c.MaxFetches
+	s.c.maxWait = s.c.MaxWait
 	folder, err := s.c.openDataFolder(ctx, s.st, s.c.DataDir)
 	if err != nil {
 		return part{}, err
@@ -164,6 +166,9 @@ func (s *serving) buildDataFolder(ctx context.Context) (part, error) {
 	ingest.RegisterBacklog(s.registry, folder.Data)
 	return part{close: folder.Close}, nil
 }
+
+// stopFetchingAfter is how long after the signal definitions are still fetched.
+const stopFetchingAfter = 5 * time.Second
 
 // buildRawLogs opens the raw log that submissions are appended to, and converts those
 // that are finished. At stop it finishes the raw log and converts what there is.
@@ -209,6 +214,9 @@ func (s *serving) buildRawLogs(ctx context.Context) (part, error) {
 	return part{
 		start: watch.start,
 		stop: func() error {
+			// A slow revision server must not hold up the end.
+			s.folder.definitions.StopFetching(stopFetchingAfter)
+
 			// Finish the log, end the conversions in hand, then convert what is left.
 			return errors.Join(s.log.Close(), watch.stop(), withStrangerCode(raw.Drain(ctx)))
 		},

@@ -251,12 +251,17 @@ func (f *RawFolder) convert(ctx context.Context, name string) (worker.Stats, err
 
 // report logs the error of a conversion, once as long as it is the same. f.mu is held.
 func (f *RawFolder) report(name string, c *claim, pause time.Duration, err error) {
-	if c.said == err.Error() {
+	// An outage shows in several ways, and is one.
+	reason := err.Error()
+	if worker.IsOutage(err) {
+		reason = "definitions are not available"
+	}
+	if c.said == reason {
 		f.o.Log.Debug("conversion stopped again, for the same reason", "log", name, "retry_in", pause)
 		return
 	}
 
-	c.said = err.Error()
+	c.said = reason
 	f.o.Log.Error("conversion stopped; the raw log is kept", "log", name, "retry_in", pause, "err", err)
 	if errors.Is(err, worker.ErrNoRawLog) && f.o.Stranger != nil {
 		f.o.Stranger()

@@ -102,3 +102,30 @@ func quarantinedMessages(t *testing.T, data *layout.Data) (messages []string) {
 	}
 	return messages
 }
+
+// TestMaxWait: a submission whose definitions are not available for too long goes to the
+// quarantine, from where it can be replayed; one that came lately waits.
+func TestMaxWait(t *testing.T) {
+	data := ingesttest.DataWith(t, "id1", unavailablePing, "id2", ingesttest.Ping(``))
+	w := New(data, Options{
+		Definitions: definitions(t),
+		Convert:     convert.DefaultOptions(),
+		MaxWait:     100 * 365 * 24 * time.Hour, // the submissions are of 2013
+	})
+	got, err := w.ConvertLog(t.Context(), name)
+	if err != nil || got.Waiting != 1 || got.Records != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+
+	w.o.MaxWait = time.Hour
+	got, err = w.ConvertLog(t.Context(), rawLogs(t, data)[0])
+	if err != nil || got.Waiting != 0 || got.Quarantined[convert.ClassConversion] != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if left := rawLogs(t, data); len(left) > 0 {
+		t.Errorf("raw logs %v are left", left)
+	}
+	if messages := quarantinedMessages(t, data); len(messages) != 1 || !strings.HasPrefix(messages[0], "id1: Failed to fetch histograms") {
+		t.Errorf("quarantined: %q", messages)
+	}
+}

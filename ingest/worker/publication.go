@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
@@ -233,6 +234,12 @@ func (p *publication) add(s *rawlog.Submission, outcome decide.Outcome) error {
 		p.stats.filtered(outcome.Reason)
 		return nil
 	case decide.Waiting:
+		// Perhaps no server has the definitions: the submission must not wait for ever.
+		if maxWait := p.w.o.MaxWait; maxWait > 0 && time.Since(s.Time) > maxWait {
+			rejection := outcome.Outage.Rejection()
+			p.stats.Quarantined[rejection.Class]++
+			return quarantine.Add(p.writer, s, rejection)
+		}
 		if p.waiting == nil {
 			p.outage = outcome.Outage
 			var err error

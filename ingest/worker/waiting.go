@@ -12,6 +12,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/revisions"
 )
 
 // waitingLog is a raw log of submissions that cannot be converted yet. The commit that
@@ -112,3 +113,7 @@ func waitingName(source string) string {
 
 	return rawlog.Prefix + host + waitingMark + strconv.Itoa(moves+1) + "." + begun + rawlog.FinishedSuffix
 }
+
+// IsOutage says whether an error of ConvertLog is that none of the raw log's definitions are
+// available now.
+func IsOutage(err error) bool { return errors.Is(err, revisions.ErrUnavailable) }

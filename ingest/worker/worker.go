@@ -29,6 +29,9 @@ type Options struct {
 	Pacer Pacer
 	// Reporter hears of each converted raw log; nil: nothing does.
 	Reporter Reporter
+	// MaxWait is how long after its receipt a submission may wait for its definitions; then
+	// it is quarantined, from where it can be replayed. 0: for ever.
+	MaxWait time.Duration
 	// Child converts parts of raw logs that have ended the process in another process;
 	// nil: they are converted in this one.
 	Child Child
