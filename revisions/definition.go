@@ -17,14 +17,24 @@ const (
 	Count
 	Enumerated
 	Categorical
-	numKinds
+	numKinds // of Histograms.json
+
+	// Timing and Memory are the distributions of Glean whose bounds follow from a formula:
+	// nanoseconds and bytes. No Histograms.json has them.
+	Timing
+	Memory
 )
 
 var kindNames = [numKinds]string{"exponential", "linear", "boolean", "flag", "count", "enumerated", "categorical"}
 
+var gleanKindNames = map[Kind]string{Timing: "timing", Memory: "memory"}
+
 func (k Kind) String() string {
 	if k < numKinds {
 		return kindNames[k]
+	}
+	if name, ok := gleanKindNames[k]; ok {
+		return name
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
 }

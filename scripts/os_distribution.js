@@ -5,7 +5,7 @@
 import { sum } from "stats"
 
 export function map(id, dims, ping, ctx) {
-  ctx.write(ping.info.OS, 1)
+  ctx.write(ping.info?.OS ?? ping.environment?.system?.os?.name, 1)
 }
 
 export function reduce(os, counts, ctx) {

@@ -78,8 +78,33 @@ declare namespace tm {
   /** The record's JSON, read lazily; string methods work on its text. It is valid during its own call. */
   interface Ping extends Pick<String, "length" | "indexOf" | "lastIndexOf" | "includes" | "match" | "search" | "slice" | "substring" | "split" | "startsWith" | "endsWith" | "replace" | "toString"> {
     histograms: Histograms
-    /** A histogram with the layout that the ping's revision gives it; undefined where the ping has none. */
-    histogram(name: string): BoundHistogram | undefined
+    /**
+     * A histogram with its layout: the one that the ping's revision gives it, that it says itself, or that Glean's timing and memory distributions have. A process other than parent, and the key of a keyed histogram or the label of a labeled one, go into where. undefined where the ping has none.
+     * @example ping.histogram("GC_MS", { process: "content" })
+     */
+    histogram(name: string, where?: { process?: string, key?: string }): BoundHistogram | undefined
+    /**
+     * A scalar, or one key of a keyed scalar, of a process (parent); undefined where the ping has none.
+     * @example ping.scalar("browser.engagement.total_uri_count")
+     */
+    scalar(name: string, where?: { process?: string, key?: string }): any
+    /**
+     * A metric of a Glean ping, whatever its type; undefined where the ping has none.
+     * @example ping.metric("browser.engagement.active_ticks")
+     */
+    metric(name: string): any
+    /** The client's ID, wherever the ping has it. */
+    client: string | undefined
+    /**
+     * The environment of a unified ping; of others the same members as far as the ping has them: build, settings and system.os.
+     * @example ctx.write(ping.environment?.system?.os?.name, 1)
+     */
+    environment: any
+    /**
+     * The events of all processes as objects with timestamp, category, name and extra; those of unified pings also have process, object and value.
+     * @example for (const event of ping.events) ctx.write([event.category, event.name], 1)
+     */
+    events: any[]
     /** Kind, lowest and highest bound that the ping's revision gives a histogram, such as "exponential 1 to 10000"; "unknown" where its definition is not at hand. */
     layout(name: string): string
     info: any
@@ -90,7 +115,7 @@ declare namespace tm {
   interface BoundHistogram {
     /** Its name. */
     name: string
-    /** exponential, linear, boolean, flag, count or enumerated. */
+    /** exponential, linear, boolean, flag, count, enumerated or categorical; of Glean timing or memory. */
     kind: string
     /** The lower bounds of the buckets. */
     bounds: readonly number[]

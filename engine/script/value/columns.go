@@ -20,6 +20,7 @@ func (r *Runtime) PingInColumns(group *columns.Group, row int) goja.Value {
 	if r.fields != nil {
 		ping.field = &r.fields.root
 	}
+	r.ping = ping
 	object := r.rt.NewDynamicObject(ping)
 	object.SetPrototype(r.pingProto)
 	return object

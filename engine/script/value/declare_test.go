@@ -1,6 +1,7 @@
 package value
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +13,7 @@ import (
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
-const declaredPing = `{"info":{"revision":"http://hg.mozilla.org/mozilla-central/rev/abc123abc123"},"histograms":{"LIN":[1,2,1,0,70,-1,-1,5,0]}}`
+const declaredPing = `{"clientID":"c1","info":{"revision":"http://hg.mozilla.org/mozilla-central/rev/abc123abc123"},"histograms":{"LIN":[1,2,1,0,70,-1,-1,5,0]}}`
 
 // same compares names in any order.
 func same(t *testing.T, what string, got, want []string) {
@@ -35,7 +36,8 @@ func TestPingIsDeclared(t *testing.T) {
 		}
 	}
 
-	for name := range pingMethods {
+	ours := slices.Collect(maps.Keys(pingMethods))
+	for _, name := range slices.AppendSeq(ours, maps.Keys(pingProperties)) {
 		if !slices.Contains(declare.Members(declare.Ping), name) && !slices.Contains(declare.StringMembers(), name) {
 			t.Errorf("a ping has %s, which is not declared", name)
 		}

@@ -36,12 +36,8 @@ func (r *Runtime) decodeHistogram(d []byte) (decoded *bound, rest []byte, err er
 
 	def := r.bucketings[of]
 	if def == nil {
-		kind, ok := revisions.ParseKind(of.Kind)
-		if !ok {
-			return nil, nil, fmt.Errorf("histogram %s of kind %q: %w", of.Name, of.Kind, datum.ErrMalformed)
-		}
-		if def, err = revisions.NewDefinition(of.Name, kind, of.Low, of.High, of.Buckets); err != nil {
-			return nil, nil, fmt.Errorf("histogram %s: %w: %w", of.Name, datum.ErrMalformed, err)
+		if def, err = definitionOf(of); err != nil {
+			return nil, nil, err
 		}
 		if r.bucketings == nil || len(r.bucketings) >= maxBucketings {
 			r.bucketings = map[datum.Bucketing]*revisions.Definition{}
@@ -53,6 +49,23 @@ func (r *Runtime) decodeHistogram(d []byte) (decoded *bound, rest []byte, err er
 		return nil, nil, datum.ErrMalformed
 	}
 	return &bound{r: r, def: def, numbers: numbers}, rest, nil
+}
+
+// definitionOf returns the definition that an emitted histogram's bucketing amounts to.
+func definitionOf(of datum.Bucketing) (*revisions.Definition, error) {
+	if kind, ok := revisions.GleanKind(of.Kind); ok {
+		return revisions.NewGlean(of.Name, kind), nil
+	}
+
+	kind, ok := revisions.ParseKind(of.Kind)
+	if !ok {
+		return nil, fmt.Errorf("histogram %s of kind %q: %w", of.Name, of.Kind, datum.ErrMalformed)
+	}
+	def, err := revisions.NewDefinition(of.Name, kind, of.Low, of.High, of.Buckets)
+	if err != nil {
+		return nil, fmt.Errorf("histogram %s: %w: %w", of.Name, datum.ErrMalformed, err)
+	}
+	return def, nil
 }
 
 // mustDecodeHistogram returns a histogram of the engine's, or throws.

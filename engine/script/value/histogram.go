@@ -3,6 +3,7 @@ package value
 import (
 	"math"
 	"reflect"
+	"slices"
 
 	"github.com/dop251/goja"
 
@@ -24,7 +25,7 @@ var boundType = reflect.TypeFor[*bound]()
 // minTailNumbers is how many sums follow the bucket counts in data from before 2014.
 const minTailNumbers = 3
 
-// pingHistogram is ping.histogram(name): undefined where the ping has none.
+// pingHistogram is ping.histogram(name, {process, key}): undefined where the ping has none.
 func (r *Runtime) pingHistogram(call goja.FunctionCall) goja.Value {
 	ping := objectOf(call.This)
 	if ping == nil {
@@ -32,8 +33,12 @@ func (r *Runtime) pingHistogram(call goja.FunctionCall) goja.Value {
 	}
 
 	name := call.Argument(0).String()
-	object := storedHistogram(ping, name)
+	where := r.placeOf(call.Argument(1))
+	object := storedHistogram(ping, name, where)
 	if object == nil {
+		if distribution := r.gleanDistribution(ping, name, where.key); distribution != nil {
+			return distribution.view()
+		}
 		return goja.Undefined()
 	}
 
@@ -63,21 +68,20 @@ func (r *Runtime) pingHistogram(call goja.FunctionCall) goja.Value {
 }
 
 // storedHistogram returns a histogram as it is stored, an array or an object, or nil.
-func storedHistogram(ping *lazyObject, name string) *goja.Object {
+func storedHistogram(ping *lazyObject, name string, where place) *goja.Object {
 	// Unified pings have their histograms in the payload.
 	if payload := objectOf(ping.Get("payload")); payload != nil && !ping.has("histograms") {
 		ping = payload
 	}
 
-	histograms, ok := ping.Get("histograms").(*goja.Object)
-	if !ok {
-		return nil
+	var found goja.Value
+	if where.process == parentProcess {
+		found = where.member(ping, "histograms", "keyedHistograms", name)
 	}
-
-	object, ok := histograms.Get(name).(*goja.Object)
-	if !ok {
-		return nil
+	if found == nil {
+		found = where.member(objectOf(descend(ping, "processes", where.process)), "histograms", "keyedHistograms", name)
 	}
+	object, _ := found.(*goja.Object)
 	return object
 }
 
@@ -151,7 +155,7 @@ func (b *bound) percentile(p float64) float64 {
 		b.r.ThrowType("percentile: %v is not between 0 and 100", p)
 	}
 
-	interpolates := b.def.Kind == revisions.Exponential || b.def.Kind == revisions.Linear
+	interpolates := slices.Contains([]revisions.Kind{revisions.Exponential, revisions.Linear, revisions.Timing, revisions.Memory}, b.def.Kind)
 	samples := b.samples()
 	if samples == 0 {
 		return math.NaN()

@@ -203,9 +203,13 @@ func (o *lazyObject) Get(name string) goja.Value {
 // noteRead notes that the script has read a field of the object, and whether the record has
 // it. What a ping has of its prototype is no field.
 func (o *lazyObject) noteRead(field *Field, has bool) {
-	if has || !o.asText || field.name != "length" && o.r.pingProto.Get(field.name) == nil {
-		field.note(o, has)
+	if !has && o.asText {
+		_, isProperty := o.r.properties[field.name]
+		if isProperty || field.name == "length" || o.r.pingProto.Get(field.name) != nil {
+			return
+		}
 	}
+	field.note(o, has)
 }
 
 // member returns the value that the record has for a name, or nil. The field is that of the

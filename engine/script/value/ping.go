@@ -20,6 +20,7 @@ func (r *Runtime) Ping(text []byte) goja.Value {
 	if r.fields != nil {
 		ping.field = &r.fields.root
 	}
+	r.ping = ping
 	view.(*goja.Object).SetPrototype(r.pingProto)
 	return view
 }
@@ -28,6 +29,7 @@ func (r *Runtime) Ping(text []byte) goja.Value {
 // of the same name, never the other way round. The string methods work on the
 // record's text, so that scripts which took the value for a string still do.
 func (r *Runtime) installPing() {
+	r.properties = pingProperties
 	r.pingProto = r.rt.NewDynamicObject(&pingProto{r: r, methods: map[string]goja.Value{}})
 }
 
@@ -35,6 +37,8 @@ func (r *Runtime) installPing() {
 var pingMethods = map[string]func(*Runtime, goja.FunctionCall) goja.Value{
 	"histogram": (*Runtime).pingHistogram,
 	"layout":    (*Runtime).pingLayout,
+	"metric":    (*Runtime).pingMetric,
+	"scalar":    (*Runtime).pingScalar,
 	"toString":  (*Runtime).pingText,
 }
 
@@ -51,6 +55,9 @@ type pingProto struct {
 
 // Get implements goja.DynamicObject.
 func (p *pingProto) Get(name string) goja.Value {
+	if property := p.r.properties[name]; property != nil && p.r.ping != nil && p.r.ping.gen == p.r.gen {
+		return property(p.r, p.r.ping)
+	}
 	if method, ok := p.methods[name]; ok {
 		return method
 	}

@@ -29,9 +29,11 @@ type Runtime struct {
 	fields     *Fields // what the script reads of pings; nil: it is not noted
 	pingBuffer []byte  // of the text of a ping that lies in columns
 
-	pingProto  *goja.Object                              // of pings
-	boundProto *goja.Object                              // of ping.histogram(name); nil until a script calls that
-	sparse     map[sparseBucketing]*revisions.Definition // of histograms that say their own
+	ping       *lazyObject                                       // the last one that was made
+	properties map[string]func(*Runtime, *lazyObject) goja.Value // pingProperties
+	pingProto  *goja.Object                                      // of pings
+	boundProto *goja.Object                                      // of ping.histogram(name); nil until a script calls that
+	sparse     map[sparseBucketing]*revisions.Definition         // of histograms that say their own
 	dims       dims
 	madeDims   map[schema.Dims]dims
 

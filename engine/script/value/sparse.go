@@ -21,6 +21,7 @@ const maxSparseBucketings = 1000
 // it says its own bucketing and has the counts by their bounds. It is nil if it does not.
 func (r *Runtime) sparseHistogram(name string, stored *lazyObject) *bound {
 	stored.alive()
+	stored.materialise()
 	said := sparseBucketing{-1, -1, -1, -1}
 	values := -1
 	tail := [layout.TailNumbers]float64{-1, -1, -1, -1, -1}
