@@ -19,7 +19,7 @@ const (
 	gleanPing = `{"client_info":{"client_id":"g1","os":"Linux","os_version":"6.1","app_build":"2026","app_channel":"esr","app_display_version":"153.8"},
 		"metrics":{"counter":{"c.one":5},"labeled_counter":{"l.one":{"x":2}},"string":{"s.one":"text"},
 			"timing_distribution":{"t.one":{"values":{"1":3,"2435":4},"sum":9743}},
-			"memory_distribution":{"m.one":{"values":{"1024":1},"sum":1030}},
+			"memory_distribution":{"m.one":{"values":{"511":1},"sum":600}},
 			"labeled_timing_distribution":{"lt.one":{"fast":{"values":{"8":1},"sum":8}}},
 			"custom_distribution":{"cu.one":{"values":{"10":1},"sum":10}}},
 		"events":[{"timestamp":0,"category":"nav","name":"click","extra":{"to":"x"}}]}`
@@ -57,7 +57,7 @@ func TestCurrentPings(t *testing.T) {
 		{gleanPing, `ping.metric("c.one") + ping.metric("s.one") + ping.metric("l.one").x + ping.metric("none")`, `5text2undefined`},
 		{unifiedPing, `ping.metric("s.one")`, `undefined`},
 		{gleanPing, `const h = ping.histogram("t.one"); [h.kind, h.sum, h.samples, h.counts[h.bounds.indexOf(1)], h.counts[h.bounds.indexOf(2435)]].join()`, `timing,9743,7,3,4`},
-		{gleanPing, `const m = ping.histogram("m.one"); [m.kind, m.samples, m.counts[m.bounds.indexOf(1024)]].join()`, `memory,1,1`},
+		{gleanPing, `const m = ping.histogram("m.one"); [m.kind, m.samples, m.counts[m.bounds.indexOf(511)]].join()`, `memory,1,1`},
 		{gleanPing, `ping.histogram("lt.one", {key: "fast"}).samples`, `1`},
 		{gleanPing, `[ping.histogram("cu.one"), ping.histogram("lt.one"), ping.histogram("lt.one", {key: "slow"})].join()`, `,,`},
 		{gleanPing, `ping.histogram("t.one").add(ping.histogram("t.one")).samples`, `14`},
