@@ -33,6 +33,9 @@
 //	  411 Length Required       neither length nor chunked, or nothing in it
 //	  413 Content Too Large     body over its limit; its first 4 KiB are quarantined
 //	  414 URI Too Long          path over its limit
+//	  429 Too Many Requests     its address, or its namespace, has more than its share;
+//	                            Retry-After says when to come back. Only where
+//	                            limits of requests are set, or through proxies
 //	  500 Internal Server Error the disk failed; the submission may be sent again
 //	  503 Service Unavailable   shutting down, or the memory for bodies in flight
 //	                            is used up; Retry-After says when to come back

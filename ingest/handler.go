@@ -35,8 +35,10 @@ type HandlerOptions struct {
 	// Countries finds the country of a client's address, which is stored instead of
 	// the address; nil: nothing is stored.
 	Countries *convert.Countries
-	// TrustedProxies are those whose X-Forwarded-For is believed when Countries
-	// is set, and then only back to the first address that is not one of them.
+	// Shares bound what one client may take.
+	Shares Shares
+	// TrustedProxies are those whose X-Forwarded-For is believed, for Countries and
+	// Shares, and then only back to the first address that is not one of them.
 	TrustedProxies []netip.Prefix
 	// Schema is the answer of /telemetry_schema; nil: 404.
 	Schema *schema.Schema
@@ -101,7 +103,7 @@ func NewHandler(raw *rawlog.Log, o HandlerOptions) http.Handler {
 		h.validators = newValidators(o.Converter)
 	}
 
-	return &observer{handler: h, next: h.router()}
+	return &observer{handler: h, next: h.router(), sharing: newSharing(o.Shares, o.TrustedProxies)}
 }
 
 // submit stores one submission.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"time"
 
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout/schema"
@@ -63,7 +64,7 @@ func (h *handler) readEntry(w http.ResponseWriter, r *http.Request, how reading)
 		return nil, false
 	}
 
-	e, filled, failure := h.fill(r, rawlog.NewEntry(head, room), length)
+	e, filled, failure := h.fill(w, r, rawlog.NewEntry(head, room), length)
 
 	// The body is in, or something failed: check its length now that it is known.
 	switch {
@@ -151,7 +152,8 @@ func discard(r *http.Request) {
 // fill reads the body into e, which grows as the body comes, until n bytes or the
 // body's end. It returns the grown entry, how many bytes there were, and the answer
 // to a failure, if any.
-func (h *handler) fill(r *http.Request, e *rawlog.Entry, n int) (grown *rawlog.Entry, filled int, failure *answer) {
+func (h *handler) fill(w http.ResponseWriter, r *http.Request, e *rawlog.Entry, n int) (grown *rawlog.Entry, filled int, failure *answer) {
+	start := time.Now()
 	for filled < n {
 		// The room doubles when it is full, so that the budget follows what has come.
 		room := len(e.Body())
@@ -169,6 +171,9 @@ func (h *handler) fill(r *http.Request, e *rawlog.Entry, n int) (grown *rawlog.E
 		// Read straight into the entry: the body is copied once, from the connection.
 		got, err := r.Body.Read(e.Body()[filled:])
 		filled += got
+		if err == nil && filled < n {
+			requireRate(w, start, filled)
+		}
 		if err == io.EOF {
 			break
 		}
@@ -183,6 +188,27 @@ func (h *handler) fill(r *http.Request, e *rawlog.Entry, n int) (grown *rawlog.E
 	}
 
 	return e, filled, nil
+}
+
+const (
+	// minBodyRate is how many bytes of a body must come in a second, on average, once
+	// rateGrace has passed: less is a client that only occupies a connection.
+	minBodyRate = 1 << 10
+	rateGrace   = 20 * time.Second
+	// answerGrace is the time for the answer to a body that came slowly.
+	answerGrace = time.Minute
+)
+
+// requireRate lets the connection fail when the rest of a body comes too slowly. A slow
+// body that keeps to the rate may take longer than the server's own limits.
+func requireRate(w http.ResponseWriter, start time.Time, filled int) {
+	deadline := start.Add(rateGrace + time.Duration(filled)*time.Second/minBodyRate)
+	control := http.NewResponseController(w)
+
+	// A writer without deadlines, as in tests, has no connection.
+	if control.SetReadDeadline(deadline) == nil {
+		control.SetWriteDeadline(deadline.Add(answerGrace))
+	}
 }
 
 // reserve takes n bytes of the budget for bodies in flight, if there are as many.

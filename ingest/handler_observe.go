@@ -14,6 +14,8 @@ type observer struct {
 	*handler
 	next http.Handler
 	seen atomic.Uint64
+
+	sharing *sharing // nil: no limits
 }
 
 // answerWriter notes the status code of an answer. It is pooled.
@@ -48,12 +50,32 @@ func (o *observer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// answer answers r, unless its client has more than its share.
+func (o *observer) answer(w http.ResponseWriter, r *http.Request) {
+	if o.sharing != nil {
+		end, ok := o.sharing.begin(r)
+		if !ok {
+			answerTooMany.send(w)
+			return
+		}
+		defer end()
+	}
+	o.next.ServeHTTP(w, r)
+}
+
 // serve answers r and returns the status code of the answer.
 func (o *observer) serve(w http.ResponseWriter, r *http.Request) (code int) {
 	noted := answerWriters.Get().(*answerWriter)
 	*noted = answerWriter{ResponseWriter: w}
 	allowOrigin(noted, r)
-	o.next.ServeHTTP(noted, r)
+
+	// A proxy that sees another length than we do would take the rest of the body for a
+	// request of its own. net/http hides a length beside Transfer-Encoding, so every such
+	// connection ends.
+	if r.TransferEncoding != nil && r.ProtoMajor == 1 {
+		noted.Header()["Connection"] = closeValue
+	}
+	o.answer(noted, r)
 	code = noted.code
 
 	*noted = answerWriter{} // a pooled writer must not hold the connection

@@ -28,6 +28,7 @@ var (
 	answerNotFound    = answer{http.StatusNotFound, "Not Found"}
 	answerMethod      = answer{http.StatusMethodNotAllowed, "Wrong request type"}
 	answerNoLength    = answer{http.StatusLengthRequired, "Missing content length"}
+	answerTooMany     = answer{http.StatusTooManyRequests, "Too many requests"}
 	answerFailed      = answer{http.StatusInternalServerError, "Cannot store the submission"}
 	answerUnavailable = answer{http.StatusServiceUnavailable, "Try again later"}
 	answerDiskFull    = answer{http.StatusInsufficientStorage, "No space left"}
@@ -59,7 +60,7 @@ func (a answer) send(w http.ResponseWriter, args ...any) {
 	if len(args) > 0 {
 		text = fmt.Sprintf(text, args...)
 	}
-	if a.code == http.StatusServiceUnavailable {
+	if a.code == http.StatusServiceUnavailable || a.code == http.StatusTooManyRequests {
 		h.Set("Retry-After", retryAfter)
 	}
 

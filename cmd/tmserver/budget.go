@@ -38,6 +38,7 @@ type budget struct {
 	heapBytes   int64 // for the Go runtime
 	inFlight    int64 // bytes, of bodies
 	connections int   // to the public address
+	ofAddress   int   // of them, from one address
 }
 
 // newBudget divides so many bytes of memory and so many files.
@@ -83,6 +84,12 @@ func (c *serveCmd) budget(st *cli.State) budget {
 	if most := max(int(files)-reservedFiles, 1); shared.connections > most {
 		st.Log.Warn("fewer connections than --max-connections: the process may not open more files", "connections", most, "files", files)
 		shared.connections = most
+	}
+
+	// One address can take a part of all connections; many share one behind a NAT.
+	shared.ofAddress = min(c.MaxAddressConnections, shared.connections)
+	if shared.ofAddress == 0 {
+		shared.ofAddress = max(shared.connections/4, 1)
 	}
 	return shared
 }

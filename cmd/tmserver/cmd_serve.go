@@ -37,11 +37,14 @@ type serveCmd struct {
 	RequestLog      string `env:"TMSERVER_REQUEST_LOG" placeholder:"FILE" help:"Append JSON lines about requests to FILE."`
 	RequestLogEvery uint64 `env:"TMSERVER_REQUEST_LOG_EVERY" default:"1" placeholder:"N" help:"Log every Nth request only."`
 
-	MaxFetches      int           `env:"TMSERVER_MAX_FETCHES" default:"60" placeholder:"N" help:"Revisions that the revision server is asked for in a minute, at most; submissions of others wait, and the rest is published. 0: any number."`
-	FetchForClients bool          `env:"TMSERVER_FETCH_FOR_CLIENTS" help:"Let GET /histograms/… and /histogram_buckets ask the revision server, too. Default: they answer what is cached."`
-	MaxWait         time.Duration `env:"TMSERVER_MAX_WAIT" default:"336h" help:"How long after its receipt a submission may wait for its definitions; then it is quarantined. 0: for ever."`
+	MaxAddressConnections int           `env:"TMSERVER_MAX_ADDRESS_CONNECTIONS" default:"0" placeholder:"N" help:"Connections of one address (of IPv6, a /64) at the same time, and requests of one that come through trusted proxies; more are closed, or answered 429. 0: a quarter of all connections."`
+	MaxAddressRate        int           `env:"TMSERVER_MAX_ADDRESS_RATE" default:"0" placeholder:"N" help:"Requests per minute of one address; more are answered 429, which makes clients delete their pings. 0: any number."`
+	MaxNamespaceRate      int           `env:"TMSERVER_MAX_NAMESPACE_RATE" default:"0" placeholder:"N" help:"Requests per minute of one namespace, /submit/NAMESPACE/…; as above. 0: any number."`
+	MaxFetches            int           `env:"TMSERVER_MAX_FETCHES" default:"60" placeholder:"N" help:"Revisions that the revision server is asked for in a minute, at most; submissions of others wait, and the rest is published. 0: any number."`
+	FetchForClients       bool          `env:"TMSERVER_FETCH_FOR_CLIENTS" help:"Let GET /histograms/… and /histogram_buckets ask the revision server, too. Default: they answer what is cached."`
+	MaxWait               time.Duration `env:"TMSERVER_MAX_WAIT" default:"336h" help:"How long after its receipt a submission may wait for its definitions; then it is quarantined. 0: for ever."`
 
-	TrustedProxies []string `env:"TMSERVER_TRUSTED_PROXIES" placeholder:"CIDR" help:"With --geo-db: proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8."`
+	TrustedProxies []string `env:"TMSERVER_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8."`
 
 	countryFlags    `embed:""`
 	sourceFlags     `embed:""`
@@ -83,6 +86,8 @@ func (c *serveCmd) validate() error {
 		return cli.Usage("--max-log-size %d: want at least 1", c.MaxLogSize)
 	case c.Workers < 0:
 		return cli.Usage("--workers %d: want at least 0", c.Workers)
+	case c.MaxAddressConnections < 0 || c.MaxAddressRate < 0 || c.MaxNamespaceRate < 0:
+		return cli.Usage("--max-address-connections, --max-address-rate and --max-namespace-rate cannot be negative")
 	case c.MaxFetches < 0:
 		return cli.Usage("--max-fetches %d: cannot be negative", c.MaxFetches)
 	case c.MaxWait < 0:

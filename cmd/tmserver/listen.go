@@ -37,7 +37,7 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 	}
 
 	opened := &httpServers{servers: servers, drainTime: s.c.DrainTime, failed: s.failed}
-	opened.listeners, err = s.c.listenAll(servers, s.budget.connections, s.metrics.Answered)
+	opened.listeners, err = s.c.listenAll(servers, s.budget, s.metrics.Answered)
 	if err == nil {
 		err = s.c.announce(s.st, opened.listeners)
 	}
@@ -91,6 +91,11 @@ func (s *serving) publicHandler() (_ http.Handler, closeAll func() error, err er
 	options.TrustedProxies, err = s.c.trustedProxies()
 	if err != nil {
 		return nil, nil, err
+	}
+	options.Shares = ingest.Shares{
+		AddressRequests: s.budget.ofAddress,
+		AddressRate:     s.c.MaxAddressRate,
+		NamespaceRate:   s.c.MaxNamespaceRate,
 	}
 	options.Countries, err = s.c.openCountries()
 	if err != nil {
@@ -193,7 +198,7 @@ func (c *serveCmd) newServer(addr string, h http.Handler, log *slog.Logger) *htt
 
 // listenAll opens the servers' addresses. The first one, which is public, takes a
 // limited number of connections; for refused see ingest.FewerReads.
-func (c *serveCmd) listenAll(servers []*http.Server, connections int, refused func(code int)) ([]net.Listener, error) {
+func (c *serveCmd) listenAll(servers []*http.Server, shared budget, refused func(code int)) ([]net.Listener, error) {
 	// Both addresses have the same certificate.
 	if c.TLSCert != "" {
 		cert, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
@@ -214,7 +219,12 @@ func (c *serveCmd) listenAll(servers []*http.Server, connections int, refused fu
 
 		// More connections wait in the kernel, unaccepted.
 		if i == 0 {
-			listener = netutil.LimitListener(ingest.FewerReads(listener, refused), connections)
+			trusted, err := c.trustedProxies()
+			if err != nil {
+				return append(listeners, listener), err
+			}
+			listener = ingest.LimitConnections(ingest.FewerReads(listener, refused), shared.ofAddress, trusted, nil)
+			listener = netutil.LimitListener(listener, shared.connections)
 		}
 		listeners = append(listeners, listener)
 	}

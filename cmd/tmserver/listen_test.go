@@ -35,7 +35,7 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	s.ReadHeaderTimeout = 100 * time.Millisecond
 	s.ReadTimeout = 300 * time.Millisecond
 	s.IdleTimeout = 100 * time.Millisecond
-	ls, err := c.listenAll([]*http.Server{s}, 100, nil)
+	ls, err := c.listenAll([]*http.Server{s}, budget{connections: 100, ofAddress: 100}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestStopFinishesWhatIsInHand(t *testing.T) {
 // TestConnectionsAreLimited opens one connection more than is allowed: it is
 // served when another one has gone.
 func TestConnectionsAreLimited(t *testing.T) {
-	s := ingesttest.Serve(t, "tmserver", t.TempDir(), "--max-connections", "2")
+	s := ingesttest.Serve(t, "tmserver", t.TempDir(), "--max-connections", "2", "--max-address-connections", "2")
 	dial := func() net.Conn {
 		c, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 		if err != nil {
