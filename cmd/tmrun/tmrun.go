@@ -45,7 +45,11 @@ import (
 type grammar struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Run    runCmd    `cmd:"" default:"withargs" help:"Run a job (the default)."`
+	Run        runCmd        `cmd:"" default:"withargs" help:"Run a job (the default)."`
+	Show       showCmd       `cmd:"" help:"Print some records so that people can read them."`
+	Fields     fieldsCmd     `cmd:"" help:"List the fields of the records, with types, shares and examples."`
+	Histograms histogramsCmd `cmd:"" help:"List the histograms of the records, with kinds and descriptions."`
+
 	New    newCmd    `cmd:"" help:"Start a script from a template, with a test and the types for editors."`
 	Check  checkCmd  `cmd:"" help:"Find mistakes in scripts before they run."`
 	Test   testCmd   `cmd:"" help:"Run the tests beside scripts, in many ways that must not change the output."`
