@@ -45,6 +45,7 @@ var arrows = []struct {
 	{"engine", []string{"layout", "engine"}, "any engine.Job runs: the engine knows no JavaScript and no HTTP"},
 	{"engine/datum", nil, "the bytes of keys and values mean the same in every process, whatever makes them"},
 	{"engine/shuffle", nil, "it moves bytes: neither jobs, nor data, nor segments concern it"},
+	{"engine/tables", []string{"engine/datum"}, "aggregations over bytes: neither jobs, nor JavaScript, nor segments concern them"},
 	{"engine/format", []string{"engine", "engine/datum"}, "a format sees rows, never how they came about"},
 	{"engine/memory", []string{"engine", "layout"}, "a source like any other, without files"},
 	{"engine/cache", []string{"engine"}, "a cache holds bytes under a key"},

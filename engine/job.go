@@ -32,7 +32,9 @@ type Job interface {
 // Values are the values of one key, in input order.
 type Values = shuffle.Values
 
-// Emit takes a key and a value, both encoded by package datum, and copies them.
+// Emit takes a key and a value and copies them. A value is a datum, or any other bytes
+// that mapper and reducer agree on, though not none. A key is a datum, or several, one
+// behind the other: then keys whose first two are equal are reduced in one shard.
 type Emit func(key, value []byte) error
 
 // Mapper does the work of one map task.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/aitgithub/telemetry-server/engine/datum"
 	"github.com/aitgithub/telemetry-server/engine/shuffle"
 )
 
@@ -124,9 +125,25 @@ type runner struct {
 // newRunner returns the runner of a job with valid options.
 func newRunner(src Source, job Job, o Options) *runner {
 	run := &runner{src: src, job: job, o: o, reject: newRejections(&o)}
-	run.store = shuffle.NewStore(shuffle.Options{Memory: o.Memory, Dir: o.WorkDir, Sizes: o.sizes})
+	run.store = shuffle.NewStore(shuffle.Options{Memory: o.Memory, Dir: o.WorkDir, Sizes: o.sizes, Together: together})
 	run.tables.New = func() any { return shuffle.NewTable(o.sizes.TableBytes) }
 	return run
+}
+
+// together returns the part of a key whose keys are reduced in one shard, one after the
+// other: the first two data of a key that has more.
+func together(key string) string {
+	// Nearly all keys are one datum.
+	encoded := []byte(key)
+	_, rest, err := datum.Skip(encoded)
+	if err != nil || len(rest) == 0 {
+		return key
+	}
+	_, rest, err = datum.Skip(rest)
+	if err != nil {
+		return key
+	}
+	return key[:len(key)-len(rest)]
 }
 
 // taskDone counts a map task.

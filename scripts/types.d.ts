@@ -8,6 +8,8 @@ declare namespace tm {
   type Value = string | number | boolean | null | undefined | Date | BoundHistogram | readonly Value[] | { [name: string]: Value }
   /** Bucket counts, then sum, log_sum, log_sum_squares, sum_squares_lo, sum_squares_hi; a sum that was not sent is -1. */
   type Histogram = number[]
+  /** What declares a table: the name of a column or, at the end, options. */
+  type Column = string | TableOptions
 
   /** The record's dimension values, in the schema's order and by name. */
   type Dims = readonly [string, string, string, string, string, string] & {
@@ -143,6 +145,36 @@ declare namespace tm {
      * @example ctx.counter("bytes").add(ping.length)
      */
     add(n?: number): void
+  }
+
+  /** What the functions of the module tables return. Values that are undefined, null, NaN or infinite are skipped, and the summary counts them; others of a wrong type throw. */
+  interface Table {
+    /**
+     * Adds a value to a key: the keys in the order of their columns, then the value. count takes no value; rows takes a cell for each column.
+     * @example uptime.add(dims.appUpdateChannel, ping.simpleMeasurements.uptime)
+     */
+    add(...keysAndValue: any[]): void
+    /**
+     * Adds all members of an object: the last key column is the member's name, or the last two if the object holds objects. A filter on the names may follow: a regular expression, an array of names, or a function.
+     * @example all.addEach(dims.appUpdateChannel, ping.histograms, /^GC_/)
+     */
+    addEach(...keysObjectAndFilter: any[]): void
+  }
+
+  /** What may follow the names of a table's columns. */
+  interface TableOptions {
+    /** Of quantiles: which, from 0 to 1; 0.25, 0.5 and 0.75. */
+    of?: number[]
+    /** Of top and sample: how many rows a key has at most; 10. */
+    size?: number
+    /** Of histograms: which, from 0 to 100; 25, 50, 75 and 95. */
+    percentiles?: number[]
+    /** Of histograms' percentiles: linear within the bucket, the lower bound of the bucket, or geometric within the buckets of exponential histograms. Buckets that are values are never parted. */
+    mode?: "linear" | "lower" | "geometric"
+    /** Which results become columns, in this order. histograms has length and numbers, too, the stored form. */
+    show?: string[]
+    /** False: TSV and CSV begin without the names of the columns. */
+    header?: boolean
   }
 
   /** Called once per record; the only one that must be there. */
@@ -316,4 +348,44 @@ declare module "histogram" {
   export function percentile(h: Histogram | tm.BoundHistogram, bounds: readonly number[], p: number, kind?: string): number
   /** How many sums follow the bucket counts. */
   export const tail: number
+}
+
+/** Aggregations that a script exports and map adds to; combining and merging happen in Go. Each function takes the names of its key columns, then options. */
+declare module "tables" {
+  import Value = tm.Value
+  import Histogram = tm.Histogram
+  /**
+   * How many were added: count.
+   * @example export const systems = count("os")
+   */
+  export function count(...columns: tm.Column[]): tm.Table
+  /** The exact sum of numbers: sum. */
+  export function sum(...columns: tm.Column[]): tm.Table
+  /** Number, mean and standard deviation of numbers: n, mean, stddev. */
+  export function mean(...columns: tm.Column[]): tm.Table
+  /** The least number: min. */
+  export function min(...columns: tm.Column[]): tm.Table
+  /** The greatest number: max. */
+  export function max(...columns: tm.Column[]): tm.Table
+  /**
+   * Quantiles of numbers, those that the option of names: n, p25, p50, p75.
+   * @example export const uptime = quantiles("channel", { of: [0.5, 0.95] })
+   */
+  export function quantiles(...columns: tm.Column[]): tm.Table
+  /** How many different values there were: distinct. */
+  export function distinct(...columns: tm.Column[]): tm.Table
+  /** The most frequent values, as many as the option size says (10): a row for each with value, count. */
+  export function top(...columns: tm.Column[]): tm.Table
+  /** The values of some documents, always the same ones, as many as the option size says (10): a row for each with id, value. */
+  export function sample(...columns: tm.Column[]): tm.Table
+  /**
+   * Histograms added up, a row for each bucketing: bucketing, pings, samples, sum, mean, percentiles, buckets.
+   * @example export const all = histograms("channel", "histogram", { percentiles: [50, 95] })
+   */
+  export function histograms(...columns: tm.Column[]): tm.Table
+  /**
+   * Every row that was added, in the order of the input.
+   * @example export const pings = rows("id", "os", "uptime")
+   */
+  export function rows(...columns: tm.Column[]): tm.Table
 }

@@ -18,6 +18,7 @@ import (
 type childCmd struct {
 	taskFlags
 	InputFilter string `predictor:"filter" name:"input-filter" help:"Filter whose match decides each record."`
+	Table       string `help:"The only table of the script that is written."`
 }
 
 // Help is the long help.
@@ -38,6 +39,7 @@ func (c *childCmd) Run(ctx context.Context, st *cli.State) error {
 
 	// Without its job a child can run nothing: its only status is the error.
 	err := c.begin(s)
+	s.job.Table = c.Table
 	if err == nil {
 		err = s.loadFilter(ctx, c.InputFilter)
 	}

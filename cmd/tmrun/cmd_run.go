@@ -22,7 +22,8 @@ type runCmd struct {
 	InputFilter string        `short:"f" predictor:"filter" name:"input-filter" placeholder:"FILE" help:"JSON or JavaScript filter, or the name of a shipped one (default: everything valid)."`
 	Where       []string      `name:"where" sep:"none" placeholder:"DIM=…" help:"dim=v1,v2 or dim=lo..hi; repeatable, combines with the filter."`
 	Dedup       string        `enum:"none,latest" default:"none" placeholder:"latest" help:"latest: each document counts once, by its latest submission; a saved-session replaces the idle-dailies of its session."`
-	Output      string        `short:"o" predictor:"file" placeholder:"FILE" help:"Where the result goes (default: standard output)."`
+	Output      string        `short:"o" predictor:"file" placeholder:"FILE" help:"Where the result goes (default: standard output). A folder gets a file for each table of the script."`
+	Table       string        `name:"table" placeholder:"NAME" help:"Write one table of the script (default: the only one, or all into the folder of --output)."`
 	Format      string        `enum:"${formats}," default:"" placeholder:"F" help:"One of ${formats} (default: what the output file's ending says, else tsv)."`
 	OrderBy     []string      `name:"order-by" sep:"none" placeholder:"COLUMN[:desc]" help:"Order of the rows: columns, the first decides first; repeatable, or with commas (default: the order of the keys)."`
 	Limit       int64         `default:"0" placeholder:"N" help:"Write the first N rows only; 0 is no limit."`
@@ -108,10 +109,10 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	if err != nil {
 		return stats, err
 	}
-
-	formatName, err := c.formatName()
-	if err != nil {
-		return stats, err
+	if !c.isFolder() {
+		if _, err := c.formatName(); err != nil {
+			return stats, err
+		}
 	}
 
 	// The script and the filter come first: their mistakes show without any data.
@@ -127,7 +128,7 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 
 	// The output is opened before the work, so that a wrong name or wrong columns
 	// cost no hours.
-	out, err := openOutput(c.Output, s.st.Stdout)
+	out, err := c.openResult(s)
 	if err != nil {
 		return stats, err
 	}
@@ -139,12 +140,9 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	if err != nil {
 		return before, err
 	}
-
-	sink, err := s.newSink(ctx, formatName, out, order)
-	if err != nil {
+	if err := c.begin(ctx, s, order, out); err != nil {
 		return stats, err
 	}
-	defer sink.Discard()
 
 	if err := c.placeTasks(ctx, s); err != nil {
 		return stats, err
@@ -157,20 +155,20 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	defer report.stop()
 
 	// All work is done here: map, combine, shuffle, reduce.
-	stats, err = engine.Run(ctx, s.source, s.plan, s.work, sink, s.engine)
+	stats, err = engine.Run(ctx, s.source, s.plan, s.work, out, s.engine)
 	if err != nil {
 		return stats, err
 	}
 
 	// The output appears under its name only now, when it is complete.
-	if err := sink.Close(); err != nil {
+	if err := out.Close(); err != nil {
 		return stats, orderError(fmt.Errorf("write output: %w", err))
 	}
 
 	if err := out.commit(); err != nil {
 		return stats, err
 	}
-	report.dropped = sink.Dropped()
+	report.dropped = out.dropped()
 	report.summary(stats)
 
 	// What was rejected in any pass decides the exit code.
@@ -220,6 +218,12 @@ func (c *runCmd) loadJob(ctx context.Context, s *session) error {
 	}
 	if err := s.warn(ctx); err != nil {
 		return err
+	}
+	// The tables of a script that imports rows may depend on these.
+	if len(s.passes) == 0 {
+		if err := c.chooseTables(ctx, s); err != nil {
+			return err
+		}
 	}
 	if err := s.loadFilter(ctx, c.InputFilter); err != nil {
 		return err

@@ -71,6 +71,9 @@ func (c *runCmd) childArgs(script, resultsFile string) []string {
 		"--task-memory", strconv.FormatInt(int64(c.TaskMemory), 10)}
 
 	args = append(args, c.callFlags.args(c.DataDir)...)
+	if c.Table != "" {
+		args = append(args, "--table", c.Table)
+	}
 	if c.InputFilter != "" {
 		args = append(args, "--input-filter", c.InputFilter)
 	}

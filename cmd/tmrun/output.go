@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/format"
 	"github.com/aitgithub/telemetry-server/engine/script/suggest"
 )
@@ -40,6 +41,11 @@ func (s *session) newSink(ctx context.Context, name string, w io.Writer, order f
 		return nil, cli.Fail(cli.ExitScript, err)
 	}
 
+	return s.orderRows(sink, columns, order)
+}
+
+// orderRows returns a sink that orders the rows for another one.
+func (s *session) orderRows(sink engine.Sink, columns []string, order format.OrderOptions) (*format.Order, error) {
 	order.Columns = columns
 	order.Memory = s.engine.Memory
 	order.Dir = s.engine.WorkDir

@@ -170,6 +170,7 @@ func (c *runCmd) runPass(ctx context.Context, s *session, p pass, number int) (s
 	job.Script = s.results.of(p.script)
 	job.Console = consoleTo(s.st, p.script.Name)
 	job.Counters = &script.Counters{}
+	job.Table = ""
 	own := &session{
 		st: s.st, job: &job, engine: s.engine, work: &job, scriptPath: p.name, results: s.results, definitions: s.definitions,
 		tree: s.tree, source: s.source, plan: s.plan, title: passTitle(number, len(s.passes)+1, p.name),
@@ -180,7 +181,7 @@ func (c *runCmd) runPass(ctx context.Context, s *session, p pass, number int) (s
 	if err := s.warnLate(ctx, job.Script); err != nil {
 		return stats, nil, err
 	}
-	columns, err := job.Script.Columns(ctx, job.Limits)
+	columns, err := passColumns(ctx, &job)
 	if err != nil {
 		return stats, nil, err
 	}
@@ -206,6 +207,20 @@ func (c *runCmd) runPass(ctx context.Context, s *session, p pass, number int) (s
 	}
 	report.summary(stats)
 	return stats, sink.Encoded(), nil
+}
+
+// passColumns returns the names of the columns of a pass: those of its table, if it has one.
+func passColumns(ctx context.Context, job *script.Job) ([]string, error) {
+	set, err := job.Script.Tables(ctx, job.Limits)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(set) > 1:
+		return nil, cli.Usage("%s has the tables %s: only the rows of one can be imported", job.Script.Name, strings.Join(set.Names(), ", "))
+	case len(set) == 1:
+		return set[0].Columns(), nil
+	}
+	return job.Script.Columns(ctx, job.Limits)
 }
 
 // save writes the results to a new file in dir, for another process, and returns its name:

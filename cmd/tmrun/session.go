@@ -11,6 +11,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/engine/script/lint"
+	"github.com/aitgithub/telemetry-server/engine/tables"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/dedup"
 	"github.com/aitgithub/telemetry-server/revisions"
@@ -34,7 +35,8 @@ type session struct {
 	source engine.TreeSource
 	plan   *engine.Plan
 
-	selection selection // what --where selects
+	selection selection  // what --where selects
+	tables    tables.Set // of the script; nil: it has none
 
 	work    engine.Job      // what the engine runs: job, or what wraps it
 	sampled *engine.Sampled // the wrapper for --sample; nil without

@@ -50,7 +50,7 @@ func TestTypes(t *testing.T) {
 	// Every template, in JavaScript or TypeScript.
 	for _, args := range [][]string{
 		{"--template", "count", "count.js"}, {"--template", "count", "typed.ts"}, {"--template", "histogram", "histogram.js"},
-		{"--template", "list", "list.ts"}, {"--template", "median", "median.ts"}, {"--template", "percentiles", "percentiles.ts"}, {"--template", "filter", "filter.js"},
+		{"--template", "list", "list.ts"}, {"--template", "median", "median.ts"}, {"--template", "percentiles", "percentiles.ts"}, {"--template", "table", "table.ts"}, {"--template", "filter", "filter.js"},
 	} {
 		args[2] = filepath.Join(dir, args[2])
 		var stderr strings.Builder

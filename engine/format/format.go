@@ -41,6 +41,7 @@ type Format struct {
 	Name        string
 	Endings     []string // of file names that mean this format, without the dot, in lower case
 	Description string   // for docs/scripts.md
+	Header      bool     // it begins with a line of the names of columns
 
 	// open returns the sink; see New.
 	open func(w io.Writer, columns []string, dir string) (engine.Sink, error)
@@ -48,10 +49,10 @@ type Format struct {
 
 // formats is the table of formats; the first is the default.
 var formats = []Format{
-	{"tsv", []string{"tsv"}, "cells separated by tabs; a tab, newline, carriage return or backslash inside a cell is `\\t`, `\\n`, `\\r` or `\\\\`; null and undefined are an empty cell", openTSV},
-	{"csv", []string{"csv"}, "RFC 4180 with plain newlines; null and undefined are an empty cell", openCSV},
-	{"jsonl", []string{"jsonl", "ndjson"}, "a JSON object for each row", openJSONL},
-	{"parquet", []string{"parquet", "pq"}, "a column for each name, with a type; compressed with zstd", openParquet},
+	{"tsv", []string{"tsv"}, "cells separated by tabs; a tab, newline, carriage return or backslash inside a cell is `\\t`, `\\n`, `\\r` or `\\\\`; null and undefined are an empty cell", true, openTSV},
+	{"csv", []string{"csv"}, "RFC 4180 with plain newlines; null and undefined are an empty cell", true, openCSV},
+	{"jsonl", []string{"jsonl", "ndjson"}, "a JSON object for each row", false, openJSONL},
+	{"parquet", []string{"parquet", "pq"}, "a column for each name, with a type; compressed with zstd", false, openParquet},
 }
 
 // All returns the formats; the first is the default.
@@ -64,6 +65,11 @@ func Names() []string {
 		names = append(names, format.Name)
 	}
 	return names
+}
+
+// HasHeader reports whether a format begins with a line of the names of columns.
+func HasHeader(name string) bool {
+	return slices.ContainsFunc(formats, func(f Format) bool { return f.Name == name && f.Header })
 }
 
 // Of returns the name of the format that a file's ending means, the default for a name

@@ -2,6 +2,7 @@ package script
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/dop251/goja"
 
@@ -16,6 +17,9 @@ func (h *host) newContext(phase string, write engine.Emit) *goja.Object {
 	ctx.Set("counter", h.counter)
 	ctx.Set("write", func(call goja.FunctionCall) goja.Value {
 		h.wantPair(call)
+		if h.tables != nil {
+			h.ThrowType("the script has tables (%s), so map adds to these: ctx.write belongs to a script with reduce", strings.Join(h.tables.Names(), ", "))
+		}
 		return h.written(write(h.EncodeKey(call.Argument(0)), h.EncodeValue(call.Argument(1))))
 	})
 

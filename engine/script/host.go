@@ -14,6 +14,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
 	"github.com/aitgithub/telemetry-server/engine/script/ecma"
 	"github.com/aitgithub/telemetry-server/engine/script/value"
+	"github.com/aitgithub/telemetry-server/engine/tables"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
@@ -26,6 +27,7 @@ type host struct {
 	script  *Script
 	ecma    *ecma.Environment
 	exports *goja.Object
+	tables  tables.Set // that the script exports; nil: none
 
 	calls    atomic.Uint64 // odd while a call runs; the watchdog compares it
 	stop     func()
@@ -66,6 +68,9 @@ func newHost(ctx context.Context, s *Script, limits Limits, console func(level, 
 
 	err := made.guard(func() error {
 		if err := made.load(); err != nil {
+			return err
+		}
+		if err := made.findTables(); err != nil {
 			return err
 		}
 		return begin(made)

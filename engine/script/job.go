@@ -20,6 +20,7 @@ type Job struct {
 
 	Counters *Counters // nil drops what scripts count
 	Fields   *Fields   // nil: it is not noted which fields of pings scripts read
+	Table    string    // of a script with tables: the only one whose rows are written; "" is all
 }
 
 var _ engine.Job = (*Job)(nil)
@@ -35,7 +36,11 @@ func (j *Job) Remote() bool { return false }
 
 // NewMapper implements engine.Job.
 func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (engine.Mapper, error) {
-	return newMapper(ctx, j, t, emit)
+	made, err := newMapper(ctx, j, t, emit)
+	if err != nil {
+		return nil, err
+	}
+	return made, nil
 }
 
 // NewReducer implements engine.Job.

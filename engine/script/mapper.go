@@ -14,6 +14,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
 	"github.com/aitgithub/telemetry-server/engine/script/suggest"
 	"github.com/aitgithub/telemetry-server/engine/script/value"
+	"github.com/aitgithub/telemetry-server/engine/tables"
 )
 
 // mapper runs one map task in one runtime.
@@ -25,7 +26,8 @@ type mapper struct {
 	finished goja.Callable // or nil
 	combine  goja.Callable // or nil
 	ctx      *goja.Object
-	part     int // of the task's segment, whose dims the scripts see; -1: its only one
+	part     int          // of the task's segment, whose dims the scripts see; -1: its only one
+	tables   *tables.Task // nil: the script has none
 
 	// Of the combine call that runs.
 	combineCtx *goja.Object
@@ -37,7 +39,7 @@ type mapper struct {
 	noted    *value.Fields // by this task, for fields
 }
 
-func newMapper(ctx context.Context, job *Job, t engine.Task, emit engine.Emit) (_ engine.Mapper, err error) {
+func newMapper(ctx context.Context, job *Job, t engine.Task, emit engine.Emit) (_ *mapper, err error) {
 	made := &mapper{task: t, counters: job.Counters, fields: job.Fields, part: -1}
 	if job.filtersRecords() {
 		if made.filter, err = job.Filter.newRuntime(ctx, job.Limits, job.Console); err != nil {
@@ -65,6 +67,7 @@ func newMapper(ctx context.Context, job *Job, t engine.Task, emit engine.Emit) (
 
 		h.SetDims(t.Segment.Dims)
 		made.ctx = h.newContext(declare.Map, emit)
+		made.collect(h, emit)
 		made.combineCtx = h.newContext(declare.Combine, made.combined)
 		return nil
 	})
@@ -103,16 +106,20 @@ func (m *mapper) Map(record *engine.Record, number int64) error {
 	// What a record counted is dropped with it.
 	h := m.h
 	h.NextPing()
+	h.EnterDocument(id)
 	err = h.guard(func() error {
 		_, err := m.fn(goja.Undefined(), h.rt.ToValue(string(id)), h.Dims(), h.ping(record), m.ctx)
 		return err
 	})
 	if err == nil {
 		h.counts.keep()
-		return nil
+		return m.commitTables()
 	}
 
 	h.counts.drop()
+	if m.tables != nil {
+		m.tables.Rollback()
+	}
 	err = h.script.wrap(err, declare.Map, recordPlace(m.task, id, number))
 	return rejection(err, recordCall(h.script, declare.Map, m.task, id, record, number))
 }
@@ -151,6 +158,14 @@ func (r *filterRuntime) decideRecord(id []byte, record *engine.Record, task engi
 	return r.decide(id, ping, func() string { return recordPlace(task, id, number) })
 }
 
+// commitTables counts what the record has added to tables. An error is not the record's.
+func (m *mapper) commitTables() error {
+	if m.tables == nil {
+		return nil
+	}
+	return m.tables.Commit()
+}
+
 // recordPlace names a record in errors.
 func recordPlace(task engine.Task, id []byte, number int64) string {
 	return fmt.Sprintf("record %s in %s:%d", id, task, number)
@@ -159,6 +174,9 @@ func recordPlace(task engine.Task, id []byte, number int64) string {
 // Finish implements engine.Mapper.
 func (m *mapper) Finish() (engine.TaskStats, error) {
 	m.h.NextPing()
+	if m.tables != nil {
+		return engine.TaskStats{}, m.tables.Flush()
+	}
 	if m.finished == nil {
 		return engine.TaskStats{}, nil
 	}
@@ -205,10 +223,14 @@ func (m *mapper) Lookups() string {
 func (h *host) effects() bool { return h.logged || h.Missed() }
 
 // Combines implements engine.Mapper.
-func (m *mapper) Combines() bool { return m.combine != nil }
+func (m *mapper) Combines() bool { return m.combine != nil || m.tables != nil }
 
 // Combine implements engine.Mapper.
 func (m *mapper) Combine(key []byte, values *engine.Values, put func(value []byte)) error {
+	if m.tables != nil {
+		return m.h.tables.Combine(key, values, put)
+	}
+
 	// What combine writes may fill the table, and so call combine for another key.
 	outerKey, outerPut := m.combineKey, m.put
 	defer func() { m.combineKey, m.put = outerKey, outerPut }()

@@ -37,6 +37,9 @@ func newReducer(ctx context.Context, job *Job, out *engine.Output) (_ engine.Red
 		return nil, err
 	}
 
+	if made.h.tables != nil {
+		return newTableReducer(job, made.h.tables, made, out), nil
+	}
 	return made, nil
 }
 

@@ -70,7 +70,7 @@ func (r *replay) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit)
 
 	made := &replayMapper{call: r.call, emit: emit, mute: r.call.Phase == declare.MapFinished}
 	var err error
-	made.Mapper, err = r.job.NewMapper(ctx, t, func(key, value []byte) error {
+	made.mapper, err = newMapper(ctx, r.job, t, func(key, value []byte) error {
 		if made.mute {
 			return nil
 		}
@@ -89,6 +89,17 @@ func (r *replay) NewReducer(ctx context.Context, shard int, out *engine.Output) 
 		reducer, err := r.job.NewReducer(ctx, shard, out)
 		return replayReducer{reducer}, err
 	}
+
+	// What map has added to tables becomes their rows.
+	if r.call.Phase == declare.Map {
+		set, err := r.job.Script.Tables(ctx, r.job.Limits)
+		if err != nil {
+			return nil, err
+		}
+		if set != nil {
+			return r.job.NewReducer(ctx, shard, out)
+		}
+	}
 	return rowWriter{out}, nil
 }
 
@@ -101,7 +112,7 @@ func (replayReducer) Finish() (engine.TaskStats, error) { return engine.TaskStat
 // replayMapper makes a call of map or mapFinished, or emits the values of one of
 // combine or reduce.
 type replayMapper struct {
-	engine.Mapper
+	*mapper
 	call *Call
 	emit engine.Emit
 	mute bool // drops what map emits before mapFinished is called
@@ -111,10 +122,10 @@ type replayMapper struct {
 func (m *replayMapper) Map(record *engine.Record, n int64) error {
 	switch m.call.Phase {
 	case declare.Map:
-		return m.Mapper.Map(record, m.call.Line)
+		return m.mapper.Map(record, m.call.Line)
 	case declare.MapFinished:
 		// A record that was rejected then is rejected now.
-		if err := m.Mapper.Map(record, n); fatal(err) {
+		if err := m.mapper.Map(record, n); fatal(err) {
 			return err
 		}
 		return nil
@@ -133,15 +144,16 @@ func (m *replayMapper) Map(record *engine.Record, n int64) error {
 
 // Finish implements engine.Mapper.
 func (m *replayMapper) Finish() (engine.TaskStats, error) {
-	if m.call.Phase != declare.MapFinished {
+	inTables := m.call.Phase == declare.Map && m.mapper.tables != nil
+	if m.call.Phase != declare.MapFinished && !inTables {
 		return engine.TaskStats{}, nil
 	}
 	m.mute = false
-	return m.Mapper.Finish()
+	return m.mapper.Finish()
 }
 
 // Combines implements engine.Mapper.
-func (m *replayMapper) Combines() bool { return m.call.Phase == declare.Combine && m.Mapper.Combines() }
+func (m *replayMapper) Combines() bool { return m.call.Phase == declare.Combine && m.mapper.Combines() }
 
 // decisionMapper emits whether a filter keeps the record.
 type decisionMapper struct {

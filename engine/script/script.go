@@ -70,6 +70,7 @@ func (s *Script) WithEmptyResults() *Script {
 // Exports is what a script exports.
 type Exports struct {
 	Names     []string
+	Tables    []string // names of the tables among them
 	functions map[string]bool
 }
 
@@ -92,6 +93,7 @@ func (s *Script) Exports(ctx context.Context, limits Limits) (Exports, error) {
 	found := Exports{functions: map[string]bool{}}
 	h, err := newHost(ctx, s, limits, nil, func(h *host) error {
 		found.Names = h.exports.Keys()
+		found.Tables = h.tables.Names()
 		for _, name := range found.Names {
 			_, found.functions[name] = goja.AssertFunction(h.exports.Get(name))
 		}

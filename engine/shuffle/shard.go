@@ -19,8 +19,9 @@ func All() Shard { return Shard{last: true} }
 func (sh Shard) has(key string) bool { return key >= sh.lo && (sh.last || key < sh.hi) }
 
 // cutShards cuts the key space of the runs so that each shard has about shardBytes,
-// estimated by the first keys of blocks.
-func cutShards(runs []*run, shardBytes int64) []Shard {
+// estimated by the first keys of blocks. Keys for which together returns the same prefix
+// stay in one shard; nil cuts between any keys.
+func cutShards(runs []*run, shardBytes int64, together func(key string) string) []Shard {
 	var total int64
 	for _, r := range runs {
 		total += r.size()
@@ -44,10 +45,17 @@ func cutShards(runs []*run, shardBytes int64) []Shard {
 	var seen int64
 	for i, b := range all {
 		current := &shards[len(shards)-1]
-		if i > 0 && seen*int64(want) >= total*int64(len(shards)) && b.first > current.lo {
-			current.hi = b.first
-			current.last = false
-			shards = append(shards, Shard{lo: b.first, last: true})
+		if i > 0 && seen*int64(want) >= total*int64(len(shards)) {
+			// The prefix sorts before all keys that begin with it.
+			first := b.first
+			if together != nil {
+				first = together(first)
+			}
+			if first > current.lo {
+				current.hi = first
+				current.last = false
+				shards = append(shards, Shard{lo: first, last: true})
+			}
 		}
 		seen += int64(b.len)
 	}

@@ -12,6 +12,9 @@ type Options struct {
 	Memory int64  // bytes of runs that stay in memory
 	Dir    string // of the file with the others; "" is the system's temporary folder
 	Sizes  Sizes
+	// Together returns a prefix of a key: keys with the same prefix come in one shard. Nil:
+	// each key by itself.
+	Together func(key string) string
 }
 
 // Store holds runs: in memory up to a limit, then in one file. It is safe for
@@ -123,7 +126,7 @@ func (s *Store) sorted() []*run {
 
 // Shards cuts the key space of all runs into at least one shard, in key order.
 // Nothing may be put any more.
-func (s *Store) Shards() []Shard { return cutShards(s.sorted(), s.o.Sizes.ShardBytes) }
+func (s *Store) Shards() []Shard { return cutShards(s.sorted(), s.o.Sizes.ShardBytes, s.o.Together) }
 
 // Merge returns a reader of the shard's keys. Nothing may be put any more, and the
 // runs must be in order: Shards or Compact was called, or there is at most one task

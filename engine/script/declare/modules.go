@@ -1,5 +1,8 @@
 package declare
 
+// Tables is the name of the module with the aggregations.
+const Tables = "tables"
+
 // modules are what scripts import by a bare name; the files are in bundle/lib.
 var modules = []object{
 	{name: "stats", doc: "What jobs most often compute from the values of a key. What is no number throws, undefined and null too; NaN makes the result NaN.", members: []member{
@@ -59,5 +62,33 @@ var modules = []object{
 			doc: "The p-th percentile (0 to 100), given the lower bounds of the buckets; linear within a bucket, unless the kind is another than exponential and linear; NaN without samples."},
 		{name: "tail", typ: ": number",
 			doc: "How many sums follow the bucket counts."},
+	}},
+	{name: Tables, doc: "Aggregations that a script exports and map adds to; combining and merging happen in Go. Each function takes the names of its key columns, then options.", members: []member{
+		{name: "count", typ: "(...columns: tm.Column[]): tm.Table",
+			doc:     "How many were added: count.",
+			example: `export const systems = count("os")`},
+		{name: "sum", typ: "(...columns: tm.Column[]): tm.Table",
+			doc: "The exact sum of numbers: sum."},
+		{name: "mean", typ: "(...columns: tm.Column[]): tm.Table",
+			doc: "Number, mean and standard deviation of numbers: n, mean, stddev."},
+		{name: "min", typ: "(...columns: tm.Column[]): tm.Table",
+			doc: "The least number: min."},
+		{name: "max", typ: "(...columns: tm.Column[]): tm.Table",
+			doc: "The greatest number: max."},
+		{name: "quantiles", typ: "(...columns: tm.Column[]): tm.Table",
+			doc:     "Quantiles of numbers, those that the option of names: n, p25, p50, p75.",
+			example: `export const uptime = quantiles("channel", { of: [0.5, 0.95] })`},
+		{name: "distinct", typ: "(...columns: tm.Column[]): tm.Table",
+			doc: "How many different values there were: distinct."},
+		{name: "top", typ: "(...columns: tm.Column[]): tm.Table",
+			doc: "The most frequent values, as many as the option size says (10): a row for each with value, count."},
+		{name: "sample", typ: "(...columns: tm.Column[]): tm.Table",
+			doc: "The values of some documents, always the same ones, as many as the option size says (10): a row for each with id, value."},
+		{name: "histograms", typ: "(...columns: tm.Column[]): tm.Table",
+			doc:     "Histograms added up, a row for each bucketing: bucketing, pings, samples, sum, mean, percentiles, buckets.",
+			example: `export const all = histograms("channel", "histogram", { percentiles: [50, 95] })`},
+		{name: "rows", typ: "(...columns: tm.Column[]): tm.Table",
+			doc:     "Every row that was added, in the order of the input.",
+			example: `export const pings = rows("id", "os", "uptime")`},
 	}},
 }

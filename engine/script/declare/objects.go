@@ -6,6 +6,8 @@ const (
 	ReduceContext  = "ReduceContext"
 	BoundHistogram = "BoundHistogram"
 	Counter        = "Counter"
+	Table          = "Table"
+	TableOptions   = "TableOptions"
 	Ping           = "Ping"
 )
 
@@ -86,6 +88,28 @@ var objects = []object{
 		{name: "add", typ: "(n?: number): void",
 			doc:     "Adds a whole number, 1 if there is none.",
 			example: `ctx.counter("bytes").add(ping.length)`},
+	}},
+	{name: Table, doc: "What the functions of the module tables return. Values that are undefined, null, NaN or infinite are skipped, and the summary counts them; others of a wrong type throw.", members: []member{
+		{name: "add", typ: "(...keysAndValue: any[]): void",
+			doc:     "Adds a value to a key: the keys in the order of their columns, then the value. count takes no value; rows takes a cell for each column.",
+			example: `uptime.add(dims.appUpdateChannel, ping.simpleMeasurements.uptime)`},
+		{name: "addEach", typ: "(...keysObjectAndFilter: any[]): void",
+			doc:     "Adds all members of an object: the last key column is the member's name, or the last two if the object holds objects. A filter on the names may follow: a regular expression, an array of names, or a function.",
+			example: `all.addEach(dims.appUpdateChannel, ping.histograms, /^GC_/)`},
+	}},
+	{name: TableOptions, doc: "What may follow the names of a table's columns.", members: []member{
+		{name: "of?", typ: ": number[]",
+			doc: "Of quantiles: which, from 0 to 1; 0.25, 0.5 and 0.75."},
+		{name: "size?", typ: ": number",
+			doc: "Of top and sample: how many rows a key has at most; 10."},
+		{name: "percentiles?", typ: ": number[]",
+			doc: "Of histograms: which, from 0 to 100; 25, 50, 75 and 95."},
+		{name: "mode?", typ: `: "linear" | "lower" | "geometric"`,
+			doc: "Of histograms' percentiles: linear within the bucket, the lower bound of the bucket, or geometric within the buckets of exponential histograms. Buckets that are values are never parted."},
+		{name: "show?", typ: ": string[]",
+			doc: "Which results become columns, in this order. histograms has length and numbers, too, the stored form."},
+		{name: "header?", typ: ": boolean",
+			doc: "False: TSV and CSV begin without the names of the columns."},
 	}},
 }
 

@@ -15,6 +15,7 @@ func Reference() map[string]string {
 		"ping":      memberTable(Ping, "ping", "ping.") + "\n" + memberTable(BoundHistogram, "ping.histogram(name)", ""),
 		"ctx":       contextTable(),
 		"modules":   moduleTable(),
+		"tables":    memberTable(Table, "table", "table.") + "\n" + memberTable(TableOptions, "options", ""),
 	}
 }
 

@@ -17,6 +17,8 @@ declare namespace tm {
   type Value = string | number | boolean | null | undefined | Date | BoundHistogram | readonly Value[] | { [name: string]: Value }
   /** Bucket counts, then sum, log_sum, log_sum_squares, sum_squares_lo, sum_squares_hi; a sum that was not sent is -1. */
   type Histogram = number[]
+  /** What declares a table: the name of a column or, at the end, options. */
+  type Column = string | TableOptions
 `
 
 // typesTail takes the union of the dimensions' names, twice.

@@ -48,7 +48,8 @@ func newChecker(s *script.Script, program *ast.Program, places *sourcemap.Consum
 
 	for _, statement := range program.Body {
 		for _, name := range bundle.Declared(statement) {
-			made.state[name] = true
+			// A table is no state: what is added to it comes together over all tasks.
+			made.state[name] = !slices.Contains(exports.Tables, name)
 			if module := required(statement); module != "" {
 				made.imports[name] = module
 			}

@@ -46,14 +46,13 @@ func (r *Runtime) layoutOf(key layoutKey) string {
 	def, err := r.definition(key.url, key.name)
 	switch {
 	case err == nil:
-		bounds := def.Bounds()
-		return fmt.Sprintf("%s %d to %d", def.Kind, bounds[1], bounds[len(bounds)-1])
+		return textOf(def)
 	case errors.Is(err, revisions.ErrUnavailable) && !errors.Is(err, revisions.ErrOffline):
 		// Another try may find it: "unknown" would depend on the day.
 		r.Throw(err)
 	}
 
-	return "unknown"
+	return unknownBucketing
 }
 
 // revision returns the URL of the ping's revision, "" if it has none.
@@ -133,8 +132,8 @@ func (r *Runtime) Found() map[string]string {
 	return found
 }
 
-// boundsOf returns a definition's bounds as a frozen array, made once per runtime.
-func (r *Runtime) boundsOf(def *revisions.Definition) goja.Value {
+// frozenBounds returns a definition's bounds as a frozen array, made once per runtime.
+func (r *Runtime) frozenBounds(def *revisions.Definition) goja.Value {
 	if frozen, ok := r.bounds[def]; ok {
 		return frozen
 	}

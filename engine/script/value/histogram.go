@@ -94,7 +94,7 @@ var histogramProperties = []struct {
 }{
 	{name: "name", get: func(b *bound) goja.Value { return b.r.rt.ToValue(b.def.Name) }},
 	{name: "kind", get: func(b *bound) goja.Value { return b.r.rt.ToValue(b.def.Kind.String()) }},
-	{name: "bounds", get: func(b *bound) goja.Value { return b.r.boundsOf(b.def) }},
+	{name: "bounds", get: func(b *bound) goja.Value { return b.r.frozenBounds(b.def) }},
 	{name: "counts", get: func(b *bound) goja.Value { return b.r.numberArray(b.numbers[:b.def.BucketCount]) }},
 	{name: "numbers", hidden: true, get: func(b *bound) goja.Value { return b.r.numberArray(b.numbers) }},
 	{name: "sum", get: (*bound).sum},

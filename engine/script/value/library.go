@@ -27,6 +27,7 @@ var hostFunctions = []struct {
 	{"result", (*Runtime).jobResult},
 	{"namespace", (*Runtime).dataNamespace},
 	{"index", (*Runtime).dataIndex},
+	{"table", (*Runtime).declareTable},
 }
 
 // installLibrary makes hostFunctions reachable.

@@ -40,6 +40,7 @@ type Runtime struct {
 	data      map[string]*datafile.File // that the script imports, by ID
 	results   map[string]*datafile.File // of other jobs, by name
 	dataViews map[*datafile.Node]goja.Value
+	tables    tableState
 
 	definitions func(url string) (*revisions.Spec, error) // nil: there are none
 	specs       map[string]*revisions.Spec                // by URL

@@ -1,0 +1,346 @@
+package value
+
+import (
+	"fmt"
+
+	"github.com/dop251/goja"
+
+	"github.com/aitgithub/telemetry-server/engine/datum"
+	"github.com/aitgithub/telemetry-server/engine/jsonscan"
+	"github.com/aitgithub/telemetry-server/engine/tables"
+	"github.com/aitgithub/telemetry-server/layout/columns"
+	"github.com/aitgithub/telemetry-server/revisions"
+)
+
+// memberInfo is what a table knows of a member's name.
+type memberInfo struct {
+	name    string
+	datum   []byte
+	seen    uint64 // the call of addEach that has met it last
+	spec    *revisions.Spec
+	length  int    // numbers of the histogram of that name that behind is of
+	buckets int    // of these
+	behind  []byte // what follows the key columns in the key of such a histogram
+}
+
+// maxMembers bounds the names that a table keeps.
+const maxMembers = 20_000
+
+// member returns what the table knows of a name.
+func (t *scriptTable) member(name []byte) *memberInfo {
+	if info, ok := t.members[string(name)]; ok {
+		return info
+	}
+	if len(t.members) >= maxMembers {
+		clear(t.members)
+	}
+	info := &memberInfo{name: string(name), datum: datum.AppendString(nil, name)}
+	t.members[info.name] = info
+	return info
+}
+
+// filterNames decides which names addEach takes; nil takes all.
+type filterNames func(name string) bool
+
+// addEach is table.addEach(key…, object, filter?): it adds every member of the object,
+// whose name is the last key column; or, if one column more is missing, every member of
+// the objects in it, whose names are the last two. The filter decides about the names in the
+// object itself.
+func (t *scriptTable) addEach(call goja.FunctionCall) {
+	columns := len(t.table.Keys)
+	if columns == 0 || t.table.Takes() == tables.RowCells {
+		t.r.ThrowType("%s has no key column for the names of members", t.name())
+	}
+
+	// The object is where the name's column would be, or one before that.
+	arguments := call.Arguments
+	position := columns - 1
+	if len(arguments) == position || len(arguments) == columns && position > 0 && isFilter(arguments[position]) {
+		position--
+	}
+	if position < 0 || len(arguments) <= position || len(arguments) > position+2 {
+		t.r.ThrowType("%s.addEach takes %s, not %d arguments", t.name(), t.eachSignature(), len(arguments))
+	}
+	var takes filterNames
+	if len(arguments) == position+2 {
+		takes = t.r.filterOf(arguments[position+1])
+	}
+
+	key := t.keyOf(arguments[:position])
+	t.addMembers(key, arguments[position], columns-position, nil, takes)
+}
+
+// eachSignature names what addEach takes.
+func (t *scriptTable) eachSignature() string {
+	text := ""
+	for _, name := range t.table.Keys[:len(t.table.Keys)-1] {
+		text += name + ", "
+	}
+	return text + "an object and, if some of its members are to be added only, a filter"
+}
+
+// isFilter reports whether a value can only be a filter.
+func isFilter(v goja.Value) bool {
+	object, ok := v.(*goja.Object)
+	if !ok {
+		return false
+	}
+	class := object.ClassName()
+	return class == "Function" || class == "Array" || isExpression(object)
+}
+
+// isExpression reports whether an object is a regular expression, of whichever class that
+// is: what counts is that it can test a name.
+func isExpression(object *goja.Object) bool {
+	_, ok := goja.AssertFunction(object.Get("test"))
+	return ok
+}
+
+// addMembers adds the members of an object, levels deep. named is the member of the first
+// level that a second one is in.
+func (t *scriptTable) addMembers(key []byte, object goja.Value, levels int, named *memberInfo, takes filterNames) {
+	if goja.IsUndefined(object) || goja.IsNull(object) {
+		t.r.tables.task.Skip(t.number)
+		return
+	}
+	members, ok := object.(*goja.Object)
+	if !ok || isFilter(object) {
+		t.r.ThrowType("%s.addEach: %s is no object", t.name(), clip(datum.AppendMessage(nil, t.r.EncodeValue(object))))
+	}
+
+	// What no script has changed is read as text.
+	if lazy := objectOf(members); lazy != nil && lazy.untouched() {
+		lazy.alive()
+		switch {
+		case lazy.columns != nil:
+			t.addColumns(key, lazy.columns, levels, named, takes)
+		case lazy.indexed:
+			t.addList(key, lazy.text, lazy.list, levels, named, takes)
+		default:
+			t.addText(key, lazy.text, lazy.start, levels, named, takes)
+		}
+		return
+	}
+
+	for _, name := range members.Keys() {
+		if takes != nil && !takes(name) {
+			continue
+		}
+		info := t.member([]byte(name))
+		inner := append(key[:len(key):len(key)], info.datum...)
+		if levels > 1 {
+			t.addMembers(inner, members.Get(name), levels-1, info, nil)
+			continue
+		}
+		t.addValue(tables.CloseKey(inner), members.Get(name))
+	}
+}
+
+// addColumns adds the members of an object whose members lie in columns: those that the
+// filter takes are fetched, and no others.
+func (t *scriptTable) addColumns(key []byte, in *inColumns, levels int, named *memberInfo, takes filterNames) {
+	nodes, err := in.group.Members(nil, in.row, in.node)
+	if err != nil {
+		t.r.ThrowEngine(err)
+	}
+
+	for _, node := range nodes {
+		name := in.group.Name(node)
+		if takes != nil && !takes(name) {
+			continue
+		}
+		kind, text, err := in.group.Kind(in.row, node)
+		if err != nil {
+			t.r.ThrowEngine(err)
+		}
+
+		info := t.member([]byte(name))
+		switch {
+		case kind == columns.Text:
+			t.addMember(key, text, 0, levels, info, named, nil)
+		case kind == columns.Object && levels > 1:
+			inner := &inColumns{in.group, in.row, node}
+			t.addColumns(append(key[:len(key):len(key)], info.datum...), inner, levels-1, info, nil)
+		case kind == columns.Object:
+			text, err := in.group.AppendObject(nil, in.row, node)
+			if err != nil {
+				t.r.ThrowEngine(err)
+			}
+			t.addMember(key, text, 0, levels, info, named, nil)
+		}
+	}
+}
+
+// addText adds the members of the object at text[start].
+func (t *scriptTable) addText(key, text []byte, start, levels int, named *memberInfo, takes filterNames) {
+	task := t.r.tables.task
+	mark := task.Mark()
+	t.r.tables.each++
+	call := t.r.tables.each
+
+	it := jsonscan.MembersTrusted(text, start)
+	for it.Next() {
+		info := t.member(it.Name())
+
+		// Of a name that comes twice the last value counts.
+		if info.seen == call {
+			task.RollbackTo(mark)
+			list, _ := t.r.index(text, start, false)
+			t.addLast(key, text, list, levels, named, takes)
+			return
+		}
+		info.seen = call
+
+		if end := t.addMember(key, text, it.Start, levels, info, named, takes); end > 0 {
+			it.SetEnd(end)
+		}
+	}
+	if it.Err() != nil {
+		t.r.Throw(fmt.Errorf("%w: %w", errJSON, it.Err()))
+	}
+}
+
+// addList is addText for an object whose members are indexed.
+func (t *scriptTable) addList(key, text []byte, list []member, levels int, named *memberInfo, takes filterNames) {
+	task := t.r.tables.task
+	mark := task.Mark()
+	t.r.tables.each++
+	call := t.r.tables.each
+
+	for i := range list {
+		info := t.member(list[i].name(text))
+		if info.seen == call {
+			task.RollbackTo(mark)
+			t.addLast(key, text, list, levels, named, takes)
+			return
+		}
+		info.seen = call
+		t.addMember(key, text, int(list[i].start), levels, info, named, takes)
+	}
+}
+
+// addLast adds the last member of each name.
+func (t *scriptTable) addLast(key, text []byte, list []member, levels int, named *memberInfo, takes filterNames) {
+	last := make(map[string]int, len(list))
+	for i := range list {
+		last[string(list[i].name(text))] = i
+	}
+	for i := range list {
+		name := list[i].name(text)
+		if last[string(name)] == i {
+			t.addMember(key, text, int(list[i].start), levels, t.member(name), named, takes)
+		}
+	}
+}
+
+// addMember adds the member whose value is at text[at]. It returns the offset behind the
+// value, or 0 if it has not come to know it.
+func (t *scriptTable) addMember(key, text []byte, at, levels int, info, named *memberInfo, takes filterNames) (end int) {
+	if takes != nil && !takes(info.name) {
+		return 0
+	}
+	if levels > 1 {
+		if text[at] != '{' {
+			t.notObject(text, at, info.name)
+			return 0
+		}
+		t.addText(append(key[:len(key):len(key)], info.datum...), text, at, levels-1, info, nil)
+		return 0
+	}
+
+	// The key is made in the table's own buffer, which key is the start of.
+	full := append(key, info.datum...)
+	t.key = full[:0]
+	switch t.table.Takes() {
+	case tables.HistogramValue:
+		if named == nil {
+			named = info
+		}
+		return t.addHistogramText(full, text, at, info, named)
+	case tables.Nothing:
+		t.r.tables.task.Add(t.number, tables.CloseKey(full), tables.AppendOne(t.value[:0]))
+		return 0
+	}
+
+	t.r.enc.value = t.r.appendJSON(t.r.enc.value[:0], text, at, false)
+	t.addDatum(tables.CloseKey(full), t.r.enc.value)
+	return 0
+}
+
+// notObject skips a member that is null, and throws for any other that is no object.
+func (t *scriptTable) notObject(text []byte, at int, name string) {
+	encoded := t.r.appendJSON(nil, text, at, false)
+	if datum.Kind(encoded[0]) != datum.Null {
+		t.r.ThrowType("%s.addEach: %s, %s, is no object", t.name(), name, clip(datum.AppendMessage(nil, encoded)))
+	}
+	t.r.tables.task.Skip(t.number)
+}
+
+// filterOf returns the filter that a script has given. What a regular expression decides
+// is cached by its text.
+func (r *Runtime) filterOf(given goja.Value) filterNames {
+	object, ok := given.(*goja.Object)
+	if !ok {
+		if goja.IsUndefined(given) {
+			return nil
+		}
+		r.ThrowType("addEach: the filter must be a regular expression, an array of names or a function, not %s", given)
+	}
+
+	switch object.ClassName() {
+	case "Function":
+		call, _ := goja.AssertFunction(object)
+		return func(name string) bool {
+			returned, err := call(goja.Undefined(), r.rt.ToValue(name))
+			if err != nil {
+				panic(err)
+			}
+			return returned.ToBoolean()
+		}
+	case "Array":
+		var names []string
+		if err := r.rt.ExportTo(object, &names); err != nil {
+			r.ThrowType("addEach: the names to take: %s", err)
+		}
+		set := make(map[string]bool, len(names))
+		for _, name := range names {
+			set[name] = true
+		}
+		return func(name string) bool { return set[name] }
+	}
+	if !isExpression(object) {
+		r.ThrowType("addEach: the filter must be a regular expression, an array of names or a function")
+	}
+	return r.cachedFilter(object)
+}
+
+// cachedFilter returns the filter of a regular expression.
+func (r *Runtime) cachedFilter(expression *goja.Object) filterNames {
+	text := expression.String()
+	decided := r.tables.filters[text]
+	if decided == nil {
+		decided = map[string]bool{}
+		if r.tables.filters == nil || len(r.tables.filters) > maxInterns {
+			r.tables.filters = map[string]map[string]bool{}
+		}
+		r.tables.filters[text] = decided
+	}
+
+	test, _ := goja.AssertFunction(expression.Get("test"))
+	return func(name string) bool {
+		takes, ok := decided[name]
+		if !ok {
+			// A global or sticky expression would go on where it ended the last time.
+			expression.Set("lastIndex", 0)
+			returned, err := test(expression, r.rt.ToValue(name))
+			if err != nil {
+				panic(err)
+			}
+			takes = returned.ToBoolean()
+			if len(decided) < maxMembers {
+				decided[name] = takes
+			}
+		}
+		return takes
+	}
+}
