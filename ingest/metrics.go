@@ -33,6 +33,7 @@ type Metrics struct {
 	lost     prometheus.Counter
 	damaged  prometheus.Counter
 	strange  prometheus.Counter
+	conflict prometheus.Counter
 	failed   prometheus.Counter
 
 	channels, reasons boundedSet
@@ -73,6 +74,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		over:     vec("over_limit_total", "Submissions whose new partition, or other new value, became OTHER because there were too many.", "kind"),
 		lost:     counter("raw_log_lost_bytes_total", "Bytes of raw logs passed over as damage."),
 		damaged:  counter("raw_logs_damaged_total", "Raw logs of which not all could be read; they are kept in state/damaged."),
+		conflict: counter("conflicts_total", "Records published whose document ID another one has, with another body."),
 		strange:  counter("raw_folder_strangers_total", "Files in raw/ that are no raw logs, and stay there."),
 		failed:   counter("raw_log_failures_total", "Batches that could not be made durable."),
 		channels: boundedSet{max: maxChannels},
@@ -80,7 +82,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 
 	// Series of usual codes exist from the start, and counting them needs no lookup.
-	reg.MustRegister(m.requests, m.bytes, m.latency, m.sync, m.batch, m.records, m.invalid, m.filtered, m.over, m.lost, m.damaged, m.strange, m.failed)
+	reg.MustRegister(m.requests, m.bytes, m.latency, m.sync, m.batch, m.records, m.invalid, m.filtered, m.over, m.lost, m.damaged, m.strange, m.conflict, m.failed)
 	for _, code := range []int{200, 202, 204, 400, 404, 405, 411, 413, 500, 503, 507} {
 		m.byCode[code] = m.requests.WithLabelValues(strconv.Itoa(code))
 	}
@@ -139,6 +141,7 @@ func (m *Metrics) Converted(s worker.Stats) {
 	}
 
 	m.lost.Add(float64(s.BytesLost))
+	m.conflict.Add(float64(s.Conflicts))
 	m.damaged.Add(float64(len(s.Kept)))
 }
 

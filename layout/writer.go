@@ -170,7 +170,7 @@ func (w *Writer) KeepDamaged() string {
 // that both were made from the same.
 func (w *Writer) ReplaceEarlier() { w.replace = true }
 
-// Repeated says whether the same body was received under the same ID within some days
+// Repeated says whether the same body (or what stands for it) was received under the same ID within some days
 // before or after, in this raw log or another one that was published, so that it must
 // not be published again.
 // Otherwise Commit records it. It is false without Data.DropRepeats.
@@ -180,6 +180,15 @@ func (w *Writer) Repeated(id, body []byte, received time.Time) (bool, error) {
 	}
 
 	return w.repeats.Repeated(id, body, received)
+}
+
+// Conflicts returns how many submissions had the ID of another one with another body; see
+// dedup.Recorder.
+func (w *Writer) Conflicts() int64 {
+	if w.repeats == nil {
+		return 0
+	}
+	return w.repeats.Conflicts()
 }
 
 // ForgetRepeats removes from the index of repeats what earlier conversions of this raw

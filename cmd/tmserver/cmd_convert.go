@@ -168,6 +168,9 @@ func reportNotPublished(st *cli.State, stats worker.Stats) {
 	if stats.Repeated > 0 {
 		fmt.Fprintf(st.Stderr, "  repeated %d\n", stats.Repeated)
 	}
+	if stats.Conflicts > 0 {
+		fmt.Fprintf(st.Stderr, "  conflicts %d: another body under the same document ID\n", stats.Conflicts)
+	}
 }
 
 // waitingError is the error of a command that is done but for n submissions,

@@ -2,8 +2,11 @@ package convert
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/zstd"
@@ -54,7 +57,7 @@ func (u *unpacker) unpack(body []byte, limit int) ([]byte, error) {
 	}
 
 	// What does not begin like gzip is plain text, or rejected later as not JSON.
-	if len(body) < 2 || body[0] != 0x1f || body[1] != 0x8b {
+	if !isGzip(body) {
 		return body, nil
 	}
 
@@ -70,6 +73,23 @@ func (u *unpacker) unpack(body []byte, limit int) ([]byte, error) {
 	}
 	return text, nil
 }
+
+// textSum returns the CRC-32 (IEEE) and the length of the text that body unpacks to.
+func textSum(body, text []byte) (sum [8]byte) {
+	const trailerBytes = 8 // of gzip: the CRC-32 and the length
+	length := binary.LittleEndian.AppendUint32(nil, uint32(len(text)))
+	if isGzip(body) && len(body) > trailerBytes && bytes.Equal(body[len(body)-4:], length) {
+		// The sum was checked while it was unpacked. Members in front of this one, if there
+		// are any, are empty.
+		return [8]byte(body[len(body)-trailerBytes:])
+	}
+	binary.LittleEndian.PutUint32(sum[:], crc32.ChecksumIEEE(text))
+	copy(sum[4:], length)
+	return sum
+}
+
+// isGzip says whether body begins like gzip.
+func isGzip(body []byte) bool { return len(body) > 1 && body[0] == 0x1f && body[1] == 0x8b }
 
 // isZlib says whether body begins like zlib without a dictionary (RFC 1950), which
 // some clients send instead of gzip. A body that begins with "8" may be a number.
@@ -89,24 +109,24 @@ func (u *unpacker) tidy(text []byte) []byte {
 
 	// Strings stay as they are, and so text that is not JSON does not become JSON. A
 	// space stays where two tokens would become one.
-	out := u.tidied[:0]
+	out := slices.Grow(u.tidied[:0], len(text))
+	from := 0 // what has not been copied yet
 	for i := 0; i < len(text); {
-		switch c := text[i]; c {
+		switch text[i] {
 		case '"':
-			end := jsonscan.StringTrusted(text, i)
-			out = append(out, text[i:end]...)
-			i = end
+			i = jsonscan.StringTrusted(text, i)
 		case ' ', '\n', '\r', '\t':
-			end := jsonscan.Space(text, i)
-			if len(out) > 0 && end < len(text) && word(out[len(out)-1]) && word(text[end]) {
+			out = append(out, text[from:i]...)
+			i = jsonscan.Space(text, i)
+			from = i
+			if len(out) > 0 && i < len(text) && word(out[len(out)-1]) && word(text[i]) {
 				out = append(out, ' ')
 			}
-			i = end
 		default:
-			out = append(out, c)
 			i++
 		}
 	}
+	out = append(out, text[min(from, len(text)):]...)
 	u.tidied = out
 	return out
 }

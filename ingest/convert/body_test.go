@@ -57,6 +57,13 @@ func TestUnpack(t *testing.T) {
 		{"zstd magic alone", string(zstdMagic), "", ClassCorrupt, "zstd: unexpected EOF"},
 		{"length", whole[:len(whole)-4] + "len!", "", ClassCorrupt, "gzip: invalid checksum"},
 	}
+	for _, body := range []string{text, whole, packed("") + whole, packed(text[:7]) + packed(text[7:]), squeezed(text)} {
+		unpacked, err := Unpack([]byte(body), limit)
+		if got, want := textSum([]byte(body), unpacked), textSum(nil, []byte(text)); err != nil || got != want {
+			t.Errorf("%.20q: sum %x, want %x", body, got, want)
+		}
+	}
+
 	var u unpacker // one for all: none may leave anything to the next
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

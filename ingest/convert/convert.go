@@ -55,6 +55,19 @@ type Record struct {
 	// partition than the payload's, which counts.
 	Mismatched uint8
 	RawBytes   int // length of the submitted JSON
+	// TextSum stands for the submitted JSON, however it was packed: its CRC-32 and length.
+	// It tells apart what was submitted under one document ID.
+	TextSum [8]byte
+}
+
+// DocumentName returns what names the document of a submission among those of all
+// namespaces: the namespace of its path, and its ID.
+func DocumentName(path string, id []byte) []byte {
+	namespace := schema.TelemetryNamespace
+	if submitted, ok := schema.ParseSubmissionPath(path); ok {
+		namespace = submitted.Namespace
+	}
+	return append(append(make([]byte, 0, len(namespace)+1+len(id)), namespace+"/"...), id...)
 }
 
 // Converter turns submissions into records. Text that is not about histograms
@@ -170,6 +183,7 @@ func (c *Converter) convertSubmission(ctx context.Context, s *rawlog.Submission)
 	}
 	c.id = append(c.id[:0], path.ID...)
 	r.ID, r.RawBytes = c.id, len(text)
+	r.TextSum = textSum(s.Body, text)
 
 	if claimed := path.Claimed; claimed != (schema.Dims{}) && !path.Generic() {
 		claimed[schema.SubmissionDate] = r.Dims[schema.SubmissionDate]

@@ -491,6 +491,7 @@ func FuzzConvert(f *testing.F) {
 		ingesttest.Ping(`"FLAG":{"values":{"0":-1}},"NO":[]`), ingesttest.Ping(`"FLAG":{"values":{"01":1}}`), ingesttest.Ping(`"FLAG":{"values":{},"range":[0,2],"bucket_count":3.0}`),
 		`{"ver":2,"info":{},"a":[1e400,-0.0,"\ud800"],"a":{}}`, "{\r\n\"ver\" : 1 , \"info\" : { \"x\" : 1 } }", `{"ver":3,"pingID":1,"deviceinfo.update_channel":"x","info":1}`,
 		`{"ver":1,"info":{"revision":"/rev/"},"histograms":{}}`, `{"ver":1,"histograms":{]},"info":{}}`, "{\"ver\":1,\"a\":\"\x02\"}", "[\xff]",
+		unifiedPing("first-shutdown"), strings.Replace(unifiedPing("main"), `"FLAG":`, `"X":{"range":[1,2],"range":[1,9],"bucket_count":3,"histogram_type":1,"values":{"0":-1,"9":2,"0":1},"sum":"x","sum":1},"Y":1,"Y":{},"X":7,"FLAG":`, 1),
 		unifiedPing("main"), unifiedPing("saved-session"), unifiedPing("deletion"), strings.Replace(unifiedPing("main"), `"version":4`, `"version":5,"info":{}`, 1),
 		strings.Replace(unifiedPing("saved-session"), `"ver":4`, `"ver":4,"type":1,"payload.type":2,"clientID":3,"payload":4`, 1),
 	} {

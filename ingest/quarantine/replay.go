@@ -239,7 +239,8 @@ func (r *replay) apply(rejected layout.Rejected, outcome decide.Outcome) error {
 
 // publish publishes the record of a submission, unless it was published before.
 func (r *replay) publish(rejected layout.Rejected, outcome decide.Outcome) error {
-	repeated, err := r.writer.Repeated(outcome.Record.ID, rejected.Body, rejected.Time)
+	name := convert.DocumentName(submissionOf(rejected).Path, outcome.Record.ID)
+	repeated, err := r.writer.Repeated(name, outcome.Record.TextSum[:], rejected.Time)
 	if err != nil {
 		return err
 	}

@@ -256,7 +256,7 @@ func (p *publication) add(s *rawlog.Submission, outcome decide.Outcome) error {
 // publish adds a record, unless the same submission was published before.
 func (p *publication) publish(s *rawlog.Submission, outcome decide.Outcome) error {
 	record := &outcome.Record
-	repeated, err := p.writer.Repeated(record.ID, s.Body, s.Time)
+	repeated, err := p.writer.Repeated(convert.DocumentName(s.Path, record.ID), record.TextSum[:], s.Time)
 	if err != nil {
 		return err
 	}
@@ -264,6 +264,8 @@ func (p *publication) publish(s *rawlog.Submission, outcome decide.Outcome) erro
 		p.stats.Repeated++
 		return nil
 	}
+
+	p.stats.Conflicts = p.writer.Conflicts()
 
 	p.stats.Records++
 	p.stats.RawBytes += int64(record.RawBytes)

@@ -18,9 +18,12 @@ type Stats struct {
 	// Waiting counts the submissions whose definitions are not available; they are in
 	// a raw log of their own now.
 	Waiting int64
-	// Repeated counts the submissions that were received before, byte for byte, and
+	// Repeated counts the submissions that were received before, however packed, and
 	// dropped; see layout.Data.DropRepeats.
 	Repeated int64
+	// Conflicts counts the records that have the document ID of another one, received
+	// within the same days, that has another body. All of them are published.
+	Conflicts int64
 	// Divided counts the submissions of a raw log that had ended the process; they are in
 	// Parts now, and not converted yet.
 	Divided int64
@@ -78,6 +81,7 @@ func (s *Stats) Add(t Stats) {
 	s.Kept = append(s.Kept, t.Kept...)
 	s.Waiting += t.Waiting
 	s.Repeated += t.Repeated
+	s.Conflicts += t.Conflicts
 	s.Divided += t.Divided
 
 	// The counts by class, reason, histogram and dimension.

@@ -15,7 +15,7 @@ import (
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
-// maxClaims is how many claims are in memory, at some 50 bytes each, before they go to a
+// maxClaims is how many claims are in memory, at some 90 bytes each, before they go to a
 // file. A raw log of pings of 2 kB has as many.
 const maxClaims = 1 << 18
 
@@ -41,6 +41,7 @@ type claims struct {
 
 	recent map[key]uint32   // the day of a key
 	more   map[key][]uint32 // its further days; there are hardly any
+	ids    map[idKey]uint32 // the last day of an ID of these
 	count  int              // of both
 
 	file *os.File // nil: no run
@@ -55,7 +56,7 @@ type run struct {
 }
 
 func newClaims(root *os.Root, name string, maximum int) *claims {
-	return &claims{root: root, name: name, max: maximum, recent: map[key]uint32{}, more: map[key][]uint32{}}
+	return &claims{root: root, name: name, max: maximum, recent: map[key]uint32{}, more: map[key][]uint32{}, ids: map[idKey]uint32{}}
 }
 
 // has says whether there is a claim of a key from the first day to the last.
@@ -80,8 +81,15 @@ func (c *claims) has(k key, first, last uint32) (bool, error) {
 	return false, nil
 }
 
+// hasID says whether there is a claim in memory of an ID from the first day to the last.
+func (c *claims) hasID(id idKey, first, last uint32) bool {
+	day, ok := c.ids[id]
+	return ok && first <= day && day <= last
+}
+
 // add adds a claim.
 func (c *claims) add(k key, day uint32) error {
+	c.ids[k.id()] = day
 	if _, ok := c.recent[k]; ok {
 		c.more[k] = append(c.more[k], day)
 	} else {
@@ -136,6 +144,7 @@ func (c *claims) spill() error {
 	c.runs = append(c.runs, added)
 	clear(c.recent)
 	clear(c.more)
+	clear(c.ids)
 	c.count = 0
 	return nil
 }
@@ -273,7 +282,7 @@ func (l *list) fill() error {
 
 // close removes the file.
 func (c *claims) close() error {
-	c.recent, c.more, c.runs, c.count = nil, nil, nil, 0
+	c.recent, c.more, c.ids, c.runs, c.count = nil, nil, nil, nil, 0
 	if c.file == nil {
 		return nil
 	}

@@ -1,7 +1,7 @@
 // Package dedup finds what was submitted more than once. It has two answers, because
 // there are two reasons:
 //
-//	a client sends the same bytes again   Repeats   while records are published
+//	a client sends the same ping again    Repeats   while records are published
 //	a document is submitted in versions   Latest    when a job reads them
 //
 // # Repeats

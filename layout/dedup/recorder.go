@@ -29,7 +29,14 @@ type Recorder struct {
 	index *Repeats
 	from  source
 	added *claims // the new ones, which Record will record; index.mu protects them
+	// conflicts counts the new ones that have the ID of another one.
+	conflicts int64
 }
+
+// Conflicts returns how many submissions so far were no repeats, but had the ID of one
+// with another body within the index's days. It is a lower bound while so many are looked
+// up that claims go to a file.
+func (c *Recorder) Conflicts() int64 { return c.conflicts }
 
 // Recorder opens the index for the submissions of the raw log of that name. While
 // another process has it open, this waits, a minute at most. The caller closes the
@@ -62,13 +69,18 @@ func (c *Recorder) Repeated(id, body []byte, received time.Time) (bool, error) {
 	return c.index.find(c, keyOf(id, body), schema.DateOf(received))
 }
 
-func keyOf(id, body []byte) key {
+// keyOf returns the key of a submission. Keys of the same ID are neighbours.
+func keyOf(id, body []byte) (k key) {
+	idSum := sha256.Sum256(id)
+	copy(k[:idKeyBytes], idSum[:])
+
 	// The length separates the ID from the body: "a" and "bc" is not "ab" and "c".
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%d ", len(id))
 	sum.Write(id)
 	sum.Write(body)
-	return key(sum.Sum(nil)[:16])
+	copy(k[idKeyBytes:], sum.Sum(nil))
+	return k
 }
 
 // Record makes the new submissions durable and removes days long past. Call it just

@@ -55,9 +55,16 @@ type Repeats struct {
 }
 
 type (
-	key    [16]byte // the first half of the SHA-256 of ID and body
-	source [8]byte  // the beginning of the SHA-256 of a raw log's name
+	// key is the beginning of the SHA-256 of the ID, and then that of ID and body.
+	key    [16]byte
+	idKey  [idKeyBytes]byte // how the keys of an ID begin
+	source [8]byte          // the beginning of the SHA-256 of a raw log's name
 )
+
+// idKeyBytes is how much of a key is the ID's.
+const idKeyBytes = 10
+
+func (k key) id() idKey { return idKey(k[:idKeyBytes]) }
 
 // NewRepeats returns the index in a file below root, which is made, with its folder, when
 // it is needed. Two submissions that were received at most so many days apart, at least
@@ -83,11 +90,13 @@ func (r *Repeats) find(c *Recorder, k key, day schema.Date) (bool, error) {
 	// What this raw log recorded before, in a conversion that did not end, does not count;
 	// what this Recorder, or another one of this process, has found new does.
 	first, last := r.window(day)
+	conflicting := false
 	for _, open := range r.recorders {
 		repeated, err := open.added.has(k, dayNumber(first), dayNumber(last))
 		if repeated || err != nil {
 			return repeated, err
 		}
+		conflicting = conflicting || open.added.hasID(k.id(), dayNumber(first), dayNumber(last))
 	}
 
 	// The buckets are named by day, so the cursor visits them in order.
@@ -97,17 +106,38 @@ func (r *Repeats) find(c *Recorder, k key, day schema.Date) (bool, error) {
 		days := tx.Cursor()
 		name, _ := days.Seek([]byte(first))
 		for name != nil && schema.Date(name) <= last && !repeated {
-			value := tx.Bucket(name).Get(k[:])
-			repeated = value != nil && source(value) != c.from
+			repeated, conflicting = lookUp(tx.Bucket(name), k, c.from, conflicting)
 			name, _ = days.Next()
 		}
 		return nil
 	})
 
 	if err == nil && !repeated {
+		if conflicting {
+			c.conflicts++
+		}
 		err = c.added.add(k, dayNumber(day))
 	}
 	return repeated, err
+}
+
+// lookUp says whether another raw log than from has the submission in a day's bucket, and
+// whether it, or what was looked up before, has one with its ID.
+func lookUp(day *bbolt.Bucket, k key, from source, before bool) (repeated, conflicting bool) {
+	conflicting = before
+	id := k.id()
+	sameID := day.Cursor()
+	for other, value := sameID.Seek(id[:]); bytes.HasPrefix(other, id[:]); other, value = sameID.Next() {
+		// A bucket has other keys than those of submissions, too.
+		if len(other) != len(k) || len(value) != len(from) || source(value) == from {
+			continue
+		}
+		conflicting = true
+		if bytes.Equal(other, k[:]) {
+			return true, conflicting
+		}
+	}
+	return false, conflicting
 }
 
 // acquire opens the file for one more Recorder.

@@ -342,3 +342,40 @@ func TestForget(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestConflicts: another body under the same ID within the window, in the same raw log or
+// another one, is no repeat but a conflict.
+func TestConflicts(t *testing.T) {
+	index := testRepeats(testRoot(t), 3)
+	for i, tt := range []struct {
+		rawLog string
+		days   []int
+		bodies []string
+		want   int64
+	}{
+		{"log.1", []int{1, 1, 1}, []string{"a", "b", "a"}, 1},
+		{"log.1", []int{1, 1, 1}, []string{"a", "b", "a"}, 1}, // the same raw log again
+		{"log.2", []int{2, 3}, []string{"a", "c"}, 1},
+		{"log.3", []int{20, 20}, []string{"a", "a"}, 0}, // long after
+	} {
+		recorder, err := index.Recorder(tt.rawLog)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, body := range tt.bodies {
+			if _, err := recorder.Repeated([]byte("id"), []byte(body), september(tt.days[n])); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := recorder.Repeated([]byte("other"), []byte("x"), september(tt.days[0])); err != nil {
+			t.Fatal(err)
+		}
+		if got := recorder.Conflicts(); got != tt.want {
+			t.Errorf("step %d: %d conflicts, want %d", i, got, tt.want)
+		}
+		if err := recorder.Record(); err != nil {
+			t.Fatal(err)
+		}
+		recorder.Close()
+	}
+}

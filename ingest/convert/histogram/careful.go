@@ -127,7 +127,10 @@ func (rw *Rewriter) sums(name []byte) error {
 // integer returns the natural number that a JSON value spells, nonsense for
 // everything else.
 func integer(value []byte) int64 {
-	if n, ok := jsonscan.Int(bytes.TrimRight(value, " \t")); ok && n >= 0 {
+	if last := len(value) - 1; last >= 0 && value[last] <= ' ' {
+		value = bytes.TrimRight(value, " \t")
+	}
+	if n, ok := jsonscan.Int(value); ok && n >= 0 {
 		return n
 	}
 	return nonsense

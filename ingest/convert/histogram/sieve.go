@@ -142,6 +142,24 @@ func (s *Sieve) histograms(start int) (end int, err error) {
 // each checks the histograms of an object. All have the name, or each its own if that is
 // nil. What cannot be used is cut.
 func (s *Sieve) each(start int, name []byte) (end int, err error) {
+	cuts, dropped := len(s.cuts), len(s.dropped)
+	end, err = s.walk(start, name, nil)
+	if err != nil || len(s.dropped) == dropped {
+		return end, err
+	}
+
+	// Of histograms with the same name only the last counts, so a wrong one in front of it
+	// costs nothing, and a wrong one behind a good one costs both.
+	var index jsonscan.Object
+	if _, err := index.Index(s.text, start); err != nil || !index.Repeats() {
+		return end, err
+	}
+	s.cuts, s.dropped = s.cuts[:cuts], s.dropped[:dropped]
+	return s.walk(start, name, &index)
+}
+
+// walk is each; with an index, what does not count is cut without being checked.
+func (s *Sieve) walk(start int, name []byte, index *jsonscan.Object) (end int, err error) {
 	var definition *revisions.Definition
 	if s.spec != nil && name != nil {
 		definition = s.spec.Lookup(name)
@@ -149,8 +167,10 @@ func (s *Sieve) each(start int, name []byte) (end int, err error) {
 
 	lastKept := 0 // the end of the last member that stays
 	pending := 0  // where the cut of one of the first members begins, which ends with the next
+	n := -1       // the number of the member
 	it := jsonscan.Members(s.text, start)
 	for it.Next() {
+		n++
 		if pending > 0 {
 			s.cuts = append(s.cuts, cut{pending, it.MemberStart()})
 			pending = 0
@@ -163,15 +183,24 @@ func (s *Sieve) each(start int, name []byte) (end int, err error) {
 				definition = s.spec.Lookup(own)
 			}
 		}
-		end, reason, err := s.check(it.Start, definition)
-		if err != nil {
-			return start, err
+
+		var end int
+		reason := ""
+		counts := index == nil || index.Counts(n)
+		if counts {
+			var err error
+			end, reason, err = s.check(it.Start, definition)
+			if err != nil {
+				return start, err
+			}
+			it.SetEnd(end)
+		} else {
+			end = it.End()
 		}
-		it.SetEnd(end)
 
 		// A comma goes with it: the one before, or behind the first members.
 		switch {
-		case reason == "":
+		case counts && reason == "":
 			lastKept = end
 			continue
 		case lastKept > 0:
@@ -179,6 +208,9 @@ func (s *Sieve) each(start int, name []byte) (end int, err error) {
 			lastKept = end
 		default:
 			pending = it.MemberStart()
+		}
+		if !counts {
+			continue
 		}
 		if len(own) > maxDropBytes {
 			own = nil
