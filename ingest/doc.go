@@ -62,13 +62,20 @@
 //	  507 Insufficient Storage  the disk is full, or down to the reserve
 //	GET /__lbheartbeat__, /__version__
 //	  200 OK                    the process runs; what it was built from
+//	GET /livez
+//	  200 OK                    the process answers
+//	GET /readyz
+//	  200 OK                    submissions are taken, and converted
+//	  503 Service Unavailable   one line: shutting down, the disk refuses, or
+//	                            conversion is stuck
 //	GET /status, /telemetry_schema, /histograms/<repo…>/<revision>,
 //	    /histogram_buckets?revision=<URL>
 //	  200 OK                    a JSON document
 //	  400 Bad Request           no revision was given
 //	  404 Not Found             no such revision, or no such page
 //	  503 Service Unavailable   the definitions are not cached, or the revision
-//	                            server does not answer
+//	                            server does not answer; of /status: a submission
+//	                            would not be taken now, and "status" says why
 //	anything that is no such request, answered before it gets here
 //	  400 Bad Request           it is not HTTP
 //	  417 Expectation Failed    it expects something else than 100-continue

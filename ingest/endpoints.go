@@ -67,6 +67,14 @@ var endpoints = []endpoint{
 		func(h *handler) http.HandlerFunc { return having(h.o.Status != nil, h.status) },
 	},
 	{
+		[]string{http.MethodGet}, "/livez", "/livez",
+		func(h *handler) http.HandlerFunc { return h.health() },
+	},
+	{
+		[]string{http.MethodGet}, "/readyz", "/readyz",
+		func(h *handler) http.HandlerFunc { return h.health() },
+	},
+	{
 		[]string{http.MethodGet}, "/telemetry_schema", "/telemetry_schema",
 		func(h *handler) http.HandlerFunc { return having(h.o.Schema != nil, h.schema) },
 	},

@@ -61,7 +61,8 @@ func TestEndpointsAreDocumented(t *testing.T) {
 	o := DefaultHandlerOptions()
 	o.Schema = schema.Default()
 	o.Definitions = oneRevision("{}")
-	o.Status = func() any { return nil }
+	o.Status = func() (any, bool) { return nil, true }
+	o.Health = http.NotFoundHandler()
 	o.Converter = func() *convert.Converter { return convert.New(oneRevision("{}"), convert.DefaultOptions()) }
 	h := NewHandler(ingesttest.Log(t, t.TempDir(), nil), o).(*observer)
 	var got, want []string

@@ -49,8 +49,11 @@ type HandlerOptions struct {
 	Converter func() *convert.Converter
 	// Version is what /__version__ says that the program was built from.
 	Version string
-	// Status returns the answer of /status, to be encoded as JSON; nil: 404.
-	Status func() any
+	// Status returns the answer of /status, to be encoded as JSON, and whether a
+	// submission would be taken now: else its code is 503. Nil: 404.
+	Status func() (answer any, taken bool)
+	// Health answers /livez and /readyz; nil: 404.
+	Health http.Handler
 	// Metrics counts requests; nil: they are not counted.
 	Metrics *Metrics
 	// RequestLog gets a line for every RequestLogEvery-th request; nil: none.

@@ -25,13 +25,30 @@ func (h *handler) schema(w http.ResponseWriter, _ *http.Request) { sendJSON(w, h
 
 // status answers with the server's state; see HandlerOptions.Status.
 func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
-	text, err := json.Marshal(h.o.Status())
+	status, taken := h.o.Status()
+	text, err := json.Marshal(status)
 	if err != nil {
 		h.o.Log.Error("cannot answer /status", "err", err)
 		answerFailed.send(w)
 		return
 	}
+
+	if !taken {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Retry-After", retryAfter)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		w.Write(append(text, '\n'))
+		return
+	}
 	sendJSON(w, append(text, '\n'))
+}
+
+// health returns what answers /livez and /readyz; nil without.
+func (h *handler) health() http.HandlerFunc {
+	if h.o.Health == nil {
+		return nil
+	}
+	return h.o.Health.ServeHTTP
 }
 
 // histograms answers GET /histograms/<repo…>/<revision> with that revision's

@@ -40,7 +40,7 @@ func TestHandlerInfo(t *testing.T) {
 	o := DefaultHandlerOptions()
 	o.Schema = schema.Default()
 	o.Definitions = oneRevision(text)
-	o.Status = func() any { return map[string]int{"backlog": 7} }
+	o.Status = func() (any, bool) { return map[string]int{"backlog": 7}, true }
 	h := NewHandler(ingesttest.Log(t, t.TempDir(), nil), o)
 	tests := []struct {
 		path string

@@ -26,6 +26,8 @@ const (
 	TrashDir = StateDir + "/trash"
 	// ClockFile has the time of the last upkeep whose clock was believed.
 	ClockFile = StateDir + "/clock.json"
+	// IngestFilterFile exists once an ingest filter has decided what is published.
+	IngestFilterFile = StateDir + "/ingest_filter"
 	// CompactDir is the staging folder, and the lock, of compaction.
 	CompactDir = StateDir + "/compact"
 	// LockDir holds the lock of compaction in an object store: lock/<n>, each made

@@ -37,16 +37,39 @@ func handlerFunc(f http.HandlerFunc) func(*prometheus.Registry) http.Handler {
 
 // newAdmin returns the handler of the admin address. With a token, only requests that
 // carry it are answered.
-func newAdmin(registry *prometheus.Registry, token string) http.Handler {
+func newAdmin(registry *prometheus.Registry, token, listen string, health http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("GET /livez", health)
+	mux.Handle("GET /readyz", health)
 	for _, endpoint := range adminEndpoints {
 		mux.Handle(endpoint.pattern, endpoint.handler(registry))
 	}
 
 	if token == "" {
-		return mux // on a loopback address; see validate
+		return requireHost(listen, mux) // on a loopback address; see validate
 	}
 	return requireToken(token, mux)
+}
+
+// requireHost lets requests through whose Host is this machine's: localhost, an IP address,
+// or the host of the listen address. A page in a browser on this machine could reach the
+// admin address under a name of its own that leads to 127.0.0.1 (DNS rebinding); its
+// requests name that.
+func requireHost(listen string, next http.Handler) http.Handler {
+	own, _, _ := net.SplitHostPort(listen)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
+
+		if host != "localhost" && host != strings.ToLower(own) && net.ParseIP(host) == nil {
+			http.Error(w, "this host is not served here", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // requireToken lets requests through that carry "Authorization: Bearer <token>".

@@ -17,7 +17,7 @@ func TestAdminEndpoints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := newAdmin(prometheus.NewRegistry(), "secret")
+	handler := newAdmin(prometheus.NewRegistry(), "secret", "127.0.0.1:0", http.NotFoundHandler())
 	code := func(method, path, authorization string) int {
 		request := httptest.NewRequest(method, path, nil)
 		request.Header.Set("Authorization", authorization)
@@ -54,6 +54,24 @@ func TestIsLoopback(t *testing.T) {
 	} {
 		if got := isLoopback(addr); got != want {
 			t.Errorf("isLoopback(%q) is %v", addr, got)
+		}
+	}
+}
+
+// TestAdminHost checks which hosts the admin address answers for without a token.
+func TestAdminHost(t *testing.T) {
+	handler := newAdmin(prometheus.NewRegistry(), "", "admin.example:8081", http.NotFoundHandler())
+	for host, want := range map[string]int{
+		"localhost": 200, "LOCALHOST:8081": 200, "localhost.:1": 200, "127.0.0.1": 200, "127.0.0.1:80": 200, "[::1]": 200, "[::1]:80": 200,
+		"admin.example": 200, "Admin.Example:1": 200,
+		"": 421, "evil.example": 421, "evil.example:8081": 421, "localhost.evil.example": 421, "127.0.0.1.evil.example": 421, "a@localhost": 421,
+	} {
+		request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+		request.Host = host
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, request)
+		if answer.Code != want {
+			t.Errorf("host %q: %d, want %d", host, answer.Code, want)
 		}
 	}
 }

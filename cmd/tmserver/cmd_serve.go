@@ -25,6 +25,8 @@ type serveCmd struct {
 	MaxLogAge   time.Duration `env:"TMSERVER_MAX_LOG_AGE" default:"5m" help:"Time after its first submission when a raw log is finished and converted."`
 	Workers     int           `env:"TMSERVER_WORKERS" default:"1" help:"Raw logs converted at the same time; 0 leaves them to tmserver convert."`
 	DrainTime   time.Duration `env:"TMSERVER_DRAIN_TIME" default:"30s" zero:"none" help:"How long requests in hand may take after SIGTERM; 0 ends them at once."`
+	DrainDelay  time.Duration `env:"TMSERVER_DRAIN_DELAY" default:"0" zero:"none" help:"How long /readyz says no after SIGTERM, before connections are refused; 0 is not at all."`
+	StuckAfter  time.Duration `env:"TMSERVER_STUCK_AFTER" default:"15m" zero:"never" help:"How long a raw log may fail to be converted before /readyz says no; 0 is for ever."`
 
 	AdminToken      string `env:"TMSERVER_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bearer token for the admin address; needed unless it is a loopback address. Better given in the environment."`
 	TLSCert         string `env:"TMSERVER_TLS_CERT" type:"existingfile" placeholder:"FILE" help:"Certificate chain (PEM); with --tls-key, both addresses speak TLS."`
@@ -68,10 +70,15 @@ The filters in the folder of --filters are loaded again when they change; one th
 does not load leaves its version before in use, and /status says why. A raw log is
 converted with one version of the ingest filter from its start to its end.
 
+SIGHUP loads the certificate and the filters again and opens the log of requests
+anew, for a rotation of logs. GET /livez and /readyz say whether the server answers
+and whether it is ready, GET /status with 503 that a submission would not be taken.
+
 Prints "listening URL" and "admin URL" to stdout once connections are accepted.
 
 EXIT STATUS: 0 stopped by a signal, everything published; 1 failed, or raw logs
-remain that could not be converted; 2 usage or configuration.`
+remain that could not be converted; 2 usage or configuration; 4 a commit or the
+index of definitions is damaged; 5 raw logs remain because of their filter.`
 }
 
 // validate checks what kong cannot: ranges, and flags that belong together.
@@ -131,6 +138,7 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	serving := newServing(c, st)
 	serving.budget = shared
 	defer func() { err = errors.Join(err, serving.close()) }()
+	defer serving.watchSignals()()
 	for _, row := range serveParts {
 		if err := serving.build(ctx, row.build); err != nil {
 			return err
@@ -139,12 +147,17 @@ func (c *serveCmd) Run(ctx context.Context, st *cli.State) (err error) {
 
 	// Until a signal comes, or a part cannot go on.
 	serving.start()
+	st.Log.Info("started", "version", cli.Version(), "data_folder", c.DataDir, "addresses", serving.addresses)
 	select {
 	case <-ctx.Done():
+		st.Log.Info("stopping: a signal came")
 	case err = <-serving.failed:
+		st.Log.Error("stopping: a part failed", "err", err)
 	}
 
-	return errors.Join(err, serving.stop())
+	err = errors.Join(err, serving.stop())
+	st.Log.Info("stopped", "version", cli.Version(), "data_folder", c.DataDir, "addresses", serving.addresses)
+	return err
 }
 
 // tuneRuntime sets the Go runtime up for a server that receives submissions, where the

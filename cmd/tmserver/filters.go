@@ -4,22 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/engine/script/reload"
 	"github.com/aitgithub/telemetry-server/ingest/decide"
+	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // filterFlags say what of the converted submissions is published.
 type filterFlags struct {
-	Filters string `env:"TMSERVER_FILTERS" placeholder:"DIR" help:"Folder of filters. Its ingest.js (or ingest.ts, ingest.json) decides which records are published, dropped or quarantined."`
+	Filters         string `env:"TMSERVER_FILTERS" placeholder:"DIR" help:"Folder of filters. Its ingest.js (or ingest.ts, ingest.json) decides which records are published, dropped or quarantined."`
+	FiltersOptional bool   `env:"TMSERVER_FILTERS_OPTIONAL" help:"Publish everything when the ingest filter disappears. Default: the one of before stays in use, and after a restart raw logs wait."`
 }
 
 // ingestNames are the file names of the ingest filter. The first one that is in the
@@ -28,8 +32,11 @@ var ingestNames = []string{"ingest.js", "ingest.ts", "ingest.json"}
 
 // filterFolder is the operator's folder of filters. A nil one has none.
 type filterFolder struct {
-	dir    string
-	folder *reload.Folder[*script.FilterScript]
+	dir      string
+	folder   *reload.Folder[*script.FilterScript]
+	optional bool
+	data     *layout.Data // knows whether there was an ingest filter; nil: nothing does
+	noted    atomic.Bool  // it knows
 }
 
 // openFilters loads the folder's filters; nil if no folder is named. ping.histogram uses
@@ -48,6 +55,7 @@ func (f *filterFlags) openFilters(ctx context.Context, log *slog.Logger, definit
 
 	folder, err := reload.Open(ctx, f.Filters, reload.Options[*script.FilterScript]{
 		Wants: isFilter,
+		Keep:  func(name string) bool { return !f.FiltersOptional && slices.Contains(ingestNames, name) },
 		Log:   log,
 		Compile: func(ctx context.Context, path string, text []byte) (*script.FilterScript, []string, error) {
 			if filepath.Ext(path) == ".json" {
@@ -60,7 +68,7 @@ func (f *filterFlags) openFilters(ctx context.Context, log *slog.Logger, definit
 	if err != nil {
 		return nil, cli.Fail(cli.ExitUsage, fmt.Errorf("--filters: %w", err))
 	}
-	return &filterFolder{dir: filepath.Clean(f.Filters), folder: folder}, nil
+	return &filterFolder{dir: filepath.Clean(f.Filters), folder: folder, optional: f.FiltersOptional}, nil
 }
 
 // compileDocument returns the filter that a JSON document describes.
@@ -111,19 +119,73 @@ func (f *filterFolder) IngestFilter() (decide.DeciderSource, error) {
 		return nil, nil
 	}
 
+	if version, ok := f.ingestVersion(); ok {
+		// A version that loads stays in use when a later one does not.
+		if version.Loaded.IsZero() {
+			return nil, filterError(version.Err)
+		}
+		return deciderSource{version.Value}, f.noteFilter()
+	}
+	return nil, f.requireFilter()
+}
+
+// ingestVersion returns the ingest filter of the first name that is in the folder, else
+// of the first that was and stays in use.
+func (f *filterFolder) ingestVersion() (version reload.Version[*script.FilterScript], ok bool) {
+	var missing *reload.Version[*script.FilterScript]
 	for _, name := range ingestNames {
 		version, ok := f.folder.Get(name)
 		if !ok {
 			continue
 		}
-
-		// A version that loads stays in use when a later one does not.
-		if version.Loaded.IsZero() {
-			return nil, filterError(version.Err)
+		if !errors.Is(version.Err, reload.ErrMissing) {
+			return version, true
 		}
-		return deciderSource{version.Value}, nil
+		if missing == nil {
+			missing = &version
+		}
 	}
-	return nil, nil
+
+	if missing == nil {
+		return version, false
+	}
+	return *missing, true
+}
+
+// noteFilter notes durably that records are published by an ingest filter.
+func (f *filterFolder) noteFilter() error {
+	if f.data == nil || f.noted.Load() {
+		return nil
+	}
+	_, err := f.data.Root().Stat(layout.IngestFilterFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = f.data.Root().WriteFile(layout.IngestFilterFile, nil, 0o644)
+	}
+	f.noted.Store(err == nil)
+	return err
+}
+
+// requireFilter returns an error if there was an ingest filter before.
+func (f *filterFolder) requireFilter() error {
+	if f.data == nil || f.optional {
+		return nil
+	}
+	_, err := f.data.Root().Stat(layout.IngestFilterFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = cli.Fail(cli.ExitScript, fmt.Errorf("%s: the ingest filter, by which this data folder published before, is missing", f.dir))
+	return cli.WithHint(err, "bring it back, or publish everything with --filters-optional")
+}
+
+// reload reads the folder now.
+func (f *filterFolder) reload() {
+	if f != nil {
+		f.folder.Reload()
+	}
 }
 
 // filterError is the error of a command whose filter does not load.

@@ -2,14 +2,15 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,13 +34,21 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 	// The public server is the first one, for listenAll and announce.
 	servers := []*http.Server{s.c.newServer(s.c.Listen, handler, s.st.Log)}
 	if s.c.AdminListen != "" {
-		servers = append(servers, s.c.newServer(s.c.AdminListen, newAdmin(s.registry, s.c.AdminToken), s.st.Log))
+		servers = append(servers, s.c.newServer(s.c.AdminListen, newAdmin(s.registry, s.c.AdminToken, s.c.AdminListen, s.health.handler()), s.st.Log))
+	}
+
+	// A ready file of a former run must not say that this one is ready.
+	if err := s.c.removeReadyFile(); err != nil {
+		return part{}, errors.Join(err, closeHandler())
 	}
 
 	opened := &httpServers{servers: servers, drainTime: s.c.DrainTime, failed: s.failed}
-	opened.listeners, err = s.c.listenAll(servers, s.budget, s.metrics.Answered)
+	opened.listeners, err = s.listenAll(servers, s.metrics.Answered)
 	if err == nil {
 		err = s.c.announce(s.st, opened.listeners)
+	}
+	for _, listener := range opened.listeners {
+		s.addresses = strings.TrimSpace(s.addresses + " " + listener.Addr().String())
 	}
 	if err == nil {
 		s.notify(daemon.SdNotifyReady)
@@ -52,10 +61,17 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 		start: opened.start,
 		stop: func() error {
 			s.notify(daemon.SdNotifyStopping)
+			err := s.c.removeReadyFile()
+
+			// Load balancers get the time to see that the server is not ready.
+			s.health.draining.Store(true)
+			time.Sleep(s.c.DrainDelay)
 			opened.stop(context.WithoutCancel(ctx)) // the signal must not end the requests in hand
-			return nil
+			return err
 		},
-		close: func() error { return errors.Join(opened.close(), closeHandler()) },
+		close: func() error {
+			return errors.Join(opened.stopAdmin(), opened.close(), closeHandler(), s.c.removeReadyFile())
+		},
 	}, nil
 }
 
@@ -83,7 +99,8 @@ func (s *serving) publicHandler() (_ http.Handler, closeAll func() error, err er
 		options.Converter = func() *convert.Converter { return convert.New(s.folder.definitions, s.folder.options) }
 	}
 	options.Version = cli.Version()
-	options.Status = statusOf(s.folder, &s.overLimit, s.st.Now)
+	options.Status = statusOf(s.folder, &s.overLimit, s.health, s.st.Now)
+	options.Health = s.health.handler()
 	options.Metrics = s.metrics
 	options.Log = s.st.Log
 
@@ -107,11 +124,12 @@ func (s *serving) publicHandler() (_ http.Handler, closeAll func() error, err er
 
 	// The log of requests is for operators.
 	if s.c.RequestLog != "" {
-		file, err := os.OpenFile(s.c.RequestLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		file, err := openAppended(s.c.RequestLog)
 		if err != nil {
 			return nil, nil, errors.Join(err, closeAll())
 		}
 		closers = append(closers, file.Close)
+		s.reloaders.add(file.reopen)
 		options.RequestLog = slog.New(slog.NewJSONHandler(file, nil))
 		options.RequestLogEvery = s.c.RequestLogEvery
 	}
@@ -159,6 +177,17 @@ func (c *serveCmd) announce(st *cli.State, listeners []net.Listener) error {
 	return os.Rename(temp, c.ReadyFile)
 }
 
+// removeReadyFile removes the ready file, if there is one.
+func (c *serveCmd) removeReadyFile() error {
+	if c.ReadyFile == "" {
+		return nil
+	}
+	if err := os.Remove(c.ReadyFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // notify tells systemd the state of the server, where systemd started it (Type=notify in
 // kit/tmserver.service).
 func (s *serving) notify(state string) {
@@ -198,15 +227,16 @@ func (c *serveCmd) newServer(addr string, h http.Handler, log *slog.Logger) *htt
 
 // listenAll opens the servers' addresses. The first one, which is public, takes a
 // limited number of connections; for refused see ingest.FewerReads.
-func (c *serveCmd) listenAll(servers []*http.Server, shared budget, refused func(code int)) ([]net.Listener, error) {
+func (s *serving) listenAll(servers []*http.Server, refused func(code int)) ([]net.Listener, error) {
 	// Both addresses have the same certificate.
-	if c.TLSCert != "" {
-		cert, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if s.c.TLSCert != "" {
+		cert, err := loadCertificate(s.c.TLSCert, s.c.TLSKey)
 		if err != nil {
-			return nil, cli.Fail(cli.ExitUsage, err)
+			return nil, err
 		}
+		s.reloaders.add(cert.reload)
 		for _, server := range servers {
-			server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}}
+			server.TLSConfig = cert.config()
 		}
 	}
 
@@ -219,12 +249,12 @@ func (c *serveCmd) listenAll(servers []*http.Server, shared budget, refused func
 
 		// More connections wait in the kernel, unaccepted.
 		if i == 0 {
-			trusted, err := c.trustedProxies()
+			trusted, err := s.c.trustedProxies()
 			if err != nil {
 				return append(listeners, listener), err
 			}
-			listener = ingest.LimitConnections(ingest.FewerReads(listener, refused), shared.ofAddress, trusted, nil)
-			listener = netutil.LimitListener(listener, shared.connections)
+			listener = ingest.LimitConnections(ingest.FewerReads(listener, refused), s.budget.ofAddress, trusted, nil)
+			listener = netutil.LimitListener(listener, s.budget.connections)
 		}
 		listeners = append(listeners, listener)
 	}
@@ -264,19 +294,27 @@ func (h *httpServers) start() {
 	}
 }
 
-// stop stops accepting, and returns when all requests in hand are answered or drainTime
-// has passed.
+// stop stops accepting submissions, and returns when all requests in hand are answered or
+// drainTime has passed. The admin server, which is not the first one, goes on: it says
+// that the server is not ready, and how far it is.
 func (h *httpServers) stop(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, h.drainTime)
 	defer cancel()
 
-	for _, server := range h.servers {
-		if server.Shutdown(ctx) != nil {
-			server.Close() // clients that have not sent all by now get no answer
-		}
+	if h.servers[0].Shutdown(ctx) != nil {
+		h.servers[0].Close() // clients that have not sent all by now get no answer
+	}
+}
+
+// stopAdmin ends the other servers, and waits for the end of all.
+func (h *httpServers) stopAdmin() error {
+	var errs []error
+	for _, server := range h.servers[1:] {
+		errs = append(errs, server.Close())
 	}
 
 	h.serving.Wait()
+	return errors.Join(errs...)
 }
 
 // close closes the listeners; those that served are closed already.

@@ -35,7 +35,7 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	s.ReadHeaderTimeout = 100 * time.Millisecond
 	s.ReadTimeout = 300 * time.Millisecond
 	s.IdleTimeout = 100 * time.Millisecond
-	ls, err := c.listenAll([]*http.Server{s}, budget{connections: 100, ofAddress: 100}, nil)
+	ls, err := (&serving{c: c, budget: budget{connections: 100, ofAddress: 100}}).listenAll([]*http.Server{s}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

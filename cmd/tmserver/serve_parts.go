@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -67,12 +69,16 @@ type serving struct {
 	registry  *prometheus.Registry
 	metrics   *ingest.Metrics
 	overLimit overLimitCounts
+	health    *health
+	reloaders reloaders
 	failed    chan error // a part that ended by itself says why; serve stops then
 
 	// What follows is set by the part that is named.
 	folder *dataFolder    // data folder
 	log    *rawlog.Log    // raw logs
 	worker *worker.Worker // raw logs
+
+	addresses string // HTTP: where it listens, for the log
 }
 
 func newServing(c *serveCmd, st *cli.State) *serving {
@@ -88,6 +94,7 @@ func newServing(c *serveCmd, st *cli.State) *serving {
 		st:       st,
 		registry: registry,
 		metrics:  ingest.NewMetrics(registry),
+		health:   &health{stuckAfter: c.StuckAfter},
 		failed:   make(chan error, 1),
 	}
 }
@@ -193,6 +200,8 @@ func (s *serving) buildRawLogs(ctx context.Context) (part, error) {
 		return part{}, errors.Join(err, dir.Close())
 	}
 
+	s.health.log = s.log
+
 	// The worker, which the spool folder uses too. It pauses while clients wait for the
 	// log.
 	s.worker = s.folder.newWorker(s.log, conversionReporter{s.metrics, &s.overLimit, s.st.Log})
@@ -208,6 +217,7 @@ func (s *serving) buildRawLogs(ctx context.Context) (part, error) {
 		Log:      s.st.Log,
 		Stranger: s.metrics.Stranger,
 	})
+	s.health.raw = raw
 	ctx = context.WithoutCancel(ctx)
 	watch := inBackground(ctx, raw.Run)
 
@@ -239,6 +249,10 @@ func isFolder(root *os.Root, name string, dir *os.Root) error {
 
 // buildFilters loads filters again when they change.
 func (s *serving) buildFilters(ctx context.Context) (part, error) {
+	s.reloaders.add(func() error {
+		s.folder.filters.reload()
+		return nil
+	})
 	return inBackground(context.WithoutCancel(ctx), s.folder.filters.run), nil
 }
 
@@ -259,4 +273,40 @@ func (r conversionReporter) Converted(name string, stats worker.Stats, took time
 	r.log.Info("converted", "log", name, "submissions", stats.Submissions, "records", stats.Records,
 		"invalid", stats.AllQuarantined(), "repeated", stats.Repeated, "conflicts", stats.Conflicts, "filtered", stats.AllFiltered(),
 		"bytes_lost", stats.BytesLost, "segments", len(stats.Published), "took", took)
+}
+
+// watchSignals reloads at SIGHUP, and goes on when a reader of its output ends, until the
+// result is called.
+func (s *serving) watchSignals() (stop func()) {
+	// Only a program that asks for SIGPIPE survives a broken stdout or stderr. Children
+	// have its default again, as they would not if it were ignored.
+	pipes := make(chan os.Signal, 1)
+	signal.Notify(pipes, syscall.SIGPIPE)
+
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	done := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-hangups:
+			}
+
+			if errs := s.reloaders.reload(); len(errs) > 0 {
+				s.st.Log.Error("SIGHUP: what cannot be loaded stays as it was", "err", errors.Join(errs...))
+				continue
+			}
+			s.st.Log.Info("SIGHUP: certificate, filters and request log are loaded again")
+		}
+	})
+
+	return func() {
+		signal.Stop(pipes)
+		signal.Stop(hangups)
+		close(done)
+		watching.Wait()
+	}
 }

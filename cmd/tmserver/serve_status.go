@@ -52,10 +52,11 @@ func (c *overLimitCounts) copy() map[string]int64 {
 	return maps.Clone(c.counts)
 }
 
-// statusOf returns a function that finds out the status of a server that starts now.
-func statusOf(folder *dataFolder, over *overLimitCounts, now func() time.Time) func() any {
+// statusOf returns a function that finds out the status of a server that starts now, and
+// whether it takes submissions.
+func statusOf(folder *dataFolder, over *overLimitCounts, health *health, now func() time.Time) func() (any, bool) {
 	start := now()
-	return func() any {
+	return func() (any, bool) {
 		status := serverStatus{
 			Status:  "OK",
 			Version: cli.Version(),
@@ -72,7 +73,11 @@ func statusOf(folder *dataFolder, over *overLimitCounts, now func() time.Time) f
 		if errors.Join(backlogErr, freeErr) != nil {
 			status.Status = "data folder cannot be read"
 		}
+		refusal := health.refusal()
+		if refusal != "" {
+			status.Status = refusal
+		}
 
-		return status
+		return status, refusal == ""
 	}
 }

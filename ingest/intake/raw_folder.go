@@ -78,7 +78,23 @@ type claim struct {
 	busy  bool
 	next  time.Time // of the next attempt
 	pause backoff.ExponentialBackOff
-	said  string // the error that was logged last
+	said  string    // the error that was logged last
+	since time.Time // when the conversion in hand, or the first that failed, began
+}
+
+// Stuck returns since when the oldest raw log of those that are in hand, or that failed,
+// could not be converted; 0 if there is none.
+func (f *RawFolder) Stuck() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	var longest time.Duration
+	for _, c := range f.claims {
+		if !c.since.IsZero() {
+			longest = max(longest, time.Since(c.since)) // by the monotonic clock
+		}
+	}
+	return longest
 }
 
 // NewRawFolder returns a RawFolder for the data folder root.
@@ -200,6 +216,9 @@ func (f *RawFolder) claimDue() (names []string, wait time.Duration) {
 			wait = min(wait, c.next.Sub(now))
 		default:
 			c.busy = true
+			if c.since.IsZero() {
+				c.since = now
+			}
 			names = append(names, name)
 		}
 	}
@@ -240,6 +259,10 @@ func (f *RawFolder) convert(ctx context.Context, name string) (worker.Stats, err
 	c.busy = false
 	c.next = time.Now().Add(pause)
 	f.retry.Notify()
+
+	if errors.Is(err, layout.ErrBusy) {
+		c.since = time.Time{} // another process has it
+	}
 
 	// A raw log that another process converts, and the end of the program, are no
 	// failures to report.

@@ -63,6 +63,8 @@ type Source struct {
 	o      Options
 	client *kgo.Client
 	counts map[class]prometheus.Counter
+
+	refused bool // the last round was not durable; belongs to Run
 }
 
 // New returns a Source that appends to raw. It does not wait for a broker; Run
@@ -183,11 +185,18 @@ func (s *Source) round(ctx context.Context) bool {
 	// From here on ctx does not end the round: what is durable is to be committed.
 	ctx = context.WithoutCancel(ctx)
 	if err := s.raw.Append(ctx, subs...); err != nil {
-		s.o.Log.Error("messages are not durable and will be fetched again", "messages", len(subs), "err", err)
+		if !s.refused {
+			s.o.Log.Error("messages are not durable and will be fetched again", "messages", len(subs), "err", err)
+		}
+		s.refused = true
 		s.rewind(fetches)
 		return false
 	}
 
+	if s.refused {
+		s.refused = false
+		s.o.Log.Info("messages are durable again")
+	}
 	for c, n := range counts {
 		s.counts[c].Add(float64(n))
 	}

@@ -86,14 +86,16 @@ func (l *Log) commit(b *batch, age *time.Timer) error {
 	free := l.space()
 	if free < l.o.Reserve {
 		l.dropSpares()
-		return fmt.Errorf("%w: %d bytes free of %d", ErrReserve, free, l.o.Reserve)
+		err := fmt.Errorf("%w: %d bytes free of %d", ErrReserve, free, l.o.Reserve)
+		l.refuse(refusedFull, "", err)
+		return err
 	}
 
 	// The first submission begins a file, whose age counts from here.
 	if l.file == nil {
 		begun, err := l.begin()
 		if err != nil {
-			l.o.Log.Error("cannot begin a raw log", "err", err)
+			l.refuse(refusalOf(err), "", err)
 			return err
 		}
 
@@ -103,7 +105,7 @@ func (l *Log) commit(b *batch, age *time.Timer) error {
 
 	before := l.file.off
 	if err := l.file.append(b.entries, l.free-l.o.Reserve); err != nil {
-		l.o.Log.Error("raw log is torn; going on in a fresh one", "log", l.file.name, "err", err)
+		l.refuse(refusalOf(err), l.file.name, err)
 		age.Stop()
 		l.rotate()
 		return err
@@ -115,6 +117,8 @@ func (l *Log) commit(b *batch, age *time.Timer) error {
 		l.abandon(age)
 		return ErrRemoved
 	}
+
+	l.accept()
 
 	// The next file is filled with zeros at the pace of submissions.
 	l.written.Add(l.file.off - before)
@@ -166,7 +170,9 @@ func (l *Log) rotate() {
 		if err := full.finish(); err != nil {
 			// The file is closed and so unlocked: a conversion claims it as it claims one
 			// that a crash left.
-			l.o.Log.Error("cannot finish a raw log; it stays as it is", "log", full.name, "err", err)
+			if l.refusing.Load() == nil { // else the log has the reason
+				l.o.Log.Error("cannot finish a raw log; it stays as it is", "log", full.name, "err", err)
+			}
 		} else {
 			l.linkSpare(full)
 		}

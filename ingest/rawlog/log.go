@@ -81,11 +81,12 @@ type Log struct {
 	done chan struct{} // closed when the committer has ended
 	wake chan struct{} // one token: there is a batch, or Close was called
 
-	waiting   atomic.Int64  // submissions that wait to be durable
-	written   atomic.Int64  // bytes of entries, of all files
-	preparing atomic.Bool   // the next file is being filled with zeros
-	closing   atomic.Bool   // Close was called; preparing stops
-	grown     chan struct{} // one token: written or closing has changed
+	waiting   atomic.Int64           // submissions that wait to be durable
+	refusing  atomic.Pointer[string] // why the last batch was not taken; nil: it was
+	written   atomic.Int64           // bytes of entries, of all files
+	preparing atomic.Bool            // the next file is being filled with zeros
+	closing   atomic.Bool            // Close was called; preparing stops
+	grown     chan struct{}          // one token: written or closing has changed
 
 	mu     sync.Mutex // protects next and closed
 	next   *batch
@@ -99,6 +100,8 @@ type Log struct {
 	checked   time.Time
 	detached  error // see Options.Attached
 	finishing sync.WaitGroup
+
+	probing sync.Mutex // held during a probe
 
 	spareMu sync.Mutex // protects spares, which finishing goroutines add to
 	spares  []string

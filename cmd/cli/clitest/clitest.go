@@ -5,6 +5,7 @@
 //	waitfor FILE REGEXP [VAR] waits until FILE, which a background command
 //	                          writes, has a match; VAR gets the first group
 //	term                      sends SIGTERM to the background commands
+//	hangup                    sends SIGHUP to them
 //	unpack FILE.gz FILE       gunzips
 //	send [-cut] URL TEXT      sends TEXT to the URL's host as it stands, but "|" as line
 //	                          end, and prints what comes back; -cut closes its side at once
@@ -84,7 +85,8 @@ func Run(t *testing.T, dir string, programs ...string) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":   exits,
 			"waitfor": waitFor,
-			"term":    term,
+			"term":    signalAll(syscall.SIGTERM),
+			"hangup":  signalAll(syscall.SIGHUP),
 			"unpack":  unpack,
 			"send":    send,
 			"build":   build,
@@ -153,9 +155,12 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func term(ts *testscript.TestScript, neg bool, args []string) {
-	for _, command := range ts.BackgroundCmds() {
-		ts.Check(command.Process.Signal(syscall.SIGTERM))
+// signalAll returns a command that sends a signal to the programs in the background.
+func signalAll(signal syscall.Signal) func(ts *testscript.TestScript, neg bool, args []string) {
+	return func(ts *testscript.TestScript, _ bool, _ []string) {
+		for _, command := range ts.BackgroundCmds() {
+			ts.Check(command.Process.Signal(signal))
+		}
 	}
 }
 

@@ -38,6 +38,9 @@ type Options[T any] struct {
 	// file's), which has that text, and says which other files it read. It is
 	// called by Open and then by Run only. A panic counts as an error.
 	Compile func(ctx context.Context, path string, text []byte) (version T, read []string, err error)
+	// Keep reports whether a file of that name stays in use when it is missing: its
+	// Version then says so. Nil: none does.
+	Keep func(name string) bool
 	// Log gets every version and every failure, from when Run runs; nil drops them.
 	Log *slog.Logger
 }
@@ -62,6 +65,7 @@ type Folder[T any] struct {
 	log *slog.Logger // belongs to look, as files and filled do
 
 	files  map[string]*file // by name
+	wake   chan struct{}    // one token: Reload was called
 	filled os.FileInfo      // the folder, as the last look saw it; nil if it did not
 
 	mu       sync.Mutex // protects versions and err
@@ -90,7 +94,7 @@ func Open[T any](ctx context.Context, dir string, options Options[T]) (*Folder[T
 
 	opened := &Folder[T]{
 		dir: filepath.Clean(dir), o: options, log: slog.New(slog.DiscardHandler),
-		files: map[string]*file{}, versions: map[string]Version[T]{},
+		wake: make(chan struct{}, 1), files: map[string]*file{}, versions: map[string]Version[T]{},
 	}
 
 	opened.look(ctx, 0)
@@ -176,6 +180,10 @@ func (f *Folder[T]) look(ctx context.Context, settle time.Duration) (wait time.D
 		}
 		if left := goneTime - now.Sub(fl.missing); left > 0 {
 			wait = min(wait, left)
+			continue
+		}
+		if f.o.Keep != nil && f.o.Keep(name) {
+			f.keep(name, fl)
 			continue
 		}
 		f.remove(name)
@@ -319,6 +327,27 @@ func (f *Folder[T]) call(ctx context.Context, path string, text []byte) (value T
 		}
 	}()
 	return f.o.Compile(ctx, path, text)
+}
+
+// ErrMissing is the Err of a file that is missing and stays in use; see Options.Keep.
+var ErrMissing = errors.New("the file is missing")
+
+// keep makes the version of a missing file say so. What comes back is compiled anew.
+func (f *Folder[T]) keep(name string, fl *file) {
+	var none T
+	fl.at = time.Time{}
+	version, before := f.publish(name, none, ErrMissing, time.Now())
+	if !errors.Is(before, ErrMissing) {
+		f.report(version)
+	}
+}
+
+// Reload makes Run read the folder now.
+func (f *Folder[T]) Reload() {
+	select {
+	case f.wake <- struct{}{}:
+	default: // it is going to
+	}
 }
 
 // remove drops a file that is gone.

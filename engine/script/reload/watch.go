@@ -70,6 +70,7 @@ func (f *Folder[T]) poll(ctx context.Context, events <-chan fsnotify.Event, errs
 			continue
 		case <-events:
 		case <-errs: // events were lost
+		case <-f.wake:
 		}
 
 		// Something happened: look soon, but let the other events of a save come first.
