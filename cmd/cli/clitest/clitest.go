@@ -93,7 +93,7 @@ func Run(t *testing.T, dir string, programs ...string) {
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "race" {
-				return raceDetector, nil
+				return RaceDetector, nil
 			}
 
 			// The rest are have:NAME; what is missing skips a script, but not in CI.

@@ -2,4 +2,6 @@
 
 package clitest
 
-const raceDetector = false
+// RaceDetector says whether the program was built with the race detector, which makes it take
+// several times the memory.
+const RaceDetector = false

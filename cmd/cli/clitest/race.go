@@ -2,4 +2,6 @@
 
 package clitest
 
-const raceDetector = true
+// RaceDetector says whether the program was built with the race detector, which makes it take
+// several times the memory.
+const RaceDetector = true
