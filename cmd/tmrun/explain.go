@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -24,6 +25,7 @@ const (
 type extent struct {
 	segments, partitions int
 	compressedBytes      int64
+	inColumns            int64 // of these, in segments in columns
 
 	// Old formats do not say how much they hold.
 	records, rawBytes int64 // of the segments that say it
@@ -43,6 +45,9 @@ func extentOf(tree *layout.Tree, segments []layout.Segment) (extent, error) {
 
 		e.segments++
 		e.compressedBytes += segment.Size
+		if segment.InColumns() {
+			e.inColumns += segment.Size
+		}
 		segment.Partitions(func(dims schema.Dims) { partitions[dims] = true })
 
 		if info.Records < 0 {
@@ -93,7 +98,7 @@ func (c *runCmd) explainPlan(ctx context.Context, s *session) error {
 		return err
 	}
 
-	estimate, err := c.estimate(ctx, s)
+	trial, err := c.estimate(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -115,15 +120,35 @@ func (c *runCmd) explainPlan(ctx context.Context, s *session) error {
 	}
 	tasks := len(s.plan.Tasks)
 	fmt.Fprintf(table, "tasks\t%d, %d at a time\n", tasks, min(s.engine.Mappers, max(1, tasks)))
-	fmt.Fprintf(table, "estimate\t%s\n", estimate)
+	if len(trial.columns) > 0 {
+		fmt.Fprintf(table, "columns\t%s\n", trial.columnsText())
+		fmt.Fprintf(table, "of columns\t%s read, of %s in segments in columns\n", bytesText(trial.columnBytes), bytesText(used.inColumns))
+	}
+	fmt.Fprintf(table, "estimate\t%s\n", trial.text)
 	return table.Flush()
+}
+
+// trialRun is what a trial says of the whole plan.
+type trialRun struct {
+	text        string
+	columns     []string // that it read
+	columnBytes int64    // which these take in the files, scaled up to the plan
+}
+
+// columnsText names the columns, at most a dozen.
+func (t trialRun) columnsText() string {
+	const most = 12
+	if len(t.columns) <= most {
+		return strings.Join(t.columns, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(t.columns[:most], ", "), len(t.columns)-most)
 }
 
 // estimate runs some tasks, spread over the plan, and scales their time up to the
 // whole plan.
-func (c *runCmd) estimate(ctx context.Context, s *session) (string, error) {
+func (c *runCmd) estimate(ctx context.Context, s *session) (trialRun, error) {
 	if len(s.plan.Tasks) == 0 {
-		return "nothing to do", nil
+		return trialRun{text: "nothing to do"}, nil
 	}
 
 	// Tasks that are spread over the plan: neighbours read one partition, and are alike.
@@ -154,7 +179,7 @@ func (c *runCmd) estimate(ctx context.Context, s *session) (string, error) {
 	trialCtx, cancel := context.WithTimeout(ctx, trialLimit)
 	defer cancel()
 	start := time.Now()
-	_, err := engine.Run(trialCtx, s.source, trial, s.work, format.NewTSV(io.Discard), options)
+	stats, err := engine.Run(trialCtx, s.source, trial, s.work, format.NewTSV(io.Discard), options)
 	seconds := time.Since(start).Seconds()
 
 	// A trial that ran into its own limit gives a lower bound.
@@ -163,11 +188,12 @@ func (c *runCmd) estimate(ctx context.Context, s *session) (string, error) {
 		atLeast, err = "at least ", nil
 	}
 	if err != nil {
-		return "", err
+		return trialRun{}, err
 	}
 
-	// Time goes with compressed bytes.
-	total := seconds * float64(s.plan.Bytes) / float64(max(trial.Bytes, 1))
-	return fmt.Sprintf("%s%.2g s%s: %d tasks of %s together took %.2g s",
-		atLeast, total, each, len(trial.Tasks), bytesText(trial.Bytes), seconds), nil
+	// Time and columns go with compressed bytes.
+	scale := float64(s.plan.Bytes) / float64(max(trial.Bytes, 1))
+	text := fmt.Sprintf("%s%.2g s%s: %d tasks of %s together took %.2g s",
+		atLeast, seconds*scale, each, len(trial.Tasks), bytesText(trial.Bytes), seconds)
+	return trialRun{text: text, columns: stats.Columns, columnBytes: int64(float64(stats.ColumnBytes) * scale)}, nil
 }

@@ -16,6 +16,7 @@ import (
 // idleFlags say what a server does while no raw log waits.
 type idleFlags struct {
 	CompactEvery time.Duration `env:"TMSERVER_COMPACT_EVERY" default:"1h" zero:"never" help:"How often to look for partitions of past days to merge, when no raw log waits; 0 leaves it to tmserver compact."`
+	CompactForm  string        `env:"TMSERVER_COMPACT_FORM" enum:"rows,columns" default:"rows" help:"What to make of them, as of \"tmserver compact --form\"."`
 	Keep         string        `env:"TMSERVER_KEEP" placeholder:"DAYS" help:"Then also remove what was submitted longer ago, such as 180d. Default: keep everything."`
 	Trash        time.Duration `env:"TMSERVER_TRASH" default:"168h" zero:"at once" help:"How long what --keep removes stays in state/trash, where \"tmserver trash\" finds it; 0 deletes it at once."`
 	Zstd         string        `env:"TMSERVER_ZSTD" default:"zstd" placeholder:"PROGRAM" help:"zstd program that compresses merged segments to five sixths of what they are without it; empty for none. A minute for 4 MiB is too long: then it is not used any more."`
@@ -41,6 +42,7 @@ func (s *serving) buildCompaction(ctx context.Context) (part, error) {
 		data:     s.folder.Data,
 		every:    flags.CompactEvery,
 		keepDays: keepDays,
+		columns:  flags.CompactForm == "columns",
 		trash:    flags.Trash,
 		zstd:     flags.Zstd,
 		now:      s.st.Now,
@@ -54,6 +56,7 @@ type idleCompaction struct {
 	data     *layout.Data
 	every    time.Duration
 	keepDays int // 0: for ever
+	columns  bool
 	trash    time.Duration
 	zstd     string
 	now      func() time.Time
@@ -98,7 +101,7 @@ func (c *idleCompaction) compact(ctx context.Context) error {
 	yesterday := string(schema.DateOf(now).AddDays(-1))
 	past := schema.All().Where(schema.SubmissionDate, schema.Between(nil, &yesterday))
 	past.IncludeQuarantined = true
-	compacted, err := place.Compact(ctx, upkeep.CompactOptions{Filter: past, Grace: 24 * time.Hour, Now: now, Zstd: c.zstd, Log: c.log})
+	compacted, err := place.Compact(ctx, upkeep.CompactOptions{Filter: past, Grace: 24 * time.Hour, Now: now, Zstd: c.zstd, Log: c.log, Columns: c.columns})
 	if compacted.Partitions > 0 {
 		c.log.Info("compacted", "partitions", compacted.Partitions, "segments", compacted.Segments,
 			"bytes_before", compacted.Before, "bytes_after", compacted.After)

@@ -15,7 +15,7 @@
 //  1. Add collects lines until there are 64 MiB of them, or 8,192.
 //  2. Each record is split into its members, down to five levels (member.go).
 //  3. The members of all records together make a tree of paths, in the order in which
-//     most records have them. A path that one record in 128 has gets a column; rarer
+//     most records have them. A path that one record in 128 has, and 16 at least, gets a column; rarer
 //     ones share a column. An object with many names, of which each record has few, is a
 //     map with free keys and stays whole (group.go).
 //  4. Of each record there remains its shape: which paths it has, in which order, with

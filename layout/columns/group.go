@@ -137,7 +137,7 @@ func (g *group) decide(root *member, known func(name string) bool, columns int) 
 		if n.column == noColumn {
 			continue
 		}
-		frequent := int(n.records)*rareRows >= len(g.rows)
+		frequent := n.records >= leastRows && int(n.records)*rareRows >= len(g.rows)
 		name := g.tree.columnName(int32(i))
 		switch {
 		case frequent && known(name):

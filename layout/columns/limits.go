@@ -17,8 +17,10 @@ const (
 	// maxMembers is how many different names an object may have in a row group to be
 	// parted into columns at all. An object with more is a map with free keys.
 	maxMembers = 2048
-	// rareRows: a path has a column if one in so many rows of the group has it.
-	rareRows = 128
+	// rareRows: a path has a column if one in so many rows of the group has it, and
+	// leastRows at least: a column takes some 300 bytes besides its values.
+	rareRows  = 128
+	leastRows = 16
 	// crowdedMembers and sparseRows: an object with more different names than the
 	// first, of which a row has less than one in so many on average, stays whole.
 	crowdedMembers = 64
