@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"strings"
 	"time"
 
@@ -119,6 +121,7 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	if err := c.loadJob(ctx, s); err != nil {
 		return stats, err
 	}
+	c.limitMemory(s)
 	if err := c.openData(ctx, s); err != nil {
 		return stats, err
 	}
@@ -140,6 +143,10 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	if err != nil {
 		return before, err
 	}
+	if len(s.passes) > 0 {
+		c.limitMemory(s)
+	}
+
 	if err := c.begin(ctx, s, order, out); err != nil {
 		return stats, err
 	}
@@ -178,17 +185,12 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	return stats, nil
 }
 
-// setLimits sets the engine's options and the process's memory limit.
+// setLimits sets the engine's options.
 func (c *runCmd) setLimits(s *session) error {
 	if c.WorkDir != "" {
 		if fi, err := os.Stat(c.WorkDir); err != nil || !fi.IsDir() {
 			return cli.Usage("--work-dir %s is not a folder", c.WorkDir)
 		}
-	}
-
-	// Without a limit, garbage could grow to several times what the job holds.
-	if s.st.Env("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(int64(c.Memory) + heapBytes)
 	}
 
 	o := &s.engine
@@ -200,6 +202,24 @@ func (c *runCmd) setLimits(s *session) error {
 	o.MaxOutput = int64(c.MaxOutput)
 	o.Rejected = s.failed.add
 	return nil
+}
+
+// limitMemory sets the process's memory limit. Without one, garbage could grow to several
+// times what the job holds. What scripts import stays in memory, and comes on top: within
+// the limit there would be no end of collecting garbage.
+func (c *runCmd) limitMemory(s *session) {
+	if s.st.Env("GOMEMLIMIT") != "" {
+		return
+	}
+
+	held := int64(0)
+	if len(s.job.Script.Data)+len(s.passes) > 0 || s.job.Filter.Imports() {
+		runtime.GC()
+		heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		metrics.Read(heap)
+		held = int64(heap[0].Value.Uint64())
+	}
+	debug.SetMemoryLimit(int64(c.Memory) + heapBytes + held)
 }
 
 // loadJob loads the script and the filter, which --where narrows.

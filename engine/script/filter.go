@@ -83,6 +83,9 @@ func (f *FilterScript) noExports(h *host) error {
 	}
 }
 
+// Imports reports whether the filter is a script that imports data files.
+func (f *FilterScript) Imports() bool { return f.script != nil && len(f.script.Data) > 0 }
+
 // decidesRecords reports whether the filter reads records.
 func (f *FilterScript) decidesRecords() bool { return f.hasMatch || f.hasIngest }
 

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/dop251/goja"
@@ -20,23 +19,24 @@ type File struct {
 	Name     string   // as in messages
 	Root     Item     // what a script imports
 	Warnings []*Error // what is odd in a file that is right
+
+	indexes indexes
 }
 
 // Item is a value in a file: a scalar, or the node of an object or an array.
 type Item struct {
 	Scalar goja.Value // string, number, boolean or null (of a job, undefined), fit for every runtime; or nil
 	Node   *Node      // or nil
-	// Histogram is a datum of that kind, in the result of a job.
-	Histogram []byte
 }
 
-// Node is an object or an array.
+// Node is an object, an array, or a histogram. A file may have millions of them, so that
+// what few need is behind a pointer, or in the File.
 type Node struct {
 	File  *File
 	Shape *Shape // the names of an object's members; nil: an array
 	Items []Item // of an object in the order of Shape.Names
-
-	indexes indexes // of an array
+	// Histogram is a datum of that kind, in the result of a job; nil for all others.
+	Histogram *string
 }
 
 // Shape is the names that some objects have, in the order of the document.
@@ -105,16 +105,23 @@ type parser struct {
 	text    []byte
 	skipped int // bytes before text: a mark of UTF-8
 	shapes  map[string]*Shape
+	latest  *Shape                // of the objects
 	scalars *goja.Runtime         // makes numbers, which belong to no runtime
 	strings map[string]goja.Value // short ones, once each
+
+	// Many small pieces of memory would cost as much as what is in them.
+	spareNodes []Node
+	spareItems []Item
 }
 
 // Parse parses the text of the file at a path, which decides the kind. name is what
 // messages call it. The error is an *Error.
 func Parse(path, name string, text []byte) (*File, error) {
 	ext := filepath.Ext(path)
-	sum := sha256.Sum256(append([]byte(ext+"\x00"), text...))
-	file := &File{ID: hex.EncodeToString(sum[:]), Name: name}
+	hash := sha256.New()
+	hash.Write([]byte(ext + "\x00"))
+	hash.Write(text)
+	file := &File{ID: hex.EncodeToString(hash.Sum(nil)), Name: name}
 
 	parsed := newParser(file, text)
 	if err := parsed.checkEncoding(); err != nil {
@@ -166,8 +173,12 @@ func (p *parser) errorAt(at int, format string, args ...any) *Error {
 	}
 }
 
-// maxShared is how long a string may be that is made once however often it occurs.
-const maxShared = 32
+const (
+	// maxSharedBytes is how long a string may be that is made once however often it occurs,
+	// and maxShared how many of these there are: columns of IDs have no end of them.
+	maxSharedBytes = 32
+	maxShared      = 1 << 16
+)
 
 // string returns a string's value.
 func (p *parser) string(text string) Item {
@@ -175,22 +186,53 @@ func (p *parser) string(text string) Item {
 		return Item{Scalar: shared}
 	}
 
-	// goja's own conversion of a Go string looks at its characters later, which is no
-	// work for several runtimes at the same time.
-	units := make([]uint16, 0, len(text))
-	for _, char := range text {
-		units = utf16.AppendRune(units, char)
-	}
-	made := goja.StringFromUTF16(units)
+	// goja looks at the characters of a long string when they are first needed. Several
+	// runtimes must not do that at the same time.
+	text = strings.Clone(text)
+	made := p.scalars.ToValue(text)
+	made.(goja.String).Length()
 
-	if len(text) <= maxShared {
-		p.strings[strings.Clone(text)] = made
+	if len(text) <= maxSharedBytes && len(p.strings) < maxShared {
+		p.strings[text] = made
 	}
 	return Item{Scalar: made}
 }
 
+// slab is how many nodes or items are allocated together.
+const slab = 1024
+
+// node returns a new node.
+func (p *parser) node(made Node) *Node {
+	if len(p.spareNodes) == 0 {
+		p.spareNodes = make([]Node, slab)
+	}
+	node := &p.spareNodes[0]
+	p.spareNodes = p.spareNodes[1:]
+	*node = made
+	return node
+}
+
+// items returns a copy of a list that will not grow.
+func (p *parser) items(list []Item) []Item {
+	if len(list) > slab/8 {
+		return slices.Clone(list)
+	}
+	if len(p.spareItems) < len(list) {
+		p.spareItems = make([]Item, slab)
+	}
+	items := p.spareItems[:len(list):len(list)]
+	p.spareItems = p.spareItems[len(list):]
+	copy(items, list)
+	return items
+}
+
 // object returns an object with these names, which must all be different.
 func (p *parser) object(names []string, items []Item) Item {
+	// Objects often follow others of their kind.
+	if p.latest != nil && slices.Equal(p.latest.Names, names) {
+		return p.objectOf(p.latest, items)
+	}
+
 	var key strings.Builder
 	for _, name := range names {
 		fmt.Fprintf(&key, "%d:%s", len(name), name)
@@ -201,8 +243,15 @@ func (p *parser) object(names []string, items []Item) Item {
 		shape = newShape(names)
 		p.shapes[key.String()] = shape
 	}
-	return Item{Node: &Node{File: p.file, Shape: shape, Items: items}}
+	p.latest = shape
+	return p.objectOf(shape, items)
+}
+
+func (p *parser) objectOf(shape *Shape, items []Item) Item {
+	return Item{Node: p.node(Node{File: p.file, Shape: shape, Items: p.items(items)})}
 }
 
 // array returns an array.
-func (p *parser) array(items []Item) Item { return Item{Node: &Node{File: p.file, Items: items}} }
+func (p *parser) array(items []Item) Item {
+	return Item{Node: p.node(Node{File: p.file, Items: p.items(items)})}
+}

@@ -151,7 +151,7 @@ func TestResult(t *testing.T) {
 	if len(items) != 2 || items[0].Node.Shape != items[1].Node.Shape {
 		t.Fatalf("%d rows", len(items))
 	}
-	if histogram := items[0].Node.Items[5]; histogram.Histogram == nil {
+	if histogram := items[0].Node.Items[5]; histogram.Node == nil || histogram.Node.Histogram == nil {
 		t.Error("the histogram is gone")
 	}
 	items[0].Node.Items = items[0].Node.Items[:5]

@@ -6,24 +6,32 @@ import (
 	"sync"
 )
 
-// indexes are those that scripts have made of an array, by the columns.
+// indexes are those that scripts have made of the arrays of a file.
 type indexes struct {
 	mu   sync.Mutex // protects made
-	made map[string]*Node
+	made map[indexKey]*Node
+}
+
+// indexKey is an array, and the columns with a zero byte between them.
+type indexKey struct {
+	array   *Node
+	columns string
 }
 
 // Index returns an object of the elements of an array, which must be objects, by the
 // value of a member; with several columns, objects inside of objects. It is made once.
 // An element without the member, or with the same values as another one, is an error.
 func (n *Node) Index(columns []string) (*Node, error) {
-	n.indexes.mu.Lock()
-	defer n.indexes.mu.Unlock()
+	all := &n.File.indexes
+	all.mu.Lock()
+	defer all.mu.Unlock()
 
-	key := strings.Join(columns, "\x00")
-	if made, ok := n.indexes.made[key]; ok {
+	key := indexKey{n, strings.Join(columns, "\x00")}
+	if made, ok := all.made[key]; ok {
 		return made, nil
 	}
 
+	// All elements, in their order.
 	positions := make([]int, len(n.Items))
 	for i := range positions {
 		positions[i] = i
@@ -33,10 +41,10 @@ func (n *Node) Index(columns []string) (*Node, error) {
 		return nil, err
 	}
 
-	if n.indexes.made == nil {
-		n.indexes.made = map[string]*Node{}
+	if all.made == nil {
+		all.made = map[indexKey]*Node{}
 	}
-	n.indexes.made[key] = made
+	all.made[key] = made
 	return made, nil
 }
 
@@ -44,6 +52,11 @@ func (n *Node) Index(columns []string) (*Node, error) {
 // columns before had.
 func (n *Node) indexOf(positions []int, columns []string, path string) (*Node, error) {
 	column := columns[0]
+	if len(columns) == 1 {
+		return n.lastIndexOf(positions, column, path)
+	}
+
+	// The elements with one value of this column are indexed by the next one.
 	var names []string
 	groups := map[string][]int{}
 	for _, position := range positions {
@@ -59,24 +72,34 @@ func (n *Node) indexOf(positions []int, columns []string, path string) (*Node, e
 
 	items := make([]Item, len(names))
 	for i, name := range names {
-		group := groups[name]
-		path := fmt.Sprintf("%s%s %s", path, column, name)
-
-		if len(columns) > 1 {
-			inner, err := n.indexOf(group, columns[1:], path+", ")
-			if err != nil {
-				return nil, err
-			}
-			items[i] = Item{Node: inner}
-			continue
+		inner, err := n.indexOf(groups[name], columns[1:], fmt.Sprintf("%s%s %s, ", path, column, name))
+		if err != nil {
+			return nil, err
 		}
-		if len(group) > 1 {
-			return nil, fmt.Errorf("elements %d and %d of %s both have %s: name another column too, or leave one of them out", group[0], group[1], n.File.Name, path)
-		}
-		items[i] = n.Items[group[0]]
+		items[i] = Item{Node: inner}
 	}
-
 	return &Node{File: n.File, Shape: newShape(names), Items: items}, nil
+}
+
+// lastIndexOf indexes the elements at positions by a column of which each has another
+// value.
+func (n *Node) lastIndexOf(positions []int, column, path string) (*Node, error) {
+	made := &Node{File: n.File, Shape: &Shape{at: make(map[string]int, len(positions))}, Items: make([]Item, 0, len(positions))}
+	for i, position := range positions {
+		name, err := n.keyOf(position, column)
+		if err != nil {
+			return nil, err
+		}
+		if earlier, ok := made.Shape.at[name]; ok {
+			return nil, fmt.Errorf("elements %d and %d of %s both have %s%s %s: name another column too, or leave one of them out",
+				positions[earlier], position, n.File.Name, path, column, name)
+		}
+
+		made.Shape.at[name] = i
+		made.Shape.Names = append(made.Shape.Names, name)
+		made.Items = append(made.Items, n.Items[position])
+	}
+	return made, nil
 }
 
 // keyOf returns the value of a column as a name.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
@@ -105,7 +106,7 @@ const maxWarnings = 10
 func (p *parser) jsonObject(at int) (item Item, end int) {
 	names := []string{}
 	items := []Item{}
-	var places map[string]int // of names in the list, once there are several
+	var places map[string]int // of the names, once there are more than a few
 
 	members := jsonscan.MembersTrusted(p.text, at)
 	for members.Next() {
@@ -113,10 +114,15 @@ func (p *parser) jsonObject(at int) (item Item, end int) {
 		value, end := p.jsonValue(members.Start)
 		members.SetEnd(end)
 
-		if places == nil {
-			places = map[string]int{}
+		if places == nil && len(names) > fewNames {
+			places = newShape(names).at
 		}
-		if earlier, ok := places[name]; ok {
+		earlier, ok := places[name]
+		if places == nil {
+			earlier = slices.Index(names, name)
+			ok = earlier >= 0
+		}
+		if ok {
 			items[earlier] = value
 			if len(p.file.Warnings) < maxWarnings {
 				p.file.Warnings = append(p.file.Warnings, p.errorAt(members.Start, "the name %q comes twice in this object: the last value counts", name))
@@ -124,7 +130,9 @@ func (p *parser) jsonObject(at int) (item Item, end int) {
 			continue
 		}
 
-		places[name] = len(names)
+		if places != nil {
+			places[name] = len(names)
+		}
 		names = append(names, name)
 		items = append(items, value)
 	}

@@ -57,7 +57,8 @@ func (p *parser) datum(encoded []byte) (item Item, rest []byte, err error) {
 	case datum.Histogram:
 		// The runtime that reads it makes the histogram.
 		whole, rest, err := datum.Skip(encoded)
-		return Item{Histogram: whole}, rest, err
+		histogram := string(whole)
+		return Item{Node: p.node(Node{File: p.file, Histogram: &histogram})}, rest, err
 	}
 	return item, nil, datum.ErrMalformed
 }

@@ -79,6 +79,7 @@ type table struct {
 	// otherSeparators are those that files of other kinds have between cells.
 	otherSeparators string
 	rows            []Item
+	cells           []Item // of the row at hand
 }
 
 // add adds a row that begins in a line. cells may be reused after the call.
@@ -92,9 +93,9 @@ func (t *table) add(line int, cells []string) error {
 		return &Error{line, 1, "this row has " + cellCount(len(cells)) + ", the header in line " + strconv.Itoa(t.headerLine) + " has " + strconv.Itoa(len(t.names))}
 	}
 
-	items := make([]Item, len(cells))
-	for i, cell := range cells {
-		items[i] = t.string(cell)
+	t.cells = t.cells[:0]
+	for _, cell := range cells {
+		t.cells = append(t.cells, t.string(cell))
 	}
 
 	// All rows have one shape.
@@ -104,7 +105,7 @@ func (t *table) add(line int, cells []string) error {
 	} else {
 		shape = newShape(t.names)
 	}
-	t.rows = append(t.rows, Item{Node: &Node{File: t.file, Shape: shape, Items: items}})
+	t.rows = append(t.rows, Item{Node: t.node(Node{File: t.file, Shape: shape, Items: t.items(t.cells)})})
 	return nil
 }
 

@@ -86,8 +86,8 @@ func (r *Runtime) dataItem(item datafile.Item) goja.Value {
 	switch {
 	case item.Scalar != nil:
 		return item.Scalar
-	case item.Histogram != nil:
-		return r.mustDecodeHistogram(item.Histogram).view() // a copy: add changes it
+	case item.Node.Histogram != nil:
+		return r.mustDecodeHistogram([]byte(*item.Node.Histogram)).view() // a copy: add changes it
 	}
 	if view, ok := r.dataViews[item.Node]; ok {
 		return view
