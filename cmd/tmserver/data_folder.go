@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
@@ -119,6 +120,14 @@ func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir
 	// Before anything lists raw logs: some of them are published already.
 	if err := folder.Recover(ctx); err != nil {
 		return nil, withCorruptCode(err)
+	}
+
+	// A cache that is offline makes no folder, and would not see one that appears later.
+	if f.RevisionCache == "" {
+		err := folder.Data.Root().Mkdir(layout.RevisionCacheDir, 0o755)
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
 	}
 
 	// What submissions are converted with.
