@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -240,9 +241,22 @@ func (c *copier) plain(ctx context.Context, name string) error {
 	return c.copy(ctx, name, name, -1)
 }
 
+// maxCopies is how often a file is read that changes while it is read.
+const maxCopies = 5
+
 // copy stores the content of a file, its first so many bytes (negative: all of it), as
 // the file of that path.
 func (c *copier) copy(ctx context.Context, from, as string, bytes int64) error {
+	for try := 1; ; try++ {
+		err := c.copyOnce(ctx, from, as, bytes)
+		if !errors.Is(err, errChanged) || try == maxCopies {
+			return err
+		}
+	}
+}
+
+// copyOnce is copy; its error wraps errChanged if the file has changed meanwhile.
+func (c *copier) copyOnce(ctx context.Context, from, as string, bytes int64) error {
 	file, err := c.data.Root().Open(from)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -269,15 +283,37 @@ func (c *copier) copy(ctx context.Context, from, as string, bytes int64) error {
 	stored, err := c.r.has(ctx, f)
 	if err == nil && !stored {
 		err = c.r.put(ctx, f, func() (io.ReadCloser, error) {
-			return io.NopCloser(io.NewSectionReader(file, 0, read)), nil
+			return io.NopCloser(&checked{r: io.NewSectionReader(file, 0, read), sum: sha256.New(), want: sum}), nil
 		})
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", from, err)
 	}
 
 	c.add(f, !stored)
 	return nil
+}
+
+// errChanged says that a file is not what it was when it was read before.
+var errChanged = errors.New("the file changes while it is copied")
+
+// checked is a reader whose end is an error that wraps errChanged unless the bytes before
+// have the SHA-256 that they should have: else an object would have another content than
+// its name says.
+type checked struct {
+	r    io.Reader
+	sum  hash.Hash
+	want string // in hex digits
+}
+
+// Read implements io.Reader.
+func (c *checked) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.sum.Write(b[:n])
+	if err == io.EOF && hex.EncodeToString(c.sum.Sum(nil)) != c.want {
+		err = errChanged
+	}
+	return n, err
 }
 
 // sumOf reads to the end and returns the SHA-256 in hex digits, and the bytes read.
@@ -302,19 +338,37 @@ func (c *copier) add(f File, isNew bool) {
 // rawLog copies a raw log from its second link.
 func (c *copier) rawLog(ctx context.Context, link string) error {
 	name := strings.TrimPrefix(path.Base(link), rawLink)
-	bytes := int64(-1)
-
-	// One that is still written ends in what is not written yet, or only in part.
-	if !strings.HasSuffix(name, layout.FinishedSuffix) {
-		file, err := c.data.Root().Open(link)
-		if err != nil {
-			return err
-		}
-		bytes, err = c.o.Whole(name, file)
-		file.Close()
-		if err != nil {
-			return fmt.Errorf("read raw log %s: %w", name, err)
-		}
+	as := path.Join(layout.RawDir, name)
+	if strings.HasSuffix(name, layout.FinishedSuffix) {
+		return c.copy(ctx, link, as, -1)
 	}
-	return c.copy(ctx, link, path.Join(layout.RawDir, name), bytes)
+
+	// One that is still written is copied here first: entries are added while it is read,
+	// and when it is finished its head changes.
+	still := path.Join(workDir, "copy."+name)
+	bytes, err := c.whole(name, link, still)
+	if err != nil {
+		return fmt.Errorf("read raw log %s: %w", name, err)
+	}
+	return errors.Join(c.copy(ctx, still, as, bytes), c.data.Folder().Remove(still))
+}
+
+// whole copies a raw log from its start to its end, and returns how many bytes of that
+// are whole entries.
+func (c *copier) whole(name, link, still string) (int64, error) {
+	file, err := c.data.Root().Open(link)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	if _, err := io.CopyBuffer(struct{ io.Writer }{c.data.Folder().Appender(still)}, file, make([]byte, 1<<20)); err != nil {
+		return 0, err
+	}
+
+	copied, err := c.data.Root().Open(still)
+	if err != nil {
+		return 0, err
+	}
+	defer copied.Close()
+	return c.o.Whole(name, copied)
 }

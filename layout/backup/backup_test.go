@@ -310,3 +310,41 @@ func TestSnapshotsAreNumbered(t *testing.T) {
 		}
 	}
 }
+
+// TestRawLogThatIsFinishedMeanwhile: a raw log changes, its head too, while it is copied.
+// What is stored is what it was at one time, under its own checksum.
+func TestRawLogThatIsFinishedMeanwhile(t *testing.T) {
+	d := layouttest.Open(t)
+	raw := filepath.Join(d.Dir(), layout.RawDir, "telemetry.log.v4.h.1.1380000000003")
+	if err := os.WriteFile(raw, []byte("head, entry, zeros"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+
+	r := open(t, t.TempDir())
+	done, err := r.Backup(t.Context(), d, backup.Options{Whole: func(string, io.Reader) (int64, error) {
+		file, err := os.OpenFile(raw, os.O_WRONLY, 0)
+		if err != nil {
+			return 0, err
+		}
+		_, err = file.WriteString("HEAD, entry, entry")
+		return int64(len("head, entry")), errors.Join(err, file.Close())
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	snapshot, err := r.Load(t.Context(), done.Snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if damaged, err := r.Verify(t.Context(), snapshot); err != nil || len(damaged) > 0 {
+		t.Errorf("verify: %v, %v", damaged, err)
+	}
+	dir := filepath.Join(t.TempDir(), "restored")
+	if _, err := r.Restore(t.Context(), done.Snapshot, snapshot, dir, false); err != nil {
+		t.Fatal(err)
+	}
+	if got := contents(t, dir)[layout.RawDir+"/"+filepath.Base(raw)]; got != "head, entry" {
+		t.Errorf("restored %q", got)
+	}
+}
