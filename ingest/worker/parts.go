@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
-	"github.com/aitgithub/telemetry-server/ingest/statistics"
 )
 
 // A raw log whose conversion ended the process twice goes on as parts: small raw logs, so
@@ -104,16 +103,6 @@ type division struct {
 // divide moves the submissions of the raw log to parts, which the commit puts into raw/.
 // It converts nothing.
 func (p *publication) divide(ctx context.Context, entries *rawlog.Reader, d division) error {
-	// What an earlier attempt recorded as its own would be repeats for the parts. They are
-	// repeats if another copy of the raw log was published.
-	published, err := statistics.Find(p.w.data.Root(), p.source, p.log())
-	if err == nil && published.Submissions == 0 {
-		err = p.writer.ForgetRepeats()
-	}
-	if err != nil {
-		return err
-	}
-
 	var current *part
 	for number := 0; ; number++ { // of the submission
 		s, err := entries.Next()

@@ -97,6 +97,12 @@ func (p *publication) process(ctx context.Context) error {
 		return err
 	}
 
+	if earlier.deaths > 0 {
+		if err := p.forgetUnpublished(); err != nil {
+			return err
+		}
+	}
+
 	isPart := IsPart(p.source)
 	if isPart && earlier.deaths > 0 {
 		return p.processDeadly(ctx, earlier)
@@ -112,6 +118,17 @@ func (p *publication) process(ctx context.Context) error {
 
 	p.log().Warn("a raw log has ended the process that converted it; it is divided into parts", "times", earlier.deaths)
 	return p.divide(ctx, entries, division{alone: -1, submissions: maxPartSubmissions})
+}
+
+// forgetUnpublished removes what an attempt that ended its process recorded as received,
+// unless another copy of the raw log was published. It would be repeats for the parts, and
+// for a replay of what a filter that has changed since quarantines now.
+func (p *publication) forgetUnpublished() error {
+	published, err := statistics.Find(p.w.data.Root(), p.source, p.log())
+	if err != nil || published.Submissions > 0 {
+		return err
+	}
+	return p.writer.ForgetRepeats()
 }
 
 // processDeadly is process for a part that has ended its process.
