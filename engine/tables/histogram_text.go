@@ -18,8 +18,7 @@ const (
 // given to AppendHistogram.
 //
 // It replaces parsing the numbers into a slice and AppendHistogram, with which
-// TestHistogramText compares it; the row "all histograms by channel" of docs/BENCHMARKS.md
-// pays for it (2026-11-28).
+// TestHistogramText compares it; the row all_histograms of docs/BENCHMARKS.md pays for it (2026-11-28).
 func AppendHistogramText(b, text []byte, buckets, length int) (_ []byte, ok bool) {
 	if buckets < 1 || buckets > length {
 		return b, false

@@ -14,6 +14,17 @@ const jobs = {
     const os = JSON.parse(text).info.OS
     sums[os] = (sums[os] || 0) + 1
   },
+  all_histograms(sums, dims, text) {
+    const { histograms } = JSON.parse(text)
+    const channel = dims.split("/").slice(-3)[0]
+    for (const name in histograms) {
+      const h = histograms[name]
+      const key = [channel, name, h.length].join()
+      const sum = sums[key]
+      if (!sum) sums[key] = h
+      else for (let i = 0; i < h.length; i++) if (h[i] >= 0) sum[i] = sum[i] >= 0 ? sum[i] + h[i] : h[i]
+    }
+  },
   histogram_sum(sums, dims, text) {
     const { histograms } = JSON.parse(text)
     const [channel, version] = dims.split("/").slice(-3)
