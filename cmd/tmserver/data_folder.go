@@ -84,8 +84,8 @@ type dataFolder struct {
 // openDataFolder opens the data folder, made if missing, and finishes the commits that
 // a crash interrupted. The caller closes it.
 func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir string) (_ *dataFolder, err error) {
-	if f.DropRepeats < 0 || f.DropRepeats > maxDays {
-		return nil, cli.Usage("--drop-repeats %d: want 0 to %d", f.DropRepeats, maxDays)
+	if err := f.repeatFlags.validate(); err != nil {
+		return nil, err
 	}
 	maxPartitions, err := f.partitionFlags.limit()
 	if err != nil {
