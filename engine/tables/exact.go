@@ -174,15 +174,6 @@ func (e *exact) magnitude() (limbs []int64, first int, negative bool) {
 	return limbs, first, negative
 }
 
-// isZero says whether nothing but zeros was added, or what was has cancelled out.
-func (e *exact) isZero() bool {
-	if e.high != 0 || e.low != 0 {
-		return false
-	}
-	limbs, _, _ := e.magnitude()
-	return len(limbs) == 0
-}
-
 // The forms of an encoded sum.
 const (
 	formSmall  = iota // a zigzag varint
