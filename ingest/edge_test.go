@@ -87,6 +87,7 @@ func TestEdgeMatrix(t *testing.T) {
 		{"414, a telemetry path", with("POST", "/submit/telemetry/"+long+"x", "", "{}"), "202 Path too long (10241 bytes). Limit is 10240 bytes"},
 		{"405", get(generic + id), "405 Wrong request type"},
 		{"405", with("DELETE", generic+id, "", "{}"), "405 Wrong request type"},
+		{"429", "", ""}, // TestAddressRequests
 		{"500", "", ""}, // TestDiskThatFillsUp
 		{"507", "", ""}, // TestHandlerRefusesBelowTheReserve
 		{"OPTIONS", with("OPTIONS", generic+id, "Origin: https://x\r\nAccess-Control-Request-Method: POST\r\n", ""), "204"},

@@ -65,10 +65,3 @@ func targetOf(r *http.Request) string {
 
 // isNumber says whether text is digits only.
 func isNumber(text string) bool { return strings.Trim(text, "0123456789") == "" && text != "" }
-
-// isGeneric says whether a path, as the raw log holds it, has the form
-// /namespace/type/version/id.
-func isGeneric(path string) bool {
-	submitted, ok := schema.ParseSubmissionPath(path)
-	return ok && submitted.Generic()
-}

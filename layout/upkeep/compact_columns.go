@@ -128,9 +128,7 @@ func (c *compactor) compactDay(ctx context.Context, enc *zstd.Encoder, d *day) e
 		build := &dayBuild{c: c, enc: enc, d: d}
 		err := build.run(ctx)
 		if err == nil {
-			for _, made := range build.made {
-				c.put = append(c.put, made)
-			}
+			c.put = append(c.put, build.made...)
 			c.countDay(d, build.after, build.records)
 			break
 		}
