@@ -15,7 +15,8 @@
 //  1. Each submission is converted and decided about again.
 //  2. What becomes a record is published. What the filter drops goes. The rest is
 //     written into a new quarantined segment, with the reason that it has now.
-//  3. One commit publishes both and removes the old segment.
+//  3. One commit publishes both and removes the old segment. A note is made before, from
+//     which the next replay sees one whose process ended in between (unfinished.go).
 //
 // # To add a fact about a submission
 //

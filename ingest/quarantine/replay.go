@@ -49,6 +49,10 @@ func Replay(ctx context.Context, data *layout.Data, c *decide.Conversion, class 
 			return r.counts, err
 		}
 		defer lock.Close()
+
+		if err := r.forgetUnfinished(); err != nil {
+			return r.counts, err
+		}
 	}
 
 	// All of them are listed first: a replayed segment does not come again.
@@ -117,7 +121,8 @@ func (r *replay) segment(ctx context.Context, segment layout.Segment) (err error
 	if err != nil {
 		return err
 	}
-	r.writer, err = r.data.NewWriter("replay."+hex.EncodeToString(identity[:10]), layout.WriterOptions{})
+	name := replayPrefix + hex.EncodeToString(identity[:10])
+	r.writer, err = r.data.NewWriter(name, layout.WriterOptions{})
 	if err != nil {
 		return err
 	}
@@ -131,6 +136,9 @@ func (r *replay) segment(ctx context.Context, segment layout.Segment) (err error
 	}
 
 	err = r.leaveTrace(segment)
+	if err == nil {
+		err = r.note(name)
+	}
 	if err == nil {
 		_, err = r.writer.Commit(ctx)
 	}
