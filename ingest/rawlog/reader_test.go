@@ -309,6 +309,7 @@ func FuzzReader(f *testing.F) {
 
 	f.Add(3, join(head(0, 0), newEntry("a", "{1}"), "?", newEntry("b", "{2}")))
 	f.Add(VersionAuto, join(head(flagRecycled, 99), newEntry("a", "{1}"), newEntry("b", "")))
+	f.Add(0, []byte("TMRAW7\r\n000000000000000000000000"))
 	f.Fuzz(func(t *testing.T, version int, in []byte) {
 		if version < VersionAuto || version > Version {
 			return
@@ -318,6 +319,9 @@ func FuzzReader(f *testing.F) {
 		at, inEntries := int64(0), int64(0)
 		for {
 			s, err := r.Next()
+			if errors.Is(err, ErrNewer) {
+				return // nothing of it is read
+			}
 			if err != nil {
 				break
 			}
