@@ -47,7 +47,7 @@ fuzz:
 # Without atexit_sleep_ms the race detector lets every process sleep for a second at
 # its end. These are all tests, those of make test included.
 race:
-	GORACE=atexit_sleep_ms=10 go test -race -timeout 20m ./...
+	GORACE=atexit_sleep_ms=10 go test -race -timeout 40m ./...
 
 # What is published, in dist/: archives, Debian packages, images, bills of materials, sums.
 release:
