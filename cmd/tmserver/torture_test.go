@@ -188,7 +188,7 @@ func (o *tormentor) submit(url, name string) {
 		if err != nil {
 			return
 		}
-		time.Sleep(2 * time.Millisecond) // what is stored must be read again and again
+		time.Sleep(10 * time.Millisecond) // what is stored must be read again and again
 	}
 }
 
