@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aitgithub/telemetry-server/layout"
@@ -24,12 +25,14 @@ func interrupt(t *testing.T, d *layout.Data) string {
 		t.Fatal(err)
 	}
 
-	committed := false
+	var committed atomic.Bool // several files are written at the same time
 	d.Folder().Hook = func(_ *os.Root, o backend.Op, name string) error {
-		if committed && o != backend.OpSyncDir {
+		if committed.Load() && o != backend.OpSyncDir {
 			return layouttest.ErrKilled
 		}
-		committed = committed || o == backend.OpRename && filepath.Base(name) == backend.CommitFile
+		if o == backend.OpRename && filepath.Base(name) == backend.CommitFile {
+			committed.Store(true)
+		}
 		return nil
 	}
 	err := layouttest.Convert(t, d)
