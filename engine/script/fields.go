@@ -32,6 +32,13 @@ func (f *Fields) Add(seen map[string]value.Seen) {
 	}
 }
 
+// has says whether a task that has ended had a record with the field of a path.
+func (f *Fields) has(path string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.seen[path].Has
+}
+
 // All returns what was noted, by path, such as "info.OS".
 func (f *Fields) All() map[string]value.Seen {
 	f.mu.Lock()

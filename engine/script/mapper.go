@@ -61,7 +61,7 @@ func newMapper(ctx context.Context, job *Job, t engine.Task, emit engine.Emit) (
 		made.combine = h.function(declare.Combine)
 
 		if made.fields != nil {
-			made.noted = value.NewFields(job.Script.fieldNames())
+			made.noted = value.NewFields(job.Script.fieldNames(), made.fields.has)
 			h.NoteFields(made.noted)
 		}
 

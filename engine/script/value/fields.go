@@ -11,6 +11,9 @@ import (
 // Nothing is noted of what lies in arrays.
 type Fields struct {
 	names *FieldNames
+	// seen says whether a ping of another runtime had the field of a path; then no
+	// similar member is looked for. May be nil.
+	seen  func(path string) bool
 	root  Field // the ping
 	known int   // fields, all of them
 	slots [1 << slotBits]fieldSlot
@@ -37,6 +40,7 @@ const (
 // Field is a member of pings, by its path.
 type Field struct {
 	name    string
+	path    string // of the names that lead to it, joined by "."
 	members map[string]*Field
 	has     bool     // a ping had it
 	misses  int      // how often a ping that was asked had it not
@@ -61,8 +65,11 @@ func NewFieldNames(set map[string]bool) *FieldNames {
 	return names
 }
 
-// NewFields returns Fields for a script with these names.
-func NewFields(names *FieldNames) *Fields { return &Fields{names: names} }
+// NewFields returns Fields for a script with these names. Seen says whether a ping of
+// another runtime had the field of a path; nil: that is not known.
+func NewFields(names *FieldNames, seen func(path string) bool) *Fields {
+	return &Fields{names: names, seen: seen}
+}
 
 // kindOf is a number of 8 bits in which names differ.
 func kindOf(name string) uint8 {
@@ -104,7 +111,10 @@ func (f *Fields) member(parent *Field, name string) *Field {
 	if parent.members == nil {
 		parent.members = map[string]*Field{}
 	}
-	made := &Field{name: name}
+	made := &Field{name: name, path: name}
+	if parent != &f.root {
+		made.path = parent.path + "." + name
+	}
 	parent.members[name] = made
 	f.known++
 	return made
@@ -117,8 +127,12 @@ func (f *Field) note(o *lazyObject, has bool) {
 		return
 	}
 
+	// To list the members of a large object takes longer than many reads of it.
 	f.misses++
-	if !f.has && f.misses <= maxSuggestions {
+	if f.has || f.misses > maxSuggestions {
+		return
+	}
+	if seen := o.r.fields.seen; seen == nil || !seen(f.path) {
 		f.others = append(f.others, o.Keys()...)
 	}
 }
@@ -134,19 +148,19 @@ type Seen struct {
 // candidates is similar to a name, or "".
 func (f *Fields) All(nearest func(name string, candidates []string) string) map[string]Seen {
 	all := map[string]Seen{}
-	var walk func(parent *Field, prefix string)
-	walk = func(parent *Field, prefix string) {
+	var walk func(parent *Field)
+	walk = func(parent *Field) {
 		for name, field := range parent.members {
 			seen := Seen{Has: field.has, Miss: field.misses > 0}
-			if !field.has {
+			if !field.has && len(field.others) > 0 {
 				seen.Near = nearest(name, field.others)
 			}
-			all[prefix+name] = seen
-			walk(field, prefix+name+".")
+			all[field.path] = seen
+			walk(field)
 		}
 	}
 
-	walk(&f.root, "")
+	walk(&f.root)
 	return all
 }
 

@@ -19,7 +19,7 @@ func noted(t testing.TB, expression string, pings ...string) map[string]Seen {
 	}
 	rt := goja.New()
 	r := New(rt, nil)
-	r.NoteFields(NewFields(NewFieldNames(names)))
+	r.NoteFields(NewFields(NewFieldNames(names), nil))
 	program := goja.MustCompile("test", expression, true)
 
 	for _, ping := range pings {
@@ -88,7 +88,7 @@ func TestFieldsAreBounded(t *testing.T) {
 	}
 	rt := goja.New()
 	r := New(rt, nil)
-	r.NoteFields(NewFields(NewFieldNames(names)))
+	r.NoteFields(NewFields(NewFieldNames(names), nil))
 	rt.Set("p", r.Ping([]byte(`{"a":1}`)))
 	if _, err := rt.RunString(text.String()); err != nil {
 		t.Fatal(err)
@@ -105,7 +105,7 @@ func BenchmarkFields(b *testing.B) {
 			rt := goja.New()
 			r := New(rt, nil)
 			if names != nil {
-				r.NoteFields(NewFields(NewFieldNames(names)))
+				r.NoteFields(NewFields(NewFieldNames(names), nil))
 			}
 			text := []byte(pingA)
 			rt.Set("p", r.Ping(text))
