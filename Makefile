@@ -14,7 +14,7 @@ export PATH := $(CACHE)/bin:$(PATH)
 # of the fuzzer stay out of the user's build cache. .ci/run passes that of its machine.
 CI_GOCACHE ?= $(CACHE)/go-build
 
-.PHONY: build test ci deps format check fuzz release release-check race bench-peers bench-acquire clean clean-ci
+.PHONY: build test ci deps format check fuzz release release-check memory race bench-peers bench-acquire clean clean-ci
 .NOTPARALLEL: ci
 
 build:
@@ -26,7 +26,7 @@ test: format
 	@.ci/left-out
 
 ci: export GOCACHE := $(CI_GOCACHE)
-ci: deps check fuzz release-check race
+ci: deps check fuzz release-check memory race
 
 deps:
 	@.ci/deps
@@ -43,6 +43,10 @@ check: format
 # Every fuzz target of the repository, for some seconds each.
 fuzz:
 	@.ci/fuzz $(FUZZTIME)
+
+# What the race detector would falsify.
+memory:
+	go test -run MemoryUnderAttack ./cmd/tmserver
 
 # Without atexit_sleep_ms the race detector lets every process sleep for a second at
 # its end. These are all tests, those of make test included.

@@ -16,18 +16,7 @@ import (
 
 // TestBackupDrill runs the drill of docs/operating.md as it stands there.
 func TestBackupDrill(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds both programs")
-	}
-	for _, program := range []string{"bash", "curl"} {
-		if _, err := exec.LookPath(program); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(err)
-			}
-			t.Skip(err)
-		}
-	}
-
+	requireShell(t)
 	docs, err := os.ReadFile("../docs/operating.md")
 	if err != nil {
 		t.Fatal(err)

@@ -16,9 +16,10 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
 )
 
-// TestReadmeTour runs README's sh blocks one after the other in one shell, in a
-// copy of the repository.
-func TestReadmeTour(t *testing.T) {
+// requireShell skips a test that runs commands of the documents where it takes too long or
+// cannot run; in CI it can.
+func requireShell(t *testing.T) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("builds both programs")
 	}
@@ -30,6 +31,12 @@ func TestReadmeTour(t *testing.T) {
 			t.Skip(err)
 		}
 	}
+}
+
+// TestReadmeTour runs README's sh blocks one after the other in one shell, in a
+// copy of the repository.
+func TestReadmeTour(t *testing.T) {
+	requireShell(t)
 	readme := readREADME(t)
 	script := "set -eu\n"
 	for _, m := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readme, -1) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -32,7 +33,7 @@ func edgeRows(t *testing.T) map[string]bool {
 }
 
 // TestEdgeMatrix sends a request, or several, for each row of the table in
-// docs/clients.md.
+// docs/clients.md, or names the test that has it.
 func TestEdgeMatrix(t *testing.T) {
 	const generic, id = "/submit/org-example-app/baseline/1/", "2c3a0767-d84a-4d02-8a92-fa54a3376049"
 	const dims = "/main/Firefox/153.8.0/esr/20261117185949"
@@ -87,9 +88,9 @@ func TestEdgeMatrix(t *testing.T) {
 		{"414, a telemetry path", with("POST", "/submit/telemetry/"+long+"x", "", "{}"), "202 Path too long (10241 bytes). Limit is 10240 bytes"},
 		{"405", get(generic + id), "405 Wrong request type"},
 		{"405", with("DELETE", generic+id, "", "{}"), "405 Wrong request type"},
-		{"429", "", ""}, // TestAddressRequests
-		{"500", "", ""}, // TestDiskThatFillsUp
-		{"507", "", ""}, // TestHandlerRefusesBelowTheReserve
+		{"429", "", "TestAddressRequests"},
+		{"500", "", "TestDiskThatFillsUp"},
+		{"507", "", "TestHandlerRefusesBelowTheReserve"},
 		{"OPTIONS", with("OPTIONS", generic+id, "Origin: https://x\r\nAccess-Control-Request-Method: POST\r\n", ""), "204"},
 		{"OPTIONS", with("OPTIONS", "/submit/telemetry/"+id, "", ""), "204"},
 		{"CORS", with("POST", generic+id, "Origin: https://x\r\n", "{}"), ok(stored, "{}")}, // TestCORS
@@ -98,12 +99,13 @@ func TestEdgeMatrix(t *testing.T) {
 		{"/__version__", get("/__version__"), `200 {"build":"","commit":"","source":"https://github.com/aitgithub/telemetry-server","version":""}`},
 		{"another check", get("/__heart__"), "404 Not Found"},
 		{"HTTP and HTTPS", with("POST", "https://x"+generic+id, "", "{}"), ok(stored, "{}")}, // as a proxy may forward it
-		{"repeats", "", ""},   // package worker
-		{"addresses", "", ""}, // TestHandlerKeepsTheCountryOnly
+		{"repeats", "", "TestRepeatsOfDocuments"},
+		{"addresses", "", "TestHandlerKeepsTheCountryOnly"},
 	} {
 		t.Run(tt.row, func(t *testing.T) {
 			if tt.request == "" {
-				t.Skip("another test has it")
+				requireTest(t, tt.want)
+				return
 			}
 			dir := t.TempDir()
 			l := ingesttest.Log(t, dir, nil)
@@ -117,6 +119,27 @@ func TestEdgeMatrix(t *testing.T) {
 			}
 		})
 	}
+}
+
+// requireTest requires that a test of that name is there, for a row that it covers.
+func requireTest(t *testing.T, name string) {
+	t.Helper()
+	for _, pattern := range []string{"*_test.go", "worker/*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(source), "\nfunc "+name+"(t *testing.T)") {
+				return
+			}
+		}
+	}
+	t.Errorf("there is no %s", name)
 }
 
 // TestEdgeMatrixIsDocumented compares the rows of TestEdgeMatrix with the table.

@@ -11,8 +11,8 @@ import (
 const zeroTag = "zero"
 
 // checkValues returns an error for the first flag of the chosen command whose number
-// means nothing: a duration below zero, or of zero without the tag zero; a number that
-// is none, or infinite. The commands check what else they require.
+// means nothing: a duration below zero, or of zero without the tag zero; a float that
+// is not a number, or infinite. The commands check what else they require.
 func checkValues(kctx *kong.Context) error {
 	for _, flag := range kctx.Flags() {
 		switch value := flag.Target.Interface().(type) {

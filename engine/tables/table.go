@@ -35,7 +35,7 @@ type Table struct {
 // table is its number in keys.
 type Set []*Table
 
-// Find returns the number of the table with that name, -1 if there is none.
+// Find returns the number of the table with that name, -1 if no table has it.
 func (s Set) Find(name string) int {
 	return slices.IndexFunc(s, func(t *Table) bool { return t.Name == name })
 }

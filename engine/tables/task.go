@@ -189,7 +189,7 @@ func (t *Task) find(key []byte, table int) *group {
 	return &t.groups[at]
 }
 
-// Flush emits all that was committed. The task may go on.
+// Flush emits all that was committed. The task may be used after it.
 func (t *Task) Flush() error {
 	for table, n := range t.skipped {
 		if n == 0 {

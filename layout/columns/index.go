@@ -229,6 +229,7 @@ func decodeIndex(b []byte) (*index, error) {
 	return ix, nil
 }
 
+// group reads what the index says of a row group; r.bad says that it could not.
 func (r *reading) group(g *GroupInfo) {
 	g.Rows = int(r.number())
 	g.RawBytes = r.number()
@@ -248,6 +249,7 @@ func (r *reading) group(g *GroupInfo) {
 		g.styles[i] = style{colon: r.text(), comma: r.text()}
 	}
 
+	// A parent stands before its children, so the distance to it says which one it is.
 	g.tree.nodes = make([]node, r.count())
 	for i := range g.tree.nodes {
 		n := &g.tree.nodes[i]
@@ -261,6 +263,7 @@ func (r *reading) group(g *GroupInfo) {
 		n.objects = int32(r.number())
 	}
 
+	// The chunks lie one behind the other; only the place of the first one is there.
 	g.chunks = make([]chunk, r.count())
 	at := int64(0)
 	for i := range g.chunks {
@@ -268,6 +271,7 @@ func (r *reading) group(g *GroupInfo) {
 		if i == 0 {
 			at = r.number()
 		}
+
 		flags := r.number()
 		c.required = flags&1 != 0
 		c.integers = flags&2 != 0
@@ -277,6 +281,7 @@ func (r *reading) group(g *GroupInfo) {
 			r.page(&c.dict)
 		}
 		r.page(&c.data)
+
 		c.offset = at
 		at += c.bytes()
 		g.Bytes += c.bytes()

@@ -237,7 +237,7 @@ var gleanTypes = []struct {
 }
 
 // gleanDistribution returns a distribution of a Glean ping; nil if it has none of that name
-// and label. A custom_distribution is none: its ping does not say its buckets.
+// and label. A custom_distribution does not count: its ping does not say its buckets.
 func (r *Runtime) gleanDistribution(ping *lazyObject, name, label string) *bound {
 	for _, of := range gleanTypes {
 		stored := descend(ping, "metrics", of.name, name)

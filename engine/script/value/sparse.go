@@ -64,7 +64,7 @@ func (r *Runtime) sparseHistogram(name string, stored *lazyObject) *bound {
 // tailNames are the sums that follow the buckets, in the order of stored histograms.
 var tailNames = [layout.TailNumbers]string{"sum", "log_sum", "log_sum_squares", "sum_squares_lo", "sum_squares_hi"}
 
-// sparseDefinition returns the definition that a bucketing amounts to, nil if there is none.
+// sparseDefinition returns the definition that a bucketing amounts to, nil for a bucketing that cannot be.
 func (r *Runtime) sparseDefinition(said sparseBucketing, name string) *revisions.Definition {
 	like, ok := r.sparse[said]
 	if !ok {
