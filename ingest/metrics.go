@@ -20,21 +20,22 @@ import (
 // bounded: status codes, classes, at most maxChannels channels and maxReasons
 // reasons of filters, and the last maxDays days. It is safe for concurrent use.
 type Metrics struct {
-	requests *prometheus.CounterVec // by code
-	byCode   [600]prometheus.Counter
-	bytes    prometheus.Counter
-	latency  prometheus.Histogram
-	sync     prometheus.Histogram
-	batch    prometheus.Histogram
-	records  *prometheus.CounterVec // by channel
-	invalid  *prometheus.CounterVec // by class, channel and day of receipt
-	filtered *prometheus.CounterVec // by reason
-	over     *prometheus.CounterVec // by kind
-	lost     prometheus.Counter
-	damaged  prometheus.Counter
-	strange  prometheus.Counter
-	conflict prometheus.Counter
-	failed   prometheus.Counter
+	requests  *prometheus.CounterVec // by code
+	byCode    [600]prometheus.Counter
+	bytes     prometheus.Counter
+	latency   prometheus.Histogram
+	sync      prometheus.Histogram
+	batch     prometheus.Histogram
+	records   *prometheus.CounterVec // by channel
+	invalid   *prometheus.CounterVec // by class, channel and day of receipt
+	filtered  *prometheus.CounterVec // by reason
+	forgotten prometheus.Counter
+	over      *prometheus.CounterVec // by kind
+	lost      prometheus.Counter
+	damaged   prometheus.Counter
+	strange   prometheus.Counter
+	conflict  prometheus.Counter
+	failed    prometheus.Counter
 
 	channels, reasons boundedSet
 
@@ -63,26 +64,27 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 
 	m := &Metrics{
-		requests: vec("requests_total", "Requests to the public listener.", "code"),
-		bytes:    counter("received_bytes_total", "Bytes of the bodies that were made durable."),
-		latency:  histogram("request_duration_seconds", "Time from a request's head to its answer.", latencyBuckets),
-		sync:     histogram("raw_log_commit_seconds", "Time to write and sync a batch of submissions.", latencyBuckets),
-		batch:    histogram("raw_log_batch_submissions", "Submissions made durable by one sync.", prometheus.ExponentialBuckets(1, 2, 12)),
-		records:  vec("records_total", "Records published.", "channel"),
-		invalid:  vec("invalid_total", "Submissions quarantined, by the day of their receipt: the last ones that came.", "class", "channel", "day"),
-		filtered: vec("filtered_total", "Submissions that the ingest filter dropped.", "reason"),
-		over:     vec("over_limit_total", "Submissions whose new partition, or other new value, became OTHER because there were too many.", "kind"),
-		lost:     counter("raw_log_lost_bytes_total", "Bytes of raw logs passed over as damage."),
-		damaged:  counter("raw_logs_damaged_total", "Raw logs of which not all could be read; they are kept in state/damaged."),
-		conflict: counter("conflicts_total", "Records published whose document ID another one has, with another body."),
-		strange:  counter("raw_folder_strangers_total", "Files in raw/ that are no raw logs, and stay there."),
-		failed:   counter("raw_log_failures_total", "Batches that could not be made durable."),
-		channels: boundedSet{max: maxChannels},
-		reasons:  boundedSet{max: maxReasons},
+		requests:  vec("requests_total", "Requests to the public listener.", "code"),
+		bytes:     counter("received_bytes_total", "Bytes of the bodies that were made durable."),
+		latency:   histogram("request_duration_seconds", "Time from a request's head to its answer.", latencyBuckets),
+		sync:      histogram("raw_log_commit_seconds", "Time to write and sync a batch of submissions.", latencyBuckets),
+		batch:     histogram("raw_log_batch_submissions", "Submissions made durable by one sync.", prometheus.ExponentialBuckets(1, 2, 12)),
+		records:   vec("records_total", "Records published.", "channel"),
+		invalid:   vec("invalid_total", "Submissions quarantined, by the day of their receipt: the last ones that came.", "class", "channel", "day"),
+		forgotten: prometheus.NewCounter(prometheus.CounterOpts{Name: "telemetry_forgotten_total", Help: "Submissions that were dropped because their client asked to be forgotten."}),
+		filtered:  vec("filtered_total", "Submissions that the ingest filter dropped.", "reason"),
+		over:      vec("over_limit_total", "Submissions whose new partition, or other new value, became OTHER because there were too many.", "kind"),
+		lost:      counter("raw_log_lost_bytes_total", "Bytes of raw logs passed over as damage."),
+		damaged:   counter("raw_logs_damaged_total", "Raw logs of which not all could be read; they are kept in state/damaged."),
+		conflict:  counter("conflicts_total", "Records published whose document ID another one has, with another body."),
+		strange:   counter("raw_folder_strangers_total", "Files in raw/ that are no raw logs, and stay there."),
+		failed:    counter("raw_log_failures_total", "Batches that could not be made durable."),
+		channels:  boundedSet{max: maxChannels},
+		reasons:   boundedSet{max: maxReasons},
 	}
 
 	// Series of usual codes exist from the start, and counting them needs no lookup.
-	reg.MustRegister(m.requests, m.bytes, m.latency, m.sync, m.batch, m.records, m.invalid, m.filtered, m.over, m.lost, m.damaged, m.strange, m.conflict, m.failed)
+	reg.MustRegister(m.requests, m.bytes, m.latency, m.sync, m.batch, m.records, m.invalid, m.filtered, m.forgotten, m.over, m.lost, m.damaged, m.strange, m.conflict, m.failed)
 	for _, code := range []int{200, 202, 204, 400, 404, 405, 411, 413, 500, 503, 507} {
 		m.byCode[code] = m.requests.WithLabelValues(strconv.Itoa(code))
 	}
@@ -130,6 +132,7 @@ func (m *Metrics) Converted(s worker.Stats) {
 	}
 
 	// A script may make up any number of reasons, so those are bounded too.
+	m.forgotten.Add(float64(s.Forgotten))
 	for reason, n := range s.Filtered {
 		m.filtered.WithLabelValues(m.reasons.bounded(reason)).Add(float64(n))
 	}

@@ -314,7 +314,7 @@ func (t *Tree) latestParts(s Segment) (list []dedup.Segment) {
 				return err
 			}
 			return use(ids)
-		}})
+		}, Without: func() (dedup.Records, error) { return t.forgottenRows(s, part) }})
 	}
 	return list
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/layout/columns"
 	"github.com/aitgithub/telemetry-server/layout/dedup"
+	"github.com/aitgithub/telemetry-server/layout/forget"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
@@ -25,6 +26,8 @@ type columnReader struct {
 	first int // index of the first of parts in the segment's
 	next  int
 	drop  *dedup.Duplicates
+
+	forgotten *forget.Set // whose records are left out
 
 	number int // of group
 	group  *columns.Group
@@ -90,9 +93,19 @@ func (c *columnReader) nextBlock() (Block, error) {
 		}
 		c.rows = c.rows[:0]
 		for row := part.Lo; row < part.Hi; row++ {
-			if !dropped.Has(row - part.Lo) {
-				c.rows = append(c.rows, int32(row))
+			if dropped.Has(row - part.Lo) {
+				continue
 			}
+			if c.forgotten.Len() > 0 {
+				forgotten, err := rowIsForgotten(c.group, row, c.forgotten)
+				if err != nil {
+					return Block{}, err
+				}
+				if forgotten {
+					continue
+				}
+			}
+			c.rows = append(c.rows, int32(row))
 		}
 		if len(c.rows) > 0 {
 			return Block{Group: c.group, Part: number, Rows: c.rows}, nil

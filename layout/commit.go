@@ -48,6 +48,10 @@ func (w *Writer) Commit(ctx context.Context) ([]Published, error) {
 }
 
 func (w *Writer) commit(ctx context.Context) ([]Published, error) {
+	if err := w.attachRequests(ctx); err != nil {
+		return nil, err
+	}
+
 	// Everything that is staged becomes complete and durable.
 	parts, err := w.finishParts(ctx)
 	if err != nil {
@@ -92,6 +96,9 @@ func (w *Writer) finishParts(ctx context.Context) ([]*part, error) {
 	// The encoder belongs to this goroutine.
 	for _, p := range parts {
 		p.Origin = w.origin
+		if !p.quarantined {
+			p.Clients = p.clients.Text()
+		}
 		if err := p.Release(); err != nil {
 			return nil, err
 		}

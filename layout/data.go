@@ -12,6 +12,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/dedup"
+	"github.com/aitgithub/telemetry-server/layout/forget"
 	"github.com/aitgithub/telemetry-server/layout/limit"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
@@ -22,7 +23,9 @@ type Data struct {
 	dir    string
 	folder backend.Folder
 	schema *schema.Schema
-	log    *slog.Logger
+	// deletions are the kinds of deletion requests.
+	deletions *forget.Table
+	log       *slog.Logger
 	// repeats is the index of received submissions; nil: DropRepeats was not called.
 	repeats *dedup.Repeats
 	// limits is the index of partitions that were admitted; nil: LimitPartitions was not
@@ -89,6 +92,10 @@ func (d *Data) prepare() error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", SchemaFile, err)
 	}
+	d.deletions, err = d.readDeletions()
+	if err != nil {
+		return fmt.Errorf("%s: %w", DeletionFile, err)
+	}
 	return nil
 }
 
@@ -125,7 +132,9 @@ func (d *Data) Tree() *Tree {
 	return d.localTree()
 }
 
-// localTree is the folder's records on this machine, quarantined ones at least.
+// LocalTree is the folder's records on this machine, quarantined ones at least.
+func (d *Data) LocalTree() *Tree { return d.localTree() }
+
 func (d *Data) localTree() *Tree { return newTree(d.dir, localBackend(d.folder.Root, true), true) }
 
 // Close releases the folder. Writers must have ended.

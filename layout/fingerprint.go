@@ -36,6 +36,18 @@ func (t *Tree) Fingerprint(s Segment) ([sha256.Size]byte, error) {
 	identity = binary.LittleEndian.AppendUint64(identity, uint64(file.Size()))
 	identity = append(identity, s.Path...)
 
+	// Readers leave out forgotten clients.
+	if t.forgotten.Len() > 0 {
+		hits, err := t.Hits(s, t.forgotten)
+		if err != nil {
+			return sum, err
+		}
+		if hits.Len() > 0 {
+			without := hits.Sum()
+			identity = append(append(identity, "\x00without "...), without[:]...)
+		}
+	}
+
 	// Of a segment in columns, another filter may select other records.
 	for _, part := range s.Parts {
 		identity = fmt.Appendf(identity, "\x00%s %d %d %d", part.Dims, part.Group, part.Lo, part.Hi)

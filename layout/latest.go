@@ -23,9 +23,12 @@ func (t *Tree) Latest(ctx context.Context, segments []Segment, o dedup.Options) 
 			list = append(list, t.latestParts(seg)...)
 			continue
 		}
-		list = append(list, dedup.Segment{Path: seg.Path, Dims: seg.Dims, ReadIDs: func(use func(segment.IDs) error) error {
-			return t.readIDs(seg, use)
-		}})
+		list = append(list, dedup.Segment{
+			Path:    seg.Path,
+			Dims:    seg.Dims,
+			ReadIDs: func(use func(segment.IDs) error) error { return t.readIDs(seg, use) },
+			Without: func() (dedup.Records, error) { return t.forgottenRecords(seg) },
+		})
 	}
 
 	return dedup.Latest(ctx, list, o)

@@ -13,6 +13,11 @@ const (
 	// Its name on disk is older than the word quarantine and public, as are the
 	// command `tmserver invalid` and the filter key include_invalid: they stay.
 	QuarantineDir = "invalid"
+	// ForgottenDir holds the deletion requests: files of lines, see package forget.
+	ForgottenDir = "forgotten"
+	// DeletionFile adds kinds of deletion requests to the built-in ones when it exists in
+	// the data folder.
+	DeletionFile = "deletion.json"
 	// StateDir holds what can be rebuilt: staging areas, locks, dedup index, job
 	// history, cached map results.
 	StateDir = "state"
@@ -26,6 +31,8 @@ const (
 	TrashDir = StateDir + "/trash"
 	// ClockFile has the time of the last upkeep whose clock was believed.
 	ClockFile = StateDir + "/clock.json"
+	// ForgetFile says whom the last upkeep looked for that had to forget somebody.
+	ForgetFile = StateDir + "/forget.json"
 	// IngestFilterFile exists once an ingest filter has decided what is published.
 	IngestFilterFile = StateDir + "/ingest_filter"
 	// CompactDir is the staging folder, and the lock, of compaction.

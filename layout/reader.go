@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/aitgithub/telemetry-server/layout/dedup"
+	"github.com/aitgithub/telemetry-server/layout/forget"
 )
 
 // Reader returns the lines of a segment, or of some of its frames. It belongs to one
@@ -18,6 +19,10 @@ type Reader struct {
 
 	drop   dedup.Records // to leave out
 	record int           // number of the next one in the segment; counted only with drop
+
+	forgotten   *forget.Set // whose records are left out
+	quarantined bool
+	clients     []forget.ID // memory
 
 	columns *columnReader // of a segment in columns, instead of next
 }
@@ -51,8 +56,8 @@ func (r *Reader) Next() ([]byte, error) {
 		}
 
 		// All lines of a frame may be duplicates; then the next frame follows.
-		if r.drop != nil {
-			lines = r.withoutDuplicates(lines)
+		if r.drop != nil || r.forgotten.Len() > 0 {
+			lines = r.withoutDropped(lines)
 		}
 		if len(lines) > 0 {
 			return lines, nil
@@ -86,14 +91,14 @@ func (r *Reader) Skip(found *dedup.Duplicates) {
 	r.drop = found.Of(r.path)
 }
 
-// withoutDuplicates removes the lines of dropped records, in place.
-func (r *Reader) withoutDuplicates(b []byte) []byte {
+// withoutDropped removes the lines of duplicates and of forgotten clients, in place.
+func (r *Reader) withoutDropped(b []byte) []byte {
 	// kept is never longer than what was read, so it can use the same memory.
 	kept := b[:0]
 	for line := range bytes.Lines(b) {
 		record := r.record
 		r.record++
-		if !r.drop.Has(record) {
+		if !r.drop.Has(record) && !r.isForgotten(line) {
 			kept = append(kept, line...)
 		}
 	}

@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/aitgithub/telemetry-server/layout/backend"
+	"github.com/aitgithub/telemetry-server/layout/forget"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
@@ -23,6 +25,9 @@ type Tree struct {
 	close func() error // of what belongs to the Tree; may be nil
 
 	indexes columnIndexes
+
+	forgotten *forget.Set // whose records Readers leave out; see SkipForgotten
+	hits      sync.Map    // *forget.Set by path and size: those that a segment may have
 }
 
 // IsURL says whether a tree's name is the URL of an object store, see backend.IsURL.
@@ -165,6 +170,22 @@ func InFile(name string, err error) error {
 // for the end. For formats without frames only (0, -1) is possible, else
 // ErrNoFrames. The caller closes the Reader.
 func (t *Tree) Open(s Segment, lo, hi int) (*Reader, error) {
+	reader, err := t.open(s, lo, hi)
+	if err != nil || t.forgotten.Len() == 0 {
+		return reader, err
+	}
+
+	hits, err := t.Hits(s, t.forgotten)
+	if err != nil {
+		reader.Close()
+		return nil, err
+	}
+	reader.leaveOut(hits, s.Quarantined)
+	return reader, nil
+}
+
+// open is Open, whose Reader returns forgotten clients too.
+func (t *Tree) open(s Segment, lo, hi int) (*Reader, error) {
 	if s.Seekable() {
 		return t.openFrames(s, lo, hi)
 	}

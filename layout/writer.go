@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/aitgithub/telemetry-server/layout/dedup"
+	"github.com/aitgithub/telemetry-server/layout/forget"
 	"github.com/aitgithub/telemetry-server/layout/limit"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
@@ -61,6 +62,10 @@ type Writer struct {
 	replace  bool   // see ReplaceEarlier
 	keepAs   string // see KeepDamaged
 
+	clients    []forget.ID      // of the record that is added next
+	clientsSet bool             // else they are read from it
+	requests   []forget.Request // see Forget
+
 	repeats *dedup.Recorder // nil: see Data.DropRepeats
 	limiter *limit.Limiter  // nil: see Data.LimitPartitions
 	err     error           // why the Writer cannot go on
@@ -79,6 +84,7 @@ type part struct {
 	final       string // relative to the data folder
 	dims        schema.Dims
 	quarantined bool
+	clients     forget.Collector // of the records
 }
 
 // NewWriter starts to publish the raw log with this base name. It discards what an
@@ -259,6 +265,15 @@ func (w *Writer) add(p schema.Dims, top string, id, json []byte) error {
 	target, err := w.admittedPart(top, p)
 	if err != nil {
 		return err
+	}
+
+	// What is quarantined is packed: it is read.
+	if !target.quarantined {
+		if !w.clientsSet {
+			w.clients, _ = forget.Clients(w.clients[:0], json)
+		}
+		target.clients.Add(w.clients)
+		w.clientsSet = false
 	}
 
 	// Only the growth of the buffer is known: Add may write the frame, or not.

@@ -36,7 +36,13 @@ func (c *runCmd) openCache(ctx context.Context, s *session) {
 		s.st.Log.Debug("open cached map results", "err", err)
 		return
 	}
-	s.closers = append(s.closers, func() { results.Close() })
+	s.closers = append(s.closers, func() {
+		// The records of a client that was forgotten meanwhile may be in them.
+		if changed, err := s.tree.ForgottenChanged(context.WithoutCancel(ctx)); changed || err != nil {
+			results.TakeBack()
+		}
+		results.Close()
+	})
 
 	s.engine.Cache = results
 	s.engine.CacheKey = append(s.job.CacheKey(), c.flagsKey()...)

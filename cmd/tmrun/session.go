@@ -142,6 +142,9 @@ func (s *session) openTree(dir string) error {
 	}
 
 	s.closers = append(s.closers, func() { tree.Close() })
+	if err := tree.SkipForgotten(context.Background()); err != nil {
+		return fmt.Errorf("deletion requests of %s: %w", dir, err)
+	}
 
 	tree.SetLog(s.st.Log)
 	s.tree = tree

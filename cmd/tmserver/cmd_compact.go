@@ -143,8 +143,12 @@ func (c *compactCmd) expire(ctx context.Context, st *cli.State, place *upkeep.Pl
 // merge merges the segments that the filter selects. It prints what was done even
 // if some partitions are damaged.
 func (c *compactCmd) merge(ctx context.Context, st *cli.State, place *upkeep.Place, filter schema.Filter, now time.Time) error {
+	forgotten, err := place.Forgotten(ctx)
+	if err != nil {
+		return err
+	}
 	stats, err := place.Compact(ctx, upkeep.CompactOptions{
-		Filter: filter, Grace: c.Grace, Now: now, DryRun: c.DryRun, Zstd: c.Zstd, Log: st.Log, Columns: c.Form == "columns",
+		Filter: filter, Grace: c.Grace, Now: now, DryRun: c.DryRun, Zstd: c.Zstd, Log: st.Log, Columns: c.Form == "columns", Forget: forgotten,
 	})
 	switch {
 	case c.DryRun:

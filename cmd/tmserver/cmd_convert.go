@@ -165,6 +165,9 @@ func reportNotPublished(st *cli.State, stats worker.Stats) {
 	for _, reason := range slices.Sorted(maps.Keys(stats.Filtered)) {
 		fmt.Fprintf(st.Stderr, "  filtered %s %d\n", cli.Printable(reason), stats.Filtered[reason])
 	}
+	if stats.Forgotten > 0 {
+		fmt.Fprintf(st.Stderr, "  forgotten %d: of clients that asked for it\n", stats.Forgotten)
+	}
 	if stats.Repeated > 0 {
 		fmt.Fprintf(st.Stderr, "  repeated %d\n", stats.Repeated)
 	}

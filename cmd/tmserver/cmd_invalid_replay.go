@@ -83,6 +83,9 @@ func (c *invalidReplayCmd) report(w io.Writer, replayed quarantine.Replayed) err
 	for _, reason := range slices.Sorted(maps.Keys(replayed.Dropped)) {
 		fmt.Fprintf(w, "filtered %s: %d\n", cli.Printable(reason), replayed.Dropped[reason])
 	}
+	if replayed.Forgotten > 0 {
+		fmt.Fprintf(w, "forgotten, because their client asked for it: %d\n", replayed.Forgotten)
+	}
 	if replayed.Repeated > 0 {
 		fmt.Fprintf(w, "repeated: %d\n", replayed.Repeated)
 	}

@@ -30,6 +30,9 @@ Until the restore is complete, no command opens the folder; after an interruptio
 the same command again. With --force, files that are there with another content stay
 as they are, and are listed: conversion adds to what is published, and replaces nothing.
 
+Deletion requests come from all snapshots of the backup: a client that was forgotten
+after the snapshot was made stays forgotten. Run "tmserver forget apply" then.
+
   tmserver restore --data-dir DATA --verify /mnt/backup
 
 EXIT STATUS: 0 done; 1 failed; 2 usage, or the folder is not empty; 3 done, but some
@@ -56,6 +59,11 @@ func (c *restoreCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		return withCorruptCode(err)
 	}
 
+	// Who was forgotten since must not come back.
+	if err := repository.AddForgotten(ctx, snapshot); err != nil {
+		st.Log.Warn("deletion requests of other snapshots are missing", "err", err)
+	}
+
 	done, err := repository.Restore(ctx, name, snapshot, c.DataDir, c.Force)
 	if errors.Is(err, backup.ErrNotEmpty) {
 		return cli.WithHint(cli.Fail(cli.ExitUsage, err), "choose another folder, or --force: then nothing there is overwritten")
@@ -68,7 +76,8 @@ func (c *restoreCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := data.Close(); err != nil {
+	forgotten, err := data.Forgotten(ctx)
+	if err := errors.Join(err, data.Close()); err != nil {
 		return err
 	}
 
@@ -76,6 +85,10 @@ func (c *restoreCmd) Run(ctx context.Context, st *cli.State) (err error) {
 		fmt.Fprintf(st.Stdout, "kept %s: it has another content\n", cli.Printable(kept))
 	}
 	fmt.Fprintf(st.Stdout, "restored snapshot %s: %d files, %s; %d were there\n", name, done.Files, megabytes(done.Bytes), done.There)
+
+	if forgotten.Len() > 0 {
+		fmt.Fprintf(st.Stdout, "%d clients are forgotten: jobs skip what the snapshot has of them; tmserver forget apply removes it\n", forgotten.Len())
+	}
 
 	if c.Verify {
 		if err := c.verify(ctx, st); err != nil {

@@ -29,6 +29,7 @@ func (*statsCmd) Help() string {
 and in all
 
   mismatched   how often a dimension differed between URL and payload
+  forgotten    how many submissions were of clients that asked to be forgotten, and dropped
   filtered     how many submissions the ingest filter dropped, by reason
   bytes lost   how much of the raw logs was damaged
   over limit   new partitions, and other values that clients make up, that became
@@ -77,6 +78,9 @@ func (r *statsReport) print(w io.Writer) error {
 	}
 	for _, reason := range slices.Sorted(maps.Keys(r.Filtered)) {
 		fmt.Fprintf(table, "filtered %s\t\t\t%d\n", cli.Printable(reason), r.Filtered[reason])
+	}
+	if r.Forgotten > 0 {
+		fmt.Fprintf(table, "forgotten\t\t\t%d\n", r.Forgotten)
 	}
 	if r.BytesLost > 0 {
 		fmt.Fprintf(table, "bytes lost to damage\t\t\t%d\n", r.BytesLost)

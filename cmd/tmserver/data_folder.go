@@ -137,6 +137,7 @@ func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir
 	}
 	folder.options = f.converterOptions(folder.Schema())
 	folder.options.Turns = convert.NewTurns()
+	folder.options.Deletions = folder.Deletions()
 	folder.filters, err = f.openFilters(ctx, st.Log, folder.definitions)
 	if folder.filters != nil {
 		folder.filters.data = folder.Data

@@ -38,6 +38,9 @@ func runShipped(ctx context.Context, dir, name string, out io.Writer) error {
 		return err
 	}
 	defer tree.Close()
+	if err := tree.SkipForgotten(ctx); err != nil {
+		return err
+	}
 
 	source := engine.TreeSource{Tree: tree}
 	plan, err := engine.NewPlan(ctx, source, schema.All(), nil)

@@ -9,6 +9,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/intake"
 	"github.com/aitgithub/telemetry-server/ingest/statistics"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/forget"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
@@ -19,6 +20,7 @@ type idleFlags struct {
 	CompactForm  string        `env:"TMSERVER_COMPACT_FORM" enum:"rows,columns" default:"rows" help:"What to make of them, as of \"tmserver compact --form\"."`
 	Keep         string        `env:"TMSERVER_KEEP" placeholder:"DAYS" help:"Then also remove what was submitted longer ago, such as 180d. Default: keep everything."`
 	Trash        time.Duration `env:"TMSERVER_TRASH" default:"168h" zero:"at once" help:"How long what --keep removes stays in state/trash, where \"tmserver trash\" finds it; 0 deletes it at once."`
+	ForgetWithin time.Duration `env:"TMSERVER_FORGET_WITHIN" default:"168h" zero:"at once" help:"How long after a deletion request nothing is left of the client's data. Jobs skip it from the request on."`
 	Zstd         string        `env:"TMSERVER_ZSTD" default:"zstd" placeholder:"PROGRAM" help:"zstd program that compresses merged segments to five sixths of what they are without it; empty for none. A minute for 4 MiB is too long: then it is not used any more."`
 }
 
@@ -44,6 +46,7 @@ func (s *serving) buildCompaction(ctx context.Context) (part, error) {
 		keepDays: keepDays,
 		columns:  flags.CompactForm == "columns",
 		trash:    flags.Trash,
+		within:   flags.ForgetWithin,
 		zstd:     flags.Zstd,
 		now:      s.st.Now,
 		log:      s.st.Log,
@@ -58,6 +61,7 @@ type idleCompaction struct {
 	keepDays int // 0: for ever
 	columns  bool
 	trash    time.Duration
+	within   time.Duration // for deletion requests
 	zstd     string
 	now      func() time.Time
 	log      *slog.Logger
@@ -101,7 +105,11 @@ func (c *idleCompaction) compact(ctx context.Context) error {
 	yesterday := string(schema.DateOf(now).AddDays(-1))
 	past := schema.All().Where(schema.SubmissionDate, schema.Between(nil, &yesterday))
 	past.IncludeQuarantined = true
-	compacted, err := place.Compact(ctx, upkeep.CompactOptions{Filter: past, Grace: 24 * time.Hour, Now: now, Zstd: c.zstd, Log: c.log, Columns: c.columns})
+	forgotten, err := c.data.Forgotten(ctx)
+	if err != nil {
+		return err
+	}
+	compacted, err := place.Compact(ctx, upkeep.CompactOptions{Filter: past, Grace: compactGrace, Now: now, Zstd: c.zstd, Log: c.log, Columns: c.columns, Forget: forgotten})
 	if compacted.Partitions > 0 {
 		c.log.Info("compacted", "partitions", compacted.Partitions, "segments", compacted.Segments,
 			"bytes_before", compacted.Before, "bytes_after", compacted.After)
@@ -109,9 +117,34 @@ func (c *idleCompaction) compact(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.forget(ctx, forgotten, now); err != nil {
+		return err
+	}
 
 	// Each conversion adds a file of statistics, so there would be ever more of them.
 	_, err = statistics.Merge(ctx, c.data)
+	return err
+}
+
+// compactGrace is how long replaced segments stay for the jobs that still read them.
+const compactGrace = 24 * time.Hour
+
+// forget removes what is stored of the clients whose time is nearly over: what is replaced
+// stays for the grace, and is removed by the first run after it. Clients that came long
+// before share one rewriting of the segments that they are in.
+func (c *idleCompaction) forget(ctx context.Context, forgotten *forget.Set, now time.Time) error {
+	o := upkeep.ForgetOptions{All: forgotten, Grace: compactGrace, Now: now, Zstd: c.zstd, Log: c.log}
+	wait := c.within - compactGrace - 2*c.every - time.Hour
+	if wait < compactGrace {
+		wait = max(0, c.within/2)
+		o.Grace = min(compactGrace, c.within/4)
+	}
+	o.Due = forgotten.Before(now.Add(-wait))
+
+	done, err := forgetNow(ctx, c.data, o)
+	if done.Segments+done.submissions > 0 {
+		c.log.Info("forgot clients", "clients", o.Due.Len(), "records", done.Records, "waiting", done.submissions, "files", done.Segments)
+	}
 	return err
 }
 

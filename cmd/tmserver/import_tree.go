@@ -28,6 +28,13 @@ func (c *importCmd) importTree(ctx context.Context, st *cli.State, data *layout.
 	data.LimitPartitions(limit.Limit{}, limit.Limit{})
 	tree.SetLog(st.Log)
 
+	// Whom the data folder forgets must not come back by an import.
+	forgotten, err := data.Forgotten(ctx)
+	if err != nil {
+		return err
+	}
+	tree.SetForgotten(forgotten)
+
 	// Listed here for the length of the progress bar; ImportTree lists it itself.
 	segments, err := tree.Segments(ctx, schema.All())
 	if err != nil {

@@ -271,7 +271,7 @@ func (r conversionReporter) Converted(name string, stats worker.Stats, took time
 		r.log.Warn("new values beyond the limit became OTHER; tmserver stats lists the most frequent ones", "log", name, "kind", kind, "values", len(values))
 	}
 	r.log.Info("converted", "log", name, "submissions", stats.Submissions, "records", stats.Records,
-		"invalid", stats.AllQuarantined(), "repeated", stats.Repeated, "conflicts", stats.Conflicts, "filtered", stats.AllFiltered(),
+		"invalid", stats.AllQuarantined(), "repeated", stats.Repeated, "conflicts", stats.Conflicts, "forgotten", stats.Forgotten, "filtered", stats.AllFiltered(),
 		"bytes_lost", stats.BytesLost, "segments", len(stats.Published), "took", took)
 }
 

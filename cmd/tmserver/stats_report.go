@@ -22,6 +22,7 @@ type statsReport struct {
 	Invalid    []dayCount       `json:"invalid"`
 	Mismatched map[string]int64 `json:"mismatched"`         // by dimension
 	Filtered   map[string]int64 `json:"filtered,omitempty"` // by reason
+	Forgotten  int64            `json:"forgotten,omitempty"`
 	BytesLost  int64            `json:"bytes_lost"`
 	Histograms []worstHistogram `json:"histograms"` // the most frequent first
 	// OverLimit are values that became OTHER, the most frequent first.
@@ -139,6 +140,7 @@ func (c *statsCounts) addConversions(dir string, log *slog.Logger) error {
 		}
 
 		c.report.BytesLost += log.BytesLost
+		c.report.Forgotten += log.Forgotten
 		for dimension, count := range log.Mismatched {
 			c.report.Mismatched[dimension] += count
 		}

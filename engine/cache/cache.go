@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +35,7 @@ type Dir struct {
 	now   func() time.Time
 
 	changed atomic.Bool // something was put, so Close has to look at the size
+	put     sync.Map    // names of the files that were put
 }
 
 var _ engine.Cache = (*Dir)(nil)
@@ -108,6 +110,15 @@ func (d *Dir) Put(key [sha256.Size]byte, data []byte) {
 	}
 
 	d.changed.Store(true)
+	d.put.Store(name, true)
+}
+
+// TakeBack removes what was put: it may have what it must not have, as was found since.
+func (d *Dir) TakeBack() {
+	d.put.Range(func(name, _ any) bool {
+		d.root.Remove(name.(string))
+		return true
+	})
 }
 
 // Close removes what is beyond the limit, the least recently used first.

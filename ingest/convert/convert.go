@@ -8,6 +8,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/layout/forget"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
@@ -21,6 +22,8 @@ type Options struct {
 	RevisionHosts []string
 	// Schema decides whether the dimensions of URL and payload differ.
 	Schema *schema.Schema
+	// Deletions are the kinds of deletion requests; nil: there are none.
+	Deletions *forget.Table
 	// Countries finds the country of an address in a v2 raw log; nil: it is not
 	// looked up. The country that a v3 log carries is copied anyway.
 	Countries *Countries
@@ -38,6 +41,7 @@ func DefaultOptions() Options {
 		MaxUnpacked:   16 << 20,
 		RevisionHosts: []string{revisions.DefaultHost},
 		Schema:        schema.Default(),
+		Deletions:     forget.DefaultTable(),
 	}
 }
 
@@ -58,6 +62,18 @@ type Record struct {
 	// TextSum stands for the submitted JSON, however it was packed: its CRC-32 and length.
 	// It tells apart what was submitted under one document ID.
 	TextSum [8]byte
+	Subject
+}
+
+// Subject is whom a submission is about.
+type Subject struct {
+	// Clients are the IDs that the record has of its client. They are valid as long as it.
+	Clients []forget.ID
+	// Namespace is that of the path.
+	Namespace string
+	// Forget are the clients that are to be forgotten, if it is a deletion request. The
+	// record does not have their IDs.
+	Forget []forget.Request
 }
 
 // DocumentName returns what names the document of a submission among those of all
@@ -94,6 +110,7 @@ type Converter struct {
 
 	// Of the Record returned last:
 	id      []byte
+	clients []forget.ID
 	located []byte // its JSON with a country
 	large   bool   // it has a turn
 }
@@ -170,6 +187,7 @@ func (c *Converter) convertSubmission(ctx context.Context, s *rawlog.Submission)
 	if err != nil {
 		return Record{}, err
 	}
+	c.setSubject(&r, from)
 
 	// Add what the ping does not say by itself.
 	if len(s.Country) == 2 {

@@ -84,8 +84,8 @@ func (d *document) gleanDims(p *plan) {
 	if metrics == nil {
 		return
 	}
-	texts, ok := d.lookUp(int(metrics.Start), "string")
-	if !ok || d.text[texts] != '{' {
+	texts := d.metricTexts(int(metrics.Start))
+	if texts < 0 {
 		return
 	}
 
@@ -102,6 +102,27 @@ func (d *document) gleanDims(p *plan) {
 			p.dims[dim] = scalarAt(d.text, it.Start)
 		}
 	}
+}
+
+// metricTexts returns where the object metrics.string lies, negative if there is none. It
+// finds the IDs on the way, because metrics may be long.
+func (d *document) metricTexts(metrics int) (texts int) {
+	texts = -1
+	if d.text[metrics] != '{' {
+		return texts
+	}
+	d.uuids = []byte{} // metrics were read
+	for it := jsonscan.MembersTrusted(d.text, metrics); it.Next(); {
+		switch {
+		case jsonscan.Is(it.Key, "uuid"):
+			d.uuids = it.Value()
+		case jsonscan.Is(it.Key, "string") && d.text[it.Start] == '{':
+			texts = it.Start
+		case jsonscan.Is(it.Key, "string"):
+			texts = -1
+		}
+	}
+	return texts
 }
 
 // scalar returns a member of the top level, nil if it is missing, null, an object or an

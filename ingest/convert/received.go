@@ -11,6 +11,7 @@ import (
 type received struct {
 	submission *rawlog.Submission
 	path       schema.Submitted
+	isDeletion bool // it is a deletion request, whose record has no IDs
 }
 
 // keepsUnknown says that a document of a format that is not known becomes a record as it
@@ -34,8 +35,10 @@ func (c *Converter) appendMetadata(dst []byte, r *received, dims *schema.Dims) [
 		Namespace:  r.path.Namespace,
 		Type:       r.path.Type,
 		Version:    r.path.Version,
-		ClientID:   c.document.clientID(),
 		Request:    r.submission.Request,
+	}
+	if !r.isDeletion {
+		facts.ClientID = c.document.clientID()
 	}
 
 	// What the path does not say the ping may.

@@ -10,6 +10,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/layout/forget"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
@@ -33,6 +34,7 @@ const (
 	Quarantined             // it was rejected, by the converter or by the filter
 	Dropped                 // the filter dropped it
 	Waiting                 // its histogram definitions are not available now
+	Forgotten               // it is of a client that asked to be forgotten
 	Kinds                   // how many kinds there are
 )
 
@@ -50,6 +52,9 @@ type Outcome struct {
 	Reason string
 	// Outage belongs to Waiting.
 	Outage *convert.Outage
+
+	// Subject is set where the submission could be converted, whatever the filter decided.
+	Subject convert.Subject
 }
 
 // Conversion is how the submissions of one raw log are converted and decided about,
@@ -74,6 +79,9 @@ func (c *Conversion) HasFilter() bool { return c.filter != nil }
 // Locate sets the country of a submission as Convert would, for one that is stored again
 // without its address.
 func (c *Conversion) Locate(s *rawlog.Submission) { c.options.Locate(s) }
+
+// Deletions are the kinds of deletion requests that the conversion knows.
+func (c *Conversion) Deletions() *forget.Table { return c.options.Deletions }
 
 // NewConverter returns a Converter for one goroutine, which works until ctx ends. The
 // caller closes it.
@@ -138,7 +146,9 @@ func (c *Converter) ConvertLine(ctx context.Context, id, json []byte, date schem
 // outcome decides about a record, or about the error in its place.
 func (c *Converter) outcome(ctx context.Context, record convert.Record, err error) (Outcome, error) {
 	if err == nil {
-		return c.decide(ctx, record)
+		decided, err := c.decide(ctx, record)
+		decided.Subject = record.Subject
+		return decided, err
 	}
 
 	// Bad data, or no definitions now: both are about the submission alone.

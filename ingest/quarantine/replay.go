@@ -26,6 +26,8 @@ type Replayed struct {
 	Quarantined map[string]int64
 	// Waiting counts those among them whose definitions are not available now.
 	Waiting int64
+	// Forgotten counts those of clients that asked to be forgotten; they are gone.
+	Forgotten int64
 	// Dropped counts, by reason, those that the filter dropped.
 	Dropped map[string]int64
 }
@@ -60,6 +62,12 @@ func Replay(ctx context.Context, data *layout.Data, c *decide.Conversion, class 
 	if err != nil {
 		return r.counts, err
 	}
+
+	forgotten, err := data.Forgotten(ctx)
+	if err != nil {
+		return r.counts, err
+	}
+	r.forgetting = decide.NewForgetting(forgotten, c.Deletions())
 
 	r.converter = c.NewConverter(ctx)
 	defer r.converter.Close()
@@ -97,6 +105,8 @@ type replay struct {
 	converter *decide.Converter
 	dryRun    bool
 	counts    Replayed
+
+	forgetting *decide.Forgetting
 
 	writer  *layout.Writer // of the segment in hand
 	changed bool           // the segment in hand has to be written anew
@@ -188,10 +198,12 @@ func (r *replay) submissions(ctx context.Context, segment layout.Segment) error 
 // submission replays one submission of the quarantine.
 func (r *replay) submission(ctx context.Context, rejected layout.Rejected) error {
 	r.counts.Tried++
-	outcome, err := r.converter.Convert(ctx, submissionOf(rejected))
+	submission := submissionOf(rejected)
+	outcome, err := r.converter.Convert(ctx, submission)
 	if err != nil {
 		return err
 	}
+	r.writer.Forget(r.forgetting.Apply(submission, &outcome)...)
 	return r.apply(rejected, outcome)
 }
 
@@ -222,6 +234,10 @@ func (r *replay) apply(rejected layout.Rejected, outcome decide.Outcome) error {
 	case decide.Dropped:
 		r.changed = true
 		r.counts.Dropped[outcome.Reason]++
+		return nil
+	case decide.Forgotten:
+		r.changed = true
+		r.counts.Forgotten++
 		return nil
 	case decide.Waiting:
 		// Anything but an outage of the server, such as a full disk, ends the replay.
@@ -259,5 +275,6 @@ func (r *replay) publish(rejected layout.Rejected, outcome decide.Outcome) error
 
 	r.counts.Records++
 	r.writer.SetTime(rejected.Time)
+	r.writer.SetClients(outcome.Subject.Clients)
 	return r.writer.Add(outcome.Partition, outcome.Record.ID, outcome.Record.JSON)
 }

@@ -30,6 +30,7 @@ type RawLog struct {
 	Submissions int64            `json:"submissions"`
 	BytesLost   int64            `json:"bytes_lost,omitempty"` // to damage
 	Mismatched  map[string]int64 `json:"mismatched,omitempty"` // by dimension
+	Forgotten   int64            `json:"forgotten,omitempty"`  // dropped, because their client asked to be forgotten
 	Filtered    map[string]int64 `json:"filtered,omitempty"`   // dropped by the filter, by reason
 	// Dropped counts the histograms left out, by reason and name.
 	Dropped map[string]map[string]int64 `json:"dropped,omitempty"`

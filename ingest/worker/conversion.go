@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
@@ -12,6 +13,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
 	"github.com/aitgithub/telemetry-server/ingest/decide"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/layout/forget"
 	"github.com/aitgithub/telemetry-server/layout/pipeline"
 )
 
@@ -43,8 +45,9 @@ type results struct {
 	of      *batch
 	last    bool // no results of the batch follow
 	entries []result
-	text    []byte // the IDs and JSON of the entries, one after the other
-	large   bool   // the only entry is a large record, which is not in text
+	text    []byte      // the IDs and JSON of the entries, one after the other
+	clients []forget.ID // of the entries, likewise
+	large   bool        // the only entry is a large record, which is not in text
 }
 
 // result is what one submission became. The bytes of its record lie in results.text.
@@ -242,6 +245,7 @@ func (c *conversionStages) sendLarge(task pipeline.Task[*batch, *results], out *
 
 	// The converter uses the memory of the ID again.
 	large.outcome.Record.ID = bytes.Clone(large.outcome.Record.ID)
+	large.outcome.Subject.Clients = slices.Clone(large.outcome.Subject.Clients)
 	single := &results{of: task.Input, large: true, entries: []result{large}}
 	if err := task.Send(single); err != nil {
 		return nil, err
@@ -253,12 +257,14 @@ func (c *conversionStages) sendLarge(task pipeline.Task[*batch, *results], out *
 func (r *results) append(s *rawlog.Submission, outcome decide.Outcome) {
 	r.text = append(r.text, outcome.Record.ID...)
 	r.text = append(r.text, outcome.Record.JSON...)
+	r.clients = append(r.clients, outcome.Subject.Clients...)
 	r.entries = append(r.entries, result{submission: s, outcome: outcome})
 }
 
 // consume hands each result to use.
 func (c *conversionStages) consume(r *results) error {
 	text := r.text
+	clients := r.clients
 	for i := range r.entries {
 		entry := &r.entries[i]
 		record := &entry.outcome.Record
@@ -272,6 +278,9 @@ func (c *conversionStages) consume(r *results) error {
 		record.ID = text[:idBytes:idBytes]
 		record.JSON = text[idBytes:end:end]
 		text = text[end:]
+		subject := &entry.outcome.Subject
+		ids := len(subject.Clients)
+		subject.Clients, clients = clients[:ids:ids], clients[ids:]
 
 		if err := c.use(entry.submission, entry.outcome); err != nil {
 			return err
@@ -301,7 +310,7 @@ func (c *conversionStages) newResults(of *batch) *results {
 		return &results{of: of}
 	}
 
-	*r = results{of: of, entries: r.entries[:0], text: r.text[:0]}
+	*r = results{of: of, entries: r.entries[:0], text: r.text[:0], clients: r.clients[:0]}
 	return r
 }
 

@@ -31,6 +31,7 @@ type publication struct {
 	pace       func() // called between submissions
 	stats      Stats
 	settled    *settled // nil: nothing is
+	forgetting *decide.Forgetting
 
 	attempt *attempt        // to convert it; nil before it has begun
 	waiting *waitingLog     // of submissions that wait; nil while none does
@@ -43,7 +44,13 @@ func (p *publication) close() error { return p.writer.Abort() }
 // run does what is to be done with the raw log, and commits it with the statistics that
 // describe returns for the paths where all is published.
 func (p *publication) run(ctx context.Context, describe func(paths []string) statistics.RawLog) (Stats, error) {
-	err := p.process(ctx)
+	forgotten, err := p.w.data.Forgotten(ctx)
+	if err != nil {
+		return p.stats, err
+	}
+	p.forgetting = decide.NewForgetting(forgotten, p.conversion.Deletions())
+
+	err = p.process(ctx)
 	if p.inRaw && errors.Is(err, rawlog.ErrVersion) {
 		err = fmt.Errorf("%w (%w)", ErrNoRawLog, err)
 	}
@@ -241,7 +248,12 @@ func (p *publication) add(s *rawlog.Submission, outcome decide.Outcome) error {
 		return nil
 	}
 
+	// A client is forgotten from its request on.
+	p.writer.Forget(p.forgetting.Apply(s, &outcome)...)
 	switch outcome.Kind {
+	case decide.Forgotten:
+		p.stats.Forgotten++
+		return nil
 	case decide.Published:
 		return p.publish(s, outcome)
 	case decide.Quarantined:
@@ -291,6 +303,7 @@ func (p *publication) publish(s *rawlog.Submission, outcome decide.Outcome) erro
 	}
 
 	p.writer.SetTime(s.Time)
+	p.writer.SetClients(outcome.Subject.Clients)
 	return p.writer.Add(outcome.Partition, record.ID, record.JSON)
 }
 

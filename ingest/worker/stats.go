@@ -24,6 +24,8 @@ type Stats struct {
 	// Conflicts counts the records that have the document ID of another one, received
 	// within the same days, that has another body. All of them are published.
 	Conflicts int64
+	// Forgotten counts the submissions of clients that asked to be forgotten. They are gone.
+	Forgotten int64
 	// Divided counts the submissions of a raw log that had ended the process; they are in
 	// Parts now, and not converted yet.
 	Divided int64
@@ -82,6 +84,7 @@ func (s *Stats) Add(t Stats) {
 	s.Waiting += t.Waiting
 	s.Repeated += t.Repeated
 	s.Conflicts += t.Conflicts
+	s.Forgotten += t.Forgotten
 	s.Divided += t.Divided
 
 	// The counts by class, reason, histogram and dimension.
@@ -127,6 +130,7 @@ func (s *Stats) statistics(source string) statistics.RawLog {
 		Source:      source,
 		Submissions: s.Submissions,
 		BytesLost:   s.BytesLost,
+		Forgotten:   s.Forgotten,
 		Filtered:    s.Filtered,
 		OverLimit:   s.OverLimit,
 		Mismatched:  map[string]int64{},

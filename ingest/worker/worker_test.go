@@ -224,6 +224,7 @@ func TestEveryKindIsHandled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		p.forgetting = decide.NewForgetting(nil, nil)
 		outcome := decide.Outcome{
 			Kind:      kind,
 			Record:    convert.Record{ID: []byte("id"), JSON: []byte("{}")},

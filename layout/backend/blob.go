@@ -129,6 +129,22 @@ func (s *Blob) Copy(ctx context.Context, to, from string) error {
 	return retry(ctx, func() error { return s.store.Copy(ctx, to, from) })
 }
 
+// EachVersion calls do with each earlier version that the store keeps of the objects below a
+// folder, the removed ones too. old reads and removes that version.
+func (s *Blob) EachVersion(ctx context.Context, dir string, do func(old *Blob, name string) error) error {
+	var versions []objects.Version
+	err := retry(ctx, func() (err error) {
+		versions, err = s.store.Versions(ctx, dir+"/")
+		return err
+	})
+	for _, version := range versions {
+		if err == nil {
+			err = do(&Blob{s.store.At(version.ID), s.url}, version.Name)
+		}
+	}
+	return err
+}
+
 // Remove removes an object; one that does not exist is fine.
 func (s *Blob) Remove(ctx context.Context, name string) error {
 	return retry(ctx, func() error { return s.store.Delete(ctx, name) })

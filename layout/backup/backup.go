@@ -141,7 +141,14 @@ func (c *copier) all(ctx context.Context) error {
 	if err := c.databases(ctx); err != nil {
 		return err
 	}
-	return c.plain(ctx, layout.SchemaFile)
+	for _, name := range []string{layout.SchemaFile, layout.DeletionFile} {
+		if err := c.plain(ctx, name); err != nil {
+			return err
+		}
+	}
+
+	// Last, so that no record is in the snapshot whose client was to be forgotten then.
+	return c.segments(ctx, layout.ForgottenDir)
 }
 
 // each copies files, several at a time. One that is gone by now is left out.

@@ -20,7 +20,9 @@
 //     there twice, as raw log and as segments: the conversion after a restore leaves out
 //     what is published (layout.Writer). A segment that compaction replaces on the way is
 //     found in its successor.
-//  4. Definitions, statistics, the schema and damaged originals are copied.
+//  4. Definitions, statistics, the schema and damaged originals are copied, and last the
+//     deletion requests. A restore adds those of all other snapshots: who asked for it after
+//     the snapshot was made does not come back with it.
 //  5. The snapshot, a list of all that, is written.
 //
 // A crash leaves a repository without the last snapshot, and nothing else.

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -22,6 +23,7 @@ type Info struct {
 	Records  int64
 	RawBytes int64    // of the lines
 	Replaces []string // paths of the segments that it was made from, in the tree
+	Clients  string   // filter of its clients' IDs, see package forget; "" in older segments
 	Groups   []GroupInfo
 }
 
@@ -70,13 +72,21 @@ func (w *writing) texts(s []string) {
 	}
 }
 
+// clientsMark begins the filter of clients among the paths of replaced segments, none of
+// which begins so. A reader that does not know it takes it for one that does not exist.
+const clientsMark = "clients "
+
 // encode returns the index, not compressed. FORMAT.md has it field by field.
 func (ix *index) encode() []byte {
 	w := &writing{}
 	w.number(version)
 	w.number(ix.Records)
 	w.number(ix.RawBytes)
-	w.texts(ix.Replaces)
+	replaces := ix.Replaces
+	if ix.Clients != "" {
+		replaces = append([]string{clientsMark + ix.Clients}, replaces...)
+	}
+	w.texts(replaces)
 	w.texts(ix.columns)
 
 	w.number(int64(len(ix.Groups)))
@@ -204,7 +214,13 @@ func decodeIndex(b []byte) (*index, error) {
 	ix := &index{}
 	ix.Records = r.number()
 	ix.RawBytes = r.number()
-	ix.Replaces = r.texts()
+	for _, name := range r.texts() {
+		if clients, ok := strings.CutPrefix(name, clientsMark); ok {
+			ix.Clients = clients
+		} else {
+			ix.Replaces = append(ix.Replaces, name)
+		}
+	}
 	ix.columns = r.texts()
 	ix.Groups = make([]GroupInfo, r.count())
 	for i := range ix.Groups {

@@ -26,6 +26,7 @@ type Writer struct {
 	ix       index
 	numbers  map[string]int // of the columns, by name
 	Replaces []string       // set by the owner before Finish: paths of the segments whose records were added
+	Clients  string         // set by the owner before Finish: the filter of their clients
 }
 
 // NewEncoder returns what compresses the pages of Writers. The caller closes it; several
@@ -235,6 +236,7 @@ func (w *Writer) Finish() error {
 	}
 
 	w.ix.Replaces = w.Replaces
+	w.ix.Clients = w.Clients
 	indexAt := w.at
 	plain := w.ix.encode()
 	packed := w.enc.EncodeAll(plain, nil)

@@ -20,14 +20,18 @@ func (r Records) Has(record int) bool {
 	return record/64 < len(r) && r[record/64]>>(record%64)&1 != 0
 }
 
-func (d *Duplicates) add(path string, record int) {
-	bits := d.byPath[path]
-	missing := record/64 + 1 - len(bits)
+// With returns the set with one more record; it may be the same memory.
+func (r Records) With(record int) Records {
+	missing := record/64 + 1 - len(r)
 	if missing > 0 {
-		bits = append(bits, make(Records, missing)...)
-		d.byPath[path] = bits
+		r = append(r, make(Records, missing)...)
 	}
 
-	bits[record/64] |= 1 << (record % 64)
+	r[record/64] |= 1 << (record % 64)
+	return r
+}
+
+func (d *Duplicates) add(path string, record int) {
+	d.byPath[path] = d.byPath[path].With(record)
 	d.Dropped++
 }

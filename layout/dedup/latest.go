@@ -28,6 +28,8 @@ type Segment struct {
 	Dims schema.Dims
 	// ReadIDs calls use with the ID index of all records, in one part or several.
 	ReadIDs func(use func(segment.IDs) error) error
+	// Without returns the records that count as if they were not there; nil: all count.
+	Without func() (Records, error)
 }
 
 // Latest finds, over all the segments, the latest record of each document (ID and
@@ -89,11 +91,20 @@ func addSegment(entries *entrySet, kinds map[string]uint16, index uint32, s Segm
 	// One entry is filled again and again: add copies it.
 	current := entry{Date: uint32(date), Segment: index}
 	current.Kind, current.Rank = kindOf(s.Dims[schema.Reason], kinds)
+	var without Records
+	if s.Without != nil {
+		without, err = s.Without()
+		if err != nil {
+			return err
+		}
+	}
 	return s.ReadIDs(func(ids segment.IDs) error {
 		for i := range ids.Len() {
 			current.ID, current.MsOfDay = ids.At(i)
-			if err := entries.add(&current); err != nil {
-				return err
+			if !without.Has(int(current.Record)) {
+				if err := entries.add(&current); err != nil {
+					return err
+				}
 			}
 			current.Record++
 		}

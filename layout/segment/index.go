@@ -48,6 +48,7 @@ type Trailer struct {
 	PerFrame []uint32 // records in each frame
 	Replaces []string // unique parts of the names of the segments it was merged from
 	Origin   Origin   // what it was made from; zero if it was merged, or is older than origins
+	Clients  string   // filter of its clients' IDs, see package forget; "" in older segments
 	idsCRC   uint32
 	idsAt    int64 // offset of the ID index in the file
 

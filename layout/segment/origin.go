@@ -23,6 +23,9 @@ const originMark = "from "
 // packedMark begins the line of the checksum of the compressed frames, likewise.
 const packedMark = "packed "
 
+// clientsMark begins the line of the filter of clients, likewise.
+const clientsMark = "clients "
+
 // joinNames returns the text of a trailer's names, see FORMAT.md.
 func (t *Trailer) joinNames() string {
 	lines := []string{fmt.Sprintf("%s%08x", packedMark, t.packed)}
@@ -30,6 +33,9 @@ func (t *Trailer) joinNames() string {
 		// The name of a raw log may be anything, so it is quoted.
 		o := t.Origin
 		lines = append(lines, fmt.Sprintf("%s%d %08x %d %q", originMark, o.Bytes, o.CRC, o.Submissions, o.Source))
+	}
+	if t.Clients != "" {
+		lines = append(lines, clientsMark+t.Clients)
 	}
 	return strings.Join(append(lines, t.Replaces...), "\n")
 }
@@ -42,6 +48,10 @@ func (t *Trailer) parseNames(text string) {
 			packed, err := strconv.ParseUint(sum, 16, 32)
 			t.packed = uint32(packed)
 			t.hasPacked = err == nil
+			continue
+		}
+		if clients, ok := strings.CutPrefix(line, clientsMark); ok {
+			t.Clients = clients
 			continue
 		}
 		origin, ok := strings.CutPrefix(line, originMark)

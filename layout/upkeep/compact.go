@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/forget"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 )
@@ -46,6 +47,9 @@ type CompactOptions struct {
 	ToolLimit time.Duration // for one frame; 0 is a minute
 	Log       *slog.Logger  // hears of a program that failed; nil: nothing does
 
+	// Forget are the clients whose records are left out of what is merged; nil: nobody's are.
+	Forget *forget.Set
+
 	// Columns brings all records of a day, of whatever partitions, into segments in
 	// columns. Without it, each partition gets a segment in rows; those in columns stay.
 	Columns bool
@@ -66,6 +70,7 @@ type CompactStats struct {
 	Before     int64 // their bytes on disk
 	After      int64 // bytes on disk of the merged ones; 0 in a dry run
 	Records    int64
+	Forgotten  int64 // records that were left out, because their client is forgotten
 }
 
 // Compact merges the segments of each selected partition into one, compressed as
@@ -106,8 +111,12 @@ func (st *CompactStats) count(m *merge) {
 // merge is the work on one partition.
 type merge struct {
 	group string
+	under string           // path that the merged segment gets; "": one of its own
 	in    []layout.Segment // to merge, oldest first; none if there are only leftovers to remove
 	gone  []layout.Segment // replaced by a merged segment already
+
+	clients   forget.Collector // of the records; the producer's until the last frame
+	forgotten int64            // records that were left out, likewise
 
 	out      *segment.Builder // consumer's, as is staged
 	staged   string           // in layout.CompactDir
@@ -117,15 +126,12 @@ type merge struct {
 
 // plan returns the merges that have something to do, by path.
 func plan(visible, hidden []layout.Segment) (work []*merge) {
-	byGroup := mergesByGroup(visible, hidden)
-	for _, name := range slices.Sorted(maps.Keys(byGroup)) {
-		m := byGroup[name]
+	for _, m := range sortedMerges(mergesByGroup(visible, hidden, layout.Segment.Seekable)) {
 		// One merged segment is as compact as it can become.
 		if len(m.in) == 1 && m.in[0].Merged() {
 			m.in = nil
 		}
 
-		slices.SortFunc(m.in, func(a, b layout.Segment) int { return strings.Compare(a.Age(), b.Age()) })
 		if len(m.in)+len(m.gone) > 0 {
 			work = append(work, m)
 		}
@@ -133,8 +139,19 @@ func plan(visible, hidden []layout.Segment) (work []*merge) {
 	return work
 }
 
-// mergesByGroup returns a merge for each partition that has segments with an index.
-func mergesByGroup(visible, hidden []layout.Segment) map[string]*merge {
+// sortedMerges returns the merges by path, each with its segments from the oldest on.
+func sortedMerges(byGroup map[string]*merge) (work []*merge) {
+	for _, name := range slices.Sorted(maps.Keys(byGroup)) {
+		m := byGroup[name]
+		slices.SortFunc(m.in, func(a, b layout.Segment) int { return strings.Compare(a.Age(), b.Age()) })
+		work = append(work, m)
+	}
+	return work
+}
+
+// mergesByGroup returns a merge for each partition that has such segments. Compact merges
+// those with an index.
+func mergesByGroup(visible, hidden []layout.Segment, such func(layout.Segment) bool) map[string]*merge {
 	byGroup := map[string]*merge{}
 	mergeOf := func(seg layout.Segment) *merge {
 		group := seg.Group()
@@ -146,7 +163,7 @@ func mergesByGroup(visible, hidden []layout.Segment) map[string]*merge {
 
 	for _, seg := range visible {
 		// Old files stay: they may have any format, and jobs read them as they are.
-		if seg.Seekable() {
+		if such(seg) {
 			m := mergeOf(seg)
 			m.in = append(m.in, seg)
 		}
@@ -160,11 +177,21 @@ func mergesByGroup(visible, hidden []layout.Segment) map[string]*merge {
 
 // mergedName is the path of the segment that replaces the ones named.
 func (m *merge) mergedName() string {
+	if m.under != "" {
+		return m.under
+	}
+
 	// The same segments give the same name, and their newest raw log the age.
 	sum := sha256.Sum256([]byte(strings.Join(m.replaces, "\n")))
-	newest, _, _ := strings.Cut(m.in[len(m.in)-1].Age(), "_")
+	newest := noAge
+	if last := m.in[len(m.in)-1]; last.Seekable() {
+		newest, _, _ = strings.Cut(last.Age(), "_")
+	}
 	return m.group + layout.MergedPrefix + newest + "_" + hex.EncodeToString(sum[:8]) + ".zst"
 }
+
+// noAge stands for the time of a raw log that is not known.
+const noAge = "0000000000000"
 
 // compactor is one compaction: the frames of all partitions go through one pipeline,
 // in order (see pipeline.go), to emit.
@@ -214,8 +241,12 @@ func (c *compactor) run(ctx context.Context) error {
 		}
 		return nil
 	}
+	return c.merge(ctx, work)
+}
 
-	err = compress(ctx, c.t, newTool(c.o), work, func(f *frame) error { return c.emit(ctx, f) })
+// merge does the merges.
+func (c *compactor) merge(ctx context.Context, work []*merge) error {
+	err := compress(ctx, c.t, newTool(c.o), work, c.o.Forget, func(f *frame) error { return c.emit(ctx, f) })
 	if err != nil {
 		return err
 	}
@@ -274,7 +305,9 @@ func (c *compactor) finish(ctx context.Context, m *merge) error {
 	}
 
 	for _, seg := range slices.Concat(m.in, m.gone) {
-		c.gone = append(c.gone, seg.Path)
+		if seg.Path != m.under {
+			c.gone = append(c.gone, seg.Path)
+		}
 	}
 	if c.bytes >= batchBytes || len(c.put) >= batchParts {
 		return c.publish(ctx)
@@ -294,6 +327,7 @@ func (c *compactor) abandon(m *merge) error {
 // complete writes the end of the staged segment and makes it durable.
 func (c *compactor) complete(m *merge) error {
 	m.out.Replaces = m.replaces
+	m.out.Clients = m.clients.Text()
 	if err := m.out.Finish(); err != nil {
 		return err
 	}
@@ -312,6 +346,7 @@ func (c *compactor) count(m *merge) {
 	c.st.count(m)
 	c.st.After += m.out.Size()
 	c.st.Records += m.out.Records
+	c.st.Forgotten += m.forgotten
 	c.bytes += m.out.Size()
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/columns"
+	"github.com/aitgithub/telemetry-server/layout/forget"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 )
@@ -38,6 +39,7 @@ type day struct {
 	rows    []layout.Segment // to bring into columns
 	columns []layout.Segment // small ones, to merge with them
 	gone    []layout.Segment // replaced already
+	under   string           // path that the segment gets; "": one of its own
 }
 
 // planDays returns the days that have rows, by date.
@@ -130,6 +132,7 @@ func (c *compactor) compactDay(ctx context.Context, enc *zstd.Encoder, d *day) e
 		if err == nil {
 			c.put = append(c.put, build.made...)
 			c.countDay(d, build.after, build.records)
+			c.st.Forgotten += build.left
 			break
 		}
 		if !layout.IsDamage(err) {
@@ -147,6 +150,32 @@ func (c *compactor) compactDay(ctx context.Context, enc *zstd.Encoder, d *day) e
 	// Only what was read is gone.
 	for _, seg := range slices.Concat(d.rows, d.columns, d.gone) {
 		c.gone = append(c.gone, seg.Path)
+	}
+	if c.bytes >= batchBytes || len(c.put) >= batchParts {
+		return c.publish(ctx)
+	}
+	return nil
+}
+
+// rewriteDay writes the segments in columns of a day again. What is damaged stays as it is.
+func (c *compactor) rewriteDay(ctx context.Context, enc *zstd.Encoder, d *day) error {
+	build := &dayBuild{c: c, enc: enc, d: d}
+	err := build.run(ctx)
+	if layout.IsDamage(err) {
+		c.damage = append(c.damage, err)
+		return build.abandon()
+	}
+	if err != nil {
+		return err
+	}
+
+	c.put = append(c.put, build.made...)
+	c.bytes += build.after
+	c.st.Forgotten += build.left
+	for _, seg := range d.columns {
+		if seg.Path != d.under {
+			c.gone = append(c.gone, seg.Path)
+		}
 	}
 	if c.bytes >= batchBytes || len(c.put) >= batchParts {
 		return c.publish(ctx)
@@ -195,7 +224,10 @@ type dayBuild struct {
 	made     [][2]string
 	after    int64
 	records  int64
-	reading  layout.Segment // that is being read, in errors
+	clients  forget.Collector // of the records of w
+	ids      []forget.ID      // memory
+	left     int64            // records of forgotten clients
+	reading  layout.Segment   // that is being read, in errors
 	sources  []*columnSource
 }
 
@@ -250,6 +282,7 @@ func (b *dayBuild) begin() (err error) {
 	b.staged = strconv.Itoa(b.c.parts)
 	b.replaces = nil
 	b.newest = ""
+	b.clients = forget.Collector{}
 	b.w, err = columns.NewWriter(b.c.site.scratch().Appender(stagedPath(b.staged)), b.enc)
 	return err
 }
@@ -302,7 +335,7 @@ func (b *dayBuild) copyPart(source *columnSource, dims schema.Dims) error {
 			if err != nil {
 				return err
 			}
-			if err := b.w.Add(dims, line, received); err != nil {
+			if err := b.add(dims, line, received); err != nil {
 				return err
 			}
 		}
@@ -335,7 +368,7 @@ func (b *dayBuild) copyRows(seg layout.Segment) error {
 		for line := range bytes.Lines(lines) {
 			_, msOfDay := ids.At(record)
 			record++
-			if err := b.w.Add(seg.Dims, bytes.TrimSuffix(line, []byte("\n")), msOfDay); err != nil {
+			if err := b.add(seg.Dims, bytes.TrimSuffix(line, []byte("\n")), msOfDay); err != nil {
 				return err
 			}
 		}
@@ -349,6 +382,19 @@ func (b *dayBuild) copyRows(seg layout.Segment) error {
 	b.replaces = append(b.replaces, layout.BelowTop(seg.Path))
 	b.newest = max(b.newest, seg.Age())
 	return nil
+}
+
+// add adds a record, unless its client is forgotten.
+func (b *dayBuild) add(dims schema.Dims, line []byte, msOfDay uint32) error {
+	_, text, _ := bytes.Cut(line, []byte("\t"))
+	ids, namespace := forget.Clients(b.ids[:0], text)
+	b.ids = ids
+	if b.c.o.Forget.Has(ids, namespace) {
+		b.left++
+		return nil
+	}
+	b.clients.Add(ids)
+	return b.w.Add(dims, line, msOfDay)
 }
 
 // finish completes the segment.
@@ -367,6 +413,7 @@ func (b *dayBuild) finish() error {
 	}
 
 	b.w.Replaces = b.replaces
+	b.w.Clients = b.clients.Text()
 	if err := b.w.Finish(); err != nil {
 		return err
 	}
@@ -378,7 +425,8 @@ func (b *dayBuild) finish() error {
 	sum := sha256.Sum256([]byte(strings.Join(b.replaces, "\n")))
 	newest, _, _ := strings.Cut(cmp.Or(b.newest, "0000000000000"), "_")
 	unique := layout.MergedPrefix + newest + "_" + hex.EncodeToString(sum[:8])
-	b.made = append(b.made, [2]string{b.staged, layout.ColumnsPath(b.d.date, b.d.version, unique)})
+	final := cmp.Or(b.d.under, layout.ColumnsPath(b.d.date, b.d.version, unique))
+	b.made = append(b.made, [2]string{b.staged, final})
 	b.after += b.w.Size()
 	b.records += b.w.Info().Records
 	b.w = nil

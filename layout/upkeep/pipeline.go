@@ -8,6 +8,7 @@ import (
 	"runtime"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/forget"
 	"github.com/aitgithub/telemetry-server/layout/pipeline"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 	"github.com/klauspost/compress/zstd"
@@ -29,7 +30,7 @@ type frame struct {
 // compress reads the segments of each merge, packs their records in frames and
 // calls emit with those, in one goroutine. Damage in a segment sets the merge's err
 // and ends this merge; any other error ends everything.
-func compress(ctx context.Context, t *layout.Tree, program *tool, work []*merge, emit func(*frame) error) error {
+func compress(ctx context.Context, t *layout.Tree, program *tool, work []*merge, forgotten *forget.Set, emit func(*frame) error) error {
 	// Compression takes nearly all of the time, so each core does one frame.
 	workers := min(runtime.NumCPU(), runtime.GOMAXPROCS(0))
 
@@ -38,7 +39,7 @@ func compress(ctx context.Context, t *layout.Tree, program *tool, work []*merge,
 		Ahead:   2 * workers,
 		Produce: func(_ context.Context, send func(*frame) error) error {
 			for _, m := range work {
-				if err := read(t, m, send); err != nil {
+				if err := read(t, m, forgotten, send); err != nil {
 					return err
 				}
 			}
@@ -50,8 +51,8 @@ func compress(ctx context.Context, t *layout.Tree, program *tool, work []*merge,
 }
 
 // read sends the frames of one merge, and then the last one.
-func read(t *layout.Tree, m *merge, send func(*frame) error) error {
-	p := packer{m: m, current: &frame{of: m}, send: send}
+func read(t *layout.Tree, m *merge, forgotten *forget.Set, send func(*frame) error) error {
+	p := packer{m: m, current: &frame{of: m}, send: send, forgotten: forgotten}
 
 	err := p.segments(t)
 	if err != nil && !layout.IsDamage(err) && !errors.Is(err, layout.ErrNewer) {
@@ -93,14 +94,25 @@ type packer struct {
 	m       *merge
 	current *frame // being filled
 	send    func(*frame) error
+
+	forgotten *forget.Set
+	leave     leaver // what is left out of the segment in hand
 }
 
 // segments reads all segments of the merge.
 func (p *packer) segments(t *layout.Tree) error {
 	for _, seg := range p.m.in {
-		if err := p.segment(t, seg); err != nil {
+		var err error
+		p.leave, err = newLeaver(t, seg, p.forgotten, &p.m.clients)
+		if err == nil && seg.Seekable() {
+			err = p.segment(t, seg)
+		} else if err == nil {
+			err = p.text(t, seg)
+		}
+		if err != nil {
 			return err
 		}
+		p.m.forgotten += p.leave.left
 	}
 
 	return p.flush()
@@ -145,9 +157,13 @@ func (p *packer) segment(t *layout.Tree, seg layout.Segment) error {
 		}
 		frameIDs := ids.Slice(record, record+int(count))
 		record += int(count)
+		lines, frameIDs = p.leave.of(lines, frameIDs)
+		if len(lines) == 0 {
+			continue
+		}
 
 		// A large frame of a merged segment is compressed as well as a new one would be.
-		if seg.Merged() && len(lines) >= mergedFrameBytes/2 {
+		if seg.Merged() && len(lines) >= mergedFrameBytes/2 && frameIDs.Len() == int(count) {
 			err = p.copy(lines, frames.Packed(), frameIDs)
 		} else {
 			err = p.add(lines, frameIDs)
@@ -157,6 +173,14 @@ func (p *packer) segment(t *layout.Tree, seg layout.Segment) error {
 		}
 	}
 	return nil
+}
+
+// text reads a segment without an index.
+func (p *packer) text(t *layout.Tree, seg layout.Segment) error {
+	p.m.replaces = append(p.m.replaces, seg.Unique)
+	return t.Salvage(seg, true, func(lines []byte, ids segment.IDs) error {
+		return p.add(p.leave.of(lines, ids))
+	})
 }
 
 // copy sends a full frame of a segment that was merged before as it is.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/backend"
+	"github.com/aitgithub/telemetry-server/layout/forget"
 )
 
 // Place is a data folder, on this machine or in an object store, that is maintained.
@@ -57,6 +58,12 @@ func In(d *layout.Data) *Place {
 	return p
 }
 
+// Here returns the place of the data folder on this machine, where the quarantine is, even if
+// segments are published elsewhere. It needs no Close.
+func Here(d *layout.Data) *Place {
+	return &Place{tree: d.LocalTree(), site: folder{d}, data: d, close: func() error { return nil }}
+}
+
 // Open opens a data folder, or one in an object store if name is a URL (see
 // backend.IsURL). The caller closes it.
 func Open(name string) (*Place, error) { return OpenWith(name, nil) }
@@ -104,6 +111,14 @@ func openRemote(name string, hook backend.Hook) (*Place, error) {
 			return errors.Join(root.Close(), os.RemoveAll(dir), objects.Close())
 		},
 	}, nil
+}
+
+// Forgotten returns the clients that the place forgets.
+func (p *Place) Forgotten(ctx context.Context) (*forget.Set, error) {
+	if p.data != nil {
+		return p.data.Forgotten(ctx)
+	}
+	return layout.ReadForgotten(ctx, p.site.files())
 }
 
 // Close releases what Open opened.

@@ -26,6 +26,7 @@ type bucket struct {
 	encryption encrypt.ServerSide // nil: as the bucket says
 	// trailing sends a checksum after the content of an upload, instead of before it.
 	trailing bool
+	version  string // of objects; "": the latest
 }
 
 func (s *bucket) key(name string) string { return s.prefix + name }
@@ -35,7 +36,7 @@ func (s *bucket) Get(ctx context.Context, name string, from, to int64) (io.ReadC
 		return io.NopCloser(strings.NewReader("")), nil
 	}
 
-	var opts minio.GetObjectOptions
+	opts := minio.GetObjectOptions{VersionID: s.version}
 	ranged := from > 0 || to >= 0
 	if ranged {
 		if err := opts.SetRange(from, max(0, to-1)); err != nil {
@@ -74,7 +75,7 @@ func (s *bucket) List(ctx context.Context, prefix string) (entries []Entry, err 
 }
 
 func (s *bucket) Stat(ctx context.Context, name string) (Info, error) {
-	o, err := s.client.StatObject(ctx, s.name, s.key(name), minio.StatObjectOptions{})
+	o, err := s.client.StatObject(ctx, s.name, s.key(name), minio.StatObjectOptions{VersionID: s.version})
 	if err != nil {
 		return Info{}, s.failure("stat", name, err)
 	}
@@ -90,12 +91,37 @@ func (s *bucket) Copy(ctx context.Context, to, from string) error {
 }
 
 func (s *bucket) Delete(ctx context.Context, name string) error {
-	err := s.failure("delete", name, s.client.RemoveObject(ctx, s.name, s.key(name), minio.RemoveObjectOptions{}))
+	err := s.failure("delete", name, s.client.RemoveObject(ctx, s.name, s.key(name), minio.RemoveObjectOptions{VersionID: s.version}))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 
 	return err
+}
+
+func (s *bucket) Versions(ctx context.Context, prefix string) (versions []Version, err error) {
+	full := s.key(prefix)
+	options := minio.ListObjectsOptions{Prefix: full, Recursive: true, WithVersions: true}
+	for o := range s.client.ListObjectsIter(ctx, s.name, options) {
+		if minio.ToErrorResponse(o.Err).Code == minio.NotImplemented {
+			return nil, nil
+		}
+		if o.Err != nil {
+			return nil, s.failure("list versions", full, o.Err)
+		}
+
+		// A mark says that an object was removed, and has no content.
+		if !o.IsLatest && !o.IsDeleteMarker && o.VersionID != "" {
+			versions = append(versions, Version{Name: strings.TrimPrefix(o.Key, s.prefix), ID: o.VersionID})
+		}
+	}
+	return versions, failure("list versions", full, ctx.Err())
+}
+
+func (s *bucket) At(version string) Store {
+	of := *s
+	of.version = version
+	return &of
 }
 
 func (s *bucket) Close() error {

@@ -221,4 +221,8 @@ func (f *folder) Delete(_ context.Context, name string) error {
 	return failure("delete", name, err)
 }
 
+func (f *folder) Versions(context.Context, string) ([]Version, error) { return nil, nil }
+
+func (f *folder) At(string) Store { return f }
+
 func (f *folder) Close() error { return f.root.Close() }

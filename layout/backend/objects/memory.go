@@ -133,4 +133,8 @@ func (m *memory) Delete(_ context.Context, name string) error {
 	return nil
 }
 
+func (m *memory) Versions(context.Context, string) ([]Version, error) { return nil, nil }
+
+func (m *memory) At(string) Store { return m }
+
 func (m *memory) Close() error { return nil }

@@ -30,8 +30,19 @@ type Store interface {
 	Copy(ctx context.Context, to, from string) error
 	// Delete removes an object; one that does not exist is fine.
 	Delete(ctx context.Context, name string) error
+	// Versions returns the earlier versions that the store keeps of the objects whose names
+	// begin with the prefix, the removed ones too; none if it keeps no versions.
+	Versions(ctx context.Context, prefix string) ([]Version, error)
+	// At returns the store whose Get, Stat and Delete are of one version. It needs no Close.
+	At(version string) Store
 	// Close ends the use of the store.
 	Close() error
+}
+
+// Version is an earlier version of an object.
+type Version struct {
+	Name string
+	ID   string // for At
 }
 
 // Content returns a fresh reader of the same bytes at each call.
