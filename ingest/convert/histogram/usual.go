@@ -62,16 +62,33 @@ func (rw *Rewriter) sum(text []byte, i int, name string) (end int, ok bool) {
 	}
 	i += len(name)
 
-	// Give up on a space, say, before Number makes an error of it, which costs more.
-	if i == len(text) || text[i] != '-' && text[i]-'0' > 9 {
-		return i, false
-	}
-	end, _, err := jsonscan.Number(text, i)
-	if err != nil || end >= len(text) {
-		return end, false
+	end, ok = shortInteger(text, i)
+	if !ok {
+		// Give up on a space, say, before Number makes an error of it, which costs more.
+		if i == len(text) || text[i] != '-' && text[i]-'0' > 9 {
+			return i, false
+		}
+
+		var err error
+		end, _, err = jsonscan.Number(text, i)
+		if err != nil || end >= len(text) {
+			return end, false
+		}
 	}
 	rw.out = append(append(rw.out, text[i:end]...), ',')
 	return end, true
+}
+
+// shortInteger returns the offset behind the number at text[i] if it is an integer
+// without sign of at most eight digits, as most sums are. It is inlined, and Number is
+// not.
+func shortInteger(text []byte, i int) (end int, ok bool) {
+	end = i
+	for end < len(text) && end-i < 9 && text[end]-'0' <= 9 {
+		end++
+	}
+	known := end > i && end-i < 9 && end < len(text) && (text[end] == ',' || text[end] == '}')
+	return end, known && (text[i] != '0' || end-i == 1)
 }
 
 // bucketsInOrder writes what browsers send: {"0":5,"10":22}, ascending, without
