@@ -42,11 +42,11 @@ func (c *showCmd) Run(ctx context.Context, st *cli.State) error {
 	}
 	defer s.close()
 
-	out, err := openOutput(c.Output, st.Stdout)
+	out, err := cli.OpenOutput(c.Output, st.Stdout)
 	if err != nil {
 		return err
 	}
-	defer out.discard()
+	defer out.Discard()
 
 	// One task after the other, because their records are printed in this order.
 	shown := 0
@@ -78,7 +78,7 @@ func (c *showCmd) Run(ctx context.Context, st *cli.State) error {
 			return explainError(st, err, c.DataDir)
 		}
 	}
-	return out.commit()
+	return out.Commit()
 }
 
 // isEnough reports whether so many records are all that are shown.

@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
@@ -81,84 +78,4 @@ func orderError(err error) error {
 		return cli.WithHint(usage, "did you mean "+near+"?")
 	}
 	return usage
-}
-
-// output is stdout, or a file that appears under its name when it is complete.
-type output struct {
-	io.Writer
-	file *os.File // nil for stdout
-	name string
-	// special says that the name is that of a device or a pipe, which is written to as it
-	// is: a file in its place would take it from all other programs.
-	special bool
-}
-
-// openOutput opens a temporary file for the named one; "" and "-" are stdout. The
-// caller calls commit, or discard, or both in this order.
-func openOutput(name string, stdout io.Writer) (*output, error) {
-	if name == "" || name == "-" {
-		return &output{Writer: stdout}, nil
-	}
-
-	info, err := os.Stat(name)
-	if err == nil && info.IsDir() {
-		return nil, cli.Usage("--output %s is a folder", name)
-	}
-	if err == nil && !info.Mode().IsRegular() {
-		f, err := os.OpenFile(name, os.O_WRONLY, 0)
-		if err != nil {
-			return nil, fmt.Errorf("open output: %w", err)
-		}
-		return &output{Writer: f, file: f, name: name, special: true}, nil
-	}
-
-	// In the same folder, so that it can be renamed.
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.tmp")
-	if err != nil {
-		return nil, fmt.Errorf("create output: %w", err)
-	}
-	return &output{Writer: f, file: f, name: name}, nil
-}
-
-// commit renames the finished file into place.
-func (o *output) commit() error {
-	if o.file == nil {
-		return nil
-	}
-	if o.special {
-		file := o.file
-		o.file = nil
-		return file.Close()
-	}
-
-	// CreateTemp makes files that only their owner reads; a result is for others too.
-	err := o.file.Chmod(0o644)
-	if err == nil {
-		err = o.file.Sync()
-	}
-
-	// Close the file after an error too; the first error counts.
-	closeErr := o.file.Close()
-	if err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(o.file.Name(), o.name)
-	}
-	if err != nil {
-		return fmt.Errorf("write output %s: %w", o.name, err)
-	}
-	o.file = nil
-	return nil
-}
-
-// discard removes the file unless it was committed.
-func (o *output) discard() {
-	if o.file == nil {
-		return
-	}
-	o.file.Close()
-	if !o.special {
-		os.Remove(o.file.Name())
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/script"
 )
@@ -53,23 +54,23 @@ func startProfile(name string, compiled *script.Script) (stop func() error, err 
 	}
 
 	// A profile that is cut short appears under no name.
-	out, err := openOutput(name, io.Discard)
+	out, err := cli.OpenOutput(name, io.Discard)
 	if err != nil {
 		return nil, err
 	}
 
 	stopScript, err := compiled.StartProfile(out)
 	if err != nil {
-		out.discard()
+		out.Discard()
 		return nil, err
 	}
 
 	return func() error {
-		defer out.discard()
+		defer out.Discard()
 		if err := stopScript(); err != nil {
 			return err
 		}
-		return out.commit()
+		return out.Commit()
 	}, nil
 }
 

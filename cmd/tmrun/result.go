@@ -19,13 +19,13 @@ import (
 type result struct {
 	engine.Sink
 	orders []*format.Order // of each output
-	files  []*output
+	files  []*cli.Output
 }
 
 // commit renames the finished files into place.
 func (r *result) commit() error {
 	for _, file := range r.files {
-		if err := file.commit(); err != nil {
+		if err := file.Commit(); err != nil {
 			return err
 		}
 	}
@@ -46,7 +46,7 @@ func (r *result) discard() {
 		order.Discard()
 	}
 	for _, file := range r.files {
-		file.discard()
+		file.Discard()
 	}
 }
 
@@ -93,7 +93,7 @@ func (c *runCmd) openResult(s *session) (*result, error) {
 		return opened, nil
 	}
 
-	file, err := openOutput(c.Output, s.st.Stdout)
+	file, err := cli.OpenOutput(c.Output, s.st.Stdout)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (c *runCmd) openFolder(s *session, order format.OrderOptions, opened *resul
 			continue
 		}
 
-		file, err := openOutput(filepath.Join(c.Output, table.Name+"."+formatName), nil)
+		file, err := cli.OpenOutput(filepath.Join(c.Output, table.Name+"."+formatName), nil)
 		if err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func (c *runCmd) openFolder(s *session, order format.OrderOptions, opened *resul
 }
 
 // newTableSink returns the sink of a table's rows. The caller closes or discards it.
-func (s *session) newTableSink(table *tables.Table, formatName string, file *output, order format.OrderOptions) (*format.Order, error) {
+func (s *session) newTableSink(table *tables.Table, formatName string, file *cli.Output, order format.OrderOptions) (*format.Order, error) {
 	columns := table.Columns()
 	if !table.Header && format.HasHeader(formatName) {
 		columns = nil

@@ -220,7 +220,7 @@ func share(n, all int64) float64 { return math.Round(1e4*float64(n)/float64(all)
 
 // table writes rows of cells in one of the formats of tmrun run.
 type table struct {
-	out  *output
+	out  *cli.Output
 	sink engine.Sink
 	row  []byte
 }
@@ -235,7 +235,7 @@ func newTable(st *cli.State, file, formatName string, columns ...string) (*table
 		}
 	}
 
-	out, err := openOutput(file, st.Stdout)
+	out, err := cli.OpenOutput(file, st.Stdout)
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +244,7 @@ func newTable(st *cli.State, file, formatName string, columns ...string) (*table
 		err = sink.EndPreamble()
 	}
 	if err != nil {
-		out.discard()
+		out.Discard()
 		return nil, err
 	}
 	return &table{out: out, sink: sink}, nil
@@ -271,12 +271,12 @@ func (t *table) add(cells ...any) error {
 
 // close completes the table, or gives it up after an error.
 func (t *table) close(err error) error {
-	defer t.out.discard()
+	defer t.out.Discard()
 	if err == nil {
 		err = t.sink.Close()
 	}
 	if err == nil {
-		err = t.out.commit()
+		err = t.out.Commit()
 	}
 	return err
 }

@@ -6,9 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/binary"
-	"errors"
 	"io"
-	"os"
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
@@ -60,18 +58,18 @@ func (c *genCmd) Run(ctx context.Context, st *cli.State) error {
 	return c.writeFile(ctx)
 }
 
-// writeFile writes --output; after an error there is no file.
+// writeFile writes --output; after an error there is no file, or the one of before.
 func (c *genCmd) writeFile(ctx context.Context) error {
-	file, err := os.Create(c.Output)
+	out, err := cli.OpenOutput(c.Output, nil)
 	if err != nil {
 		return err
 	}
+	defer out.Discard()
 
-	err = errors.Join(c.write(ctx, file), file.Close())
-	if err != nil {
-		os.Remove(c.Output)
+	if err := c.write(ctx, out); err != nil {
+		return err
 	}
-	return err
+	return out.Commit()
 }
 
 // genBatchPings is how many pings a goroutine makes at a time, about 2 MB.

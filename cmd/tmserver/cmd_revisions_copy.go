@@ -47,29 +47,17 @@ func (c *revisionsExportCmd) Run(_ context.Context, st *cli.State, parent *revis
 
 // exportFile exports to a file, which appears when it is complete.
 func exportFile(cache *revisions.Cache, name string) (exported int, err error) {
-	// A device or a pipe is written to as it is: a file must not take its place.
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		file, err := os.OpenFile(name, os.O_WRONLY, 0)
-		if err != nil {
-			return 0, err
-		}
-		exported, err := cache.Export(file)
-		return exported, errors.Join(err, file.Close())
-	}
-
-	file, err := os.Create(name + ".tmp")
+	out, err := cli.OpenOutput(name, nil)
 	if err != nil {
 		return 0, err
 	}
+	defer out.Discard()
 
-	// It gets its name when it is whole and on the disk.
-	exported, err = cache.Export(file)
-	err = errors.Join(err, file.Sync(), file.Close())
+	exported, err = cache.Export(out)
 	if err != nil {
-		os.Remove(file.Name())
 		return 0, err
 	}
-	return exported, os.Rename(file.Name(), name)
+	return exported, out.Commit()
 }
 
 // revisionsImportCmd adds an exported cache to this one.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -169,23 +170,33 @@ func (c *serveCmd) announce(st *cli.State, listeners []net.Listener) error {
 		return nil
 	}
 
-	// Renamed, so that a script that sees the file sees all of it.
-	temp := c.ReadyFile + ".tmp"
-	if err := os.WriteFile(temp, []byte(text), 0o644); err != nil {
+	// A script that sees the file sees all of it.
+	out, err := cli.OpenOutput(c.ReadyFile, nil)
+	if err != nil {
 		return err
 	}
-	return os.Rename(temp, c.ReadyFile)
+	defer out.Discard()
+
+	if _, err := io.WriteString(out, text); err != nil {
+		return err
+	}
+	return out.Commit()
 }
 
-// removeReadyFile removes the ready file, if there is one.
+// removeReadyFile removes the ready file, if there is one. A device or a pipe stays.
 func (c *serveCmd) removeReadyFile() error {
 	if c.ReadyFile == "" {
 		return nil
 	}
-	if err := os.Remove(c.ReadyFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+
+	info, err := os.Stat(c.ReadyFile)
+	if err == nil && info.Mode().IsRegular() {
+		err = os.Remove(c.ReadyFile)
 	}
-	return nil
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // notify tells systemd the state of the server, where systemd started it (Type=notify in

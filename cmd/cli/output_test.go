@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"io"
@@ -24,7 +24,7 @@ func TestOutputToAPipe(t *testing.T) {
 			read <- string(text)
 		}()
 
-		out, err := openOutput(pipe, io.Discard)
+		out, err := OpenOutput(pipe, io.Discard)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,11 +32,11 @@ func TestOutputToAPipe(t *testing.T) {
 			t.Fatal(err)
 		}
 		if succeed {
-			if err := out.commit(); err != nil {
+			if err := out.Commit(); err != nil {
 				t.Fatal(err)
 			}
 		}
-		out.discard()
+		out.Discard()
 
 		if got := <-read; got != "rows" {
 			t.Errorf("read %q", got)
@@ -50,7 +50,7 @@ func TestOutputToAPipe(t *testing.T) {
 	if err != nil || len(entries) != 1 {
 		t.Errorf("%v, %v are left", entries, err)
 	}
-	if _, err := openOutput(filepath.Dir(pipe), io.Discard); err == nil {
+	if _, err := OpenOutput(filepath.Dir(pipe), io.Discard); err == nil {
 		t.Error("a folder was opened")
 	}
 }
