@@ -1,17 +1,17 @@
 package main
 
 import (
-	"crypto/subtle"
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/aitgithub/telemetry-server/cmd/tmserver/admin"
 )
 
-// adminEndpoints are the endpoints of the admin address, which requireToken guards.
+// adminEndpoints are the endpoints of the admin address, which admin.Guard guards.
 // docs/operating.md has a row for each.
 var adminEndpoints = []struct {
 	pattern string // of http.ServeMux
@@ -35,57 +35,19 @@ func handlerFunc(f http.HandlerFunc) func(*prometheus.Registry) http.Handler {
 	return func(*prometheus.Registry) http.Handler { return f }
 }
 
-// newAdmin returns the handler of the admin address. With a token, only requests that
-// carry it are answered.
-func newAdmin(registry *prometheus.Registry, token, listen string, health http.Handler) http.Handler {
+// newAdmin returns the handler of the admin address. Whom the guard does not know is not
+// answered. Each of parts adds endpoints: the API of the jobs, the web page.
+func newAdmin(registry *prometheus.Registry, guard admin.Guard, health http.Handler, parts ...func(*http.ServeMux)) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /livez", health)
 	mux.Handle("GET /readyz", health)
 	for _, endpoint := range adminEndpoints {
 		mux.Handle(endpoint.pattern, endpoint.handler(registry))
 	}
-
-	if token == "" {
-		return requireHost(listen, mux) // on a loopback address; see validate
+	for _, register := range parts {
+		register(mux)
 	}
-	return requireToken(token, mux)
-}
-
-// requireHost lets requests through whose Host is this machine's: localhost, an IP address,
-// or the host of the listen address. A page in a browser on this machine could reach the
-// admin address under a name of its own that leads to 127.0.0.1 (DNS rebinding); its
-// requests name that.
-func requireHost(listen string, next http.Handler) http.Handler {
-	own, _, _ := net.SplitHostPort(listen)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			host = name
-		}
-		host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
-
-		if host != "localhost" && host != strings.ToLower(own) && net.ParseIP(host) == nil {
-			http.Error(w, "this host is not served here", http.StatusMisdirectedRequest)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// requireToken lets requests through that carry "Authorization: Bearer <token>".
-func requireToken(token string, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		sent, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-
-		// In constant time, so that an answer's delay does not tell how much was right.
-		if !ok || subtle.ConstantTimeCompare([]byte(sent), []byte(token)) != 1 {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "a bearer token is needed", http.StatusUnauthorized)
-			return
-		}
-
-		next.ServeHTTP(w, r)
-	})
+	return guard.Wrap(mux)
 }
 
 // isLoopback reports whether only this machine can reach a listen address.

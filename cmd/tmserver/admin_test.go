@@ -6,8 +6,11 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/aitgithub/telemetry-server/cmd/tmserver/admin"
 )
 
 // TestAdminEndpoints checks that each endpoint of the admin address needs the token, and
@@ -17,7 +20,7 @@ func TestAdminEndpoints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := newAdmin(prometheus.NewRegistry(), "secret", "127.0.0.1:0", http.NotFoundHandler())
+	handler := newAdmin(prometheus.NewRegistry(), admin.Guard{Token: "secret", Listen: "127.0.0.1:0", Now: time.Now}, http.NotFoundHandler())
 	code := func(method, path, authorization string) int {
 		request := httptest.NewRequest(method, path, nil)
 		request.Header.Set("Authorization", authorization)
@@ -60,7 +63,7 @@ func TestIsLoopback(t *testing.T) {
 
 // TestAdminHost checks which hosts the admin address answers for without a token.
 func TestAdminHost(t *testing.T) {
-	handler := newAdmin(prometheus.NewRegistry(), "", "admin.example:8081", http.NotFoundHandler())
+	handler := newAdmin(prometheus.NewRegistry(), admin.Guard{Listen: "admin.example:8081", Now: time.Now}, http.NotFoundHandler())
 	for host, want := range map[string]int{
 		"localhost": 200, "LOCALHOST:8081": 200, "localhost.:1": 200, "127.0.0.1": 200, "127.0.0.1:80": 200, "[::1]": 200, "[::1]:80": 200,
 		"admin.example": 200, "Admin.Example:1": 200,

@@ -29,6 +29,7 @@ type serveCmd struct {
 	StuckAfter  time.Duration `env:"TMSERVER_STUCK_AFTER" default:"15m" zero:"never" help:"How long a raw log may fail to be converted before /readyz says no; 0 is for ever."`
 
 	AdminToken      string `env:"TMSERVER_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bearer token for the admin address; needed unless it is a loopback address. Better given in the environment."`
+	ViewerToken     string `env:"TMSERVER_VIEWER_TOKEN" placeholder:"TOKEN" help:"Bearer token with which the admin address may only be read. Needs --admin-token. Better given in the environment."`
 	TLSCert         string `env:"TMSERVER_TLS_CERT" type:"existingfile" placeholder:"FILE" help:"Certificate chain (PEM); with --tls-key, both addresses speak TLS."`
 	TLSKey          string `env:"TMSERVER_TLS_KEY" type:"existingfile" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
 	H2C             bool   `env:"TMSERVER_H2C" name:"h2c" help:"Also speak HTTP/2 without TLS, as some load balancers do."`
@@ -118,6 +119,10 @@ func (c *serveCmd) validate() error {
 	case c.AdminListen != "" && c.AdminToken == "" && !isLoopback(c.AdminListen):
 		return cli.WithHint(cli.Usage("--admin-listen %s: others could reach it, and there is no token", c.AdminListen),
 			"set TMSERVER_ADMIN_TOKEN, or listen on 127.0.0.1")
+	case c.ViewerToken != "" && c.AdminToken == "":
+		return cli.Usage("--viewer-token needs --admin-token: without it, everybody who reaches the admin address is an operator")
+	case c.ViewerToken != "" && c.ViewerToken == c.AdminToken:
+		return cli.Usage("--viewer-token and --admin-token are the same")
 	}
 
 	if err := c.idleFlags.validate(); err != nil {

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/cmd/tmserver/admin"
 	"github.com/aitgithub/telemetry-server/ingest"
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 )
@@ -35,7 +36,7 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 	// The public server is the first one, for listenAll and announce.
 	servers := []*http.Server{s.c.newServer(s.c.Listen, handler, s.st.Log)}
 	if s.c.AdminListen != "" {
-		servers = append(servers, s.c.newServer(s.c.AdminListen, newAdmin(s.registry, s.c.AdminToken, s.c.AdminListen, s.health.handler()), s.st.Log))
+		servers = append(servers, s.c.newServer(s.c.AdminListen, newAdmin(s.registry, s.guard(), s.health.handler()), s.st.Log))
 	}
 
 	// A ready file of a former run must not say that this one is ready.
@@ -74,6 +75,11 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 			return errors.Join(opened.stopAdmin(), opened.close(), closeHandler(), s.c.removeReadyFile())
 		},
 	}, nil
+}
+
+// guard says who may use the admin address.
+func (s *serving) guard() admin.Guard {
+	return admin.Guard{Token: s.c.AdminToken, ViewerToken: s.c.ViewerToken, Listen: s.c.AdminListen, Now: s.st.Now}
 }
 
 // publicHandler returns the handler of the public address, and what closes what it uses.
