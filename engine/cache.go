@@ -24,15 +24,16 @@ const (
 	maxCachedBytes = 8 << 20
 	// cacheVersion changes with the encoding of results, and with anything in
 	// the engine that changes what a map task stores.
-	cacheVersion = "4"
+	cacheVersion = "5"
 )
 
 // result collects the runs of a task, as long as they are small. A nil result is not
 // cached.
 type result struct {
-	key  [sha256.Size]byte
-	runs []*shuffle.Builder
-	size int
+	key   [sha256.Size]byte
+	runs  []*shuffle.Builder
+	parts []int // of the segment, that the runs belong to
+	size  int
 }
 
 // cacheable returns an empty result of the task, nil if it cannot be cached.
@@ -53,17 +54,19 @@ func (r *runner) cacheable(t Task) *result {
 	return &result{key: sha256.Sum256(identity)}
 }
 
-// add adds a run.
-func (c *result) add(w *shuffle.Builder) {
+// add adds a run of a part of the segment.
+func (c *result) add(part int, w *shuffle.Builder) {
 	if c == nil {
 		return
 	}
 
 	w.Retain()
 	c.runs = append(c.runs, w)
+	c.parts = append(c.parts, part)
 	c.size += w.Bytes()
 	if c.size > maxCachedBytes {
 		c.runs = nil
+		c.parts = nil
 	}
 }
 
@@ -81,17 +84,21 @@ func (c *result) save(cache Cache, done TaskStats) {
 	}
 	b = binary.AppendUvarint(b, uint64(len(done.Lookups)))
 	b = append(b, done.Lookups...)
+	for _, part := range c.parts {
+		b = binary.AppendUvarint(b, uint64(part)+1)
+	}
+	b = append(b, 0)
 	cache.Put(c.key, shuffle.AppendRuns(b, c.runs))
 }
 
 var errResult = errors.New("malformed map result")
 
 // decodeResult is the inverse of save's encoding.
-func decodeResult(b []byte) (done TaskStats, runs []*shuffle.Builder, err error) {
+func decodeResult(b []byte) (done TaskStats, parts []int, runs []*shuffle.Builder, err error) {
 	for _, field := range []*int64{&done.Records, &done.RawBytes, &done.Emitted, &done.Undefined} {
 		number, width := binary.Uvarint(b)
 		if width <= 0 {
-			return done, nil, errResult
+			return done, nil, nil, errResult
 		}
 		*field = int64(number)
 		b = b[width:]
@@ -99,13 +106,30 @@ func decodeResult(b []byte) (done TaskStats, runs []*shuffle.Builder, err error)
 
 	length, width := binary.Uvarint(b)
 	if width <= 0 || length > uint64(len(b)-width) {
-		return done, nil, errResult
+		return done, nil, nil, errResult
 	}
 	b = b[width:]
 	done.Lookups = string(b[:length])
+	b = b[length:]
 
-	runs, err = shuffle.DecodeRuns(b[length:])
-	return done, runs, err
+	// The part of each run, plus one, and a zero.
+	for {
+		part, width := binary.Uvarint(b)
+		if width <= 0 {
+			return done, nil, nil, errResult
+		}
+		b = b[width:]
+		if part == 0 {
+			break
+		}
+		parts = append(parts, int(part)-1)
+	}
+
+	runs, err = shuffle.DecodeRuns(b)
+	if err == nil && len(runs) != len(parts) {
+		err = errResult
+	}
+	return done, parts, runs, err
 }
 
 // fetch stores the runs that an earlier job has cached for the task, if there are any.
@@ -115,7 +139,7 @@ func (r *runner) fetch(t Task, c *result) (found bool, err error) {
 		return false, nil
 	}
 
-	done, runs, err := decodeResult(data)
+	done, parts, runs, err := decodeResult(data)
 	if err != nil {
 		return false, nil // damaged: map again
 	}
@@ -127,7 +151,7 @@ func (r *runner) fetch(t Task, c *result) (found bool, err error) {
 
 	// They are the runs that mapping would have stored.
 	for i, w := range runs {
-		if err := r.store.Put(t.Index, i, w); err != nil {
+		if err := r.store.Put(t.place(parts[i]), i, w); err != nil {
 			return false, err
 		}
 	}

@@ -12,13 +12,14 @@
 //     table. A key's values are combined when there are many of them; a table that
 //     is full is combined, sorted and becomes a run, as does the rest of it at the
 //     end. So neither script globals nor the grouping of float sums can depend on
-//     workers or memory. With a Cache, a task whose result is there is not run.
+//     workers or memory. With a Cache, a task whose result is there is not run. A task of
+//     a segment in columns ends a run at each partition, as if that were a segment.
 //  3. Package shuffle holds the runs, in memory up to Options.Memory, then in one file
 //     of the work folder.
 //  4. When all maps are done, the key space is cut into shards: again a function of
 //     the data alone. Reducers (-r) process shards; each merges its range of all runs
 //     and calls a new Reducer with each key, in key order, and the key's values in
-//     input order (task, then emit order). A job that writes something after all keys
+//     input order (partition, age, then emit order: Plan.order). A job that writes something after all keys
 //     has one shard.
 //  5. What shard n wrote goes to the Sink after what shard n-1 wrote.
 //

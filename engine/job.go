@@ -74,10 +74,28 @@ type Reducer interface {
 // Task is the work of one map task: frames [Lo, Hi) of a segment; Hi is -1 for
 // the whole segment.
 type Task struct {
-	Index   int // place in the plan, which is the order of the input
+	Index   int // place in the plan
 	Segment Segment
 	Lo, Hi  int
 	Bytes   int64 // compressed, estimated for a part of a segment
+
+	// Places says where the records of each part that the task reads stand in the order of
+	// the input, from part FirstPart of the segment on; of a segment in rows, which has no
+	// parts, it is one number. The engine keeps what is emitted in that order.
+	Places    []int
+	FirstPart int
+	// Enter is called by a remote mapper, which emits later than its records come, before it
+	// emits something of another part. The engine sets it; nil: the task has no parts.
+	Enter func(part int) error
+}
+
+// place is where the records of a part stand in the order of the input. A task that no plan
+// has made is the only one.
+func (t *Task) place(part int) int {
+	if t.Places == nil {
+		return 0
+	}
+	return t.Places[part-t.FirstPart]
 }
 
 // String names the task in errors: the segment's path, with the frames if it is a part.

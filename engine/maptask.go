@@ -19,7 +19,8 @@ type mapTask struct {
 	mapper  Mapper
 	combine shuffle.CombineFunc // the mapper's, nil if it does not combine
 	table   *shuffle.Table
-	store   func(groups []*shuffle.Group) error // takes a sorted table
+	store   func(groups []*shuffle.Group) error // takes a sorted table, of one part
+	part    int                                 // of the segment, that emissions belong to
 	reject  *rejections
 
 	record  Record         // that is being mapped
@@ -44,7 +45,7 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 	}
 
 	// Tables are large, so tasks use them one after the other.
-	m := &mapTask{task: t, table: r.tables.Get().(*shuffle.Table), reject: r.reject}
+	m := &mapTask{task: t, part: t.FirstPart, table: r.tables.Get().(*shuffle.Table), reject: r.reject}
 	defer func() {
 		m.table.Reset()
 		r.tables.Put(m.table)
@@ -55,9 +56,9 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 	m.store = func(groups []*shuffle.Group) error {
 		built := r.store.NewBuilder()
 		built.AddGroups(groups)
-		result.add(built)
+		result.add(m.part, built)
 		seq++
-		return r.store.Put(t.Index, seq-1, built)
+		return r.store.Put(t.place(m.part), seq-1, built)
 	}
 
 	// The mapper comes first, because a script that does not start needs no input.
@@ -85,6 +86,9 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 func (m *mapTask) open(ctx context.Context, job Job) (err error) {
 	m.remote = job.Remote()
 	m.hold = m.reject.tolerates() && !m.remote
+	if m.task.Segment.Parts != nil {
+		m.task.Enter = m.enter
+	}
 	if m.mapper, err = job.NewMapper(ctx, m.task, m.emit); err != nil {
 		return err
 	}
@@ -173,6 +177,9 @@ func (m *mapTask) mapLines(block []byte) error {
 			}
 		}
 		m.record.setLine(line, part)
+		if err := m.enterLocal(part); err != nil {
+			return err
+		}
 		if err := m.mapRecord(); err != nil {
 			return err
 		}
@@ -190,6 +197,9 @@ func (m *mapTask) mapBlock(ctx context.Context, block layout.Block) error {
 		m.leaveGroup()
 		m.group = block.Group
 	}
+	if err := m.enterLocal(block.Part); err != nil {
+		return err
+	}
 	for i, row := range block.Rows {
 		// A block may be a whole row group.
 		if i%1024 == 0 && ctx.Err() != nil {
@@ -202,6 +212,29 @@ func (m *mapTask) mapBlock(ctx context.Context, block layout.Block) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// enterLocal is enter before the records of a part are mapped, -1 for a segment without
+// parts. A remote mapper emits later, and calls enter itself.
+func (m *mapTask) enterLocal(part int) error {
+	if part < 0 || m.remote {
+		return nil
+	}
+	return m.enter(part)
+}
+
+// enter begins another part of the segment. What the last one has emitted becomes a run, as
+// it would if the partition were a segment: so neither the order of the values nor which of
+// them are combined depends on the form.
+func (m *mapTask) enter(part int) error {
+	if part == m.part {
+		return nil
+	}
+	if err := m.flush(); err != nil {
+		return err
+	}
+	m.part = part
 	return nil
 }
 

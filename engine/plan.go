@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
@@ -43,6 +45,7 @@ func NewPlan(ctx context.Context, src Source, f schema.Filter, accept func(schem
 		plan.Bytes += seg.Size
 		plan.cut(seg)
 	}
+	plan.order()
 	return plan, nil
 }
 
@@ -93,9 +96,10 @@ func (p *Plan) cut(seg Segment) {
 		}
 		for i, part := range seg.Parts {
 			if i == 0 || part.Group != seg.Parts[i-1].Group {
-				p.Tasks = append(p.Tasks, Task{Index: len(p.Tasks), Segment: seg, Lo: part.Group, Hi: part.Group + 1})
+				p.Tasks = append(p.Tasks, Task{Index: len(p.Tasks), Segment: seg, Lo: part.Group, Hi: part.Group + 1, FirstPart: i})
 			}
 			task := &p.Tasks[len(p.Tasks)-1]
+			task.Places = append(task.Places, 0)
 			task.Bytes += seg.Size * int64(part.Hi-part.Lo) / int64(records)
 		}
 	case seg.Frames <= FramesPerTask:
@@ -108,6 +112,37 @@ func (p *Plan) cut(seg Segment) {
 				Bytes: seg.Size * int64(hi-lo) / int64(seg.Frames),
 			})
 		}
+	}
+}
+
+// order fills in Task.Places: the records of a partition come together, from the oldest to
+// the newest, whatever segments of either form hold them. So values come to reduce in the
+// same order before a compaction and after it.
+func (p *Plan) order() {
+	type run struct {
+		order layout.Order
+		at    int // in the segment
+		place *int
+	}
+	var runs []run
+	for i := range p.Tasks {
+		task := &p.Tasks[i]
+		if task.Places == nil {
+			task.Places = []int{0}
+			runs = append(runs, run{task.Segment.OrderOf(-1), task.Lo, &task.Places[0]})
+			continue
+		}
+		for n := range task.Places {
+			part := task.FirstPart + n
+			runs = append(runs, run{task.Segment.OrderOf(part), task.Segment.Parts[part].Record, &task.Places[n]})
+		}
+	}
+
+	slices.SortStableFunc(runs, func(a, b run) int {
+		return cmp.Or(a.order.Compare(b.order), cmp.Compare(a.at, b.at))
+	})
+	for place, run := range runs {
+		*run.place = place
 	}
 }
 

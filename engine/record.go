@@ -101,9 +101,14 @@ func AppendStreamLine(dst []byte, r *Record) ([]byte, error) {
 		return dst, err
 	}
 	if r.part >= 0 {
-		dst = append(strconv.AppendInt(dst, int64(r.part), 10), '\t')
+		dst = appendPart(dst, r.part)
 	}
 	return append(append(dst, line...), '\n'), nil
+}
+
+// appendPart appends what a line of a stream begins with if it belongs to a part.
+func appendPart(dst []byte, part int) []byte {
+	return append(strconv.AppendInt(dst, int64(part), 10), '\t')
 }
 
 // cutPart cuts the number of the part from a line of a stream.

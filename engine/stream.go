@@ -37,7 +37,12 @@ func MapStream(ctx context.Context, job Job, t Task, in io.Reader, out io.Writer
 	}
 	entries := bufio.NewWriterSize(out, streamBytes)
 	task := &mapTask{task: t, table: shuffle.NewTable(o.sizes.TableBytes), reject: newRejections(&o)}
-	task.store = func(groups []*shuffle.Group) error { return writeEntries(entries, groups) }
+	task.store = func(groups []*shuffle.Group) error {
+		if t.Segment.Parts == nil {
+			return writeEntries(entries, nil, groups)
+		}
+		return writeEntries(entries, appendPart(nil, task.part), groups)
+	}
 
 	// A panic must not end the process before the status is reported.
 	err := guard(func() error {
@@ -55,8 +60,8 @@ func MapStream(ctx context.Context, job Job, t Task, in io.Reader, out io.Writer
 	return task.done, err
 }
 
-// writeEntries writes the lines of groups.
-func writeEntries(w *bufio.Writer, groups []*shuffle.Group) error {
+// writeEntries writes the lines of groups, each behind a prefix.
+func writeEntries(w *bufio.Writer, prefix []byte, groups []*shuffle.Group) error {
 	var line []byte
 	for _, g := range groups {
 		// A line for each value, so that any sort by text keeps keys together.
@@ -72,7 +77,7 @@ func writeEntries(w *bufio.Writer, groups []*shuffle.Group) error {
 				break
 			}
 
-			line = EncodeEntry(line[:0], key, value)
+			line = EncodeEntry(append(line[:0], prefix...), key, value)
 			if _, err := w.Write(line); err != nil {
 				return err
 			}

@@ -67,14 +67,38 @@ func EncodeEntry(b, key, value []byte) []byte {
 // DecodeEntries calls do with each entry of a stream; the bytes are valid until
 // it returns. Errors wrap ErrStream, or are do's or the reader's.
 func DecodeEntries(in io.Reader, do func(key, value []byte) error) error {
+	return decodeEntries(in, nil, do)
+}
+
+// DecodeTask is DecodeEntries for what MapStream has written for a task, which may have
+// parts: then each line begins with the number of its part, and the task is told of it.
+func DecodeTask(in io.Reader, t Task, emit Emit) error {
+	if t.Segment.Parts == nil {
+		return DecodeEntries(in, emit)
+	}
+
+	return decodeEntries(in, func(line []byte) ([]byte, error) {
+		part, rest, ok := cutPart(line, len(t.Segment.Parts))
+		if !ok || part < t.FirstPart || part >= t.FirstPart+len(t.Places) {
+			return nil, fmt.Errorf("%w: an entry does not say its partition", ErrStream)
+		}
+		return rest, t.Enter(part)
+	}, emit)
+}
+
+// decodeEntries decodes what open leaves of each line; a nil one leaves all.
+func decodeEntries(in io.Reader, open func(line []byte) ([]byte, error), do func(key, value []byte) error) error {
 	var key, value []byte // reused from line to line
 	number := 0
 
-	return eachLine(in, func(line []byte) error {
+	return eachLine(in, func(line []byte) (err error) {
 		number++
+		if open != nil {
+			if line, err = open(line); err != nil {
+				return err
+			}
+		}
 		keyText, valueText, ok := bytes.Cut(line, []byte("\t"))
-
-		var err error
 		if ok {
 			key, err = hex.AppendDecode(key[:0], keyText)
 		}

@@ -34,9 +34,10 @@ const columnsWord = "columns"
 // Part is a run of records of a segment in columns that have the same dimensions.
 type Part struct {
 	Dims   schema.Dims
-	Group  int // number of the row group
-	Lo, Hi int // rows of the group
-	Record int // number of the first one in the segment
+	Group  int    // number of the row group
+	Lo, Hi int    // rows of the group
+	Record int    // number of the first one in the segment
+	Age    string // of the newest segment in rows that they come from, as Segment.Age; "" if unknown
 }
 
 // InColumns says whether the segment has the column form.
@@ -111,7 +112,7 @@ func (w *walk) columns(ctx context.Context, top string) error {
 			for _, name := range info.Replaces {
 				replaced[name] = true
 			}
-			seg.Parts = selectedParts(info, w.f)
+			seg.Parts = selectedParts(info, seg.Version, w.f)
 		}
 
 		// One without selected records stays only if that cannot be known: reading it
@@ -161,13 +162,17 @@ func (t *Tree) columnsOf(date string) ([]Segment, error) {
 }
 
 // selectedParts returns the records that a filter selects.
-func selectedParts(info *columns.Info, f schema.Filter) (parts []Part) {
+func selectedParts(info *columns.Info, version int, f schema.Filter) (parts []Part) {
+	ages := newestReplaced(info)
 	record := 0
 	for number, group := range info.Groups {
 		row := 0
 		for _, part := range group.Parts {
 			if f.Selects(part.Dims) {
-				parts = append(parts, Part{part.Dims, number, row, row + part.Rows, record})
+				parts = append(parts, Part{
+					Dims: part.Dims, Group: number, Lo: row, Hi: row + part.Rows, Record: record,
+					Age: ages[partitionGroup(part.Dims, version)],
+				})
 			}
 			row += part.Rows
 			record += part.Rows
@@ -236,7 +241,7 @@ func (t *Tree) AllParts(s Segment) ([]Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	return selectedParts(info, schema.All()), nil
+	return selectedParts(info, s.Version, schema.All()), nil
 }
 
 // ColumnReplaces returns the paths, below the top of the tree, of the segments that one in

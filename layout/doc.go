@@ -47,6 +47,8 @@
 //
 // Files of the predecessor have no frames; they are read from end to end.
 //
+// Both forms have one order of records (order.go).
+//
 // A segment in columns (columns.go, package columns) has the records of several
 // partitions of a day. Its Parts are those that the filter selects; NextBlock returns
 // records of which nothing is read yet, and Next puts their lines together.

@@ -78,6 +78,11 @@ func segmentName(p schema.Dims, version int, unique string) string {
 	return path.Join(p.Dir(), segmentPrefix(p, version)+unique+".zst")
 }
 
+// partitionGroup is Segment.Group below published/ of the partition's segments in rows.
+func partitionGroup(p schema.Dims, version int) string {
+	return path.Join(p.Dir(), segmentPrefix(p, version))
+}
+
 // noTime is the time in the unique part of a raw log whose name has none.
 const noTime = "0000000000000"
 

@@ -2,8 +2,9 @@
 //
 // A stored histogram is its bucket counts followed by sum, log_sum,
 // log_sum_squares, sum_squares_lo and sum_squares_hi (old data: the first three
-// only). A sum that the client did not send is -1 and must not be added up: the
-// library's sum is -1 only if no client sent one.
+// only). A sum that the client did not send is -1 and is not added up: the table's
+// sum is -1 only if no client sent one. Sums are exact, so they do not depend on how
+// the records are stored.
 //
 // Histograms with different bucketings (a definition changed between revisions) are
 // added up separately. The stored numbers do not say where the buckets begin: this is
@@ -14,22 +15,13 @@
 // Output: channel, version, histogram, bucketing (kind, lowest and highest bound),
 // numbers per histogram, the added-up histogram as a JSON array.
 
-import { sum } from "histogram"
+import { histograms } from "tables"
 
 // The histograms to add up. For others, copy this file and change the list.
 const names = ["GC_MS", "CYCLE_COLLECTOR", "MEMORY_RESIDENT", "CACHE_HIT", "PAGE_LOAD_KIND"]
 
-export function map(id, dims, ping, ctx) {
-  const histograms = ping.histograms
-  if (!histograms) return
-  for (const name of names) {
-    const h = histograms[name]
-    if (h) ctx.write([dims.appUpdateChannel, dims.appVersion, name, ping.layout(name), h.length], h)
-  }
-}
+export const sums = histograms("channel", "version", "histogram", { show: ["bucketing", "length", "numbers"], header: false })
 
-export function reduce(key, histograms, ctx) {
-  ctx.write(key, sum(histograms))
+export function map(id, dims, ping) {
+  if (ping.histograms) sums.addEach(dims.appUpdateChannel, dims.appVersion, ping.histograms, names)
 }
-
-export const combine = reduce

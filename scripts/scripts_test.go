@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/tools/txtar"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/schema"
+	"github.com/aitgithub/telemetry-server/layout/upkeep"
 	"github.com/aitgithub/telemetry-server/revisions"
 	"github.com/aitgithub/telemetry-server/scripts"
 )
@@ -31,7 +33,8 @@ type record struct {
 // TestScripts runs every shipped script over testdata/<script>.txtar, whose files
 // are records, named <dimensions>/<id>, histogram definitions, named
 // definitions/<revision>, and the output, named "want". The output
-// must not depend on how the records are spread over segments and workers.
+// must not depend on how the records are spread over segments and workers, nor on the
+// form of the segments.
 // UPDATE_SCRIPTS=1 rewrites it; review the diff.
 func TestScripts(t *testing.T) {
 	names, err := scripts.FS.ReadDir(".")
@@ -57,7 +60,7 @@ func TestScripts(t *testing.T) {
 				t.Fatal(err)
 			}
 			records, want, specs := parse(t, ar)
-			got := run(t, compiled, records, specs, false, 1)
+			got := run(t, compiled, records, specs, whole, 1)
 			if os.Getenv("UPDATE_SCRIPTS") != "" {
 				want.Data = []byte(got)
 				if err := os.WriteFile(fixture, txtar.Format(ar), 0o666); err != nil {
@@ -67,10 +70,20 @@ func TestScripts(t *testing.T) {
 			if got != string(want.Data) {
 				t.Errorf("got:\n%s\nwant:\n%s", got, want.Data)
 			}
-			if split := run(t, compiled, records, specs, true, 3); split != got {
-				t.Errorf("with one segment per record and three workers:\n%s\nwant:\n%s", split, got)
+			for _, stored := range []string{split, merged, inColumns, lateRows} {
+				if other := run(t, compiled, records, specs, stored, 3); other != got {
+					t.Errorf("%s and three workers:\n%s\nwant:\n%s", stored, other, got)
+				}
 			}
 		})
+	}
+}
+
+func compact(t *testing.T, data *layout.Data, columns bool) {
+	t.Helper()
+	options := upkeep.CompactOptions{Filter: schema.All(), Now: time.UnixMilli(1_391_385_600_000), Columns: columns}
+	if _, err := upkeep.In(data).Compact(t.Context(), options); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -118,9 +131,18 @@ func parse(t *testing.T, ar *txtar.Archive) (records []record, want *txtar.File,
 	return records, want, specs
 }
 
-// run publishes the records, all at once or each by itself, and returns the
-// script's output over them.
-func run(t *testing.T, s *script.Script, records []record, specs definitions, split bool, workers int) string {
+// Ways to store the records.
+const (
+	whole     = "published at once"
+	split     = "with one segment per record"
+	merged    = "with one segment per record, merged"
+	inColumns = "with one segment per record, brought into columns"
+	lateRows  = "in columns, but for the last records"
+)
+
+// run publishes the records, stored in one of these ways, and returns the script's output
+// over them.
+func run(t *testing.T, s *script.Script, records []record, specs definitions, stored string, workers int) string {
 	t.Helper()
 	data, err := layout.OpenData(t.TempDir())
 	if err != nil {
@@ -129,8 +151,11 @@ func run(t *testing.T, s *script.Script, records []record, specs definitions, sp
 	defer data.Close()
 	for i := 0; i < len(records); {
 		n := len(records)
-		if split {
+		if stored != whole {
 			n = i + 1
+		}
+		if stored == lateRows && i == len(records)/2 {
+			compact(t, data, true)
 		}
 		w, err := data.NewWriter(fmt.Sprintf("raw%04d", i), layout.WriterOptions{})
 		if err != nil {
@@ -144,6 +169,9 @@ func run(t *testing.T, s *script.Script, records []record, specs definitions, sp
 		if _, err := w.Commit(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if stored == merged || stored == inColumns {
+		compact(t, data, stored == inColumns)
 	}
 	src := engine.TreeSource{Tree: data.Tree()}
 	plan, err := engine.NewPlan(t.Context(), src, schema.All(), nil)

@@ -89,7 +89,7 @@ func (j *Job) NewMapper(ctx context.Context, t engine.Task, emit engine.Emit) (e
 		header.Parts = append(header.Parts, part.Dims)
 	}
 	session, err := j.begin(ctx, header,
-		func(r io.Reader) error { return engine.DecodeEntries(r, emit) })
+		func(r io.Reader) error { return engine.DecodeTask(r, t, emit) })
 	if err != nil {
 		return nil, err
 	}

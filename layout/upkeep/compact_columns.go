@@ -295,14 +295,24 @@ func (b *dayBuild) partition(dims schema.Dims, rows []layout.Segment) error {
 		}
 	}
 
+	// In the order in which jobs read them, so that a compaction does not change it.
+	type input struct {
+		order layout.Order
+		copy  func() error
+	}
+	var inputs []input
 	for _, source := range b.sources {
-		if err := b.copyPart(source, dims); err != nil {
-			return err
+		if part := len(source.seg.Parts) - len(source.parts); len(source.parts) > 0 && source.parts[0].Dims == dims {
+			inputs = append(inputs, input{source.seg.OrderOf(part), func() error { return b.copyPart(source, dims) }})
 		}
 	}
-	slices.SortFunc(rows, func(a, b layout.Segment) int { return strings.Compare(a.Age(), b.Age()) })
 	for _, seg := range rows {
-		if err := b.copyRows(seg); err != nil {
+		inputs = append(inputs, input{seg.OrderOf(-1), func() error { return b.copyRows(seg) }})
+	}
+	slices.SortFunc(inputs, func(a, b input) int { return a.order.Compare(b.order) })
+
+	for _, input := range inputs {
+		if err := input.copy(); err != nil {
 			return err
 		}
 	}
