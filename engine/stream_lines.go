@@ -71,7 +71,7 @@ func DecodeEntries(in io.Reader, do func(key, value []byte) error) error {
 }
 
 // DecodeTask is DecodeEntries for what MapStream has written for a task, which may have
-// parts: then each line begins with the number of its part, and the task is told of it.
+// parts: then each line begins with the number of its part, and Task.Enter is called with it.
 func DecodeTask(in io.Reader, t Task, emit Emit) error {
 	if t.Segment.Parts == nil {
 		return DecodeEntries(in, emit)

@@ -326,16 +326,22 @@ func (t *Tree) latestParts(s Segment) (list []dedup.Segment) {
 
 // groupIDs returns the ID index of some rows.
 func groupIDs(g *columns.Group, lo, hi int) (ids segment.IDs, err error) {
+	err = appendIDs(&ids, g, lo, hi)
+	return ids, err
+}
+
+// appendIDs adds the IDs of some rows.
+func appendIDs(ids *segment.IDs, g *columns.Group, lo, hi int) error {
 	for row := lo; row < hi; row++ {
 		id, err := g.ID(row)
 		if err != nil {
-			return ids, err
+			return err
 		}
 		received, err := g.Received(row)
 		if err != nil {
-			return ids, err
+			return err
 		}
 		ids.Add(segment.IDOf(id), received)
 	}
-	return ids, nil
+	return nil
 }

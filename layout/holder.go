@@ -14,7 +14,7 @@ import (
 
 // Holder returns the segment that has the records which were published under that path,
 // relative to the data folder: the segment of that name, or the merged one that replaced
-// it. The error wraps fs.ErrNotExist if neither is there.
+// it, in rows or in columns. The error wraps fs.ErrNotExist if neither is there.
 func (d *Data) Holder(ctx context.Context, name string) (Segment, error) {
 	wanted, ok := parsePath(name)
 	if !ok {
@@ -70,7 +70,35 @@ func (t *Tree) holder(ctx context.Context, wanted Segment) (Segment, error) {
 			return seg, nil
 		}
 	}
-	return Segment{}, fmt.Errorf("%s: %w", wanted.Path, fs.ErrNotExist)
+	return t.columnsHolder(wanted)
+}
+
+// columnsHolder looks for the holder among the segments in columns, which only published
+// records have. They come after the rows, as in a listing: see columns.go.
+func (t *Tree) columnsHolder(wanted Segment) (Segment, error) {
+	notThere := fmt.Errorf("%s: %w", wanted.Path, fs.ErrNotExist)
+	if wanted.Quarantined {
+		return Segment{}, notThere
+	}
+	segments, err := t.columnsOf(wanted.Dims[schema.SubmissionDate])
+	if err != nil {
+		return Segment{}, err
+	}
+
+	for _, seg := range segments {
+		replaced, err := t.ColumnReplaces(seg)
+		if errors.Is(err, fs.ErrNotExist) {
+			return Segment{}, errListAgain
+		}
+		if err != nil {
+			return Segment{}, err
+		}
+		if slices.Contains(replaced, BelowTop(wanted.Path)) {
+			seg.Parts, err = t.AllParts(seg)
+			return seg, err
+		}
+	}
+	return Segment{}, notThere
 }
 
 // Replaced returns the paths of the segments that a merged one replaced; none of another.

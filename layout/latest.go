@@ -2,6 +2,7 @@ package layout
 
 import (
 	"context"
+	"slices"
 
 	"github.com/aitgithub/telemetry-server/layout/dedup"
 	"github.com/aitgithub/telemetry-server/layout/segment"
@@ -14,23 +15,36 @@ import (
 // It reads the ID indexes, not the data; only old files, which have none, are read
 // once for it. Damage is a *CorruptError.
 func (t *Tree) Latest(ctx context.Context, segments []Segment, o dedup.Options) (*dedup.Duplicates, error) {
-	var list []dedup.Segment
+	// Of two records received in the same millisecond the later one in the order of the input
+	// counts, which does not depend on the form.
+	type ordered struct {
+		order Order
+		dedup.Segment
+	}
+	var found []ordered
 	for _, seg := range segments {
 		if seg.Quarantined {
 			continue
 		}
 		if seg.InColumns() {
-			list = append(list, t.latestParts(seg)...)
+			for part, records := range t.latestParts(seg) {
+				found = append(found, ordered{seg.OrderOf(part), records})
+			}
 			continue
 		}
-		list = append(list, dedup.Segment{
+		found = append(found, ordered{seg.OrderOf(-1), dedup.Segment{
 			Path:    seg.Path,
 			Dims:    seg.Dims,
 			ReadIDs: func(use func(segment.IDs) error) error { return t.readIDs(seg, use) },
 			Without: func() (dedup.Records, error) { return t.forgottenRecords(seg) },
-		})
+		}})
 	}
+	slices.SortStableFunc(found, func(a, b ordered) int { return a.order.Compare(b.order) })
 
+	list := make([]dedup.Segment, len(found))
+	for i, records := range found {
+		list[i] = records.Segment
+	}
 	return dedup.Latest(ctx, list, o)
 }
 
@@ -52,4 +66,29 @@ func (t *Tree) readIDs(s Segment, use func(segment.IDs) error) error {
 		return InFile(s.Path, err)
 	}
 	return use(ids)
+}
+
+// IDs returns the IDs of all records of a segment, with the times of receipt.
+func (t *Tree) IDs(s Segment) (all segment.IDs, err error) {
+	if s.InColumns() {
+		file, f, err := t.openColumnsFile(s)
+		if err != nil {
+			return all, err
+		}
+		defer file.Close()
+		for number, group := range f.Info().Groups {
+			if err := appendIDs(&all, f.Group(number), 0, group.Rows); err != nil {
+				return all, err
+			}
+		}
+		return all, nil
+	}
+
+	err = t.readIDs(s, func(ids segment.IDs) error {
+		for record := range ids.Len() {
+			all.Add(ids.At(record))
+		}
+		return nil
+	})
+	return all, err
 }

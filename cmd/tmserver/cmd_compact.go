@@ -21,16 +21,16 @@ type compactCmd struct {
 	Where   []string      `placeholder:"COND" sep:"none" help:"Merge only there: dim=v1,v2 or dim=lo..hi; repeatable. Does not narrow --keep."`
 	Trash   time.Duration `default:"168h" zero:"at once" help:"How long what --keep removes stays in state/trash, where \"tmserver trash\" finds it; 0 deletes it at once."`
 	Force   bool          `help:"Believe the clock, even if it disagrees with the last run and with the newest records."`
-	Form    string        `enum:"rows,columns" default:"rows" help:"What to make: \"rows\", a segment of each partition, or \"columns\", Parquet segments of a day, of which a job reads what it touches. Segments in columns stay so."`
+	Form    string        `enum:"rows,columns" default:"columns" help:"What to make: \"columns\", Parquet segments of a day, of which a job reads what it touches, or \"rows\", a segment of each partition. Segments in columns stay so."`
 	Grace   time.Duration `default:"24h" zero:"at once" help:"How long replaced files stay for the jobs that still read them; 0 removes them at once."`
 	Zstd    string        `default:"zstd" placeholder:"PROGRAM" help:"zstd program that compresses merged segments to five sixths of what they are without it; empty for none. A minute for 4 MiB is too long: then it is not used any more."`
 	DryRun  bool          `help:"Only print what would be done."`
 }
 
 func (*compactCmd) Help() string {
-	return `Merges the segments of each partition into one, with the best compression, and
-removes what is older than --keep. What is merged already stays as it is, so running
-it again does nothing. Jobs may run and servers may publish at the same time. The
+	return `Brings the records of each day into columns, or with --form rows the segments of
+each partition into one, with the best compression, and removes what is older than
+--keep. What is merged already stays as it is, so running it again does nothing. Jobs may run and servers may publish at the same time. The
 statistics of conversions become one small database.
 
 What --keep removes goes to the trash, state/trash, and is deleted when it has been

@@ -17,7 +17,7 @@ import (
 // idleFlags say what a server does while no raw log waits.
 type idleFlags struct {
 	CompactEvery time.Duration `env:"TMSERVER_COMPACT_EVERY" default:"1h" zero:"never" help:"How often to look for partitions of past days to merge, when no raw log waits; 0 leaves it to tmserver compact."`
-	CompactForm  string        `env:"TMSERVER_COMPACT_FORM" enum:"rows,columns" default:"rows" help:"What to make of them, as of \"tmserver compact --form\"."`
+	CompactForm  string        `env:"TMSERVER_COMPACT_FORM" enum:"rows,columns" default:"columns" help:"What to make of them, as of \"tmserver compact --form\"."`
 	Keep         string        `env:"TMSERVER_KEEP" placeholder:"DAYS" help:"Then also remove what was submitted longer ago, such as 180d. Default: keep everything."`
 	Trash        time.Duration `env:"TMSERVER_TRASH" default:"168h" zero:"at once" help:"How long what --keep removes stays in state/trash, where \"tmserver trash\" finds it; 0 deletes it at once."`
 	ForgetWithin time.Duration `env:"TMSERVER_FORGET_WITHIN" default:"168h" zero:"at once" help:"How long after a deletion request nothing is left of the client's data. Jobs skip it from the request on."`

@@ -120,14 +120,9 @@ func (s *settled) add(holder layout.Segment) error {
 		return nil
 	}
 
-	file, ix, err := s.data.Tree().Index(holder)
+	ids, err := s.data.Tree().IDs(holder)
 	if err != nil {
 		return err
-	}
-	defer file.Close()
-	ids, err := ix.ReadIDs(file)
-	if err != nil {
-		return layout.InFile(holder.Path, err)
 	}
 	for record := range ids.Len() {
 		id, msOfDay := ids.At(record)
