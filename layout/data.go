@@ -26,6 +26,7 @@ type Data struct {
 	// deletions are the kinds of deletion requests.
 	deletions *forget.Table
 	log       *slog.Logger
+	forgotten forgottenCache
 	// repeats is the index of received submissions; nil: DropRepeats was not called.
 	repeats *dedup.Repeats
 	// limits is the index of partitions that were admitted; nil: LimitPartitions was not

@@ -12,6 +12,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aitgithub/telemetry-server/layout/backend"
@@ -30,16 +31,12 @@ const forgottenSuffix = ".tsv"
 
 // readForgotten adds the list files of a backend to a set, and returns their names.
 func readForgotten(ctx context.Context, files backend.Backend, set *forget.Set) (names []string, err error) {
-	entries, err := files.List(ctx, ForgottenDir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	names, err = listForgotten(ctx, files)
+	if err != nil {
 		return nil, err
 	}
 
-	for _, entry := range entries {
-		if !entry.Regular || !strings.HasSuffix(entry.Name, forgottenSuffix) {
-			continue
-		}
-		name := path.Join(ForgottenDir, entry.Name)
+	for _, name := range names {
 		doc, err := readSmall(files, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			return readForgotten(ctx, files, set) // they were merged meanwhile
@@ -50,9 +47,19 @@ func readForgotten(ctx context.Context, files backend.Backend, set *forget.Set) 
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		names = append(names, name)
 	}
 	return names, nil
+}
+
+// listForgotten returns the names of the list files.
+func listForgotten(ctx context.Context, files backend.Backend) (names []string, err error) {
+	entries, err := files.List(ctx, ForgottenDir)
+	for _, entry := range entries {
+		if entry.Regular && strings.HasSuffix(entry.Name, forgottenSuffix) {
+			names = append(names, path.Join(ForgottenDir, entry.Name))
+		}
+	}
+	return names, err
 }
 
 // ReadForgotten returns the clients that a data folder forgets.
@@ -151,10 +158,13 @@ func (t *Tree) Hits(s Segment, set *forget.Set) (*forget.Set, error) {
 	return hits, nil
 }
 
-// Has says whether a segment has a record of one of the clients, by its filter, and by
-// reading it where that says that it may.
-func (t *Tree) Has(s Segment, set *forget.Set) (bool, error) {
-	hits, err := t.Hits(s, set)
+// Has says whether a segment has a record of one of the clients, by reading it; unless
+// whatever is true, only if its filter says that it may.
+func (t *Tree) Has(s Segment, set *forget.Set, whatever bool) (_ bool, err error) {
+	hits := set
+	if !whatever {
+		hits, err = t.Hits(s, set)
+	}
 	if err != nil || hits.Len() == 0 {
 		return false, err
 	}
@@ -413,12 +423,42 @@ func (d *Data) uploadForgotten(ctx context.Context, name string, doc []byte) err
 // Forgotten returns the clients that the data folder forgets, with those of the object store
 // that it publishes to.
 func (d *Data) Forgotten(ctx context.Context) (*forget.Set, error) {
-	set := &forget.Set{}
-	_, err := readForgotten(ctx, backend.Local{Root: d.folder.Root}, set)
-	if err == nil && d.folder.Remote != nil {
-		_, err = readForgotten(ctx, d.folder.Remote, set)
+	places := []backend.Backend{backend.Local{Root: d.folder.Root}}
+	if d.folder.Remote != nil {
+		places = append(places, d.folder.Remote)
 	}
-	return set, err
+
+	// List files never change, so their names say whether there is something new.
+	var names []string
+	for _, files := range places {
+		more, err := listForgotten(ctx, files)
+		if err != nil {
+			return nil, err
+		}
+		names = append(append(names, more...), "")
+	}
+	d.forgotten.mu.Lock()
+	defer d.forgotten.mu.Unlock()
+	if d.forgotten.set != nil && slices.Equal(names, d.forgotten.names) {
+		return d.forgotten.set, nil
+	}
+
+	set := &forget.Set{}
+	for _, files := range places {
+		if _, err := readForgotten(ctx, files, set); err != nil {
+			return nil, err
+		}
+	}
+	d.forgotten.names = names
+	d.forgotten.set = set
+	return set, nil
+}
+
+// forgottenCache is what was read last of the list files.
+type forgottenCache struct {
+	mu    sync.Mutex // protects both
+	names []string
+	set   *forget.Set
 }
 
 // Forget adds deletion requests to those of the data folder, durably, and to those of the

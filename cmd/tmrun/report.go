@@ -99,6 +99,9 @@ func (r *report) summary(stats engine.Stats) {
 		r.s.title, stats.Records, sample, r.s.plan.Segments, bytesText(stats.RawBytes), bytesText(r.s.plan.Bytes), seconds, bytesText(bytesPerSecond),
 		stats.Rows-r.dropped, stats.Rejected, failed, bytesText(stats.Spilled), bytesText(peakMemory()))
 
+	if forgotten := r.s.forgotten(); forgotten > 0 {
+		fmt.Fprintf(stderr, "tmrun: records of %s are left out, as asked for by deletion requests\n", counted(forgotten, "client"))
+	}
 	if stats.Cached > 0 {
 		fmt.Fprintf(stderr, "tmrun: the results of %d of %d map tasks were in the cache (--no-cache maps again)\n", stats.Cached, stats.Tasks)
 	}

@@ -199,3 +199,11 @@ func consoleTo(st *cli.State, name string) func(level, text string) {
 		fmt.Fprintf(st.Stderr, "%s: %s: %s\n", name, level, cli.PrintableText(text)) // it may be of a ping
 	}
 }
+
+// forgotten returns how many clients' records are left out of the tree, if there is one.
+func (s *session) forgotten() int {
+	if s.tree == nil {
+		return 0
+	}
+	return s.tree.Forgotten().Len()
+}

@@ -24,7 +24,8 @@ type catCmd struct {
 func (*catCmd) Help() string {
 	return `Prints the records of segments as lines "<id> TAB <json>", byte for byte as they
 were stored, in the order of the files. Segments may have either form, rows (.zst)
-or columns (.parquet), and the predecessor's containers (.gz, .xz, .lzma, none).
+or columns (.parquet), and the predecessor's containers (.gz, .xz, .lzma, none). Records
+of forgotten clients that the file still has are printed too; tmrun skips them.
 
   tmserver cat DATA/published/*.parquet | wc -l
 

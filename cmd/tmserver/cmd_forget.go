@@ -225,8 +225,8 @@ func (*forgetStatusCmd) Help() string {
 	return `Reads the raw logs, the quarantine, the segments (of the object store of --publish-to
 too, with the earlier versions that it keeps), what compaction has replaced, the trash,
 damaged files and cached map results, and prints what has data of a forgotten client, or
-may have it because it cannot be read. A segment whose filter of clients says that it has
-none of them is not read further. Backups are elsewhere, and are not read.
+may have it because it cannot be read. Nothing is taken for granted: segments are read
+whatever their filter of clients says. Backups are elsewhere, and are not read.
 
   tmserver forget status --data-dir DATA
 

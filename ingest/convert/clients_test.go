@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,6 +74,41 @@ func TestClients(t *testing.T) {
 		fmt.Fprintf(&golden, "%s\n\t%s\n\t%s\n", request.Name, partition, metadata)
 	}
 	requireGolden(t, "clients.golden", golden.String())
+}
+
+// TestSubjectsAgree: the converter, which makes the filter of a segment, finds every client
+// that a reader of the record finds.
+func TestSubjectsAgree(t *testing.T) {
+	agree := func(name string, sub rawlog.Submission) {
+		record, err := offline().Convert(t.Context(), &sub)
+		if err != nil {
+			return
+		}
+		read, namespace := forget.Clients(nil, record.JSON)
+		missing := slices.DeleteFunc(read, func(id forget.ID) bool { return slices.Contains(record.Clients, id) })
+		if len(missing) > 0 || namespace != record.Namespace {
+			t.Errorf("%s: a reader finds %s in %s that the converter does not, in %s", name, missing, namespace, record.Namespace)
+		}
+	}
+	for _, request := range ingesttest.ClientRequests(t) {
+		if request.Body != nil {
+			agree(request.Name, request.Submission())
+		}
+	}
+	for _, sample := range ingesttest.Samples(t) {
+		agree(sample.Name, sample.Submission())
+	}
+	for i, text := range []string{
+		`{"ver":1,"clientID":"4655c7ae-eb2d-46bc-8c3d-58f619e6c7b0","info":{"reason":"x"}}`,
+		`{"client_info":{"client_id":"4655c7ae-eb2d-46bc-8c3d-58f619e6c7b0"},"client_info":{"client_id":"5655c7ae-eb2d-46bc-8c3d-58f619e6c7b0"}}`,
+		`{"metrics":{"uuid":{"a":"4655c7ae-eb2d-46bc-8c3d-58f619e6c7b0"},"string":{"b":"c"}},"clientId":"{5655c7ae-eb2d-46bc-8c3d-58f619e6c7b0}"}`,
+		`{"metadata":{"namespace":"other"},"client\u0049d":"4655c7ae-eb2d-46bc-8c3d-58f619e6c7b0"}`,
+	} {
+		for _, path := range []string{"/my-app/baseline/1/id", "/telemetry/main/4/id", "id/main/Firefox/1/esr/2026"} {
+			sub := rawlog.Submission{Path: path, Body: []byte(text), Time: ingesttest.ClientsReceived, Request: rawlog.Request(rawlog.AppendField(nil, rawlog.FieldMethod, "POST"))}
+			agree(fmt.Sprint(path, i), sub)
+		}
+	}
 }
 
 // withoutIDs returns a deletion request as its record has it. It finds the IDs by their text.

@@ -24,12 +24,12 @@ type document struct {
 	info       jsonscan.Object // of top or payload, by indexInfo
 	payload    jsonscan.Object // of a unified ping, by indexPayload
 	ahead      *ahead          // histograms whose end is known
-	uuids      []byte          // the member uuid of the metrics of Glean; nil: not known
+	glean      gleanIDs
 }
 
 // index indexes the top level of a ping. The error is a *Rejection.
 func (d *document) index(text []byte, ahead *ahead) error {
-	d.text, d.ahead, d.uuids = text, ahead, nil
+	d.text, d.ahead, d.glean = text, ahead, gleanIDs{}
 	d.info.Reset(text)
 	d.payload.Reset(text)
 

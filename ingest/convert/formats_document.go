@@ -69,13 +69,23 @@ const (
 	usagePrefix = "usage."
 )
 
+// gleanIDs are the IDs of a Glean ping, which are found together with its dimensions.
+type gleanIDs struct {
+	read   bool   // else they are not known
+	client []byte // client_info.client_id as JSON, nil if there is none
+	uuids  []byte // the member uuid of the metrics, likewise
+}
+
 // gleanDims sets the dimensions that a Glean ping has. Its type and namespace are in the
 // path only.
 func (d *document) gleanDims(p *plan) {
+	d.glean.read = true
 	if client := d.top.Find("client_info"); client != nil && d.text[client.Start] == '{' {
 		for it := jsonscan.MembersTrusted(d.text, int(client.Start)); it.Next(); {
 			if dim, ok := gleanFields[string(it.Key)]; ok {
 				p.dims[dim] = scalarAt(d.text, it.Start)
+			} else if jsonscan.Is(it.Key, "client_id") {
+				d.glean.client = scalarAt(d.text, it.Start)
 			}
 		}
 	}
@@ -111,11 +121,10 @@ func (d *document) metricTexts(metrics int) (texts int) {
 	if d.text[metrics] != '{' {
 		return texts
 	}
-	d.uuids = []byte{} // metrics were read
 	for it := jsonscan.MembersTrusted(d.text, metrics); it.Next(); {
 		switch {
 		case jsonscan.Is(it.Key, "uuid"):
-			d.uuids = it.Value()
+			d.glean.uuids = it.Value()
 		case jsonscan.Is(it.Key, "string") && d.text[it.Start] == '{':
 			texts = it.Start
 		case jsonscan.Is(it.Key, "string"):

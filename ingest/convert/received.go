@@ -69,7 +69,9 @@ func (d *document) clientID() []byte {
 	if id == nil {
 		id = d.scalar("client_id")
 	}
-	if client := d.top.Find("client_info"); id == nil && client != nil {
+	if id == nil && d.glean.read {
+		id = d.glean.client
+	} else if client := d.top.Find("client_info"); id == nil && client != nil {
 		if at, ok := d.lookUp(int(client.Start), "client_id"); ok {
 			id = scalarAt(d.text, at)
 		}

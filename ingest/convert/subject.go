@@ -3,7 +3,6 @@ package convert
 import (
 	"slices"
 
-	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 	"github.com/aitgithub/telemetry-server/layout/forget"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
@@ -44,14 +43,16 @@ func (c *Converter) deletion(namespace string, types ...string) *forget.Row {
 
 // clients appends the IDs of the document's client: what forget.Clients finds.
 func (d *document) clients(dst []forget.ID) []forget.ID {
+	if d.glean.read {
+		dst = forget.AppendValue(dst, d.glean.client)
+		dst = forget.AppendUUIDs(dst, d.glean.uuids)
+	}
+
 	for i := range d.top.Members {
 		m := &d.top.Members[i]
 		key := d.top.Key(m)
-		if jsonscan.Is(key, "metrics") && d.uuids != nil {
-			dst = forget.AppendUUIDs(dst, d.uuids)
-			continue
-		}
-		if !m.Unchecked {
+		inGlean := string(key) == "client_info" || string(key) == "metrics"
+		if !m.Unchecked && !(inGlean && d.glean.read) {
 			dst = forget.AppendMember(dst, key, d.top.Value(m))
 		}
 	}

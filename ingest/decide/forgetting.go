@@ -23,7 +23,7 @@ func NewForgetting(forgotten *forget.Set, table *forget.Table) *Forgetting {
 }
 
 // Apply makes the outcome of a submission Forgotten if its client asked for that, or is
-// forget.Canary. It returns the requests that the submission is itself; these must be stored
+// forget.Canary, and that of a request that cannot become a record. It returns the requests that the submission is itself; these must be stored
 // whatever the outcome is.
 func (f *Forgetting) Apply(s *rawlog.Submission, outcome *Outcome) []forget.Request {
 	// What was rejected has not been read to its end.
@@ -36,7 +36,7 @@ func (f *Forgetting) Apply(s *rawlog.Submission, outcome *Outcome) []forget.Requ
 	for _, request := range subject.Forget {
 		f.found.Add(request)
 	}
-	if slices.Contains(subject.Clients, forget.Canary) || f.before.Has(subject.Clients, subject.Namespace) || f.found.Has(subject.Clients, subject.Namespace) {
+	if unread && len(subject.Forget) > 0 || slices.Contains(subject.Clients, forget.Canary) || f.before.Has(subject.Clients, subject.Namespace) || f.found.Has(subject.Clients, subject.Namespace) {
 		*outcome = Outcome{Kind: Forgotten}
 	}
 	return subject.Forget

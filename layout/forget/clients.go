@@ -58,13 +58,16 @@ func namespaceOf(metadata []byte, otherwise string) string {
 //	client_info.client_id
 //	metrics.uuid.*: Glean's IDs, such as usage.profile_id and legacy.telemetry.client_id
 func AppendMember(dst []ID, key, value []byte) []ID {
+	if len(key) < len("metrics") {
+		return dst
+	}
 	switch string(jsonscan.Unquote(key)) {
 	case "clientId", "clientID", "client_id", "profileGroupId", "profile_group_id":
-		return appendValue(dst, value)
+		return AppendValue(dst, value)
 	case "client_info":
 		for it := jsonscan.MembersTrusted(value, 0); it.Next(); {
 			if jsonscan.Is(it.Key, "client_id") {
-				dst = appendValue(dst, it.Value())
+				dst = AppendValue(dst, it.Value())
 			}
 		}
 	case "metrics":
@@ -83,13 +86,13 @@ func AppendUUIDs(dst []ID, uuids []byte) []ID {
 		return dst
 	}
 	for it := jsonscan.MembersTrusted(uuids, 0); it.Next(); {
-		dst = appendValue(dst, it.Value())
+		dst = AppendValue(dst, it.Value())
 	}
 	return dst
 }
 
-// appendValue appends the ID that a JSON value is.
-func appendValue(dst []ID, value []byte) []ID {
+// AppendValue appends the ID that a JSON value is, if it is one; nil is not.
+func AppendValue(dst []ID, value []byte) []ID {
 	if len(value) < uuidBytes || value[0] != '"' {
 		return dst
 	}

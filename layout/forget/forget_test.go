@@ -24,7 +24,7 @@ func ids(texts ...string) (list []ID) {
 func TestParseID(t *testing.T) {
 	for text, want := range map[string]bool{
 		idA: true, strings.ToUpper(idA): true, "{" + idA + "}": true,
-		"": false, idA[1:]: false, idA + "0": false, strings.ReplaceAll(idA, "-", "x"): false, "g" + idA[1:]: false, "{" + idA: false,
+		"": false, idA[1:]: false, idA + "0": false, strings.ReplaceAll(idA, "-", "x"): false, "g" + idA[1:]: false, "--" + idA[2:]: false, "{" + idA: false,
 	} {
 		id, ok := ParseID([]byte(text))
 		if ok != want || ok && id.String() != idA {
@@ -103,6 +103,10 @@ func TestDefaultTable(t *testing.T) {
 			ids(idA), `{"metrics":{"uuid":{"usage.profile_id":null,"other":"` + idB + `"}}}`,
 		},
 		{"my-app", "deletion-request", `{"client_info":{"client_id":"` + idA + `"},"again":"` + idA + `"}`, ids(idA), `{"client_info":{"client_id":null},"again":null}`},
+		{
+			"my-app", "deletion-request", `{"client_info":{"client_id":"` + idA + `"},"` + idA + `" : "x\\\"` + idA + `","y":["{` + strings.ToUpper(idA) + `}"]}`,
+			ids(idA), `{"client_info":{"client_id":null},"forgotten" : "x\\\"` + idA + `","y":[null]}`,
+		},
 		{"my-app", "deletion-request", `{"client_info":{"client_id":"c0ffeec0-ffee-c0ff-eec0-ffeec0ffeec0"}}`, nil, `{"client_info":{"client_id":null}}`},
 		{"my-app", "deletion-request", `{"client_info":`, nil, `{"client_info":`},
 		{"my-app", "deletion-request", `[]`, nil, `[]`},

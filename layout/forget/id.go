@@ -19,15 +19,30 @@ func ParseID(text []byte) (id ID, ok bool) {
 		return id, false
 	}
 
-	// hex.Decode takes the digits without the dashes between them.
-	var digits [32]byte
-	n := copy(digits[:], text[:8])
-	n += copy(digits[n:], text[9:13])
-	n += copy(digits[n:], text[14:18])
-	n += copy(digits[n:], text[19:23])
-	copy(digits[n:], text[24:])
-	_, err := hex.Decode(id[:], digits[:])
-	return id, err == nil
+	at := 0
+	for i := range id {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			at++ // the dash
+		}
+		high, low := digit(text[at]), digit(text[at+1])
+		if high|low > 15 {
+			return id, false
+		}
+		id[i] = high<<4 | low
+		at += 2
+	}
+	return id, true
+}
+
+// digit returns the value of a hexadecimal digit, 255 for any other byte.
+func digit(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c|0x20 && c|0x20 <= 'f':
+		return c | 0x20 - 'a' + 10
+	}
+	return 255
 }
 
 // String returns the ID as clients write it.

@@ -86,7 +86,7 @@ func (t *Table) Find(namespace, typeName string) *Row {
 // Read returns the IDs that a request names, without those of nobody. text is JSON.
 func (r *Row) Read(text []byte) (ids []ID) {
 	r.each(text, func(value []byte) {
-		if found := appendValue(nil, value); len(found) > 0 && !found[0].Nobody() && !slices.Contains(ids, found[0]) {
+		if found := AppendValue(nil, value); len(found) > 0 && !found[0].Nobody() && !slices.Contains(ids, found[0]) {
 			ids = append(ids, found[0])
 		}
 	})
@@ -94,20 +94,41 @@ func (r *Row) Read(text []byte) (ids []ID) {
 }
 
 // Redact returns the text of a request with null in the place of every ID, so that it says
-// that somebody was forgotten, and not who.
+// that somebody was forgotten, and not who. An ID stands for nothing else, so this holds
+// wherever the request has it, even as a name.
 func (r *Row) Redact(text []byte) []byte {
-	var values [][]byte
+	ids := map[ID]bool{}
 	r.each(text, func(value []byte) {
-		if len(appendValue(nil, value)) > 0 {
-			values = append(values, value)
+		for _, id := range AppendValue(nil, value) {
+			ids[id] = true
 		}
 	})
-
-	// An ID stands for nothing else, wherever the request has it.
-	for _, value := range values {
-		text = bytes.ReplaceAll(text, value, []byte("null"))
+	if len(ids) == 0 {
+		return text
 	}
-	return text
+
+	redacted := make([]byte, 0, len(text))
+	for at := 0; at < len(text); {
+		if text[at] != '"' {
+			redacted = append(redacted, text[at])
+			at++
+			continue
+		}
+
+		end := jsonscan.StringTrusted(text, at)
+		found := AppendValue(nil, text[at:end])
+		behind := jsonscan.Space(text, end)
+		switch {
+		case len(found) == 0 || !ids[found[0]]:
+			redacted = append(redacted, text[at:end]...)
+		case behind < len(text) && text[behind] == ':':
+			redacted = append(redacted, `"forgotten"`...)
+		default:
+			redacted = append(redacted, "null"...)
+		}
+		at = end
+	}
+	return redacted
 }
 
 // each calls do with the value at each path, of members that come twice with each.

@@ -115,6 +115,7 @@ type merge struct {
 	in    []layout.Segment // to merge, oldest first; none if there are only leftovers to remove
 	gone  []layout.Segment // replaced by a merged segment already
 
+	whatever  bool             // the records are read, whatever the filters of in say
 	clients   forget.Collector // of the records; the producer's until the last frame
 	forgotten int64            // records that were left out, likewise
 

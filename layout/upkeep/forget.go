@@ -173,7 +173,11 @@ func (f *forgetting) segments(ctx context.Context) error {
 	byGroup := mergesByGroup(listing.Segments, hidden, func(seg layout.Segment) bool {
 		return due[seg.Path] || !seg.InColumns() && plain[seg.Group()]
 	})
-	if err := f.c.merge(ctx, sortedMerges(byGroup)); err != nil {
+	work := sortedMerges(byGroup)
+	for _, m := range work {
+		m.whatever = true
+	}
+	if err := f.c.merge(ctx, work); err != nil {
 		return err
 	}
 
@@ -203,7 +207,7 @@ func (f *forgetting) has(ctx context.Context, seg layout.Segment) (bool, error) 
 		}
 	}
 
-	has, err := f.p.tree.Has(seg, f.o.Due)
+	has, err := f.p.tree.Has(seg, f.o.Due, f.o.Again)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil // an expired one
 	}
@@ -221,7 +225,7 @@ func (f *forgetting) below(ctx context.Context, dir string, again bool) error {
 		if err != nil || rawLogOf(name) {
 			return err
 		}
-		has, err := f.p.tree.Has(seg, f.o.Due)
+		has, err := f.p.tree.Has(seg, f.o.Due, f.o.Again)
 		if layout.IsDamage(err) {
 			// Of damaged files it is not known what else they have.
 			has, err = dir == layout.DamagedDir && salvageHas(f.p.tree, seg, f.o.Due), nil
@@ -248,10 +252,10 @@ func (f *forgetting) rewrite(ctx context.Context, seg layout.Segment) (err error
 			err = f.rewriteColumns(ctx, d)
 		}
 	case seg.Seekable():
-		err = f.c.merge(ctx, []*merge{{in: []layout.Segment{seg}, under: seg.Path}})
+		err = f.c.merge(ctx, []*merge{{in: []layout.Segment{seg}, whatever: true, under: seg.Path}})
 	default:
 		// A file without an index becomes one with an index, whose name differs.
-		err = f.c.merge(ctx, []*merge{{in: []layout.Segment{seg}, under: seg.SeekableName()}})
+		err = f.c.merge(ctx, []*merge{{in: []layout.Segment{seg}, whatever: true, under: seg.SeekableName()}})
 	}
 	if err != nil {
 		return err
@@ -312,7 +316,7 @@ func (p *Place) Left(ctx context.Context, set *forget.Set) (left []Left, err err
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		has, err := p.tree.Has(seg, set)
+		has, err := p.tree.Has(seg, set, true)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
@@ -348,7 +352,7 @@ func (p *Place) Left(ctx context.Context, set *forget.Set) (left []Left, err err
 			if err != nil || rawLogOf(name) {
 				return err
 			}
-			has, err := p.tree.Has(seg, set)
+			has, err := p.tree.Has(seg, set, true)
 			if layout.IsDamage(err) || errors.Is(err, layout.ErrNewer) {
 				has, err = salvageHas(p.tree, seg, set), nil
 			}

@@ -20,8 +20,8 @@ type leaver struct {
 }
 
 // newLeaver returns the leaver of a segment. If its filter says that there is nothing to leave
-// out, no record is read.
-func newLeaver(t *layout.Tree, seg layout.Segment, forgotten *forget.Set, clients *forget.Collector) (leaver, error) {
+// out, no record is read, unless whatever is true.
+func newLeaver(t *layout.Tree, seg layout.Segment, forgotten *forget.Set, whatever bool, clients *forget.Collector) (leaver, error) {
 	l := leaver{quarantined: seg.Quarantined, clients: clients}
 	if seg.Quarantined {
 		clients.AddFilter(nil, 0) // what is quarantined is packed, and is read
@@ -33,6 +33,9 @@ func newLeaver(t *layout.Tree, seg layout.Segment, forgotten *forget.Set, client
 	filter, err := t.Clients(seg)
 	if err != nil {
 		return l, err
+	}
+	if whatever {
+		filter = nil
 	}
 	l.set = filter.Hits(forgotten)
 	l.everyLine = filter == nil || l.set.Len() > 0

@@ -103,7 +103,7 @@ type packer struct {
 func (p *packer) segments(t *layout.Tree) error {
 	for _, seg := range p.m.in {
 		var err error
-		p.leave, err = newLeaver(t, seg, p.forgotten, &p.m.clients)
+		p.leave, err = newLeaver(t, seg, p.forgotten, p.m.whatever, &p.m.clients)
 		if err == nil && seg.Seekable() {
 			err = p.segment(t, seg)
 		} else if err == nil {

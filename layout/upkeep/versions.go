@@ -34,7 +34,7 @@ func (p *Place) eachVersionThatHas(ctx context.Context, set *forget.Set, do func
 			seg, err := tree.FileSegment(name, origin)
 			has := false
 			if err == nil {
-				has, err = tree.Has(seg, set)
+				has, err = tree.Has(seg, set, true)
 			}
 			damaged := layout.IsDamage(err) || errors.Is(err, layout.ErrNewer)
 			switch {
