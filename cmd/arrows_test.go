@@ -48,6 +48,7 @@ var arrows = []struct {
 	{"engine/shuffle", nil, "it moves bytes: neither jobs, nor data, nor segments concern it"},
 	{"engine/tables", []string{"engine/datum"}, "aggregations over bytes: neither jobs, nor JavaScript, nor segments concern them"},
 	{"engine/format", []string{"engine", "engine/datum"}, "a format sees rows, never how they came about"},
+	{"engine/measures", []string{"engine/jsonscan", "layout", "revisions"}, "sums by day; how they are shown does not matter"},
 	{"engine/memory", []string{"engine", "layout"}, "a source like any other, without files"},
 	{"engine/cache", []string{"engine"}, "a cache holds bytes under a key"},
 	{"engine/isolate", []string{"engine", "layout"}, "tasks cross a pipe as streams; what a script is, only cmd knows"},

@@ -41,30 +41,32 @@ func (s *serving) buildCompaction(ctx context.Context) (part, error) {
 	}
 
 	compaction := &idleCompaction{
-		data:     s.folder.Data,
-		every:    flags.CompactEvery,
-		keepDays: keepDays,
-		columns:  flags.CompactForm == "columns",
-		trash:    flags.Trash,
-		within:   flags.ForgetWithin,
-		zstd:     flags.Zstd,
-		now:      s.st.Now,
-		log:      s.st.Log,
+		data:      s.folder.Data,
+		compacted: s.days.Wake,
+		every:     flags.CompactEvery,
+		keepDays:  keepDays,
+		columns:   flags.CompactForm == "columns",
+		trash:     flags.Trash,
+		within:    flags.ForgetWithin,
+		zstd:      flags.Zstd,
+		now:       s.st.Now,
+		log:       s.st.Log,
 	}
 	return inBackground(context.WithoutCancel(ctx), compaction.run), nil
 }
 
 // idleCompaction is what a server does while no raw log waits.
 type idleCompaction struct {
-	data     *layout.Data
-	every    time.Duration
-	keepDays int // 0: for ever
-	columns  bool
-	trash    time.Duration
-	within   time.Duration // for deletion requests
-	zstd     string
-	now      func() time.Time
-	log      *slog.Logger
+	data      *layout.Data
+	compacted func() // after each compaction; may be nil
+	every     time.Duration
+	keepDays  int // 0: for ever
+	columns   bool
+	trash     time.Duration
+	within    time.Duration // for deletion requests
+	zstd      string
+	now       func() time.Time
+	log       *slog.Logger
 
 	disbelieved bool // the clock, the last time
 }
@@ -122,8 +124,15 @@ func (c *idleCompaction) compact(ctx context.Context) error {
 	}
 
 	// Each conversion adds a file of statistics, so there would be ever more of them.
-	_, err = statistics.Merge(ctx, c.data)
-	return err
+	if _, err := statistics.Merge(ctx, c.data); err != nil {
+		return err
+	}
+
+	// The explorer's days are made while nothing else is to be done.
+	if c.compacted != nil {
+		c.compacted()
+	}
+	return nil
 }
 
 // compactGrace is how long replaced segments stay for the jobs that still read them.

@@ -36,7 +36,7 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 	// The public server is the first one, for listenAll and announce.
 	servers := []*http.Server{s.c.newServer(s.c.Listen, handler, s.st.Log)}
 	if s.c.AdminListen != "" {
-		servers = append(servers, s.c.newServer(s.c.AdminListen, newAdmin(s.registry, s.guard(), s.health.handler()), s.st.Log))
+		servers = append(servers, s.c.newServer(s.c.AdminListen, newAdmin(s.registry, s.guard(), s.health.handler(), s.newPage().register), s.st.Log))
 	}
 
 	// A ready file of a former run must not say that this one is ready.
@@ -48,6 +48,9 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 	opened.listeners, err = s.listenAll(servers, s.metrics.Answered)
 	if err == nil {
 		err = s.c.announce(s.st, opened.listeners)
+	}
+	if err == nil {
+		s.submitURL.set(s.c.scheme() + "://" + opened.listeners[0].Addr().String())
 	}
 	for _, listener := range opened.listeners {
 		s.addresses = strings.TrimSpace(s.addresses + " " + listener.Addr().String())
@@ -158,15 +161,10 @@ func (c *serveCmd) trustedProxies() (networks []netip.Prefix, err error) {
 
 // announce tells people and scripts where the server listens.
 func (c *serveCmd) announce(st *cli.State, listeners []net.Listener) error {
-	scheme := "http"
-	if c.TLSCert != "" {
-		scheme = "https"
-	}
-
 	// The lines of stdout are those of the file.
 	text := ""
 	for i, listener := range listeners {
-		text += fmt.Sprintf("%s %s://%s\n", []string{"listening", "admin"}[i], scheme, listener.Addr())
+		text += fmt.Sprintf("%s %s://%s\n", []string{"listening", "admin"}[i], c.scheme(), listener.Addr())
 	}
 	if _, err := fmt.Fprint(st.Stdout, text); err != nil {
 		return err
@@ -187,6 +185,14 @@ func (c *serveCmd) announce(st *cli.State, listeners []net.Listener) error {
 		return err
 	}
 	return out.Commit()
+}
+
+// scheme is that of both addresses.
+func (c *serveCmd) scheme() string {
+	if c.TLSCert != "" {
+		return "https"
+	}
+	return "http"
 }
 
 // removeReadyFile removes the ready file, if there is one. A device or a pipe stays.

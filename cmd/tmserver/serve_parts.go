@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/engine/measures"
 	"github.com/aitgithub/telemetry-server/ingest"
 	"github.com/aitgithub/telemetry-server/ingest/intake"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
@@ -27,11 +28,12 @@ import (
 // They are stopped and closed in reverse, which is the direction in which submissions
 // flow:
 //
-//	7 HTTP ──┐
-//	6 Kafka ─┴─► 2 raw logs ──┐
-//	5 spool folder ───────────┼─► 1 data folder
-//	4 compaction ─────────────┘
-//	3 filters (for 2 and 5)
+//	8 HTTP ──┐
+//	7 Kafka ─┴─► 2 raw logs ──┐
+//	6 spool folder ───────────┼─► 1 data folder
+//	5 compaction ─────────────┘       │
+//	4 page (for 8) ◄──────────────────┘
+//	3 filters (for 2 and 6)
 //
 // To add a part: a build function beside its flags, and a row here, after the parts
 // that it needs. What later parts need of it is a field of serving.
@@ -42,6 +44,7 @@ var serveParts = []struct {
 	{"data folder", (*serving).buildDataFolder},
 	{"raw logs", (*serving).buildRawLogs},
 	{"filters", (*serving).buildFilters},
+	{"page", (*serving).buildPage},
 	{"compaction", (*serving).buildCompaction},
 	{"spool folder", (*serving).buildSpool},
 	{"Kafka", (*serving).buildKafka},
@@ -78,7 +81,10 @@ type serving struct {
 	log    *rawlog.Log    // raw logs
 	worker *worker.Worker // raw logs
 
-	addresses string // HTTP: where it listens, for the log
+	days *measures.Store // page
+
+	submitURL address // HTTP: for the page
+	addresses string  // HTTP: where it listens, for the log
 }
 
 func newServing(c *serveCmd, st *cli.State) *serving {

@@ -1,0 +1,122 @@
+// usage: NODE_PATH=… node visit.mjs ADDRESS SUBMIT [TOKEN]
+// Visits every view of the page, with the mouse and with the keyboard, over a store that
+// has hostile pings, and exits with 1 after printing what is wrong.
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+const require = createRequire(process.env.NODE_PATH + "/");
+const { chromium } = require("playwright-core");
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+const [address, submit] = process.argv.slice(2);
+const problems = [];
+const wrong = (what) => { problems.push(what); console.error("WRONG:", what); };
+
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"], timeout: 120_000 });
+let where = "the start";
+
+/** A page whose errors, alerts, reports of the policy and requests elsewhere are noted. */
+async function open(options) {
+  const page = await browser.newPage(options);
+  page.setDefaultTimeout(90_000);
+  page.on("console", (message) => { if (message.type() === "error" || /Content.Security.Policy/i.test(message.text())) wrong(`${where}: console: ${message.text()}`); });
+  page.on("pageerror", (error) => wrong(`${where}: ${error.stack}`));
+  page.on("dialog", async (dialog) => { wrong(`${where}: a dialog: ${dialog.message()}`); await dialog.dismiss(); });
+  page.on("request", (request) => { if (!request.url().startsWith(address) && !/^(data|blob|about):/.test(request.url())) wrong(`${where}: asks for ${request.url()}`); });
+  return page;
+}
+
+async function check(page) {
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  if (wide > 1) wrong(`${where}: ${wide} pixels wider than the window`);
+  // axe is run through the debugger, which the page's policy does not forbid.
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  for (const violation of found.violations) {
+    if (violation.impact === "serious" || violation.impact === "critical") wrong(`${where}: axe ${violation.id}: ${violation.nodes.slice(0, 3).map((node) => node.html + " " + node.failureSummary).join(" | ").slice(0, 900)}`);
+  }
+}
+
+async function go(page, hash, name) {
+  where = `${name} (${page.viewportSize().width} px)`;
+  await page.goto("about:blank");
+  await page.goto(`${address}/${hash}`);
+  await page.locator("#content h1").first().waitFor();
+  await page.waitForLoadState("networkidle");
+  if (await page.locator('#content [role="alert"]').filter({ hasText: /./ }).count()) wrong(`${where}: ${await page.locator('#content [role="alert"]').first().textContent()}`);
+}
+
+const names = await (await fetch(`${address}/api/v1/measures`)).json();
+const measure = names.measures.find((one) => one.kind === "histogram").name;
+const evil = names.measures.find((one) => one.name.includes("<script>"))?.name;
+if (!evil) wrong("the hostile ping's measure is not there");
+const of = (name, more = "") => `#/explorer?measure=${encodeURIComponent(name)}${more}`;
+const store = (await (await fetch(`${address}/api/v1/store`)).json()).segments;
+const segment = store.find((one) => one.dims.some((dim) => dim.includes("script")) && !one.quarantined) ?? store[0];
+
+const views = {
+  overview: "#/overview", explorer: "#/explorer", evolution: of(measure, "&across=channel"), version: of(measure, "&by=version&line=mean"),
+  share: of(measure, "&line=share"), distribution: of(measure, "&show=distribution"), compared: of(measure, "&show=distribution&across=channel"), clients: of(measure, "&weigh=clients&show=distribution"),
+  cumulative: of(measure, "&show=distribution&cumulative=1&log=1&side=1&across=channel"), hostile: of(evil ?? measure, "&show=distribution"), "hostile over time": of(evil ?? measure),
+  "no such measure": of("nothing"), store: "#/store", partition: `#/store?in=${encodeURIComponent(segment.dims[0])}`, records: `#/store?segment=${encodeURIComponent(segment.path)}`,
+  quarantine: "#/quarantine", examples: `#/quarantine?class=${encodeURIComponent((await (await fetch(`${address}/api/v1/quarantine`)).json()).classes[0]?.class ?? "")}`,
+};
+
+for (const [width, colorScheme] of [[1280, "light"], [390, "dark"], [1280, "dark"], [390, "light"]]) {
+  const page = await open({ viewport: { width, height: 860 }, colorScheme });
+  for (const [name, hash] of Object.entries(views)) {
+    // All in one theme at each width; the other theme for the colours of the main ones.
+    if ((width === 1280) === (colorScheme === "dark") && !["overview", "evolution", "compared", "store", "quarantine"].includes(name)) continue;
+    await go(page, hash, name);
+    await check(page);
+  }
+  await page.close();
+}
+
+// Every link of the navigation has been visited.
+const page = await open({ viewport: { width: 1280, height: 860 }, acceptDownloads: true });
+await go(page, "#/overview", "navigation");
+for (const link of await page.locator("#nav a").all()) {
+  const view = (await link.getAttribute("href")).replace("#/", "");
+  if (!views[view]) wrong(`view ${view} is not visited by this test`);
+}
+
+// With the keyboard: the first Tab leads to the content, and a chart reads its buckets.
+where = "keyboard";
+await page.keyboard.press("Tab");
+if (!/Skip/.test(await page.evaluate(() => document.activeElement?.textContent ?? ""))) wrong("the first Tab does not lead to the skip link");
+await go(page, of(measure, "&show=distribution"), "keyboard");
+await page.locator("#content .chart[tabindex]").first().focus();
+await page.keyboard.press("ArrowRight");
+if (!/\(.*%\)/.test(await page.locator(".tooltip").first().textContent())) wrong("the arrow keys do not read the buckets");
+
+// Every form of a chart is saved, and the HTML stands alone.
+where = "export";
+for (const form of ["CSV", "JSON", "PNG", "SVG", "HTML"]) {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.locator(".tools button", { hasText: form }).click()]);
+  const text = readFileSync(await download.path());
+  if (text.length < 200) wrong(`${form} has ${text.length} bytes`);
+  if (form === "HTML" && (/src=|<script|href=/.test(text.toString()) || !text.includes("<svg"))) wrong("the HTML file does not stand alone");
+  if (form === "JSON") JSON.parse(text.toString());
+}
+
+// What is chosen is in the URL, and the URL shows it again.
+where = "address";
+await go(page, of(measure), "address");
+await page.getByRole("button", { name: "Per client" }).click();
+await page.waitForFunction(() => location.hash.includes("weigh=clients"));
+await page.reload();
+if (await page.getByRole("button", { name: "Per client" }).getAttribute("aria-pressed") !== "true") wrong("the URL does not keep the weight");
+
+// A ping that arrives is seen without loading the page again.
+await go(page, "#/overview", "live");
+const tile = page.locator(".tile", { hasText: "since the start" }).first();
+const before = Number(/([\d,]+) since/.exec(await tile.textContent())[1].replaceAll(",", ""));
+for (let i = 0; i < 3; i++) {
+  const answer = await fetch(`${submit}/submit/telemetry/live-${i}-${process.pid}`, { method: "POST", body: "{}" });
+  if (answer.status !== 200) wrong(`a ping was answered ${answer.status}`);
+}
+await page.waitForFunction((count) => [...document.querySelectorAll(".tile")].some((tile) => Number(/([\d,]+) since/.exec(tile.textContent)?.[1].replaceAll(",", "")) >= count), before + 3);
+
+await browser.close();
+console.log(`${Object.keys(views).length} views, ${problems.length} problems`);
+process.exit(problems.length ? 1 : 0);

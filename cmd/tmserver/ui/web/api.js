@@ -1,0 +1,46 @@
+// @ts-check
+// Requests to the server that the page comes from.
+
+/** An answer that is no success. */
+export class Failed extends Error {
+  /** @param {number} status @param {string} message */
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * @param {string} path below /api/v1/
+ * @param {Record<string, string | string[] | undefined>} [parameters]
+ * @param {RequestInit} [options]
+ */
+export async function get(path, parameters = {}, options = {}) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    for (const one of Array.isArray(value) ? value : value ? [value] : []) query.append(name, one);
+  }
+  const text = query.toString();
+
+  let answer;
+  try {
+    answer = await fetch(`/api/v1/${path}${text ? "?" + text : ""}`, { credentials: "same-origin", ...options });
+  } catch {
+    throw new Failed(0, "The server does not answer. Does it still run?");
+  }
+  const body = await answer.text();
+  if (!answer.ok) {
+    let message = body.trim();
+    try {
+      const parsed = JSON.parse(body);
+      message = parsed.error?.message ?? parsed.error ?? message;
+    } catch { /* plain text */ }
+    throw new Failed(answer.status, String(message || answer.statusText));
+  }
+  return body ? JSON.parse(body) : null;
+}
+
+/** @param {string} path @param {any} [body] @param {string} [method] */
+export function send(path, body, method = "POST") {
+  return get(path, {}, { method, headers: { "Content-Type": "application/json" }, body: body === undefined ? undefined : JSON.stringify(body) });
+}
