@@ -1,4 +1,4 @@
-// usage: NODE_PATH=… node visit.mjs ADDRESS SUBMIT [TOKEN]
+// usage: NODE_PATH=… node visit.mjs ADDRESS SUBMIT TOKEN
 // Visits every view of the page, with the mouse and with the keyboard, over a store that
 // has hostile pings, and exits with 1 after printing what is wrong.
 import { createRequire } from "node:module";
@@ -7,16 +7,19 @@ const require = createRequire(process.env.NODE_PATH + "/");
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
-const [address, submit] = process.argv.slice(2);
+const [address, submit, token] = process.argv.slice(2);
 const problems = [];
 const wrong = (what) => { problems.push(what); console.error("WRONG:", what); };
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"], timeout: 120_000 });
 let where = "the start";
 
+const read = async (path) => (await fetch(`${address}/api/v1/${path}`, { headers: { Authorization: `Bearer ${token}` } })).json();
+let cookies; // of signing in
+
 /** A page whose errors, alerts, reports of the policy and requests elsewhere are noted. */
 async function open(options) {
-  const page = await browser.newPage(options);
+  const page = await browser.newPage({ ...options, storageState: cookies });
   page.setDefaultTimeout(90_000);
   page.on("console", (message) => { if (message.type() === "error" || /Content.Security.Policy/i.test(message.text())) wrong(`${where}: console: ${message.text()}`); });
   page.on("pageerror", (error) => wrong(`${where}: ${error.stack}`));
@@ -45,12 +48,31 @@ async function go(page, hash, name) {
   if (await page.locator('#content [role="alert"]').filter({ hasText: /./ }).count()) wrong(`${where}: ${await page.locator('#content [role="alert"]').first().textContent()}`);
 }
 
-const names = await (await fetch(`${address}/api/v1/measures`)).json();
+// Signing in: a wrong token leads nowhere, the right one to the page.
+{
+  where = "sign-in";
+  const page = await browser.newPage();
+  page.setDefaultTimeout(90_000);
+  await page.goto(address);
+  await page.locator("input[type=password]").fill("not " + token);
+  await page.keyboard.press("Enter");
+  await page.waitForLoadState("networkidle");
+  if (await page.locator("#content h1").count()) wrong("a wrong token leads to the page");
+  await page.goto(address);
+  await page.locator("input[type=password]").fill(token);
+  await page.keyboard.press("Enter");
+  await page.locator("#content h1").first().waitFor();
+  if (await page.evaluate(() => document.cookie)) wrong("scripts can read the cookie");
+  cookies = await page.context().storageState();
+  await page.close();
+}
+
+const names = await read("measures");
 const measure = names.measures.find((one) => one.kind === "histogram").name;
 const evil = names.measures.find((one) => one.name.includes("<script>"))?.name;
 if (!evil) wrong("the hostile ping's measure is not there");
 const of = (name, more = "") => `#/explorer?measure=${encodeURIComponent(name)}${more}`;
-const store = (await (await fetch(`${address}/api/v1/store`)).json()).segments;
+const store = (await read("store")).segments;
 const segment = store.find((one) => one.dims.some((dim) => dim.includes("script")) && !one.quarantined) ?? store[0];
 
 const views = {
@@ -58,14 +80,14 @@ const views = {
   share: of(measure, "&line=share"), distribution: of(measure, "&show=distribution"), compared: of(measure, "&show=distribution&across=channel"), clients: of(measure, "&weigh=clients&show=distribution"),
   cumulative: of(measure, "&show=distribution&cumulative=1&log=1&side=1&across=channel"), hostile: of(evil ?? measure, "&show=distribution"), "hostile over time": of(evil ?? measure),
   "no such measure": of("nothing"), store: "#/store", partition: `#/store?in=${encodeURIComponent(segment.dims[0])}`, records: `#/store?segment=${encodeURIComponent(segment.path)}`,
-  quarantine: "#/quarantine", examples: `#/quarantine?class=${encodeURIComponent((await (await fetch(`${address}/api/v1/quarantine`)).json()).classes[0]?.class ?? "")}`,
+  quarantine: "#/quarantine", examples: `#/quarantine?class=${encodeURIComponent((await read("quarantine")).classes[0]?.class ?? "")}`,
 };
 
 for (const [width, colorScheme] of [[1280, "light"], [390, "dark"], [1280, "dark"], [390, "light"]]) {
   const page = await open({ viewport: { width, height: 860 }, colorScheme });
   for (const [name, hash] of Object.entries(views)) {
     // All in one theme at each width; the other theme for the colours of the main ones.
-    if ((width === 1280) === (colorScheme === "dark") && !["overview", "evolution", "compared", "store", "quarantine"].includes(name)) continue;
+    if ((width === 1280) === (colorScheme === "dark") && !["overview", "compared", "quarantine"].includes(name)) continue;
     await go(page, hash, name);
     await check(page);
   }

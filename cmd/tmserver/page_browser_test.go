@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// pageTools returns the folder of the npm packages that drive a browser. The test is skipped
+// without it or the browser, and fails in CI.
+func pageTools(t *testing.T) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes a browser and a minute")
+	}
+	cache := os.Getenv("XDG_CACHE_HOME")
+	if cache == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cache = filepath.Join(home, ".cache")
+	}
+	dir := filepath.Join(cache, "telemetry-server", "node", "node_modules")
+	_, packagesErr := os.Stat(filepath.Join(dir, "axe-core"))
+	_, browserErr := exec.LookPath("chromium")
+	_, nodeErr := exec.LookPath("node")
+	for _, err := range []error{packagesErr, browserErr, nodeErr} {
+		if err == nil {
+			continue
+		}
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("CI skips nothing: %v", err)
+		}
+		t.Skipf("the browser's tools are missing, .ci/deps installs them: %v", err)
+	}
+	return dir
+}
+
+// hostilePing is a ping with markup, marks that turn the writing around, and long strings in
+// every field.
+func hostilePing(t *testing.T) []byte {
+	t.Helper()
+	type object = map[string]any
+	long := strings.Repeat("x", 10_000)
+	text, err := json.Marshal(object{
+		"type": "main", "version": 4, "clientId": long,
+		"application": object{"name": hostileText, "channel": hostileText, "version": hostileText, "buildId": hostileText},
+		"environment": object{"system": object{"os": object{"name": "<img src=x onerror=alert(2)>" + hostileText + long}}},
+		"payload": object{
+			"info":      object{"reason": hostileText},
+			"processes": object{"parent": object{"scalars": object{hostileText: long, "a.b": hostileText}}},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// TestBrowser visits every view of the page of a real server in a real browser.
+func TestBrowser(t *testing.T) {
+	tools := pageTools(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+	defer cancel()
+	dir := t.TempDir()
+	data := filepath.Join(dir, "data")
+	tmserver := func(arguments ...string) {
+		t.Helper()
+		command := exec.CommandContext(ctx, "tmserver", arguments...)
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("tmserver %s: %v\n%s", arguments[0], err, out)
+		}
+	}
+	tmserver("gen", "--count", "80", "--format", "rawlog", "--gzip", "-o", filepath.Join(dir, "week.v4"), "--definitions", filepath.Join(data, "histogram_cache"))
+	tmserver("import", "--data-dir", data, "--offline", filepath.Join(dir, "week.v4"))
+
+	// The server, until the end of the test.
+	const token = "the operator's token"
+	ready := filepath.Join(dir, "ready")
+	server := exec.CommandContext(ctx, "tmserver", "serve", "--data-dir", data, "--offline", "--max-log-age", "1s",
+		"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ready-file", ready)
+	server.Env = append(os.Environ(), "TMSERVER_ADMIN_TOKEN="+token)
+	server.Stderr = io.Discard
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		server.Process.Kill()
+		server.Wait()
+	}()
+	until(ctx, t, "the server is ready", func() bool { _, err := os.Stat(ready); return err == nil })
+	text, err := os.ReadFile(ready)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var submit, admin string
+	if _, err := fmt.Sscanf(string(text), "listening %s\nadmin %s\n", &submit, &admin); err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+
+	// What clients should not send.
+	post := func(path string, body []byte) {
+		t.Helper()
+		answer, err := http.Post(submit+path, "", strings.NewReader(string(body)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Fatalf("POST %s: %s", path, answer.Status)
+		}
+	}
+	post("/submit/telemetry/%3Cscript%3Ealert(9)%3C%2Fscript%3E", hostilePing(t))
+	post("/submit/telemetry/no-json", []byte("<script>alert(5)</script>"))
+	until(ctx, t, "the hostile ping can be explored", func() bool {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, admin+"/api/v1/measures", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		var names struct{ Measures []struct{ Name string } }
+		if err := json.NewDecoder(answer.Body).Decode(&names); err != nil {
+			t.Fatal(err)
+		}
+		for _, measure := range names.Measures {
+			if strings.HasPrefix(measure.Name, "<script>") {
+				return true
+			}
+		}
+		return false
+	})
+
+	visit := exec.CommandContext(ctx, "node", "ui/browser/visit.mjs", admin, submit, token)
+	visit.Env = append(os.Environ(), "NODE_PATH="+tools)
+	out, err := visit.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Errorf("the page is not as it should be: %v", err)
+	}
+}
+
+// until polls until done, or until ctx ends.
+func until(ctx context.Context, t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("never: %s", what)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
