@@ -8,52 +8,48 @@
 //     {_id, name: "reason", <reason>: {_id, name: "appName", …}}
 // A filter ID is a hash of its path, so that files made by different jobs agree.
 
-import { add } from "histogram"
+import { count, histograms } from "tables"
+import { sum } from "histogram"
 
 const levels = ["reason", "appName", "OS", "osVersion", "arch"]
 
-// file: {"<date> <filter ID> <numbers>": {submissions, total}}; of a filter tree {path: ID}.
-const files = {}
+export const measures = histograms("folder", "measure", "date", "filter", { each: "measure", show: ["pings", "numbers"], group: 2, write: writeMeasure })
+export const trees = count("folder", "path", { write: writeTree })
+
+const filters = {} // {path: ID}
 
 export function map(id, dims, ping) {
   const { info, histograms } = ping
   if (!info || !histograms) return
   const folder = dims.appUpdateChannel + "/" + dims.appVersion.split(".")[0]
-  const path = JSON.stringify([dims.reason, dims.appName, info.OS, info.version, info.arch].map(String))
-  const filter = ((files[folder + "/filter-tree.json"] ||= {})[path] ||= hash(JSON.parse(path)))
-  for (const name in histograms) {
-    const h = histograms[name]
-    merge((files[`${folder}/${name}-by-submission-date.json`] ||= {}), `${dims.submission_date} ${filter} ${h.length}`, 1, h)
-  }
+  const path = [dims.reason, dims.appName, info.OS, info.version, info.arch].map(String).join("\0")
+  trees.add(folder, path)
+  measures.addEach(folder, dims.submission_date, (filters[path] ||= String(hash(path))), histograms)
 }
 
-function merge(file, part, submissions, h) {
-  const sum = (file[part] ||= { submissions: 0 })
-  sum.submissions += submissions
-  sum.total = add(sum.total, h)
-}
-
-export function mapFinished(ctx) {
-  for (const file in files) ctx.write(file, files[file])
-}
-
-export function reduce(file, values, ctx) {
-  if (file.endsWith("/filter-tree.json")) return ctx.write(file, tree(Object.keys(Object.assign({}, ...values))))
-  const all = {}, out = {}
-  for (const v of values) for (const part in v) merge(all, part, v[part].submissions, v[part].total)
+function writeMeasure([folder, measure], rows, ctx) {
   // Of several bucketings a file has one. Definitions grow, so the longest is the newest.
-  const longest = Math.max(...Object.values(all).map((s) => s.total.length))
-  for (const part of Object.keys(all).sort()) {
-    const [date, filter] = part.split(" "), { total, submissions } = all[part]
-    if (total.length === longest) (out[date] ||= []).push([...total, submissions, Number(filter)])
-  }
-  ctx.write(file, out)
+  const longest = rows.reduce((most, row) => Math.max(most, row[3].length), 0)
+  const dates = {}
+  let last = []
+  rows.forEach((row) => {
+    const date = row[0], filter = row[1], pings = row[2], numbers = row[3]
+    if (numbers.length !== longest) return
+    const sums = (dates[date] ||= [])
+    if (last[0] === date && last[1] === filter) row = [date, filter, last[2] + pings, sum([last[3], numbers])] // of two revisions
+    else sums.length++
+    sums[sums.length - 1] = row
+    last = row
+  })
+  for (const date in dates) dates[date].forEach((row, i, sums) => (sums[i] = row[3], sums[i].push(row[2], Number(row[1]))))
+  ctx.write(`${folder}/${measure}-by-submission-date.json`, dates)
 }
 
-function tree(paths) {
+function writeTree([folder], rows, ctx) {
   const root = { _id: 0, name: levels[0] }
-  for (const p of paths.sort()) JSON.parse(p).reduce((node, v, i, path) => (node[v] ||= { _id: hash(path.slice(0, i + 1)), name: levels[i + 1] }), root)
-  return root
+  for (const [path] of rows)
+    path.split("\0").reduce((node, v, i, all) => (node[v] ||= { _id: hash(all.slice(0, i + 1).join("\0")), name: levels[i + 1] }), root)
+  ctx.write(folder + "/filter-tree.json", root)
 }
 
-const hash = (path) => [...path.join("\0")].reduce((h, c) => Math.imul(h ^ c.codePointAt(0), 16777619) >>> 0, 2166136261)
+const hash = (path) => [...path].reduce((h, c) => Math.imul(h ^ c.codePointAt(0), 16777619) >>> 0, 2166136261)

@@ -175,6 +175,12 @@ declare namespace tm {
     show?: string[]
     /** False: TSV and CSV begin without the names of the columns. */
     header?: boolean
+    /** The key column that holds the names of members in addEach, if not the last one. addEach takes the others in their order. */
+    each?: string
+    /** Writes the rows itself, as reduce does: called once for each value of the first key columns, with its rows, in the order of their keys. If one table of a script has it, all have, and write one output. */
+    write?: (key: any[], rows: any[][], ctx: ReduceContext) => void
+    /** How many key columns write is called for; 1. */
+    group?: number
   }
 
   /** Called once per record; the only one that must be there. */

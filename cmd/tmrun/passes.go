@@ -215,6 +215,8 @@ func passColumns(ctx context.Context, job *script.Job) ([]string, error) {
 	switch {
 	case err != nil:
 		return nil, err
+	case set.Written():
+		return nil, nil
 	case len(set) > 1:
 		return nil, cli.Usage("%s has the tables %s: only the rows of one can be imported", job.Script.Name, strings.Join(set.Names(), ", "))
 	case len(set) == 1:

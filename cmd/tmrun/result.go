@@ -67,6 +67,11 @@ func (c *runCmd) chooseTables(ctx context.Context, s *session) (err error) {
 		return err
 	}
 
+	// What a script writes itself is one output, as that of reduce.
+	if s.tables.Written() {
+		s.tables = nil
+	}
+
 	names := strings.Join(s.tables.Names(), ", ")
 	switch {
 	case c.Table != "" && s.tables == nil:

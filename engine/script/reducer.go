@@ -38,7 +38,7 @@ func newReducer(ctx context.Context, job *Job, out *engine.Output) (_ engine.Red
 	}
 
 	if made.h.tables != nil {
-		return newTableReducer(job, made.h.tables, made, out), nil
+		return newTableReducer(job, made), nil
 	}
 	return made, nil
 }

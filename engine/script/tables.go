@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -63,42 +64,107 @@ func (m *mapper) collect(h *host, emit engine.Emit) {
 	}
 }
 
-// tableReducer reduces the partial results of tables to rows.
+// tableReducer reduces the partial results of tables to rows, and writes them or hands
+// them to the script.
 type tableReducer struct {
-	engine.Reducer // the script's, which frees its runtime
-	reducer        *tables.Reducer
+	*reducer // the script's
+	merge    *tables.Reducer
+	group    tableGroup
+	err      error // of the group that the script was given last
+	row      []byte
 }
 
-// newTableReducer returns the reducer of a script with tables. A row is the cells, with
-// the name of the table in front if the job writes several.
-func newTableReducer(job *Job, set tables.Set, under engine.Reducer, out *engine.Output) engine.Reducer {
-	var row []byte
-	write := func(table int, cells []byte) error {
-		name := set[table].Name
-		if job.Table != "" && job.Table != name {
-			return nil
-		}
+// tableGroup is the rows that a script gets together. They lie in memory.
+type tableGroup struct {
+	table int
+	key   []byte // an array of the group's key columns; empty: there are no rows
+	rows  []byte // the start of an array of arrays
+}
 
-		row = datum.AppendKind(row[:0], datum.Array)
-		if job.Table == "" && len(set) > 1 {
-			row = datum.AppendString(row, name)
-		}
-		row = datum.AppendKind(append(row, cells...), datum.End)
-		return out.Record(row)
+// newTableReducer returns the reducer of a script with tables.
+func newTableReducer(job *Job, under *reducer) engine.Reducer {
+	set := under.h.tables
+	made := &tableReducer{reducer: under}
+	write := func(row tables.Row) error { return made.writeRow(job, set, row) }
+	if set.Written() {
+		write = made.collectRow
 	}
 
 	skipped := func(table *tables.Table, values int64) {
 		job.Counters.Add(map[string]int64{"values skipped by " + table.Name: values})
 	}
-	return &tableReducer{under, tables.NewReducer(set, write, skipped)}
+	made.merge = tables.NewReducer(set, write, skipped)
+	return made
+}
+
+// writeRow writes a row: the cells, with the name of the table in front if the job writes
+// several.
+func (r *tableReducer) writeRow(job *Job, set tables.Set, row tables.Row) error {
+	name := set[row.Table].Name
+	if job.Table != "" && job.Table != name {
+		return nil
+	}
+
+	r.row = datum.AppendKind(r.row[:0], datum.Array)
+	if job.Table == "" && len(set) > 1 {
+		r.row = datum.AppendString(r.row, name)
+	}
+	r.row = datum.AppendKind(append(r.row, row.Cells...), datum.End)
+	return r.out.Record(r.row)
+}
+
+// collectRow adds a row to its group, and writes the group before it if that is another one.
+func (r *tableReducer) collectRow(row tables.Row) error {
+	if row.Table != r.group.table || !bytes.Equal(row.Group, r.group.key) {
+		// Its error must not lose the row.
+		r.err = r.writeGroup()
+		r.group.table = row.Table
+		r.group.key = append(r.group.key[:0], row.Group...)
+		r.group.rows = datum.AppendKind(r.group.rows[:0], datum.Array)
+	}
+
+	cells := append(datum.AppendKind(r.group.rows, datum.Array), row.Cells...)
+	r.group.rows = datum.AppendKind(cells, datum.End)
+	return nil
+}
+
+// writeGroup lets the script write the group's rows.
+func (r *tableReducer) writeGroup() error {
+	if len(r.group.key) == 0 {
+		return nil
+	}
+
+	rows := datum.AppendKind(r.group.rows, datum.End)
+	err := r.h.guard(func() error { return r.h.WriteGroup(r.group.table, r.group.key, rows, r.ctx) })
+	place := "table " + r.h.tables[r.group.table].Name + ", " + keyPlace(r.group.key)
+	r.group.key = r.group.key[:0]
+	r.group.rows = nil // the script's
+	if err == nil {
+		r.h.counts.keep()
+		return nil
+	}
+
+	// There is no call to replay: it has the rows of many keys.
+	r.h.counts.drop()
+	if err = r.h.script.wrap(err, "write", place); fatal(err) {
+		return err
+	}
+	return &engine.RejectError{Err: err}
 }
 
 // Reduce implements engine.Reducer.
 func (r *tableReducer) Reduce(key []byte, values *engine.Values) error {
-	return r.reducer.Reduce(key, values)
+	r.err = nil
+	if err := r.merge.Reduce(key, values); err != nil {
+		return err
+	}
+	return r.err
 }
 
 // Finish implements engine.Reducer.
 func (r *tableReducer) Finish() (engine.TaskStats, error) {
-	return engine.TaskStats{}, r.reducer.Finish()
+	if err := r.merge.Finish(); err != nil {
+		return engine.TaskStats{}, err
+	}
+	return engine.TaskStats{}, r.writeGroup()
 }

@@ -6,12 +6,15 @@
 //
 //	 1. A map task has a Task. Each value that a record adds becomes the partial result of
 //	    that one value and waits until the record has been mapped.
+//	    Histograms that are text skip both: their numbers are added to the result of their
+//	    key, and subtracted if the record is rejected.
 //	 2. Commit merges it into the result of its key. When the results take taskBytes, and at
 //	    the end of the task, each becomes a pair for the shuffle: the key with the number of
 //	    its table in front, and the partial result.
 //	 3. The shuffle spills, sorts and merges as for any job. Set.Combine merges the partial
 //	    results of one key.
-//	 4. A Reducer merges the last of them and writes rows, in the order of the keys.
+//	 4. A Reducer merges the last of them and writes rows, in the order of the keys. A script
+//	    may write them instead, with those of a group of keys together.
 //
 // The laws, which laws_test.go tests with random values in random splits and orders:
 //

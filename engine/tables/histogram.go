@@ -229,17 +229,28 @@ func (h *histogram) rowOf(b, bucketing []byte) ([]byte, error) {
 	b = datum.AppendNumber(b, h.samples())
 	b = h.appendSum(b)
 
-	kind := string(datum.Text(text))
+	// What the table does not show is left out: it costs more than the rest.
+	if h.table.Show != nil && !h.table.showsPlaces {
+		for range h.table.Percentiles {
+			b = datum.AppendNull(b)
+		}
+		b = datum.AppendNull(b) // buckets
+	} else {
+		b = h.appendPlaces(b, string(datum.Text(text)))
+	}
+	return datum.AppendKind(h.appendNumbers(datum.AppendKind(b, datum.Array)), datum.End), nil
+}
+
+// appendPlaces appends the percentiles and the counts.
+func (h *histogram) appendPlaces(b []byte, bucketing string) []byte {
 	var bounds []int
 	if h.table.Bounds != nil {
-		bounds = h.table.Bounds(kind, len(h.counts))
+		bounds = h.table.Bounds(bucketing, len(h.counts))
 	}
 	for _, percentile := range h.table.Percentiles {
-		b = h.appendPercentile(b, percentile, kind, bounds)
+		b = h.appendPercentile(b, percentile, bucketing, bounds)
 	}
-
-	b = datum.AppendKind(h.appendCounts(datum.AppendKind(b, datum.Array)), datum.End)
-	return datum.AppendKind(h.appendNumbers(datum.AppendKind(b, datum.Array)), datum.End), nil
+	return datum.AppendKind(h.appendCounts(datum.AppendKind(b, datum.Array)), datum.End)
 }
 
 // appendSum appends the sum and the mean. Both are null if no histogram has a sum, and

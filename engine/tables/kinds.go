@@ -107,7 +107,7 @@ func (t *Table) appendShown(b, cells []byte) ([]byte, error) {
 	}
 
 	// Where each cell begins.
-	var all [][]byte
+	all := make([][]byte, 0, 16)
 	for len(cells) > 0 {
 		cell, rest, err := datum.Skip(cells)
 		if err != nil {

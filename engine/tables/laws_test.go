@@ -7,8 +7,6 @@ import (
 	"math"
 	"math/big"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -324,8 +322,8 @@ func rowsOf(t *rapid.T, set Set, adds []func(*Task), limit int, split bool) (row
 	must(task.Flush())
 
 	reducer := NewReducer(set,
-		func(table int, cells []byte) error {
-			rows = append(rows, fmt.Sprintf("%d %x", table, cells))
+		func(row Row) error {
+			rows = append(rows, fmt.Sprintf("%d %x", row.Table, row.Cells))
 			return nil
 		},
 		func(table *Table, n int64) { rows = append(rows, fmt.Sprintf("%s skipped %d", table.Name, n)) })
@@ -357,40 +355,4 @@ func reversed(all [][]byte) [][]byte {
 	all = slices.Clone(all)
 	slices.Reverse(all)
 	return all
-}
-
-// TestHistogramText: the text of a histogram gives the bytes that its numbers give.
-func TestHistogramText(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		buckets := rapid.IntRange(1, 30).Draw(t, "buckets")
-		var numbers []float64
-		var texts []string
-		for range buckets {
-			number := rapid.SampledFrom([]int{0, 0, 0, 0, 1, 127, 128, 300, 1 << 40}).Draw(t, "count")
-			numbers = append(numbers, float64(number))
-			texts = append(texts, fmt.Sprint(number))
-		}
-		for range rapid.IntRange(0, Tail).Draw(t, "sums") {
-			number := rapid.SampledFrom([]float64{-1, 0, 7, 1.5, 0.1, 1e21, 123456789012345680, -0.5}).Draw(t, "sum")
-			numbers = append(numbers, number)
-			texts = append(texts, strconv.FormatFloat(number, 'g', -1, 64))
-		}
-
-		want, err := AppendHistogram(nil, numbers, buckets)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := strings.Join(texts, ",")
-		got, ok := AppendHistogramText(nil, []byte(text), buckets, len(numbers))
-		if !ok || !bytes.Equal(got, want) {
-			t.Fatalf("%s: got %x, %v; want %x", text, got, ok, want)
-		}
-	})
-
-	// What is not plain is not taken.
-	for _, text := range []string{"", "1", "1,2,3,4", "1,2,", "1,,2", "1, 2,3", "1.5,2,3", "-1,2,3", "1,2,null", "1,2,inf", `1,2,"3"`, "1,[2],3", "1234567890123456,2,3"} {
-		if got, ok := AppendHistogramText([]byte("x"), []byte(text), 2, 3); ok || string(got) != "x" {
-			t.Errorf("%q was taken: %x", text, got)
-		}
-	}
 }

@@ -56,39 +56,49 @@ func mergeMarked(total aggregate, value []byte) error {
 type parsedKey struct {
 	table   int
 	skipped bool   // the values are how many were skipped
-	group   []byte // the first two data
-	keys    []byte // the key columns, one datum behind the other
+	group   []byte // all before more
+	first   []byte // of a table that a script writes: the group's key columns, as an array
+	keys    []byte // the key columns, one datum behind the other, but for the group's
 	more    []byte
 }
 
 // parse splits a key of the shuffle.
 func (s Set) parse(key []byte) (parsed parsedKey, err error) {
-	bad := fmt.Errorf("%w: its key is %q", ErrPartial, key)
+	bad := func() error { return fmt.Errorf("%w: its key is %q", ErrPartial, key) }
 	kind, token, rest, err := datum.Next(key)
 	if err != nil || kind != datum.Number {
-		return parsed, bad
+		return parsed, bad()
 	}
 
 	// A number from another script may be none of ours.
 	number := datum.Float(token)
 	parsed.table = int(number)
 	if number != float64(parsed.table) || parsed.table < 0 || parsed.table >= len(s) || len(rest) == 0 {
-		return parsed, bad
+		return parsed, bad()
 	}
 	if datum.Kind(rest[0]) == datum.Null {
 		parsed.skipped = true
 		return parsed, nil
 	}
 	if datum.Kind(rest[0]) != datum.Array {
-		return parsed, bad
+		return parsed, bad()
 	}
 
 	array, more, err := datum.Skip(rest)
 	if err != nil {
-		return parsed, bad
+		return parsed, bad()
+	}
+	parsed.keys = array[1 : len(array)-1]
+
+	// The key columns that are not the group's.
+	if s[parsed.table].Written {
+		parsed.first = array
+		if array, more, err = datum.Skip(more); err != nil || datum.Kind(array[0]) != datum.Array {
+			return parsed, bad()
+		}
+		parsed.keys = array[1 : len(array)-1]
 	}
 	parsed.group = key[:len(key)-len(more)]
-	parsed.keys = array[1 : len(array)-1]
 	parsed.more = more
 	return parsed, nil
 }
@@ -113,7 +123,7 @@ func (s Set) failed(key parsedKey, err error) error {
 // belongs to one goroutine.
 type Reducer struct {
 	set     Set
-	write   func(table int, cells []byte) error
+	write   func(row Row) error
 	skipped func(table *Table, values int64)
 
 	group []byte // of the key whose rows wait, for top
@@ -123,15 +133,21 @@ type Reducer struct {
 	cells []byte
 }
 
+// Row is a row of a table. It is valid until write returns.
+type Row struct {
+	Table int
+	Group []byte // of a table that a script writes: the group's key columns, an array
+	Cells []byte // the other key columns and the results, one datum behind the other
+}
+
 // ranked is a value with its count.
 type ranked struct {
 	value []byte // a datum
 	n     uint64
 }
 
-// NewReducer returns a Reducer. write takes the cells of a row, one datum behind the
-// other; skipped, which values were skipped.
-func NewReducer(set Set, write func(table int, cells []byte) error, skipped func(table *Table, values int64)) *Reducer {
+// NewReducer returns a Reducer. write takes the rows; skipped, which values were skipped.
+func NewReducer(set Set, write func(row Row) error, skipped func(table *Table, values int64)) *Reducer {
 	return &Reducer{set: set, write: write, skipped: skipped}
 }
 
@@ -159,7 +175,7 @@ func (r *Reducer) Reduce(key []byte, values Values) error {
 		}
 
 		if total == nil { // rows are written as they come
-			if err := r.write(parsed.table, value[1:]); err != nil {
+			if err := r.write(Row{Table: parsed.table, Cells: value[1:]}); err != nil {
 				return err
 			}
 			continue
@@ -207,7 +223,7 @@ func (r *Reducer) rowOf(key parsedKey, cells []byte) (err error) {
 	if err != nil {
 		return r.set.failed(key, err)
 	}
-	return r.write(key.table, r.row)
+	return r.write(Row{key.table, key.first, r.row})
 }
 
 // rank notes a value of top, which waits until all values of its group have come.

@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -23,17 +24,29 @@ type Table struct {
 	Show   []string // names of the result columns, in the order of the output; nil: the usual ones
 	Header bool     // TSV and CSV begin with the names of the columns
 
+	// Written says that a script writes the rows: it gets those with the same first Group
+	// key columns together.
+	Written bool
+	Group   int
+	// Each is the number of the key column that holds the names of members.
+	Each int
+
 	// Bounds returns the lower bounds of the buckets of a bucketing such as "exponential 1
 	// to 10000", nil if that says nothing of them. Nil: none are known.
 	Bounds func(bucketing string, buckets int) []int
 
 	spec  *kind
 	shown []int // of the result's cells, in the order of the output; nil: all
+	// showsPlaces says that percentiles or buckets of histograms are among them.
+	showsPlaces bool
 }
 
 // Set is the tables of a job, in the order in which they were declared: the place of a
 // table is its number in keys.
 type Set []*Table
+
+// Written reports whether a script writes the rows of the tables.
+func (s Set) Written() bool { return len(s) > 0 && s[0].Written }
 
 // Find returns the number of the table with that name, -1 if no table has it.
 func (s Set) Find(name string) int {
@@ -72,10 +85,33 @@ func (t *Table) Complete() error {
 		return fmt.Errorf("%s needs the names of its columns", t.Kind)
 	}
 
+	if err := t.completeGroup(); err != nil {
+		return err
+	}
 	if err := t.completeNumbers(); err != nil {
 		return err
 	}
 	return t.completeColumns()
+}
+
+// completeGroup checks which rows a script gets together.
+func (t *Table) completeGroup() error {
+	switch {
+	case !t.Written && t.Group != 0:
+		return errors.New("group: it says which rows write gets, and there is no write")
+	case !t.Written:
+		return nil
+	case t.spec.make == nil:
+		return fmt.Errorf("write: %s are written as they are added", t.Kind)
+	}
+
+	if t.Group == 0 {
+		t.Group = 1
+	}
+	if t.Group < 0 || t.Group >= len(t.Keys) {
+		return fmt.Errorf("group: %d of %d key columns: it must leave at least one", t.Group, len(t.Keys))
+	}
+	return nil
 }
 
 // completeNumbers checks the numbers, and fills in those that are missing.
@@ -131,6 +167,7 @@ func (t *Table) completeColumns() error {
 			return fmt.Errorf("show: %s has no %q: it has %s", t.Kind, name, strings.Join(results, ", "))
 		}
 		t.shown = append(t.shown, at)
+		t.showsPlaces = t.showsPlaces || name == "buckets" || strings.HasPrefix(name, "p") && name != "pings"
 	}
 
 	columns := t.Columns()

@@ -12,6 +12,7 @@ import (
 // A key of the shuffle is several data, one behind the other:
 //
 //	number of the table · array of the keys · what follows (see kind.more)
+//	number of the table · array of the group's keys · array of the others · what follows
 //	number of the table · null                values that were skipped
 //
 // so that rows come by table, then by key. The engine reduces keys with the same first
@@ -42,7 +43,9 @@ type Task struct {
 
 	waiting []byte // of the record
 	adds    []add
-	skips   []int // tables whose value was skipped, of the record
+	direct  []directAdd // that the groups have already
+	round   uint64      // counts how often the groups were emitted
+	skips   []int       // tables whose value was skipped, of the record
 	skipped []uint64
 	value   []byte
 }
@@ -76,6 +79,10 @@ func AppendKey(b []byte, n int) []byte {
 	return datum.AppendKind(datum.AppendNumber(b, float64(n)), datum.Array)
 }
 
+// EndGroup ends the columns of the group, in a key of a table that has one: the others
+// follow.
+func EndGroup(b []byte) []byte { return datum.AppendKind(CloseKey(b), datum.Array) }
+
 // CloseKey appends the end of the key columns.
 func CloseKey(b []byte) []byte { return datum.AppendKind(b, datum.End) }
 
@@ -87,6 +94,9 @@ func (t *Task) Add(table int, key, value []byte) {
 	t.waiting = append(t.waiting, value...)
 	t.adds = append(t.adds, add{table, begin, at, len(t.waiting)})
 }
+
+// Round counts how often the numbers of groups were made invalid.
+func (t *Task) Round() uint64 { return t.round }
 
 // Skip counts a value of a table that is missing.
 func (t *Task) Skip(table int) { t.skips = append(t.skips, table) }
@@ -118,13 +128,14 @@ func AppendSample(b, id, value []byte) []byte {
 func (t *Task) Rollback() { t.RollbackTo(Mark{}) }
 
 // Mark is a place in what was added since the last Commit.
-type Mark struct{ waiting, adds, skips int }
+type Mark struct{ waiting, adds, direct, skips int }
 
 // Mark returns the place behind what was added.
-func (t *Task) Mark() Mark { return Mark{len(t.waiting), len(t.adds), len(t.skips)} }
+func (t *Task) Mark() Mark { return Mark{len(t.waiting), len(t.adds), len(t.direct), len(t.skips)} }
 
 // RollbackTo drops what was added behind a place.
 func (t *Task) RollbackTo(place Mark) {
+	t.undoDirect(place.direct)
 	t.waiting = t.waiting[:place.waiting]
 	t.adds = t.adds[:place.adds]
 	t.skips = t.skips[:place.skips]
@@ -157,6 +168,7 @@ func (t *Task) Commit() error {
 		g.bytes = size
 	}
 
+	t.direct = t.direct[:0]
 	t.Rollback()
 	if t.bytes >= t.limit {
 		return t.flushGroups()
@@ -208,12 +220,16 @@ func (t *Task) Flush() error {
 func (t *Task) flushGroups() error {
 	for i := range t.groups {
 		g := &t.groups[i]
+		if h, ok := g.total.(*histogram); ok && h.pings == 0 {
+			continue // all that it had was subtracted
+		}
 		t.value = g.total.append(append(t.value[:0], mark))
 		if err := t.emit([]byte(g.key), t.value); err != nil {
 			return err
 		}
 	}
 
+	t.round++
 	clear(t.groups)
 	t.groups = t.groups[:0]
 	clear(t.index)

@@ -110,6 +110,12 @@ var objects = []object{
 			doc: "Which results become columns, in this order. histograms has length and numbers, too, the stored form."},
 		{name: "header?", typ: ": boolean",
 			doc: "False: TSV and CSV begin without the names of the columns."},
+		{name: "each?", typ: ": string",
+			doc: "The key column that holds the names of members in addEach, if not the last one. addEach takes the others in their order."},
+		{name: "write?", typ: ": (key: any[], rows: any[][], ctx: ReduceContext) => void",
+			doc: "Writes the rows itself, as reduce does: called once for each value of the first key columns, with its rows, in the order of their keys. If one table of a script has it, all have, and write one output."},
+		{name: "group?", typ: ": number",
+			doc: "How many key columns write is called for; 1."},
 	}},
 }
 

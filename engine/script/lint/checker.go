@@ -31,6 +31,9 @@ type checker struct {
 	defined map[string]bool          // every name that the script declares
 	noUse   map[*ast.Identifier]bool // identifiers that are no use of a name
 
+	fill    *ast.AssignExpression // of a cache, by its key
+	filling bool                  // the change is that one
+
 	histograms Histograms // nil: names of histograms are not checked
 
 	check    string          // the one that looks

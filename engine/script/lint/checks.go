@@ -52,8 +52,14 @@ var mutators = []string{"push", "pop", "shift", "unshift", "splice", "sort", "re
 // sharedState finds globals that functions change.
 func (c *checker) sharedState(node any) {
 	switch expression := node.(type) {
+	case *ast.BinaryExpression:
+		if expression.Operator == token.LOGICAL_OR || expression.Operator == token.COALESCE {
+			c.cached(expression)
+		}
 	case *ast.AssignExpression:
+		c.filling = expression == c.fill
 		c.mutation(expression.Left, expression.Left.Idx0())
+		c.filling = false
 	case *ast.UnaryExpression:
 		if expression.Operator == token.INCREMENT || expression.Operator == token.DECREMENT || expression.Operator == token.DELETE {
 			c.mutation(expression.Operand, expression.Operand.Idx0())
@@ -66,12 +72,26 @@ func (c *checker) sharedState(node any) {
 	}
 }
 
+// cached notes the assignment of cache[key] ||= value, which the bundle has as
+// cache[key] || (cache[key] = value): what such a cache holds depends on the key only.
+func (c *checker) cached(or *ast.BinaryExpression) {
+	fill, ok := or.Right.(*ast.AssignExpression)
+	if !ok {
+		return
+	}
+	member, ok := fill.Left.(*ast.BracketExpression)
+	read, isMember := or.Left.(*ast.BracketExpression)
+	if ok && isMember && c.global(member) == c.global(read) {
+		c.fill = fill
+	}
+}
+
 // mutation warns of a change of e, once for each global.
 func (c *checker) mutation(e ast.Expression, at file.Idx) {
 	atTopLevel := len(c.locals) == 0
 	name := c.global(e)
 	frozen := datafile.Is(c.imports[name]) || strings.HasPrefix(c.imports[name], bundle.JobPrefix)
-	if name == "" || !frozen && (atTopLevel || c.gathers || c.gathersKeys()) || c.reported[name] {
+	if name == "" || !frozen && (atTopLevel || c.filling || c.gathers || c.gathersKeys()) || c.reported[name] {
 		return
 	}
 	c.reported[name] = true

@@ -44,6 +44,8 @@ func TestCheck(t *testing.T) {
 		{"a counter", "let n = 0\nexport function map(id, dims, ping, ctx) { n++; n += 1 }", "x.js:2:44: warning: n is kept from one call"},
 		{"an object", "const seen = {}\nexport function map(id, dims, ping, ctx) { see(id) }\nfunction see(id) { seen[id].n = 1 }", "x.js:3:20: warning: seen is kept"},
 		{"a Set", "const seen = new Set()\nexport function map(id, dims, ping, ctx) { seen.add(id) }", "x.js:2:44: warning: seen is kept"},
+		{"a cache by key", "const cache = {}\nexport function map(id, dims, ping, ctx) { ctx.write((cache[dims.appName] ||= dims.appName + '!'), 1) }", ""},
+		{"a cache of another", "const cache = {}, other = {}\nexport function map(id, dims, ping, ctx) { cache[id] || (other[id] = 1) }", "x.js:2:58: warning: other is kept"},
 		{"gathered for mapFinished", "let n = 0\nexport function map() { n++ }\nexport function mapFinished(ctx) { ctx.write('n', n) }", ""},
 		{"gathered in reduce", "let n = 0\nexport function map() {}\nexport function reduce() { n++ }", "x.js:3:28: warning: n is kept from one key to the next, but not for all keys"},
 		{"gathered for reduceFinished", "let n = 0\nexport function map() {}\nexport function reduce() { n++ }\nexport function reduceFinished(ctx) { ctx.write('n', n) }", ""},

@@ -133,6 +133,9 @@ func (r *Runtime) appendArray(dst []byte, object *goja.Object, depth int, key bo
 		lazy.alive()
 		return r.appendJSON(dst, lazy.text, lazy.start, key)
 	}
+	if list := numberListOf(object); list != nil {
+		return list.append(dst, depth, key)
+	}
 
 	dst = datum.AppendKind(dst, datum.Array)
 	length := int(object.Get("length").ToInteger())

@@ -19,8 +19,21 @@ type scriptTable struct {
 	number  int
 	object  *goja.Object
 	members map[string]*memberInfo // of addEach, by name
+	last    *memberInfo            // that was looked up last
+	each    bool                   // the script has said which key column the names are
+
+	write goja.Callable // what writes the rows; nil: they are written as they are
 
 	key, value []byte // reused
+	inEach     bool   // addEach is at work
+	suffix     []byte // of a key of addEach: what follows the member's name
+
+	// Of addEach: keys before the name, by number, so that members need not look up
+	// theirs.
+	prefixes              map[string]int
+	prefix                int
+	prefixText, enterText []byte // of the prefix; of the one that is looked up
+	round, taskRound      uint64 // the prefixes hold in this round, and this one of the task
 }
 
 // tableState is the part of a Runtime that concerns tables.
@@ -53,7 +66,7 @@ func (r *Runtime) declareTable(call goja.FunctionCall) goja.Value {
 		case goja.IsString(column):
 			made.table.Keys = append(made.table.Keys, column.String())
 		case isObject && i == count-1:
-			r.tableOptions(made.table, options)
+			r.tableOptions(made, options)
 		default:
 			r.ThrowType("%s: column %d is no string: the names of the columns come first, then options", made.table.Kind, i)
 		}
@@ -68,18 +81,37 @@ func (r *Runtime) declareTable(call goja.FunctionCall) goja.Value {
 }
 
 // tableOptions reads the options of a table. One that there is not throws.
-func (r *Runtime) tableOptions(t *tables.Table, options *goja.Object) {
+func (r *Runtime) tableOptions(made *scriptTable, options *goja.Object) {
+	t := made.table
+	each := ""
 	targets := map[string]any{
 		"of": &t.Of, "size": &t.Size, "percentiles": &t.Percentiles, "mode": &t.Mode, "show": &t.Show, "header": &t.Header,
+		"each": &each, "group": &t.Group,
 	}
 	for _, name := range options.Keys() {
+		if name == "write" {
+			if made.write, t.Written = goja.AssertFunction(options.Get(name)); !t.Written {
+				r.ThrowType("%s: option write is no function", t.Kind)
+			}
+			continue
+		}
+
 		target := targets[name]
 		if target == nil {
-			r.ThrowType("%s has no option %s: there are of, size, percentiles, mode, show and header", t.Kind, name)
+			r.ThrowType("%s has no option %s: there are of, size, percentiles, mode, show, header, each, group and write", t.Kind, name)
 		}
 		if err := r.rt.ExportTo(options.Get(name), target); err != nil {
 			r.ThrowType("%s: option %s: %s", t.Kind, name, err)
 		}
+	}
+
+	// Which key column holds the names of members.
+	if each != "" {
+		t.Each = slices.Index(t.Keys, each)
+		if t.Each < 0 {
+			r.ThrowType("%s: option each: there is no key column %q", t.Kind, each)
+		}
+		made.each = true
 	}
 }
 
@@ -90,6 +122,9 @@ func (t *scriptTable) newObject() *goja.Object {
 		function := t.r.rt.ToValue(func(arguments goja.FunctionCall) goja.Value {
 			if t.r.tables.task == nil {
 				t.r.ThrowType("%s.%s: only map adds to tables", t.name(), name)
+			}
+			if t.inEach {
+				t.r.ThrowType("%s.%s: the filter of addEach must not add to the table", t.name(), name)
 			}
 			call(arguments)
 			return goja.Undefined()
@@ -140,7 +175,45 @@ func (r *Runtime) Tables(exports *goja.Object) (tables.Set, error) {
 		}
 		set = append(set, declared.table)
 	}
+
+	for _, table := range set {
+		if table.Written != set.Written() {
+			return nil, fmt.Errorf("of the tables %s some have write and some have not: all of a script go one way", strings.Join(set.Names(), ", "))
+		}
+	}
 	return set, nil
+}
+
+// WriteGroup calls the function that writes the rows of a table, with those of one group,
+// an array of arrays. It keeps the rows.
+func (r *Runtime) WriteGroup(number int, group, rows []byte, ctx *goja.Object) error {
+	write := r.tables.declared[number].write
+	list, err := r.decodeRows(rows)
+	if err == nil {
+		_, err = write(goja.Undefined(), r.Decode(group), list, ctx)
+	}
+	return err
+}
+
+// decodeRows decodes an array of arrays, whose numbers stay where they are.
+func (r *Runtime) decodeRows(rows []byte) (goja.Value, error) {
+	var list []any
+	for rows = rows[1:]; !atEnd(rows); rows = rows[1:] {
+		var cells []any
+		for rows = rows[1:]; !atEnd(rows); {
+			cell, rest, ok := r.decodeNumbers(rows)
+			if !ok {
+				var err error
+				if cell, rest, err = r.decodeNext(rows); err != nil {
+					return nil, err
+				}
+			}
+			cells = append(cells, cell)
+			rows = rest
+		}
+		list = append(list, r.rt.NewArray(cells...))
+	}
+	return r.rt.NewArray(list...), nil
 }
 
 // CollectInto makes what the script adds to its tables go to a task; nil: adding throws.
@@ -189,11 +262,29 @@ func (t *scriptTable) signature() string {
 // next call.
 func (t *scriptTable) keyOf(columns []goja.Value) []byte {
 	const usual = 256 // bytes: then members are appended without growing
-	t.key = tables.AppendKey(slices.Grow(t.key[:0], usual), t.number)
-	for _, column := range columns {
-		t.key = t.r.appendDatum(t.key, column, 0, true)
-	}
+	t.key = t.appendColumns(tables.AppendKey(slices.Grow(t.key[:0], usual), t.number), columns, 0)
 	return t.key
+}
+
+// appendColumns appends key columns, the first of which has a number.
+func (t *scriptTable) appendColumns(key []byte, columns []goja.Value, first int) []byte {
+	for i, column := range columns {
+		key = t.endGroup(t.r.appendDatum(key, column, 0, true), first+i)
+	}
+	return key
+}
+
+// endGroup ends the group's columns behind the last one of them.
+func (t *scriptTable) endGroup(key []byte, column int) []byte {
+	if t.table.Written && column == t.table.Group-1 {
+		return tables.EndGroup(key)
+	}
+	return key
+}
+
+// closeMember ends a key of addEach, behind the member's name.
+func (t *scriptTable) closeMember(key []byte) []byte {
+	return tables.CloseKey(append(key, t.suffix...))
 }
 
 // addRow adds a row: a cell for each column.

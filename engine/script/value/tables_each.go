@@ -21,6 +21,53 @@ type memberInfo struct {
 	length  int    // numbers of the histogram of that name that behind is of
 	buckets int    // of these
 	behind  []byte // what follows the key columns in the key of such a histogram
+
+	next   *memberInfo   // that came behind it the last time
+	groups []memberGroup // by the number of the key before the name
+}
+
+// memberGroup is where a histogram of that name goes in a task.
+type memberGroup struct {
+	round           uint64 // of the table, in which it holds
+	spec            *revisions.Spec
+	group           int32
+	buckets, length int
+}
+
+// maxPrefixes bounds the keys before names for which members keep their groups.
+const maxPrefixes = 64
+
+// enterPrefix notes which key the members that follow are added to.
+func (t *scriptTable) enterPrefix(key []byte) {
+	task := t.r.tables.task
+	if t.taskRound != task.Round() || len(t.prefixes) == maxPrefixes || t.prefixes == nil {
+		t.taskRound = task.Round()
+		t.round++
+		t.prefixes = map[string]int{}
+		t.prefixText = t.prefixText[:0]
+	}
+
+	// It is often that of the record before.
+	t.enterText = append(append(append(t.enterText[:0], key...), 0), t.suffix...)
+	if len(t.prefixText) > 0 && string(t.enterText) == string(t.prefixText) {
+		return
+	}
+	t.prefixText = append(t.prefixText[:0], t.enterText...)
+
+	number, ok := t.prefixes[string(t.enterText)]
+	if !ok {
+		number = len(t.prefixes)
+		t.prefixes[string(t.enterText)] = number
+	}
+	t.prefix = number
+}
+
+// groupOf returns where a member's histogram goes; its round says whether that is known.
+func (t *scriptTable) groupOf(info *memberInfo) *memberGroup {
+	for t.prefix >= len(info.groups) {
+		info.groups = append(info.groups, memberGroup{})
+	}
+	return &info.groups[t.prefix]
 }
 
 // maxMembers bounds the names that a table keeps.
@@ -28,11 +75,29 @@ const maxMembers = 20_000
 
 // member returns what the table knows of a name.
 func (t *scriptTable) member(name []byte) *memberInfo {
+	// Records have the same members in the same order.
+	last := t.last
+	if last != nil && last.next != nil && last.next.name == string(name) {
+		t.last = last.next
+		return last.next
+	}
+
+	info := t.findMember(name)
+	if last != nil {
+		last.next = info
+	}
+	t.last = info
+	return info
+}
+
+// findMember is member without knowing which comes next.
+func (t *scriptTable) findMember(name []byte) *memberInfo {
 	if info, ok := t.members[string(name)]; ok {
 		return info
 	}
 	if len(t.members) >= maxMembers {
 		clear(t.members)
+		t.last = nil
 	}
 	info := &memberInfo{name: string(name), datum: datum.AppendString(nil, name)}
 	t.members[info.name] = info
@@ -43,8 +108,8 @@ func (t *scriptTable) member(name []byte) *memberInfo {
 type filterNames func(name string) bool
 
 // addEach is table.addEach(key…, object, filter?): it adds every member of the object,
-// whose name is the last key column; or, if one column more is missing, every member of
-// the objects in it, whose names are the last two. The filter decides about the names in the
+// whose name is the last key column, or that of the option each; or, if one column more is
+// missing, every member of the objects in it, whose names are the last two. The filter decides about the names in the
 // object itself.
 func (t *scriptTable) addEach(call goja.FunctionCall) {
 	columns := len(t.table.Keys)
@@ -55,7 +120,7 @@ func (t *scriptTable) addEach(call goja.FunctionCall) {
 	// The object is where the name's column would be, or one before that.
 	arguments := call.Arguments
 	position := columns - 1
-	if len(arguments) == position || len(arguments) == columns && position > 0 && isFilter(arguments[position]) {
+	if !t.each && !t.table.Written && len(arguments) == position || len(arguments) == columns && position > 0 && isFilter(arguments[position]) {
 		position--
 	}
 	if position < 0 || len(arguments) <= position || len(arguments) > position+2 {
@@ -66,7 +131,19 @@ func (t *scriptTable) addEach(call goja.FunctionCall) {
 		takes = t.r.filterOf(arguments[position+1])
 	}
 
-	key := t.keyOf(arguments[:position])
+	// The name may have columns behind it.
+	name := position
+	t.suffix = t.suffix[:0]
+	if t.each {
+		name = t.table.Each
+		t.suffix = t.appendColumns(t.endGroup(t.suffix, name), arguments[name:position], name+1)
+	}
+	// What a filter adds would go into the keys that are made here.
+	t.inEach = true
+	defer func() { t.inEach = false }()
+
+	key := t.keyOf(arguments[:name])
+	t.enterPrefix(key)
 	t.addMembers(key, arguments[position], columns-position, nil, takes)
 }
 
@@ -132,7 +209,7 @@ func (t *scriptTable) addMembers(key []byte, object goja.Value, levels int, name
 			t.addMembers(inner, members.Get(name), levels-1, info, nil)
 			continue
 		}
-		t.addValue(tables.CloseKey(inner), members.Get(name))
+		t.addValue(t.closeMember(inner), members.Get(name))
 	}
 }
 
@@ -248,6 +325,13 @@ func (t *scriptTable) addMember(key, text []byte, at, levels int, info, named *m
 		return 0
 	}
 
+	// Nearly all histograms go where those of their name went before.
+	if named == nil && t.table.Takes() == tables.HistogramValue {
+		if end = t.addDirect(text, at, t.groupOf(info)); end > 0 {
+			return end
+		}
+	}
+
 	// The key is made in the table's own buffer, which key is the start of.
 	full := append(key, info.datum...)
 	t.key = full[:0]
@@ -258,12 +342,12 @@ func (t *scriptTable) addMember(key, text []byte, at, levels int, info, named *m
 		}
 		return t.addHistogramText(full, text, at, info, named)
 	case tables.Nothing:
-		t.r.tables.task.Add(t.number, tables.CloseKey(full), tables.AppendOne(t.value[:0]))
+		t.r.tables.task.Add(t.number, t.closeMember(full), tables.AppendOne(t.value[:0]))
 		return 0
 	}
 
 	t.r.enc.value = t.r.appendJSON(t.r.enc.value[:0], text, at, false)
-	t.addDatum(tables.CloseKey(full), t.r.enc.value)
+	t.addDatum(t.closeMember(full), t.r.enc.value)
 	return 0
 }
 

@@ -147,25 +147,40 @@ func (t *scriptTable) addNumbers(key []byte, numbers []float64, buckets int, nam
 // end. It returns the offset behind it, or 0.
 func (t *scriptTable) addHistogramText(key, text []byte, at int, info, named *memberInfo) (end int) {
 	// Nearly all are plain text, in which a comma stands between two numbers.
-	if text[at] == '[' {
-		inside := text[at+1:]
-		end := bytes.IndexByte(inside, ']')
-		if end > 0 {
-			inside = inside[:end]
-			length := bytes.Count(inside, comma) + 1
-			t.r.bind(named, length)
+	end = bytes.IndexByte(text[at:], ']')
+	if text[at] != '[' || end < 0 {
+		t.addHistogramJSON(key, text, at, info, named)
+		return 0
+	}
+	length := bytes.Count(text[at:at+end], comma) + 1
+	t.r.bind(named, length)
 
-			var ok bool
-			t.value, ok = tables.AppendHistogramText(t.value[:0], inside, named.buckets, length)
-			if ok {
-				t.r.tables.task.Add(t.number, append(tables.CloseKey(key), named.behind...), t.value)
-				return at + end + 2
-			}
+	full := append(t.closeMember(key), named.behind...)
+	task := t.r.tables.task
+	place := memberGroup{t.round, named.spec, task.Group(t.number, full), named.buckets, length}
+	if end := t.addDirect(text, at, &place); end > 0 {
+		if named == info {
+			*t.groupOf(info) = place
 		}
+		return end
 	}
 
 	t.addHistogramJSON(key, text, at, info, named)
 	return 0
+}
+
+// addDirect adds the histogram at text[at] to the group where those of its name went
+// before. It returns the offset behind it, or 0 if that is not known to be right, or the
+// text is not plain.
+func (t *scriptTable) addDirect(text []byte, at int, to *memberGroup) (end int) {
+	if to.round != t.round || text[at] != '[' || to.spec != t.r.currentSpec() {
+		return 0
+	}
+	end, ok := t.r.tables.task.AddHistogramText(to.group, text[at+1:], to.buckets, to.length)
+	if !ok {
+		return 0
+	}
+	return at + end + 2
 }
 
 var comma = []byte{','}
@@ -176,7 +191,7 @@ func (t *scriptTable) addHistogramJSON(key, text []byte, at int, info, named *me
 	// As current pings send it.
 	if sparse := objectOf(t.r.lazy(text, at, t.r.gen)); sparse != nil {
 		if bound := t.r.sparseHistogram(named.name, sparse); bound != nil {
-			t.addBound(tables.CloseKey(key), bound)
+			t.addBound(t.closeMember(key), bound)
 			return
 		}
 	}
@@ -192,7 +207,7 @@ func (t *scriptTable) addHistogramJSON(key, text []byte, at int, info, named *me
 	}
 
 	t.r.bind(named, len(numbers))
-	t.addNumbers(append(tables.CloseKey(key), named.behind...), numbers, named.buckets, info.name)
+	t.addNumbers(append(t.closeMember(key), named.behind...), numbers, named.buckets, info.name)
 }
 
 // bind finds the bucketing of the histogram of that name, with so many numbers, in the

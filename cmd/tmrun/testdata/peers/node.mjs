@@ -25,6 +25,18 @@ const jobs = {
       else for (let i = 0; i < h.length; i++) if (h[i] >= 0) sum[i] = sum[i] >= 0 ? sum[i] + h[i] : h[i]
     }
   },
+  histogram_aggregates(sums, dims, text) {
+    const { info, histograms } = JSON.parse(text)
+    const [reason, app, channel, version, last] = dims.split("/").slice(-5)
+    const place = [channel, version.split(".")[0], last.split(".").at(-1), reason, app, info.OS, info.version, info.arch].join()
+    for (const name in histograms) {
+      const h = histograms[name]
+      const key = [place, name, h.length].join()
+      const sum = sums[key]
+      if (!sum) sums[key] = h
+      else for (let i = 0; i < h.length; i++) if (h[i] >= 0) sum[i] = sum[i] >= 0 ? sum[i] + h[i] : h[i]
+    }
+  },
   histogram_sum(sums, dims, text) {
     const { histograms } = JSON.parse(text)
     const [channel, version] = dims.split("/").slice(-3)
