@@ -2,6 +2,7 @@ package revisions
 
 import (
 	"math"
+	"math/big"
 	"slices"
 	"sync"
 )
@@ -10,18 +11,26 @@ import (
 // this power are not exact in JSON.
 const maxGleanPower = 53
 
+// gleanPrecision is that of powers of a root, in bits: their error is far below that of
+// a float64.
+const gleanPrecision = 256
+
 // gleanBounds are the lower bounds of Timing and Memory: 0, and the whole numbers below
 // two to the i-th part of a power, where Timing has 8 buckets for each doubling and
 // Memory has 16. Source: glean-core, histogram/functional.rs.
 var gleanBounds = sync.OnceValue(func() map[Kind][]int {
 	bounds := map[Kind][]int{}
 	for kind, perDoubling := range map[Kind]int{Timing: 8, Memory: 16} {
-		// Clients take powers of this root, so their roundings are in the bounds: Memory has
-		// one at 511 and none at 512.
-		root := math.Pow(2, 1/float64(perDoubling))
+		// Clients take powers of this rounded root, each of them rounded once, so these
+		// roundings are in the bounds: Memory has one at 511 and none at 512. math.Pow rounds
+		// more often: it would give Timing one at 511 too, where clients have 512.
+		root := new(big.Float).SetPrec(gleanPrecision).SetFloat64(math.Pow(2, 1/float64(perDoubling)))
+		power := new(big.Float).SetPrec(gleanPrecision).SetInt64(1)
 		of := []int{0}
-		for i := range maxGleanPower*perDoubling + 1 {
-			of = append(of, int(math.Floor(math.Pow(root, float64(i)))))
+		for range maxGleanPower*perDoubling + 1 {
+			rounded, _ := power.Float64()
+			of = append(of, int(math.Floor(rounded)))
+			power.Mul(power, root)
 		}
 		bounds[kind] = slices.Compact(of) // the first ones are less than 1 apart
 	}

@@ -23,6 +23,13 @@ func TestGleanBounds(t *testing.T) {
 		}
 	}
 
+	// As the Glean SDK for Python 71 computes them.
+	for power := 4; power <= 46; power++ {
+		if _, ok := slices.BinarySearch(timing, 1<<power); !ok {
+			t.Errorf("timing: %d is no bound", 1<<power)
+		}
+	}
+
 	def := NewGlean("m", Memory)
 	for bound, want := range map[int64]int64{0: 0, 511: 511, 512: 511, 4194303: 4194303, 4194302: 4194303, 146365469: 146365470, 146365400: 140160054} {
 		if got := def.Bounds()[def.GleanBucket(bound)]; int64(got) != want {
