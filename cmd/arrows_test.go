@@ -41,6 +41,7 @@ var arrows = []struct {
 	{"ingest/quarantine", []string{"ingest/decide", "ingest/convert", "ingest/rawlog", "ingest/statistics", "layout", "revisions"}, "the quarantine is written and replayed without a raw log or a server"},
 	{"ingest/statistics", []string{"layout"}, "counts by raw log; what they mean is decided where they are made and reported"},
 	{"ingest/worker", []string{"ingest/convert", "ingest/decide", "ingest/quarantine", "ingest/rawlog", "ingest/statistics", "layout", "revisions"}, "conversion must not need a server, nor know which folder a raw log comes from"},
+	{"ingest/tap", []string{"ingest/convert", "ingest/decide", "ingest/rawlog", "layout/forget", "layout/schema"}, "what is shown of a submission does not depend on where it is stored, and stores nothing"},
 	{"ingest/intake", []string{"ingest/worker", "ingest/rawlog", "layout"}, "watching folders is no part of converting"},
 	{"ingest/kafka", []string{"ingest/rawlog", "layout/schema"}, "a source gets no further than the raw log"},
 	{"engine", []string{"layout", "engine"}, "any engine.Job runs: the engine knows no JavaScript and no HTTP"},

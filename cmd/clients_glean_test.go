@@ -89,6 +89,7 @@ func (a *gleanApp) quit(t *testing.T) {
 // as Glean itself shows it, for each type of metric; and while the server is killed,
 // away, and says that it cannot, no ping is lost or comes twice.
 func TestGleanPython(t *testing.T) {
+	t.Parallel() // it waits for most of its time
 	requireClient(t, filepath.Join(gleanFolder(), "venv", "bin", "python"))
 	port := ingesttest.FreePorts(t, 1)[0]
 	address := fmt.Sprintf("127.0.0.1:%d", port)
@@ -204,6 +205,7 @@ func (u *unavailable) close(t *testing.T) {
 // TestGleanWeb: pings of Glean.js in a real page arrive by sendBeacon and, where a tag is
 // set, by fetch with its preflight.
 func TestGleanWeb(t *testing.T) {
+	t.Parallel()
 	chromium := requireClient(t, "chromium")
 	python := requireClient(t, filepath.Join(gleanFolder(), "venv", "bin", "python"))
 	page := t.TempDir()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/ingest/tap"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
@@ -47,6 +48,8 @@ type HandlerOptions struct {
 	Definitions DefinitionSource
 	// Converter makes a Converter for /validate; nil: 404.
 	Converter func() *convert.Converter
+	// Tap shows stored submissions to developers; nil: to nobody.
+	Tap *tap.Tap
 	// Version is what /__version__ says that the program was built from.
 	Version string
 	// Status returns the answer of /status, to be encoded as JSON, and whether a
@@ -126,6 +129,10 @@ func (h *handler) submit(w http.ResponseWriter, r *http.Request) {
 	// The entry is written from where the body was read to: no further copy.
 	n := len(e.Body())
 	err := h.raw.AppendEntries(e)
+	if err == nil {
+		head.Body = e.Body()
+		h.o.Tap.Show(&head)
+	}
 	h.release(e)
 	if err == nil {
 		h.o.Metrics.bytes.Add(float64(n))

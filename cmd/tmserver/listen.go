@@ -23,11 +23,14 @@ import (
 	"github.com/aitgithub/telemetry-server/cmd/tmserver/admin"
 	"github.com/aitgithub/telemetry-server/ingest"
 	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/tap"
+	"github.com/aitgithub/telemetry-server/ingest/worker"
 )
 
 // buildHTTP listens on the public address and on the admin address, if there is one,
 // and announces them. Connections wait until start.
 func (s *serving) buildHTTP(ctx context.Context) (part, error) {
+	s.tap = s.newTap()
 	handler, closeHandler, err := s.publicHandler()
 	if err != nil {
 		return part{}, err
@@ -36,7 +39,7 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 	// The public server is the first one, for listenAll and announce.
 	servers := []*http.Server{s.c.newServer(s.c.Listen, handler, s.st.Log)}
 	if s.c.AdminListen != "" {
-		servers = append(servers, s.c.newServer(s.c.AdminListen, newAdmin(s.registry, s.guard(), s.health.handler(), s.newPage().register), s.st.Log))
+		servers = append(servers, s.c.newServer(s.c.AdminListen, newAdmin(s.registry, s.guard(), s.health.handler(), s.newPage().register, s.tap.Register), s.st.Log))
 	}
 
 	// A ready file of a former run must not say that this one is ready.
@@ -75,6 +78,7 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 			return err
 		},
 		close: func() error {
+			s.tap.Close() // or its listeners would hold up the end
 			return errors.Join(opened.stopAdmin(), opened.close(), closeHandler(), s.c.removeReadyFile())
 		},
 	}, nil
@@ -83,6 +87,17 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 // guard says who may use the admin address.
 func (s *serving) guard() admin.Guard {
 	return admin.Guard{Token: s.c.AdminToken, ViewerToken: s.c.ViewerToken, Listen: s.c.AdminListen, Now: s.st.Now}
+}
+
+// newTap returns what shows submissions at the admin address, converted as they will be.
+func (s *serving) newTap() *tap.Tap {
+	options := s.folder.workerOptions()
+	options.Definitions = s.folder.definitions.Local()
+	return tap.New(tap.Options{
+		Conversion: worker.New(s.folder.Data, options).Conversion,
+		Forgotten:  s.folder.Data.Forgotten,
+		Log:        s.st.Log,
+	})
 }
 
 // publicHandler returns the handler of the public address, and what closes what it uses.
@@ -108,6 +123,7 @@ func (s *serving) publicHandler() (_ http.Handler, closeAll func() error, err er
 		options.Definitions = s.folder.definitions
 		options.Converter = func() *convert.Converter { return convert.New(s.folder.definitions, s.folder.options) }
 	}
+	options.Tap = s.tap
 	options.Version = cli.Version()
 	options.Status = statusOf(s.folder, &s.overLimit, s.health, s.st.Now)
 	options.Health = s.health.handler()

@@ -20,6 +20,7 @@ import (
 	"github.com/aitgithub/telemetry-server/ingest"
 	"github.com/aitgithub/telemetry-server/ingest/intake"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
+	"github.com/aitgithub/telemetry-server/ingest/tap"
 	"github.com/aitgithub/telemetry-server/ingest/worker"
 	"github.com/aitgithub/telemetry-server/layout"
 )
@@ -83,8 +84,9 @@ type serving struct {
 
 	days *measures.Store // page
 
-	submitURL address // HTTP: for the page
-	addresses string  // HTTP: where it listens, for the log
+	tap       *tap.Tap // HTTP: shows submissions at the admin address
+	submitURL address  // HTTP: for the page
+	addresses string   // HTTP: where it listens, for the log
 }
 
 func newServing(c *serveCmd, st *cli.State) *serving {

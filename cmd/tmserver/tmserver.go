@@ -40,6 +40,7 @@ type grammar struct {
 	Trash   trashCmd   `cmd:"" help:"List, restore or delete what retention removed."`
 	Backup  backupCmd  `cmd:"" help:"Copy a data folder, beside a running server."`
 	Restore restoreCmd `cmd:"" help:"Bring back a data folder from a backup."`
+	Tap     tapCmd     `cmd:"" help:"Print submissions while they arrive, and what becomes of them: a debug view."`
 	Forget  forgetCmd  `cmd:"" help:"Deletion requests: list them, add one, apply them, prove that nothing is left."`
 	Check   checkCmd   `cmd:"" help:"Verify, and repair, what is stored."`
 	Cat     catCmd     `cmd:"" help:"Print segments as lines."`
