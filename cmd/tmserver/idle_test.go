@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/forget"
 	"github.com/aitgithub/telemetry-server/layout/schema"
+	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
 
 // TestCompactWhenIdle waits for what a server does while no raw log waits: it merges
@@ -63,4 +65,53 @@ func TestCompactWhenIdle(t *testing.T) {
 
 	stop()
 	<-done
+}
+
+// TestForgetWithin: what a server does by itself about deletion requests: nothing for some
+// days, so that many share one rewriting, and then in time.
+func TestForgetWithin(t *testing.T) {
+	data, err := layout.OpenData(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
+	w, err := data.NewWriter("log", layout.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := schema.Dims{"r", "a", "c", "1", "b", "20130910"}
+	if err := w.Add(p, []byte("id"), []byte(`{"clientId":"`+askingClient+`"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	id, _ := forget.ParseID([]byte(askingClient))
+	asked := time.Date(2013, 9, 10, 12, 0, 0, 0, time.UTC)
+	if err := data.Forget(t.Context(), "test", forget.Request{ID: id, Time: asked}); err != nil {
+		t.Fatal(err)
+	}
+	forgotten, err := data.Forgotten(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// A run every hour, as the default is. The partition is one that still grows: of today.
+	c := &idleCompaction{data: data, every: time.Hour, within: 7 * 24 * time.Hour, log: slog.New(slog.DiscardHandler)}
+	gone := time.Duration(-1)
+	for age := time.Duration(0); age <= c.within; age += 6 * time.Hour {
+		if err := c.forget(t.Context(), forgotten, asked.Add(age)); err != nil {
+			t.Fatal(err)
+		}
+		left, err := upkeep.Here(data).Left(t.Context(), forgotten)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(left) == 0 && gone < 0 {
+			gone = age
+		}
+	}
+	if gone < 2*24*time.Hour || gone > c.within {
+		t.Errorf("nothing was left after %v", gone)
+	}
 }

@@ -139,7 +139,7 @@ func (s *Blob) EachVersion(ctx context.Context, dir string, do func(old *Blob, n
 	})
 	for _, version := range versions {
 		if err == nil {
-			err = do(&Blob{s.store.At(version.ID), s.url}, version.Name)
+			err = do(&Blob{s.store.At(version), s.url}, version.Name)
 		}
 	}
 	return err

@@ -378,6 +378,30 @@ func TestForgetInObjectStores(t *testing.T) {
 	}
 }
 
+// TestForgetVersions: an object store may keep what was removed.
+func TestForgetVersions(t *testing.T) {
+	d := layouttest.Open(t)
+	if err := d.PublishTo(backendtest.S3(t, &backendtest.Faults{Versions: true})); err != nil {
+		t.Fatal(err)
+	}
+	stay := publishClients(t, d, "log.1", layouttest.Channel("a"))
+	stay = append(stay, publishClients(t, d, "log.2", layouttest.Channel("a"))...)
+	set := forgottenSet(t)
+	if _, err := In(d).Compact(t.Context(), CompactOptions{Filter: schema.All(), Now: testNow, Forget: set}); err != nil {
+		t.Fatal(err)
+	}
+
+	// The segments are clean; what compaction has removed is not.
+	left, err := In(d).Left(t.Context(), set)
+	if err != nil || len(left) != 2 || !strings.Contains(left[0].Why, "earlier version") {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	if done := forgetAll(t, In(d), set); done.Versions != 2 {
+		t.Errorf("forgot %+v", done)
+	}
+	requireForgotten(t, In(d), d.Tree(), set, stay)
+}
+
 func testForgetRemote(t *testing.T, d *layout.Data, url string) {
 	stay := publishClients(t, d, "log.1", layouttest.Channel("a"), layouttest.Channel("b"))
 	stay = append(stay, publishClients(t, d, "log.2", layouttest.Channel("a"))...)

@@ -21,6 +21,7 @@ type Faults struct {
 	CutAfter int                 // bodies of answers end after so many bytes; 0: they do not
 	Slow     time.Duration       // before each write of an answer
 	Log      func(*http.Request) // gets each request, one after the other; may be nil
+	Versions bool                // the bucket keeps the earlier versions of objects
 	TLS      bool                // the server speaks TLS; AWS_CA_BUNDLE then names its certificate
 	// Wrap stands before the server and may change what it gets and answers; nil: nothing.
 	Wrap func(http.Handler) http.Handler
@@ -35,6 +36,11 @@ func S3(t testing.TB, f *Faults) string {
 	back := s3mem.New()
 	if err := back.CreateBucket("bucket"); err != nil {
 		t.Fatal(err)
+	}
+	if f.Versions {
+		if err := back.SetVersioningConfiguration("bucket", gofakes3.VersioningConfiguration{Status: gofakes3.VersioningEnabled}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	handler := f.wrap(gofakes3.New(back).Server())
 	if f.Wrap != nil {

@@ -26,7 +26,7 @@ type bucket struct {
 	encryption encrypt.ServerSide // nil: as the bucket says
 	// trailing sends a checksum after the content of an upload, instead of before it.
 	trailing bool
-	version  string // of objects; "": the latest
+	version  Version // that is read and deleted; zero: the latest of each object
 }
 
 func (s *bucket) key(name string) string { return s.prefix + name }
@@ -36,7 +36,7 @@ func (s *bucket) Get(ctx context.Context, name string, from, to int64) (io.ReadC
 		return io.NopCloser(strings.NewReader("")), nil
 	}
 
-	opts := minio.GetObjectOptions{VersionID: s.version}
+	opts := minio.GetObjectOptions{VersionID: s.version.ID}
 	ranged := from > 0 || to >= 0
 	if ranged {
 		if err := opts.SetRange(from, max(0, to-1)); err != nil {
@@ -75,7 +75,12 @@ func (s *bucket) List(ctx context.Context, prefix string) (entries []Entry, err 
 }
 
 func (s *bucket) Stat(ctx context.Context, name string) (Info, error) {
-	o, err := s.client.StatObject(ctx, s.name, s.key(name), minio.StatObjectOptions{VersionID: s.version})
+	// Of a version of an object that was removed, some stores say that there is no object.
+	if s.version.Name == name && name != "" {
+		return Info{Bytes: s.version.Bytes}, nil
+	}
+
+	o, err := s.client.StatObject(ctx, s.name, s.key(name), minio.StatObjectOptions{})
 	if err != nil {
 		return Info{}, s.failure("stat", name, err)
 	}
@@ -91,7 +96,7 @@ func (s *bucket) Copy(ctx context.Context, to, from string) error {
 }
 
 func (s *bucket) Delete(ctx context.Context, name string) error {
-	err := s.failure("delete", name, s.client.RemoveObject(ctx, s.name, s.key(name), minio.RemoveObjectOptions{VersionID: s.version}))
+	err := s.failure("delete", name, s.client.RemoveObject(ctx, s.name, s.key(name), minio.RemoveObjectOptions{VersionID: s.version.ID}))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -112,13 +117,13 @@ func (s *bucket) Versions(ctx context.Context, prefix string) (versions []Versio
 
 		// A mark says that an object was removed, and has no content.
 		if !o.IsLatest && !o.IsDeleteMarker && o.VersionID != "" {
-			versions = append(versions, Version{Name: strings.TrimPrefix(o.Key, s.prefix), ID: o.VersionID})
+			versions = append(versions, Version{Name: strings.TrimPrefix(o.Key, s.prefix), Bytes: o.Size, ID: o.VersionID})
 		}
 	}
 	return versions, failure("list versions", full, ctx.Err())
 }
 
-func (s *bucket) At(version string) Store {
+func (s *bucket) At(version Version) Store {
 	of := *s
 	of.version = version
 	return &of

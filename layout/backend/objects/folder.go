@@ -223,6 +223,6 @@ func (f *folder) Delete(_ context.Context, name string) error {
 
 func (f *folder) Versions(context.Context, string) ([]Version, error) { return nil, nil }
 
-func (f *folder) At(string) Store { return f }
+func (f *folder) At(Version) Store { return f }
 
 func (f *folder) Close() error { return f.root.Close() }

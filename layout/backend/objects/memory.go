@@ -135,6 +135,6 @@ func (m *memory) Delete(_ context.Context, name string) error {
 
 func (m *memory) Versions(context.Context, string) ([]Version, error) { return nil, nil }
 
-func (m *memory) At(string) Store { return m }
+func (m *memory) At(Version) Store { return m }
 
 func (m *memory) Close() error { return nil }

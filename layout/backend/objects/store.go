@@ -34,15 +34,16 @@ type Store interface {
 	// begin with the prefix, the removed ones too; none if it keeps no versions.
 	Versions(ctx context.Context, prefix string) ([]Version, error)
 	// At returns the store whose Get, Stat and Delete are of one version. It needs no Close.
-	At(version string) Store
+	At(version Version) Store
 	// Close ends the use of the store.
 	Close() error
 }
 
 // Version is an earlier version of an object.
 type Version struct {
-	Name string
-	ID   string // for At
+	Name  string
+	Bytes int64
+	ID    string
 }
 
 // Content returns a fresh reader of the same bytes at each call.
