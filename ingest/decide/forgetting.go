@@ -33,13 +33,14 @@ func (f *Forgetting) Apply(s *rawlog.Submission, outcome *Outcome) []forget.Requ
 		*subject = f.read(s)
 	}
 
-	for _, request := range subject.Forget {
+	requests := subject.Forget
+	for _, request := range requests {
 		f.found.Add(request)
 	}
-	if unread && len(subject.Forget) > 0 || slices.Contains(subject.Clients, forget.Canary) || f.before.Has(subject.Clients, subject.Namespace) || f.found.Has(subject.Clients, subject.Namespace) {
+	if unread && len(requests) > 0 || slices.Contains(subject.Clients, forget.Canary) || f.before.Has(subject.Clients, subject.Namespace) || f.found.Has(subject.Clients, subject.Namespace) {
 		*outcome = Outcome{Kind: Forgotten}
 	}
-	return subject.Forget
+	return requests
 }
 
 // read returns the subject of a submission that could not be converted.
