@@ -20,7 +20,7 @@ func TestHandlerKeepsTheRequest(t *testing.T) {
 	s := testServer(t, dir, l)
 	long := strings.Repeat("x", 3000)
 	headers := "Content-Length: 2\r\nDate: Sat, 28 Nov 2026 10:38:58 GMT\r\nUser-Agent: pingsender/1.0\r\nX-Telemetry-Agent: Glean/71.0.0 (python on Linux)\r\n" +
-		"X-Debug-ID: my-tag\r\nX-Source-Tags: automation,mine\r\nX-PingSender-Version: 1.0\r\nDNT: " + long + "\r\nCookie: secret\r\nX-Forwarded-For: 192.0.2.7\r\n"
+		"X-Debug-ID: my-tag\r\nX-Source-Tags: automation,mine\r\nX-PingSender-Version: 1.0\r\nDNT: " + long + "\r\nContent-Encoding: br\r\nCookie: secret\r\nX-Forwarded-For: 192.0.2.7\r\n"
 	if got := exchange(t, s, post("/submit/telemetry/i?v=4&w", headers, "{}")); got != "200 OK" {
 		t.Fatal(got)
 	}
@@ -51,6 +51,7 @@ func TestHandlerKeepsTheRequest(t *testing.T) {
 		rawlog.FieldSourceTags:        "automation,mine",
 		rawlog.FieldPingSenderVersion: "1.0",
 		rawlog.FieldDNT:               long[:rawlog.MaxFieldBytes],
+		rawlog.FieldContentEncoding:   "br",
 	} {
 		if got := sub.Request.Get(field); got != want {
 			t.Errorf("field %d: %q, want %q", field, got, want)

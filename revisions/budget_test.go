@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
+	"strings"
 	"testing"
 	"time"
 )
@@ -107,5 +109,56 @@ func TestLocal(t *testing.T) {
 	}
 	if refs, err := c.Cached(); err != nil || len(refs) != 1 {
 		t.Errorf("%d revisions on disk, %v", len(refs), err)
+	}
+}
+
+// TestClientsStoreEachRevisionOnce: whatever spelling of a revision strangers send, one whole
+// name is stored, and nothing is requested twice.
+func TestClientsStoreEachRevisionOnce(t *testing.T) {
+	const whole = "0123456789abcdef0123456789abcdef01234567"
+	o, requests := hgServer(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/mozilla-central/raw-file/"+whole+"/"+definitionsPath:
+			w.Write([]byte(someDefinitions))
+		case strings.HasPrefix(r.URL.Path, "/mozilla-central/json-rev/") && strings.HasPrefix(whole, path.Base(r.URL.Path)):
+			fmt.Fprintf(w, `{"node": %q, "desc": "a change"}`, whole)
+		case strings.HasPrefix(r.URL.Path, "/liar/json-rev/"):
+			w.Write([]byte(`{"node": "ffffffffffffffffffffffffffffffffffff0000"}`))
+		default:
+			http.NotFound(w, r)
+		}
+	})
+	o.Retries = 0
+	c := newCache(t, o)
+
+	for digits := minDigits; digits <= maxDigits; digits++ {
+		text, err := c.Clients().Raw(t.Context(), Ref{"mozilla-central", whole[:digits]})
+		if err != nil || string(text) != someDefinitions {
+			t.Errorf("%d digits: %q, %v", digits, text, err)
+		}
+		if _, err := c.Clients().Spec(t.Context(), Ref{"mozilla-central", whole[:digits]}); err != nil {
+			t.Errorf("%d digits: %v", digits, err)
+		}
+	}
+	if n := requests.Load(); n != 2 {
+		t.Errorf("%d requests, want one for the name and one for the definitions", n)
+	}
+	if refs, err := c.Cached(); err != nil || len(refs) != 1 || refs[0].Revision != whole {
+		t.Errorf("on disk: %v, %v", refs, err)
+	}
+
+	// What does not exist, and what is not what was named.
+	if _, err := c.Clients().Spec(t.Context(), Ref{"mozilla-central", "aaaaaaaaaaaa"}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("unknown revision: %v", err)
+	}
+	if _, err := c.Clients().Spec(t.Context(), Ref{"liar", "aaaaaaaaaaaa"}); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("another revision named: %v", err)
+	}
+
+	// Offline there is no server at all.
+	o.Offline, o.Server = true, ""
+	offline := newCache(t, o)
+	if _, err := offline.Clients().Raw(t.Context(), Ref{"mozilla-central", "aaaaaaaaaaaa"}); !errors.Is(err, ErrOffline) {
+		t.Errorf("offline: %v", err)
 	}
 }

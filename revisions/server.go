@@ -31,6 +31,22 @@ var errDown = errors.New("no answer")
 // fetch requests ref's file from the server. Errors wrap ErrNotFound or
 // ErrUnavailable, or are the context's.
 func (c *Cache) fetch(ctx context.Context, ref Ref) ([]byte, error) {
+	text, err := c.fetchFrom(ctx, ref, "raw-file", definitionsPath, func(text []byte) error {
+		// A proxy may answer 200 with a page of its own, or with half of a file.
+		if !isWholeObject(text) {
+			return errors.New("the answer is not a whole JSON object")
+		}
+		return nil
+	})
+	if err == nil {
+		c.o.Log.Info("definitions fetched", "revision", ref)
+	}
+	return text, err
+}
+
+// fetchFrom requests what the server has of ref under the name of one of hgweb's commands,
+// within the budget; check is as request's. Errors are as fetch's.
+func (c *Cache) fetchFrom(ctx context.Context, ref Ref, command, file string, check func([]byte) error) ([]byte, error) {
 	if c.o.Offline {
 		return nil, fmt.Errorf("revision %s: %w, and not in the cache", ref, ErrOffline)
 	}
@@ -50,19 +66,9 @@ func (c *Cache) fetch(ctx context.Context, ref Ref) ([]byte, error) {
 	defer cancel()
 	defer context.AfterFunc(c.ending, cancel)()
 
-	// A proxy may answer 200 with a page of its own, or with half of a file.
-	u := c.server.JoinPath(ref.Repo, "raw-file", ref.Revision, definitionsPath)
-	text, err := c.request(ctx, u.String(), func(text []byte) error {
-		if !isWholeObject(text) {
-			return errors.New("the answer is not a whole JSON object")
-		}
-
-		return nil
-	})
-
+	text, err := c.request(ctx, c.server.JoinPath(ref.Repo, command, ref.Revision, file).String(), check)
 	switch {
 	case err == nil:
-		c.o.Log.Info("definitions fetched", "revision", ref)
 		return text, nil
 	case c.ending.Err() != nil:
 		return nil, fmt.Errorf("revision %s: %w", ref, ErrEnding)

@@ -120,8 +120,8 @@ func (s *serving) publicHandler() (_ http.Handler, closeAll func() error, err er
 	options.Definitions = s.folder.definitions.Local()
 	options.Converter = func() *convert.Converter { return convert.New(s.folder.definitions.Local(), s.folder.options) }
 	if s.c.FetchForClients {
-		options.Definitions = s.folder.definitions
-		options.Converter = func() *convert.Converter { return convert.New(s.folder.definitions, s.folder.options) }
+		options.Definitions = s.folder.definitions.Clients()
+		options.Converter = func() *convert.Converter { return convert.New(s.folder.definitions.Clients(), s.folder.options) }
 	}
 	options.Tap = s.tap
 	options.Version = cli.Version()

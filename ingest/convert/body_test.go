@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -82,5 +83,35 @@ func TestUnpack(t *testing.T) {
 				t.Errorf("got %v, want %s: %s", err, tt.class, tt.message)
 			}
 		})
+	}
+}
+
+// TestContentEncodingIsNamed: a body in an encoding that is not unpacked is rejected with
+// its name. What can be read is read, whatever the header says.
+func TestContentEncodingIsNamed(t *testing.T) {
+	brotli := "\x8b\x05\x80{\"ver\":1}\x03"
+	tests := []struct{ coding, body, class, message string }{
+		{"br", brotli, ClassCorrupt, `Content-Encoding is "br", where gzip, zstd or plain JSON is meant`},
+		{"gzip, BR", brotli, ClassCorrupt, `Content-Encoding is "gzip, BR", where gzip, zstd or plain JSON is meant`},
+		{"deflate", "x\x9c\xabV*K-R\xb22\xac\x05\x00", ClassCorrupt, `Content-Encoding is "deflate", where gzip, zstd or plain JSON is meant`},
+		{"br", "x\x9c\xabV*K-R\xb22\xac\x05\x00", ClassCorrupt, `Content-Encoding is "br", where gzip, zstd or plain JSON is meant`},
+		{"\x1b[2J", brotli, ClassCorrupt, `Content-Encoding is "\x1b[2J", where gzip, zstd or plain JSON is meant`},
+		{"gzip", "{", ClassConversion, "JSONDecodeError: "},
+		{"identity", "{", ClassConversion, "JSONDecodeError: "},
+		{"", "{", ClassConversion, "JSONDecodeError: "},
+		{"br", `{"ver": 1, "info": {"reason": "idle-daily"}}`, "", ""},
+	}
+	for _, tt := range tests {
+		request := rawlog.AppendField(nil, rawlog.FieldContentEncoding, tt.coding)
+		sub := rawlog.Submission{Path: "id", Body: []byte(tt.body), Request: rawlog.Request(request)}
+		_, err := New(nil, DefaultOptions()).Convert(t.Context(), &sub)
+
+		rejection, _ := errors.AsType[*Rejection](err)
+		if rejection == nil {
+			rejection = &Rejection{}
+		}
+		if rejection.Class != tt.class || !strings.HasPrefix(rejection.Message, tt.message) || err != nil && tt.class == "" {
+			t.Errorf("%q %.10q: %v, want %s: %s", tt.coding, tt.body, err, tt.class, tt.message)
+		}
 	}
 }

@@ -173,6 +173,10 @@ func (c *Converter) convertSubmission(ctx context.Context, s *rawlog.Submission)
 	if err == errTooLong {
 		err = unpacksTooLong(c.options.MaxUnpacked)
 	}
+	from := &received{submission: s}
+	if coding := from.foreignCoding(); err != nil && coding != "" && isZlib(s.Body) {
+		err = foreignCoding(coding)
+	}
 	if err != nil {
 		return Record{}, err
 	}
@@ -182,7 +186,7 @@ func (c *Converter) convertSubmission(ctx context.Context, s *rawlog.Submission)
 	}
 	c.options.Locate(s)
 
-	from := &received{submission: s, path: path}
+	from.path = path
 	r, err = c.convertText(ctx, text, schema.DateOf(s.Time), from)
 	if err != nil {
 		return Record{}, err
@@ -241,6 +245,9 @@ func (c *Converter) convertText(ctx context.Context, text []byte, date schema.Da
 		// it is rejected for, whatever else is wrong.
 		if syntax := jsonscan.Valid(text); syntax != nil {
 			err = notJSON(syntax)
+			if coding := from.foreignCoding(); coding != "" {
+				err = foreignCoding(coding)
+			}
 		}
 	}
 	r.Dims[schema.SubmissionDate] = string(date)

@@ -1,6 +1,8 @@
 package convert
 
 import (
+	"strings"
+
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 	"github.com/aitgithub/telemetry-server/ingest/convert/metadata"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
@@ -24,6 +26,24 @@ func (r *received) keepsUnknown() bool {
 // format is not known.
 func (r *received) isApplication() bool {
 	return r != nil && r.path.Namespace != schema.TelemetryNamespace
+}
+
+// foreignCoding returns what the client named as the Content-Encoding of the body, "" if that is
+// nothing, or one that is unpacked.
+func (r *received) foreignCoding() string {
+	if r == nil {
+		return ""
+	}
+
+	named := r.submission.Request.Get(rawlog.FieldContentEncoding)
+	for coding := range strings.SplitSeq(named, ",") {
+		switch strings.ToLower(strings.TrimSpace(coding)) {
+		case "", "identity", "gzip", "x-gzip", "zstd":
+		default:
+			return named
+		}
+	}
+	return ""
 }
 
 // appendMetadata appends the member metadata to a record, an object that ends at the end

@@ -65,6 +65,12 @@ func EndedProcess(times int) *Rejection {
 	return reject(ClassEndedProcess, fmt.Sprintf("its conversion ended the process %d times", times))
 }
 
+// foreignCoding returns the Rejection for a body that is not JSON, with a Content-Encoding that
+// is not unpacked.
+func foreignCoding(named string) *Rejection {
+	return reject(ClassCorrupt, fmt.Sprintf("Content-Encoding is %.60q, where gzip, zstd or plain JSON is meant", named))
+}
+
 // notJSON returns the Rejection for text that is not JSON; err is of jsonscan.
 func notJSON(err error) *Rejection {
 	class := ClassConversion

@@ -25,6 +25,7 @@ const (
 	FieldSourceTags                         // X-Source-Tags
 	FieldPingSenderVersion                  // X-PingSender-Version
 	FieldDNT                                // DNT
+	FieldContentEncoding                    // Content-Encoding
 	NumFields                               // one more than the last field
 )
 
@@ -47,6 +48,7 @@ var headerNames = [NumFields]string{
 	FieldSourceTags:        "X-Source-Tags",
 	FieldPingSenderVersion: "X-Pingsender-Version",
 	FieldDNT:               "Dnt",
+	FieldContentEncoding:   "Content-Encoding",
 }
 
 // Header returns the canonical name of the header that the field is, "" if it is not a header.
