@@ -14,6 +14,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,8 +80,9 @@ func Main(st *State, program Program) int {
 
 	// kong calls Exit after --help and --version, in the middle of parsing.
 	exited := -1
+	out := &watched{w: st.Stdout}
 	parser, err := program.parser(
-		kong.Writers(st.Stdout, st.Stderr),
+		kong.Writers(out, st.Stderr),
 		kong.Exit(func(code int) {
 			exited = code
 			panic(exit{})
@@ -97,6 +99,9 @@ func Main(st *State, program Program) int {
 	}
 
 	run, err := parse(parser, st.Args)
+	if out.err != nil { // of --help or --version
+		return report(st.Stderr, program.Name, out.err)
+	}
 	if exited >= 0 { // --help or --version
 		return exited
 	}
@@ -140,6 +145,19 @@ func helpText(value *kong.Value) string {
 		return before + suffix + "."
 	}
 	return text + suffix
+}
+
+// watched is a writer whose first error is noticed; kong ignores some.
+type watched struct {
+	w   io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (w *watched) Write(text []byte) (int, error) {
+	n, err := w.w.Write(text)
+	w.err = cmp.Or(w.err, err)
+	return n, err
 }
 
 // exit unwinds kong when --help or --version is done.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"syscall"
 )
 
 // Exit codes, the one table in code; README has the same.
@@ -85,4 +87,13 @@ func report(w io.Writer, program string, err error) int {
 		fmt.Fprintf(w, "hint: %s\n", shown.Hint)
 	}
 	return exitCode(err)
+}
+
+// Named returns err, which is about a file or folder that the command line names, as an error of
+// usage if that is not there or is of another kind than is meant. It changes no other error.
+func Named(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EISDIR) {
+		return Fail(ExitUsage, err)
+	}
+	return err
 }

@@ -31,7 +31,7 @@ func OpenOutput(name string, stdout io.Writer) (*Output, error) {
 	if err == nil && !info.Mode().IsRegular() {
 		f, err := os.OpenFile(name, os.O_WRONLY, 0)
 		if err != nil {
-			return nil, fmt.Errorf("open output: %w", err)
+			return nil, Named(fmt.Errorf("open output: %w", err))
 		}
 		return &Output{Writer: f, file: f, name: name, special: true}, nil
 	}
@@ -39,7 +39,7 @@ func OpenOutput(name string, stdout io.Writer) (*Output, error) {
 	// In the same folder, so that it can be renamed.
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.tmp")
 	if err != nil {
-		return nil, fmt.Errorf("create output: %w", err)
+		return nil, Named(fmt.Errorf("create output: %w", err))
 	}
 	return &Output{Writer: f, file: f, name: name}, nil
 }

@@ -63,7 +63,7 @@ func (c *testCmd) testScript(ctx context.Context, st *cli.State, name string) (f
 	s.job.Console = consoleTo(st, name)
 	s.job.Script, err = script.CompileFile(name)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, cli.Named(err)
 	}
 
 	passes, err := loadPasses(s.job.Script)

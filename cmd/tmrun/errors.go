@@ -26,6 +26,8 @@ var causes = []struct {
 	{engine.ErrTooManyRejected, cli.ExitScript, "--max-errors tolerates more"},
 	{isolate.ErrMemory, cli.ExitLimit, "--task-memory gives a task more"},
 	{isolate.ErrKilled, cli.ExitLimit, ""},
+	{engine.ErrStream, cli.ExitCorrupt, ""},
+	{engine.ErrBadLine, cli.ExitCorrupt, ""},
 }
 
 // flagNotes say which flag helps against an error of a script.

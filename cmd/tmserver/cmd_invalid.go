@@ -2,7 +2,13 @@ package main
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
+	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/quarantine"
 	"github.com/aitgithub/telemetry-server/layout"
 )
@@ -21,12 +27,24 @@ type quarantineFlags struct {
 	Class   string `placeholder:"CLASS" help:"Only submissions of this class, such as bad_payload."`
 }
 
+// checkClass returns an error for a class that nothing can have: nothing would be selected.
+func (f *quarantineFlags) checkClass() error {
+	if f.Class == "" || slices.Contains(convert.Classes, f.Class) {
+		return nil
+	}
+	// An older release may have had others.
+	if _, err := os.Stat(filepath.Join(f.DataDir, layout.QuarantineDir, filepath.Base(f.Class))); err == nil {
+		return nil
+	}
+	return cli.WithHint(cli.Usage("--class %s: there is no such class", f.Class), "classes are "+strings.Join(convert.Classes, ", "))
+}
+
 // each calls visit for every selected submission, until it returns false or an
 // error.
 func (f *quarantineFlags) each(ctx context.Context, visit func(layout.Rejected) (bool, error)) error {
 	tree, err := layout.OpenTree(f.DataDir)
 	if err != nil {
-		return err
+		return cli.Named(err)
 	}
 	defer tree.Close()
 

@@ -31,6 +31,9 @@ interrupted.`
 }
 
 func (c *invalidLsCmd) Run(ctx context.Context, st *cli.State) error {
+	if err := c.checkClass(); err != nil {
+		return err
+	}
 	if c.Counts {
 		return c.counts(ctx, st)
 	}
@@ -46,7 +49,7 @@ func (c *invalidLsCmd) Run(ctx context.Context, st *cli.State) error {
 func (c *invalidLsCmd) counts(ctx context.Context, st *cli.State) error {
 	tree, err := layout.OpenTree(c.DataDir)
 	if err != nil {
-		return err
+		return cli.Named(err)
 	}
 	defer tree.Close()
 

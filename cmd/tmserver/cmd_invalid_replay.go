@@ -48,6 +48,12 @@ func (c *invalidReplayCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	if c.PublishTo != "" {
 		return cli.Usage("--publish-to %s (or TMSERVER_PUBLISH_TO): the quarantine is published in the data folder, and nowhere else", c.PublishTo)
 	}
+	if err := requireDataFolder(c.DataDir); err != nil {
+		return err
+	}
+	if err := c.checkClass(); err != nil {
+		return err
+	}
 	flags := dataFolderFlags{revisionFlags: c.revisionFlags, filterFlags: c.filterFlags, repeatFlags: c.repeatFlags}
 	folder, err := flags.openDataFolder(ctx, st, c.DataDir)
 	if err != nil {

@@ -33,6 +33,10 @@ quarantine is damaged; 130 interrupted.`
 }
 
 func (c *invalidShowCmd) Run(ctx context.Context, st *cli.State) error {
+	if err := c.checkClass(); err != nil {
+		return err
+	}
+
 	found := false
 	err := c.each(ctx, func(submission layout.Rejected) (bool, error) {
 		// Users copy the ID from a terminal, so its printable form counts, too.

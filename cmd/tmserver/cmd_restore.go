@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/backup"
 	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
@@ -41,6 +43,10 @@ files were there with another content; 4 the backup is damaged, or what was rest
 }
 
 func (c *restoreCmd) Run(ctx context.Context, st *cli.State) (err error) {
+	// A mistyped name must not look like an empty backup.
+	if _, err := os.Stat(c.From); err != nil && !backend.IsURL(c.From) {
+		return cli.Named(err)
+	}
 	repository, err := backup.Open(c.From)
 	if err != nil {
 		return cli.Fail(cli.ExitUsage, err)
@@ -51,6 +57,9 @@ func (c *restoreCmd) Run(ctx context.Context, st *cli.State) (err error) {
 	}
 
 	name, err := repository.Find(ctx, c.Snapshot)
+	if errors.Is(err, backup.ErrNoSnapshot) {
+		return cli.WithHint(cli.Fail(cli.ExitUsage, err), "tmserver restore --list prints the snapshots")
+	}
 	if err != nil {
 		return err
 	}

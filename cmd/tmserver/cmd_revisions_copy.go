@@ -31,11 +31,15 @@ func (c *revisionsExportCmd) Run(_ context.Context, st *cli.State, parent *revis
 	}
 	defer cache.Close()
 
-	exported := 0
-	if c.File == "-" {
-		exported, err = cache.Export(st.Stdout)
-	} else {
-		exported, err = exportFile(cache, c.File)
+	// A file gets its name when it is whole and on the disk.
+	out, err := cli.OpenOutput(c.File, st.Stdout)
+	if err != nil {
+		return err
+	}
+	defer out.Discard()
+	exported, err := cache.Export(out)
+	if err == nil {
+		err = out.Commit()
 	}
 	if err != nil {
 		return err
@@ -43,21 +47,6 @@ func (c *revisionsExportCmd) Run(_ context.Context, st *cli.State, parent *revis
 
 	fmt.Fprintf(st.Stderr, "exported the index and the definitions of %d revisions\n", exported)
 	return nil
-}
-
-// exportFile exports to a file, which appears when it is complete.
-func exportFile(cache *revisions.Cache, name string) (exported int, err error) {
-	out, err := cli.OpenOutput(name, nil)
-	if err != nil {
-		return 0, err
-	}
-	defer out.Discard()
-
-	exported, err = cache.Export(out)
-	if err != nil {
-		return 0, err
-	}
-	return exported, out.Commit()
 }
 
 // revisionsImportCmd adds an exported cache to this one.
@@ -74,6 +63,7 @@ write it (what comes before the damage is imported).`
 }
 
 func (c *revisionsImportCmd) Run(_ context.Context, st *cli.State, parent *revisionsCmd) error {
+	parent.makes = true
 	parent.Offline = false // NewCache does not make the folder of an offline cache
 	cache, err := parent.cache(st)
 	if err != nil {
@@ -85,7 +75,7 @@ func (c *revisionsImportCmd) Run(_ context.Context, st *cli.State, parent *revis
 	if c.File != "-" {
 		file, err := os.Open(c.File)
 		if err != nil {
-			return err
+			return cli.Named(err)
 		}
 		defer file.Close()
 

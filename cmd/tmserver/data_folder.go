@@ -105,7 +105,7 @@ func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir
 	// The folder, and where it publishes.
 	folder.Data, err = layout.OpenDataWith(dir, diskHook)
 	if err != nil {
-		return nil, err
+		return nil, cli.Named(withSchemaCode(err))
 	}
 	folder.maxWait = f.maxWait
 	folder.Data.LogTo(st.Log)

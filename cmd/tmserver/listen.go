@@ -264,6 +264,17 @@ func (c *serveCmd) newServer(addr string, h http.Handler, log *slog.Logger) *htt
 	}
 }
 
+// withAddressCode makes an address that is none, or that no name server knows, an error of
+// usage. One that is in use is not.
+func withAddressCode(err error) error {
+	_, malformed := errors.AsType[*net.AddrError](err)
+	unknown, isName := errors.AsType[*net.DNSError](err)
+	if malformed || isName && unknown.IsNotFound {
+		return cli.Fail(cli.ExitUsage, err)
+	}
+	return err
+}
+
 // listenAll opens the servers' addresses. The first one, which is public, takes a
 // limited number of connections; for refused see ingest.FewerReads.
 func (s *serving) listenAll(servers []*http.Server, refused func(code int)) ([]net.Listener, error) {
@@ -283,7 +294,7 @@ func (s *serving) listenAll(servers []*http.Server, refused func(code int)) ([]n
 	for i, server := range servers {
 		listener, err := net.Listen("tcp", server.Addr)
 		if err != nil {
-			return listeners, err
+			return listeners, withAddressCode(err)
 		}
 
 		// More connections wait in the kernel, unaccepted.

@@ -20,7 +20,7 @@ type reopenedFile struct {
 
 func openAppended(name string) (*reopenedFile, error) {
 	f := &reopenedFile{name: name}
-	return f, f.reopen()
+	return f, cli.Named(f.reopen())
 }
 
 // reopen opens the name again. After an error the file is the one of before.

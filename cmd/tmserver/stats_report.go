@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/ingest/convert"
 	"github.com/aitgithub/telemetry-server/ingest/quarantine"
 	"github.com/aitgithub/telemetry-server/ingest/statistics"
@@ -77,7 +78,7 @@ type statsCounts struct {
 func (c *statsCounts) addSegments(ctx context.Context, dir string) error {
 	tree, err := layout.OpenTree(dir)
 	if err != nil {
-		return err
+		return cli.Named(err)
 	}
 	defer tree.Close()
 

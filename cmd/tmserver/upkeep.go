@@ -8,6 +8,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/upkeep"
 )
 
@@ -19,7 +20,16 @@ func openPlace(name string) (*upkeep.Place, error) {
 			return nil, err
 		}
 	}
-	return upkeep.OpenWith(name, diskHook)
+	place, err := upkeep.OpenWith(name, diskHook)
+	return place, withSchemaCode(err)
+}
+
+// withSchemaCode makes a dimension schema that is none an error of configuration.
+func withSchemaCode(err error) error {
+	if errors.Is(err, schema.ErrSchema) {
+		return cli.Fail(cli.ExitUsage, err)
+	}
+	return err
 }
 
 // requireDataFolder returns an error for what is no data folder: a mistyped name

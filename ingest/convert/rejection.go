@@ -29,6 +29,12 @@ const (
 	ClassFilterError     = "ingest_filter_error"   // the operator's filter failed on it
 )
 
+// Classes are all of them.
+var Classes = []string{
+	ClassCorrupt, ClassEmpty, ClassTooLarge, ClassPath, ClassControlChar, ClassBadPayload, ClassMissingRevision,
+	ClassRevisionRepo, ClassEndedProcess, ClassConversion, ClassFilter, ClassFilterError,
+}
+
 // Rejection is the error for a submission that cannot be converted: bad data, which
 // is counted and quarantined, not a failure of ours.
 type Rejection struct {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -111,6 +112,9 @@ func numberOf(name string) int {
 	return n
 }
 
+// ErrNoSnapshot is returned (wrapped) for a snapshot that is not there.
+var ErrNoSnapshot = errors.New("no snapshot")
+
 // Find returns the name of a snapshot: of the newest for "latest", else of the one with
 // that number or name.
 func (r *Repository) Find(ctx context.Context, which string) (string, error) {
@@ -119,7 +123,7 @@ func (r *Repository) Find(ctx context.Context, which string) (string, error) {
 		return "", err
 	}
 	if len(names) == 0 {
-		return "", fmt.Errorf("%s: no snapshot", r.name)
+		return "", fmt.Errorf("%s: %w", r.name, ErrNoSnapshot)
 	}
 	if which == "latest" {
 		return names[len(names)-1], nil
@@ -130,7 +134,7 @@ func (r *Repository) Find(ctx context.Context, which string) (string, error) {
 			return name, nil
 		}
 	}
-	return "", fmt.Errorf("%s: no snapshot %q", r.name, which)
+	return "", fmt.Errorf("%s: %w %q", r.name, ErrNoSnapshot, which)
 }
 
 // Load reads a snapshot. Damage is a *layout.CorruptError.
