@@ -264,7 +264,7 @@ func (c *serveCmd) newServer(addr string, h http.Handler, log *slog.Logger) *htt
 	}
 }
 
-// withAddressCode makes an address that is none, or that no name server knows, an error of
+// withAddressCode makes a malformed address, or one that no name server knows, an error of
 // usage. One that is in use is not.
 func withAddressCode(err error) error {
 	_, malformed := errors.AsType[*net.AddrError](err)

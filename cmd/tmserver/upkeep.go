@@ -24,7 +24,7 @@ func openPlace(name string) (*upkeep.Place, error) {
 	return place, withSchemaCode(err)
 }
 
-// withSchemaCode makes a dimension schema that is none an error of configuration.
+// withSchemaCode makes a malformed dimension schema an error of configuration.
 func withSchemaCode(err error) error {
 	if errors.Is(err, schema.ErrSchema) {
 		return cli.Fail(cli.ExitUsage, err)
