@@ -41,6 +41,10 @@ func newValidators(converter func() *convert.Converter) chan *convert.Converter 
 
 // validate converts a submission and answers with the record or the reason for
 // which it would be quarantined. It stores nothing.
+//
+// It converts in this process, which no submission can end: no script runs here (the
+// ingest filter is the worker's), large pings take turns, no step calls itself for each level
+// of a ping (TestNoPingEndsTheProcess), and a panic costs one answer.
 func (h *handler) validate(w http.ResponseWriter, r *http.Request) {
 	received := time.Now()
 	path, ok := h.path(w, r, validatePrefix)

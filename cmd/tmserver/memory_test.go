@@ -48,6 +48,7 @@ func attacks() map[string][]byte {
 		"/submit/telemetry/batch_dims":  batch(20_000, func(i int) string { return fmt.Sprintf("i%d\tmain\tFirefox\tv%d\trelease\t1\t{}", i, i) }),
 		"/validate/telemetry/one-key":   packed("{" + strings.Repeat(`"a":1,`, 2_500_000) + `"b":1}`),
 		"/validate/telemetry/long":      packed(`{"ver":1,"a":"` + strings.Repeat("x", 15_000_000) + `","info":{}}`),
+		"/validate/telemetry/deep":      packed(`{"ver":1,"info":{"a":` + strings.Repeat("[", 7_000_000) + strings.Repeat("]", 7_000_000) + `}}`),
 		"/submit/telemetry/members":     packed("{" + strings.Repeat(`"a":1,`, 2_500_000) + `"b":1}`),
 		"/submit/telemetry/long":        packed(`{"ver":1,"a":"` + strings.Repeat("x", 15_000_000) + `","info":{}}`),
 	}
