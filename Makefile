@@ -14,7 +14,7 @@ export PATH := $(CACHE)/bin:$(PATH)
 # of the fuzzer stay out of the user's build cache. .ci/run passes that of its machine.
 CI_GOCACHE ?= $(CACHE)/go-build
 
-.PHONY: build test ci deps format check fuzz release release-check memory race bench-peers bench-acquire clean clean-ci
+.PHONY: build test ci deps format check fuzz release release-check memory race bench-peers bench-acquire screenshots clean clean-ci
 .NOTPARALLEL: ci
 
 build:
@@ -68,6 +68,10 @@ bench-peers:
 # Submissions per second, compared with servers that never sync.
 bench-acquire:
 	@.ci/bench-acquire
+
+# Pictures of every view of the web page, in dist/screenshots, to look at.
+screenshots:
+	@.ci/screenshots
 
 clean:
 	rm -rf bin dist

@@ -26,7 +26,7 @@ const Dir = layout.StateDir + "/measures"
 
 // magic begins a file, and names its version. It is followed by the blocks of the
 // measures, then the index, both zstd of gob; the last eight bytes say where the index is.
-const magic = "measures 1\n"
+const magic = "measures 2\n"
 
 // errOther is a file of another version, or a damaged one: the day is made again.
 var errOther = errors.New("no measures of this version")
@@ -111,15 +111,15 @@ func (b *dayBuild) write(root *os.Root, day *Day) (err error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.measures)) {
 		m := b.measures[name]
-		block, err := p.pack(m.sorted())
+		packed, err := p.pack(blockOf(m.sorted()))
 		if err != nil {
 			return err
 		}
-		if _, err := file.Write(block); err != nil {
+		if _, err := file.Write(packed); err != nil {
 			return err
 		}
-		day.Measures = append(day.Measures, Measure{name, m.kind, m.pings, offset, int64(len(block))})
-		offset += int64(len(block))
+		day.Measures = append(day.Measures, Measure{name, m.kind, m.pings, offset, int64(len(packed))})
+		offset += int64(len(packed))
 	}
 
 	index, err := p.pack(day)
@@ -183,23 +183,22 @@ func readDay(root *os.Root, date string) (*Day, error) {
 	return day, nil
 }
 
-// cells reads the block of a measure; none if the day does not have it.
-func (d *Day) cells(root *os.Root, name string) ([]*Cell, error) {
+// block reads that of a measure; it is empty if the day does not have it.
+func (d *Day) block(root *os.Root, name string) (made block, err error) {
 	at, found := slices.BinarySearchFunc(d.Measures, name, func(m Measure, name string) int { return cmp.Compare(m.Name, name) })
 	if !found {
-		return nil, nil
+		return block{}, nil
 	}
 
 	file, err := root.Open(path.Join(Dir, d.Date))
 	if err != nil {
-		return nil, err
+		return block{}, err
 	}
 	defer file.Close()
 	packed := make([]byte, d.Measures[at].Length)
 	if _, err := file.ReadAt(packed, d.Measures[at].Offset); err != nil {
-		return nil, err
+		return block{}, err
 	}
-	var cells []*Cell
-	err = unpack(packed, &cells)
-	return cells, err
+	err = unpack(packed, &made)
+	return made, err
 }

@@ -2,6 +2,7 @@ package measures
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -118,12 +119,12 @@ func (s *Store) Query(q Query) (*Result, error) {
 			continue
 		}
 		day := s.days[date]
-		cells, err := day.cells(s.data.Root(), q.Measure)
+		block, err := day.block(s.data.Root(), q.Measure)
+		for i := range block.Cells {
+			err = errors.Join(err, a.add(day, &block, &block.Cells[i]))
+		}
 		if err != nil {
 			return nil, fmt.Errorf("measures of %s: %w", date, err)
-		}
-		for _, cell := range cells {
-			a.add(day, cell)
 		}
 		for _, m := range day.Measures {
 			if m.Name == q.Measure {
@@ -144,64 +145,65 @@ type answer struct {
 	choices map[string]map[string]uint64
 }
 
-// fieldOf returns a cell's value of a field; "" for no field.
-func fieldOf(field string, dims *schema.Dims, cell *Cell) string {
+// fieldOf returns a group's value of a field; "" for no field.
+func fieldOf(field string, dims *schema.Dims, group *Group) string {
 	switch field {
 	case "":
 		return ""
 	case "os":
-		return cell.OS
+		return group.OS
 	case "process":
-		return cell.Process
+		return group.Process
 	case "key":
-		return cell.Key
+		return group.Key
 	}
 	return dims[dimensionOf[field]]
 }
 
-func (a *answer) add(day *Day, cell *Cell) {
+func (a *answer) add(day *Day, block *block, cell *storedCell) error {
 	dims := &day.Partitions[cell.Partition]
 	selected := true
 	for _, field := range Fields {
-		has := fieldOf(field, dims, cell)
+		has := fieldOf(field, dims, &cell.Group)
 		a.choices[field][has] += cell.Pings
 		if want := a.q.Where[field]; len(want) > 0 && !slices.Contains(want, has) {
 			selected = false
 		}
 	}
 	if !selected {
-		return
+		return nil
 	}
 
-	key := [3]string{fieldOf(a.q.By, dims, cell), fieldOf(a.q.Across, dims, cell), cell.Bucketing}
+	key := [3]string{fieldOf(a.q.By, dims, &cell.Group), fieldOf(a.q.Across, dims, &cell.Group), cell.Group.Bucketing}
 	sum := a.sums[key]
 	if sum == nil {
 		sum = &Sum{By: key[0], Across: key[1], Bucketing: key[2]}
 		a.sums[key] = sum
 	}
-	if cell.Bounds != nil {
-		a.result.Bounds[cell.Bucketing] = cell.Bounds
+	if bounds := block.Bounds[key[2]]; cell.Labels == nil {
+		a.result.Bounds[key[2]] = bounds
 	}
-	sum.add(cell)
+	return sum.add(cell)
 }
 
 // add adds a cell of the same bucketing.
-func (s *Sum) add(cell *Cell) {
+func (s *Sum) add(cell *storedCell) error {
 	s.Pings += cell.Pings
 	s.voters += cell.Votes
 	s.Sum += cell.Sum
 	s.Summed += cell.Samples
-	for i, count := range cell.Counts {
-		at := i
-		if cell.Bounds == nil {
-			at = s.labelled(cell.Labels[i])
-		} else if s.dense == nil {
-			s.dense = make([]float64, len(cell.Counts))
-			s.votes = make([]uint64, len(cell.Counts))
-		}
-		s.dense[at] += count
-		s.votes[at] += cell.Shares[i]
+	if cell.Labels == nil && s.dense == nil {
+		s.dense = make([]float64, cell.Buckets)
+		s.votes = make([]uint64, cell.Buckets)
 	}
+	return cell.each(func(b bucket) {
+		at := b.at
+		if cell.Labels != nil {
+			at = s.labelled(cell.Labels[at])
+		}
+		s.dense[at] += b.count
+		s.votes[at] += b.share
+	})
 }
 
 func (s *Sum) labelled(label string) int {

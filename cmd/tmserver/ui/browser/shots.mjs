@@ -11,7 +11,6 @@ const views = {
   percentiles: "#/explorer?measure=GC_MS&p=5&p=50&p=95&pin=20140205",
   distribution: "#/explorer?measure=GC_MS&show=distribution",
   compared: "#/explorer?measure=CYCLE_COLLECTOR&show=distribution&across=channel",
-  scripts: "#/scripts",
   store: "#/store",
   quarantine: "#/quarantine",
 };

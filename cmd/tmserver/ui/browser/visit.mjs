@@ -28,9 +28,10 @@ async function open(options) {
   return page;
 }
 
-async function check(page) {
+async function check(page, all) {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   if (wide > 1) wrong(`${where}: ${wide} pixels wider than the window`);
+  if (!all) return;
   // axe is run through the debugger, which the page's policy does not forbid.
   await page.evaluate(axe);
   const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
@@ -68,7 +69,7 @@ async function go(page, hash, name) {
 }
 
 const names = await read("measures");
-const measure = names.measures.find((one) => one.kind === "histogram").name;
+const measure = names.measures.filter((one) => one.kind === "histogram").sort((a, b) => b.pings - a.pings)[0].name;
 const evil = names.measures.find((one) => one.name.includes("<script>"))?.name;
 if (!evil) wrong("the hostile ping's measure is not there");
 const of = (name, more = "") => `#/explorer?measure=${encodeURIComponent(name)}${more}`;
@@ -89,7 +90,7 @@ for (const [width, colorScheme] of [[1280, "light"], [390, "dark"], [1280, "dark
     // All in one theme at each width; the other theme for the colours of the main ones.
     if ((width === 1280) === (colorScheme === "dark") && !["overview", "compared", "quarantine"].includes(name)) continue;
     await go(page, hash, name);
-    await check(page);
+    await check(page, colorScheme === "light" && width === 1280 || ["overview", "compared", "hostile", "quarantine"].includes(name));
   }
   await page.close();
 }
@@ -116,7 +117,7 @@ where = "export";
 for (const form of ["CSV", "JSON", "PNG", "SVG", "HTML"]) {
   const [download] = await Promise.all([page.waitForEvent("download"), page.locator(".tools button", { hasText: form }).click()]);
   const text = readFileSync(await download.path());
-  if (text.length < 200) wrong(`${form} has ${text.length} bytes`);
+  if (text.length < 60) wrong(`${form} has ${text.length} bytes`);
   if (form === "HTML" && (/src=|<script|href=/.test(text.toString()) || !text.includes("<svg"))) wrong("the HTML file does not stand alone");
   if (form === "JSON") JSON.parse(text.toString());
 }

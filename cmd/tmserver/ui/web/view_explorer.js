@@ -115,12 +115,17 @@ function drawControls(place, state, sums, evolution) {
     return h("label", { class: "field" }, h("span", null, label), input);
   };
   const compare = /** @type {[string, string][]} */ ([["", "nothing"], ...fields.filter(([name]) => name !== state.get("by") && (sums.choices[name] ?? []).length > 1).map(([name, label]) => /** @type {[string, string]} */ ([name, label.toLowerCase()]))]);
+  // What narrows is below, folded where there is little room and nothing is chosen.
+  const narrowed = fields.filter(([name]) => state.get(name)).length + (state.get("from") || state.get("to") ? 1 : 0);
+  const more = h("details", { class: "more", open: narrowed > 0 || innerWidth > 600 },
+    h("summary", null, narrowed ? `Narrowed by ${narrowed}` : "All pings; narrow them"),
+    h("div", { class: "controls" }, filters, day("from", "From", dates[0] ?? ""), day("to", "To", dates.at(-1) ?? "")));
   place.append(h("div", { class: "card" }, h("div", { class: "controls" },
     choice("View", [["evolution", "Evolution"], ["distribution", "Distribution"]], evolution ? "evolution" : "distribution", (value) => state.change({ show: value })),
     choice("Weight", [["pings", "Per ping"], ["clients", "Per client"]], state.get("weigh", "pings"), (value) => state.change({ weigh: value })),
     evolution ? select("Over", [["date", "submission date"], ["build", "build"], ["version", "version"]], state.get("by", "date"), (value) => state.change({ by: value, zoom: null, pin: null })) : null,
     select("Compare", compare, state.get("across"), (value) => state.change({ across: value || null })),
-    filters, day("from", "From", dates[0] ?? ""), day("to", "To", dates.at(-1) ?? ""))));
+    ), more));
 }
 
 /** @param {HTMLElement} place @param {any[]} days @param {State} state @param {AbortSignal} signal */
