@@ -22,7 +22,7 @@ export function map(id, dims, ping) {
   const { info, histograms } = ping
   if (!info || !histograms) return
   const folder = dims.appUpdateChannel + "/" + dims.appVersion.split(".")[0]
-  const path = [dims.reason, dims.appName, info.OS, info.version, info.arch].map(String).join("\0")
+  const path = `${dims.reason}\0${dims.appName}\0${info.OS}\0${info.version}\0${info.arch}`
   trees.add(folder, path)
   measures.addEach(folder, dims.submission_date, (filters[path] ||= String(hash(path))), histograms)
 }
