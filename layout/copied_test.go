@@ -20,9 +20,9 @@ import (
 // copies are copies of the folders of one data folder, made at each of its changes.
 type copies []string
 
-// copiesOf publishes a raw log, and with compaction merges what that gave with what is
-// there already, and copies the data folder before each change and at the end.
-func copiesOf(t *testing.T, compaction bool) (all copies) {
+// copiesOf publishes a raw log, and with compaction, into "rows" or "columns", merges what
+// that gave with what is there already, and copies the data folder before each change and at the end.
+func copiesOf(t *testing.T, compaction string) (all copies) {
 	d := layouttest.Open(t)
 	raw := filepath.Join(d.Dir(), layout.RawDir, layouttest.RawLog)
 	if err := os.WriteFile(raw, []byte("x"), 0o666); err != nil {
@@ -40,7 +40,7 @@ func copiesOf(t *testing.T, compaction bool) (all copies) {
 		}
 		all = append(all, dir)
 	}
-	if compaction {
+	if compaction != "" {
 		layouttest.Publish(t, d, "log.1", 1, layouttest.Channel("c0"), layouttest.Channel("c1"))
 	}
 	d.Folder().Hook = func(*os.Root, backend.Op, string) error {
@@ -51,8 +51,9 @@ func copiesOf(t *testing.T, compaction bool) (all copies) {
 	if err := layouttest.Convert(t, d); err != nil {
 		t.Fatal(err)
 	}
-	if compaction {
-		if _, err := upkeep.In(d).Compact(t.Context(), upkeep.CompactOptions{Filter: layouttest.Everything()}); err != nil {
+	if compaction != "" {
+		options := upkeep.CompactOptions{Filter: layouttest.Everything(), Columns: compaction == "columns"}
+		if _, err := upkeep.In(d).Compact(t.Context(), options); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -112,7 +113,7 @@ func converted(t *testing.T, dir string) (ids []string, err error) {
 // whenever the other two were copied. Else, what is not there is an error that names
 // it, or was never there; nothing is doubled in any case.
 func TestCopiesOfDifferentTimes(t *testing.T) {
-	for _, compaction := range []bool{false, true} {
+	for _, compaction := range []string{"", "rows", "columns"} {
 		all := copiesOf(t, compaction)
 		want, err := converted(t, all.mix(t, 0, 0, 0))
 		if err != nil || len(want) < 11 {
@@ -127,7 +128,7 @@ func TestCopiesOfDifferentTimes(t *testing.T) {
 		for range mixes {
 			raw, published, state := random.IntN(len(all)), random.IntN(len(all)), random.IntN(len(all))
 			dir := all.mix(t, raw, published, state)
-			name := fmt.Sprintf("compaction %v, raw/ of %d, published/ of %d, state/ of %d of %d", compaction, raw, published, state, len(all))
+			name := fmt.Sprintf("compaction %q, raw/ of %d, published/ of %d, state/ of %d of %d", compaction, raw, published, state, len(all))
 			before := files(t, dir)
 			got, err := converted(t, dir)
 

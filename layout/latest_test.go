@@ -68,9 +68,10 @@ func TestLatest(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		memory int
-	}{{"in memory", 0}, {"on disk", 1000}, {"compacted", 0}} {
-		if tt.name == "compacted" {
-			if _, err := upkeep.In(d).Compact(t.Context(), upkeep.CompactOptions{Filter: schema.All()}); err != nil {
+	}{{"in memory", 0}, {"on disk", 1000}, {"compacted", 0}, {"in columns", 0}, {"in columns, on disk", 1000}} {
+		if tt.name == "compacted" || tt.name == "in columns" {
+			options := upkeep.CompactOptions{Filter: schema.All(), Columns: tt.name == "in columns"}
+			if _, err := upkeep.In(d).Compact(t.Context(), options); err != nil {
 				t.Fatal(err)
 			}
 		}

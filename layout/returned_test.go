@@ -15,7 +15,11 @@ import (
 // were merged, with the same, with less, with more, with other records. Whatever
 // was not published before is published now, and nothing twice.
 func TestRawLogThatReturns(t *testing.T) {
-	for _, url := range []string{"", "mem://returns"} {
+	for _, into := range []struct {
+		url     string
+		columns bool
+	}{{"", false}, {"mem://returns", false}, {"", true}, {"mem://returns_columns", true}} {
+		url := into.url
 		d := layouttest.Open(t)
 		if url != "" {
 			if err := d.PublishTo(url); err != nil {
@@ -63,7 +67,8 @@ func TestRawLogThatReturns(t *testing.T) {
 			{true, []string{"c"}, []string{"a", "b", "c", "d", "e", "f"}}, // merged too, from log.2
 		} {
 			if tt.compact {
-				if _, err := upkeep.In(d).Compact(t.Context(), upkeep.CompactOptions{Filter: layouttest.Everything()}); err != nil {
+				options := upkeep.CompactOptions{Filter: layouttest.Everything(), Columns: into.columns}
+				if _, err := upkeep.In(d).Compact(t.Context(), options); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -73,10 +78,10 @@ func TestRawLogThatReturns(t *testing.T) {
 				got = append(got, l[:1])
 			}
 			if !slices.Equal(got, tt.want) {
-				t.Errorf("%s step %d: records %q, want %q", url, i, got, tt.want)
+				t.Errorf("%v step %d: records %q, want %q", into, i, got, tt.want)
 			}
 			if _, found, err := upkeep.In(d).Check(t.Context(), false); err != nil || len(found) > 0 {
-				t.Errorf("%s step %d: check: %v, %v", url, i, found, err)
+				t.Errorf("%v step %d: check: %v, %v", into, i, found, err)
 			}
 		}
 		if url == "" {

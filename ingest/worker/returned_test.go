@@ -42,7 +42,7 @@ func TestRawLogThatWasCopiedWhileItWasWritten(t *testing.T) {
 	}
 
 	for _, order := range [][]int{{8, 3}, {3, 8}, {8, 8}, {2, 5, 8}, {8, 5, 2}, {5, 8, 2, 8, 5}, {0, 8, 1}} {
-		for _, compact := range []bool{false, true} {
+		for _, compact := range []string{"", "rows", "columns"} {
 			data, err := layout.OpenData(t.TempDir())
 			if err != nil {
 				t.Fatal(err)
@@ -58,17 +58,18 @@ func TestRawLogThatWasCopiedWhileItWasWritten(t *testing.T) {
 				if _, err := w.ConvertLog(t.Context(), filepath.Base(raw)); err != nil && !errors.Is(err, revisions.ErrUnavailable) {
 					t.Fatal(err)
 				}
-				if !compact {
+				if compact == "" {
 					return
 				}
-				if _, err := upkeep.In(data).Compact(t.Context(), upkeep.CompactOptions{Filter: layouttest.Everything()}); err != nil {
+				options := upkeep.CompactOptions{Filter: layouttest.Everything(), Columns: compact == "columns"}
+				if _, err := upkeep.In(data).Compact(t.Context(), options); err != nil {
 					t.Fatal(err)
 				}
 			}
 			requireOnce := func(when string) {
 				t.Helper()
 				if got := stored(t, data); !maps.Equal(got, want) {
-					t.Errorf("order %v, compacted %v, %s: stored %v, want %v", order, compact, when, got, want)
+					t.Errorf("order %v, compacted %q, %s: stored %v, want %v", order, compact, when, got, want)
 				}
 			}
 

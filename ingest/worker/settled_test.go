@@ -55,7 +55,7 @@ func TestImportAgainDoublesNothing(t *testing.T) {
 			}
 		}
 		compact := func() {
-			options := upkeep.CompactOptions{Filter: layouttest.Everything(), Now: time.Now()}
+			options := upkeep.CompactOptions{Filter: layouttest.Everything(), Now: time.Now(), Columns: random.IntN(2) == 0}
 			if _, err := upkeep.In(data).Compact(t.Context(), options); err != nil {
 				t.Fatal(err)
 			}
