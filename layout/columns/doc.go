@@ -36,7 +36,7 @@
 // of which it uses the encodings and the footer's types. The reader of the library takes
 // 10 to 15 ms to open a file of 500 columns, and its writer holds an encoder for each
 // column (docs/BENCHMARKS.md, 2026-11-28). TestParquetGo compares what the library reads
-// with what was written; DuckDB does in TestColumnsInDuckDB (cmd/tmrun).
+// with what was written; DuckDB, pyarrow and pandas do in cmd/tmrun/columns_test.go.
 //
 // # To add a column that is no member
 //
