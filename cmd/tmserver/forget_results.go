@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"path"
 
+	"github.com/aitgithub/telemetry-server/engine/measures"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/layout/forget"
 )
@@ -44,6 +46,24 @@ func mapResults(data *layout.Data, set *forget.Set) (names []string, err error) 
 // removeMapResults removes the cached map results that may have data of the clients.
 func removeMapResults(data *layout.Data, set *forget.Set) error {
 	names, err := mapResults(data, set)
+	for _, name := range names {
+		err = errors.Join(err, data.Folder().Remove(name))
+	}
+	return err
+}
+
+// staleDays returns the days of the page's explorer that may have data of the clients: sums
+// of segments that are gone. A server makes these again from what replaced the segments.
+func staleDays(ctx context.Context, data *layout.Data, set *forget.Set) ([]string, error) {
+	if set.Len() == 0 {
+		return nil, nil
+	}
+	return measures.Stale(ctx, data)
+}
+
+// removeDays removes them.
+func removeDays(ctx context.Context, data *layout.Data, set *forget.Set) error {
+	names, err := staleDays(ctx, data, set)
 	for _, name := range names {
 		err = errors.Join(err, data.Folder().Remove(name))
 	}

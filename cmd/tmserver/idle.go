@@ -20,7 +20,7 @@ type idleFlags struct {
 	CompactForm  string        `env:"TMSERVER_COMPACT_FORM" enum:"rows,columns" default:"columns" help:"What to make of them, as of \"tmserver compact --form\"."`
 	Keep         string        `env:"TMSERVER_KEEP" placeholder:"DAYS" help:"Then also remove what was submitted longer ago, such as 180d. Default: keep everything."`
 	Trash        time.Duration `env:"TMSERVER_TRASH" default:"168h" zero:"at once" help:"How long what --keep removes stays in state/trash, where \"tmserver trash\" finds it; 0 deletes it at once."`
-	ForgetWithin time.Duration `env:"TMSERVER_FORGET_WITHIN" default:"168h" zero:"at once" help:"How long after a deletion request nothing is left of the client's data. Jobs skip it from the request on."`
+	ForgetWithin time.Duration `env:"TMSERVER_FORGET_WITHIN" default:"168h" zero:"at once" help:"How long after a deletion request nothing is left of the client's data; 0 removes it at the next compaction. Jobs skip it from the request on."`
 	Zstd         string        `env:"TMSERVER_ZSTD" default:"zstd" placeholder:"PROGRAM" help:"zstd program that compresses merged segments to five sixths of what they are without it; empty for none. A minute for 4 MiB is too long: then it is not used any more."`
 }
 

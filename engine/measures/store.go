@@ -302,3 +302,32 @@ func (s *Store) Revision() string {
 	}
 	return ""
 }
+
+// Stale returns the paths, relative to the data folder, of the days that were made from
+// segments which are not there any more, and that no server has made again since.
+func Stale(ctx context.Context, data *layout.Data) (stale []string, err error) {
+	entries, err := fs.ReadDir(data.Root().FS(), Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	segments, err := data.Tree().Segments(ctx, schema.All())
+	if err != nil {
+		return nil, err
+	}
+
+	there := map[string]bool{}
+	for _, name := range namesOf(segments) {
+		there[name] = true
+	}
+	for _, entry := range entries {
+		day, err := readDay(data.Root(), entry.Name())
+		isGone := func(name string) bool { return !there[name] }
+		if err != nil || slices.ContainsFunc(day.Segments, isGone) {
+			stale = append(stale, path.Join(Dir, entry.Name())) // one that cannot be read, too
+		}
+	}
+	return stale, nil
+}
