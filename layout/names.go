@@ -23,6 +23,8 @@ const (
 	StateDir = "state"
 	// MapResultsDir is tmrun's cache of the results of map tasks.
 	MapResultsDir = StateDir + "/map_results"
+	// JobsDir holds the jobs that a server runs, with their results.
+	JobsDir = StateDir + "/jobs"
 	// ReplacedDir holds segments that compaction replaced, for the jobs that still
 	// read them: <unix seconds>-<hash of the path>.
 	ReplacedDir = StateDir + "/replaced"

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
+	"github.com/aitgithub/telemetry-server/engine/jobs/api"
 	"github.com/aitgithub/telemetry-server/engine/script"
 )
 
@@ -43,10 +44,13 @@ type runCmd struct {
 	TaskMemory  size          `name:"task-memory" default:"512MiB" placeholder:"SIZE" help:"With --isolate: memory that one task may use."`
 	TaskTimeout time.Duration `name:"task-timeout" default:"10m" zero:"no limit" help:"With --isolate: what one task may take; 0 is no limit."`
 
-	Sample   percent `default:"100" placeholder:"PCT" help:"Map only this share of the records, such as 1%: always the same ones, chosen by document ID."`
-	Explain  bool    `help:"Print what the job would read and an estimate of its time; run no more than a few tasks."`
-	Progress string  `enum:"auto,plain,none" default:"auto" placeholder:"HOW" help:"auto: a bar if standard error is a terminal; plain: a line every five seconds; none: no summary either."`
-	Profile  string  `predictor:"file" placeholder:"FILE" help:"Write a profile of the script by line, for go tool pprof."`
+	Sample     percent `default:"100" placeholder:"PCT" help:"Map only this share of the records, such as 1%: always the same ones, chosen by document ID."`
+	Explain    bool    `help:"Print what the job would read and an estimate of its time; run no more than a few tasks."`
+	Progress   string  `enum:"auto,plain,none" default:"auto" placeholder:"HOW" help:"auto: a bar if standard error is a terminal; plain: a line every five seconds; none: no summary either."`
+	Supervised bool    `hidden:"" help:"Write events as JSON lines to file descriptor 3, and end when stdin ends."`
+	supervisor *supervisor
+
+	Profile string `predictor:"file" placeholder:"FILE" help:"Write a profile of the script by line, for go tool pprof."`
 }
 
 // heapBytes is what tmrun may use beside --memory before it collects garbage
@@ -74,6 +78,18 @@ func (c *runCmd) Run(ctx context.Context, st *cli.State) error {
 		defer cancel()
 	}
 
+	if c.Supervised {
+		c.supervisor, ctx = openSupervisor(ctx, st.Stdin)
+	}
+	err := c.runJob(ctx, st)
+	if err != nil {
+		c.supervisor.send(api.Event{Error: err.Error()})
+	}
+	return err
+}
+
+// runJob runs the job; its errors have their exit codes.
+func (c *runCmd) runJob(ctx context.Context, st *cli.State) error {
 	s := newSession(st)
 	defer s.close()
 
@@ -128,6 +144,7 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	if c.Explain {
 		return stats, c.explainPlan(ctx, s)
 	}
+	c.supervisor.input(s.plan)
 
 	// The output is opened before the work, so that a wrong name or wrong columns
 	// cost no hours.
@@ -177,6 +194,7 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	}
 	report.dropped = out.dropped()
 	report.summary(stats)
+	c.supervisor.done(stats, stats.Rows-report.dropped, s.job.Counters.All())
 
 	// What was rejected in any pass decides the exit code.
 	stats.Records += before.Records

@@ -37,8 +37,10 @@ func (c *runCmd) startReport(s *session, profile string) (*report, error) {
 	// The progress stops before the summary, and after a failure.
 	s.engine.Progress = &engine.Progress{}
 	stopProgress := r.showProgress(s.engine.Progress)
+	stopEvents := c.supervisor.follow(s.engine.Progress, s.plan.Bytes)
 	r.stop = sync.OnceFunc(func() {
 		stopProgress()
+		stopEvents()
 		if err := stopProfile(); err != nil {
 			s.st.Log.Error("write profile", "err", err)
 		}

@@ -57,7 +57,8 @@ type grammar struct {
 	Map    mapCmd    `cmd:"" help:"Run one map task from standard input to standard output."`
 	Reduce reduceCmd `cmd:"" help:"Run one reduce task from standard input to standard output."`
 
-	Child childCmd `cmd:"" hidden:"" help:"Run tasks for --isolate."`
+	Child    childCmd    `cmd:"" hidden:"" help:"Run tasks for --isolate."`
+	Describe describeCmd `cmd:"" hidden:"" help:"Print what a script exports for a server that runs it."`
 
 	cli.Common
 }

@@ -53,6 +53,7 @@ type serveCmd struct {
 	sourceFlags     `embed:""`
 	dataFolderFlags `embed:""`
 	idleFlags       `embed:""`
+	jobFlags        `embed:""`
 }
 
 func (*serveCmd) Help() string {
@@ -125,7 +126,7 @@ func (c *serveCmd) validate() error {
 		return cli.Usage("--viewer-token and --admin-token are the same")
 	}
 
-	if err := c.idleFlags.validate(); err != nil {
+	if err := errors.Join(c.idleFlags.validate(), c.jobFlags.validate()); err != nil {
 		return err
 	}
 	return c.sourceFlags.validate()

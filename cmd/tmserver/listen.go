@@ -39,7 +39,7 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 	// The public server is the first one, for listenAll and announce.
 	servers := []*http.Server{s.c.newServer(s.c.Listen, handler, s.st.Log)}
 	if s.c.AdminListen != "" {
-		servers = append(servers, s.c.newServer(s.c.AdminListen, newAdmin(s.registry, s.guard(), s.health.handler(), s.newPage().register, s.tap.Register), s.st.Log))
+		servers = append(servers, s.c.newServer(s.c.AdminListen, newAdmin(s.registry, s.guard(), s.health.handler(), s.registerJobs, s.newPage().register, s.tap.Register), s.st.Log))
 	}
 
 	// A ready file of a former run must not say that this one is ready.

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/cmd/tmserver/admin"
 	"github.com/aitgithub/telemetry-server/engine/measures"
 	"github.com/aitgithub/telemetry-server/ingest"
 	"github.com/aitgithub/telemetry-server/ingest/intake"
@@ -29,11 +30,11 @@ import (
 // They are stopped and closed in reverse, which is the direction in which submissions
 // flow:
 //
-//	8 HTTP ──┐
+//	9 HTTP ──┐                        8 jobs, which read what is published
 //	7 Kafka ─┴─► 2 raw logs ──┐
 //	6 spool folder ───────────┼─► 1 data folder
 //	5 compaction ─────────────┘       │
-//	4 page (for 8) ◄──────────────────┘
+//	4 page (for 9) ◄──────────────────┘
 //	3 filters (for 2 and 6)
 //
 // To add a part: a build function beside its flags, and a row here, after the parts
@@ -49,6 +50,7 @@ var serveParts = []struct {
 	{"compaction", (*serving).buildCompaction},
 	{"spool folder", (*serving).buildSpool},
 	{"Kafka", (*serving).buildKafka},
+	{"jobs", (*serving).buildJobs},
 	{"HTTP", (*serving).buildHTTP},
 }
 
@@ -81,6 +83,7 @@ type serving struct {
 	folder *dataFolder    // data folder
 	log    *rawlog.Log    // raw logs
 	worker *worker.Worker // raw logs
+	api    *admin.API     // jobs; nil: the server runs none
 
 	days *measures.Store // page
 

@@ -1,6 +1,7 @@
 package script_test
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -185,6 +186,21 @@ func TestDeclaredConstantsAreRead(t *testing.T) {
 				t.Error("it leaves quarantined records out")
 			}
 		},
+	}
+
+	// What a server that runs jobs reads.
+	for name, text := range map[string]string{
+		declare.Title: `"a"`, declare.Description: `"a"`, declare.Schedule: `"a"`, declare.Chart: `{"a":1}`, declare.JobFilter: `{"version":1,"dimensions":[]}`,
+	} {
+		checks[name] = func(t *testing.T, name string) {
+			got, err := compile(t, "const "+name+" = "+text).Schedulable(t.Context(), script.DefaultLimits())
+			if all, marshalErr := json.Marshal(got); string(all) != `{"`+name+`":`+text+"}" || err != nil || marshalErr != nil {
+				t.Errorf("%s, %v, %v", all, err, marshalErr)
+			}
+			if _, err := compile(t, "const "+name+" = 1n").Schedulable(t.Context(), script.DefaultLimits()); err == nil {
+				t.Error("a number that JSON cannot hold is no error")
+			}
+		}
 	}
 
 	for _, e := range declare.Exports() {

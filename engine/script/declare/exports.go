@@ -12,6 +12,12 @@ const (
 	ReduceFinished = "reduceFinished"
 	Columns        = "columns"
 
+	Title       = "title"
+	Description = "description"
+	Schedule    = "schedule"
+	JobFilter   = "filter"
+	Chart       = "chart"
+
 	Dimensions     = "dimensions"
 	Accept         = "accept"
 	Match          = "match"
@@ -47,6 +53,16 @@ var exports = []Export{
 		Called: "once, after the last key of the whole job: one reducer then sees all keys in order, so that globals may hold what reduce has collected"},
 	{Name: Columns, Of: Job, Result: "string[]",
 		Doc: "The names of the output's columns."},
+	{Name: Title, Of: Job, Result: "string",
+		Doc: "What the page of a server calls the script."},
+	{Name: Description, Of: Job, Result: "string",
+		Doc: "A sentence below the title."},
+	{Name: Schedule, Of: Job, Result: "string",
+		Doc: "When a server with the script in its folder runs it, in UTC: a cron expression of five fields, or `@hourly`, `@daily`, `@weekly`, `@monthly`."},
+	{Name: JobFilter, Of: Job, Result: "object",
+		Doc: "A filter document, which a server uses when no other filter is chosen."},
+	{Name: Chart, Of: Job, Result: "object",
+		Doc: "How the page of a server draws the rows."},
 
 	{Name: Dimensions, Of: Filter, Makes: true, Result: "Dimension[]",
 		Doc: "The same list as in JSON: prunes folders before they are listed."},
