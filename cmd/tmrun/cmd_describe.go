@@ -61,7 +61,10 @@ func (c *describeCmd) describe(ctx context.Context, s *session) (described api.D
 	}
 
 	described.Tables = exports.Tables
-	described.Imports = script.Imports
+	described.Imports, err = importsOf(script)
+	if err != nil {
+		return described, err
+	}
 	sum := script.Hash()
 	described.Sum = hex.EncodeToString(sum[:])
 	return described, nil
