@@ -35,7 +35,8 @@ function frame(label, width, height) {
  * @param {BarOptions} options
  */
 export function bars(list, options) {
-  const width = 900, height = 320, left = 54, right = 12, top = 12, bottom = 46;
+  // The picture is as wide as its place; on a narrow screen it has fewer units, so that the text stays readable.
+  const width = innerWidth < 700 ? 400 : 900, height = innerWidth < 700 ? 260 : 320, left = 54, right = 12, top = 12, bottom = 46;
   const first = list[0];
   const names = first.bounds ? null : [...new Set(list.flatMap((d) => d.labels))].slice(0, 40);
   const buckets = names ? names.length : first.weights.length;
@@ -100,7 +101,7 @@ export function bars(list, options) {
   });
   const unit = options.unit ? `, ${options.unit}` : "";
   svg.append(s("text", { class: "axis", fill: "var(--soft)", "font-size": 11, x: (width + left) / 2, y: height - 8, "text-anchor": "middle" },
-    (names ? "category" : `lower bounds of the buckets (${first.bucketing}${unit})`) + ` · ${options.weight}`));
+    (names ? "category" : width < 500 ? `${first.bucketing}${unit}` : `lower bounds of the buckets (${first.bucketing}${unit})`) + ` · ${options.weight}`));
 
   // What is below the pointer, or below the keys.
   const tip = h("div", { class: "tooltip", hidden: true });

@@ -95,7 +95,7 @@ function drawWelcome(place, state, contents) {
   for (const m of contents.measures) kinds.set(m.kind, (kinds.get(m.kind) ?? 0) + 1);
   const often = [...contents.measures].sort((/** @type {any} */ a, /** @type {any} */ b) => b.pings - a.pings).slice(0, 12);
   place.append(h("div", { class: "head" }, h("h1", null, "Explorer")),
-    h("div", { class: "card" }, h("h2", null, "Choose a measure"), h("p", null, `There are ${number(contents.measures.length)} measures of ${number(contents.days.length)} days: ${[...kinds].map(([kind, n]) => `${number(n)} ${kind}`).join(", ")}.`),
+    h("div", { class: "card" }, h("h2", null, "Choose a measure"), h("p", null, `There are ${number(contents.measures.length)} measures of ${number(contents.days.length)} days: ${[...kinds].map(([kind, n]) => `${number(n)} ${kind.replaceAll("_", " ")}${n === 1 ? "" : "s"}`).join(", ")}.`),
       table("The most frequent", ["Measure", "Kind", "Pings", "First", "Last"], often.map((/** @type {any} */ m) => [h("a", { href: state.link({ measure: m.name }) }, m.name), m.kind, number(m.pings), date(m.first), date(m.last)]), ["Pings"])));
 }
 
@@ -115,9 +115,9 @@ function drawControls(place, state, sums, evolution) {
     return h("label", { class: "field" }, h("span", null, label), input);
   };
   const compare = /** @type {[string, string][]} */ ([["", "nothing"], ...fields.filter(([name]) => name !== state.get("by") && (sums.choices[name] ?? []).length > 1).map(([name, label]) => /** @type {[string, string]} */ ([name, label.toLowerCase()]))]);
-  // What narrows is below, folded where there is little room and nothing is chosen.
+  // What narrows is below, folded where there is little room.
   const narrowed = fields.filter(([name]) => state.get(name)).length + (state.get("from") || state.get("to") ? 1 : 0);
-  const more = h("details", { class: "more", open: narrowed > 0 || innerWidth > 600 },
+  const more = h("details", { class: "more", open: innerWidth > 600 },
     h("summary", null, narrowed ? `Narrowed by ${narrowed}` : "All pings; narrow them"),
     h("div", { class: "controls" }, filters, day("from", "From", dates[0] ?? ""), day("to", "To", dates.at(-1) ?? "")));
   place.append(h("div", { class: "card" }, h("div", { class: "controls" },

@@ -50,7 +50,7 @@ export async function show(place, state, signal) {
     h("div", { class: "grid" },
       h("div", { class: "card" }, h("h2", null, "Answers since the start"), answers),
       h("div", { class: "card" }, h("h2", null, "Quarantine"), rejected),
-      h("div", { class: "card" }, h("h2", null, "Filters and scripts"), filters)),
+      h("div", { class: "card" }, h("h2", null, "Ingest filters"), filters)),
     h("div", { class: "card" }, h("h2", null, "In the store"), stored));
 
   let segments = store.segments, classes = quarantine.classes, looks = 0;
@@ -73,7 +73,7 @@ export async function show(place, state, signal) {
       tile("Records stored", number(records), `${bytes(size)} on disk`),
       tile("Converted", number(converted), `${number(Math.round(Math.max(0, ...speed.map((v) => v ?? 0))))} /s at most lately`),
       tile("Backlog", number(state.backlog.logs), state.backlog.logs ? `${bytes(state.backlog.bytes)}, oldest ${duration(state.backlog.oldest_seconds)}` : "nothing waits"),
-      tile("Quarantined", number(classes.reduce((/** @type {number} */ n, /** @type {any} */ c) => n + c.records, 0)), `${new Set(classes.map((/** @type {any} */ c) => c.class)).size} classes`),
+      tile("Quarantined", number(classes.reduce((/** @type {number} */ n, /** @type {any} */ c) => n + c.records, 0)), [...new Set(classes.map((/** @type {any} */ c) => c.class))].slice(0, 2).join(", ") || "nothing was rejected"),
       tile("Free space", bytes(state.free_bytes), "where the data folder is"));
 
     plotted.abort();
@@ -88,7 +88,7 @@ export async function show(place, state, signal) {
     const rows = Object.entries(answered).filter(([, value]) => value > 0).sort((a, b) => b[1] - a[1]);
     replace(answers, rows.length ? table("By status", ["Answer", "Requests", "Share"], rows.map(([labels, value]) => [labels || "all", number(value), percent(value / Math.max(1, total(answered)))]), ["Requests", "Share"])
       : h("p", { class: "empty" }, "No request has come since the server started."));
-    drawFilters(filters, state.filters, now.scripts);
+    drawFilters(filters, state.filters);
   };
   const drawStore = () => {
     drawStored(stored, segments);
@@ -189,11 +189,10 @@ function drawQuarantine(place, classes) {
     : h("p", { class: "empty" }, "Nothing was rejected."));
 }
 
-/** @param {HTMLElement} place @param {any} filters @param {any[] | undefined} scripts */
-function drawFilters(place, filters, scripts) {
+/** @param {HTMLElement} place @param {any} filters */
+function drawFilters(place, filters) {
   const rows = [];
   for (const file of filters?.files ?? []) rows.push([file.name, h("span", { class: `badge ${file.error ? "bad" : "good"}` }, file.error ? "does not load" : "filter in use"), file.error || time(file.loaded)]);
-  for (const script of scripts ?? []) rows.push([h("a", { href: `#/scripts?script=${encodeURIComponent(script.name)}` }, script.name), h("span", { class: `badge ${script.error ? "bad" : "good"}` }, script.error ? "error" : "script"), script.error ?? ""]);
   replace(place, rows.length ? table("State", ["File", "State", ""], rows)
-    : h("p", { class: "empty" }, "No ingest filter and no scripts folder: start the server with --filters or --scripts."));
+    : h("p", { class: "empty" }, "None: every record is published. A server that is started with --filters has some."));
 }
