@@ -117,7 +117,7 @@ const clientLimit = 5 * time.Minute
 func (s *clientServer) waitForTypes(t *testing.T, want ...string) []clientRecord {
 	t.Helper()
 	for end := time.Now().Add(clientLimit); ; time.Sleep(500 * time.Millisecond) {
-		records := s.records(t, "{}")
+		records := s.records(t, "{ info: !!ping.client_info }")
 		seen := map[string]bool{}
 		for _, record := range records {
 			seen[record.AppName+"/"+record.Type] = true
