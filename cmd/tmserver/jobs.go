@@ -56,7 +56,8 @@ func (f *jobFlags) findTmrun() (string, error) {
 }
 
 // buildJobs opens the jobs and the folder of scripts. Without an admin address nobody could
-// start a job or see a result; without tmrun only a folder of scripts is an error.
+// start a job or see a result; without tmrun only a folder of scripts is an error. What is
+// wrong with the store of jobs is logged.
 func (s *serving) buildJobs(ctx context.Context) (part, error) {
 	tmrun, err := s.c.findTmrun()
 	if s.c.Scripts == "" && (err != nil || s.c.AdminListen == "") {
@@ -85,7 +86,9 @@ func (s *serving) buildJobs(ctx context.Context) (part, error) {
 	options.Ended = s.jobEnded(s.jobMetrics())
 	manager, err := jobs.Open(options)
 	if err != nil {
-		return part{}, fmt.Errorf("open jobs: %w", err)
+		// Submissions must be received without jobs, too: the disk may be full.
+		s.st.Log.Error("no jobs are run until the next start", "err", err)
+		return part{}, nil
 	}
 	s.api = &admin.API{Manager: manager}
 
