@@ -63,6 +63,8 @@ func (m *Manager) runProgram(ctx context.Context, id, source string) (code int, 
 	if err != nil {
 		return 0, "", err
 	}
+
+	// The log may be read while it grows.
 	file, err := m.root.Create(runDir(id) + "/" + logFile)
 	if err != nil {
 		return 0, "", err
@@ -91,6 +93,8 @@ func (m *Manager) runProgram(ctx context.Context, id, source string) (code int, 
 			}
 		}
 	}
+
+	// The script's own filter is used where the request has none.
 	m.change(id, func(run *api.Run) { run.From.ScriptSum = described.Sum })
 	if len(run.Request.FilterDocument) == 0 && run.Request.Filter == "" && len(described.Filter) > 0 {
 		run.Request.FilterDocument = described.Filter
@@ -99,6 +103,7 @@ func (m *Manager) runProgram(ctx context.Context, id, source string) (code int, 
 		}
 	}
 
+	// Its events change the run.
 	code, err = m.command(ctx, m.arguments(&run, path, described.Exports), io.Discard, log, func(event api.Event) {
 		m.change(id, func(run *api.Run) {
 			switch {
@@ -149,6 +154,8 @@ func (m *Manager) command(ctx context.Context, args []string, stdout, stderr io.
 	}
 	defer stdin.Close()
 	cmd.Cancel = stdin.Close
+
+	// The child has the only other end of the events, so that they end with it.
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return 0, err
@@ -173,6 +180,7 @@ func (m *Manager) command(ctx context.Context, args []string, stdout, stderr io.
 			events(event)
 		}
 	}()
+
 	err = cmd.Wait()
 	reader.SetReadDeadline(time.Now().Add(endTime))
 	<-read
@@ -198,6 +206,7 @@ func (m *Manager) results(id string) (results []api.Result, err error) {
 		return nil, err
 	}
 	defer dir.Close()
+
 	folder, err := dir.Open(".")
 	if err != nil {
 		return nil, err
@@ -213,6 +222,7 @@ func (m *Manager) results(id string) (results []api.Result, err error) {
 		if err != nil {
 			return nil, err
 		}
+
 		hash := sha256.New()
 		size, err := io.Copy(hash, file)
 		if err := errors.Join(err, file.Close()); err != nil {

@@ -169,6 +169,7 @@ func (m *Manager) Start(request api.Request, order Order) (api.Run, error) {
 		return api.Run{}, ErrFull
 	}
 
+	// The run, with its files in a folder of their own.
 	run := api.Run{
 		ID: m.newID(), Name: request.Main, Script: order.Script, Cause: order.Cause, Day: order.Day,
 		State: api.Queued, Created: m.o.Now().UTC(), From: api.From{Version: m.o.Version},
@@ -179,12 +180,15 @@ func (m *Manager) Start(request api.Request, order Order) (api.Run, error) {
 	if err := m.writeFiles(run.ID, request); err != nil {
 		return api.Run{}, err
 	}
+
+	// The request is stored without the files, which may be long.
 	run.Request = request
 	run.Request.Files = nil
 	if err := m.store.put(runsBucket, run.ID, run); err != nil {
 		return api.Run{}, err
 	}
 
+	// It is stored, so a crash from here on leaves it as interrupted.
 	m.runs[run.ID] = &tracked{run: run, source: order.Source, changed: make(chan struct{})}
 	m.queue = append(m.queue, run.ID)
 	m.waiting <- struct{}{} // has room for each run of the queue
@@ -290,6 +294,8 @@ func (m *Manager) runNext(ctx context.Context) {
 	}
 	id := m.queue[0]
 	m.queue = m.queue[1:]
+
+	// Cancel ends it from here on.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	m.runs[id].cancel = cancel
@@ -302,6 +308,7 @@ func (m *Manager) runNext(ctx context.Context) {
 	})
 	m.execute(ctx, id, source)
 
+	// Tell others, and make room.
 	run, _, err := m.Get(id)
 	if err != nil {
 		return

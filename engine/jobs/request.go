@@ -110,6 +110,7 @@ func (m *Manager) arguments(run *api.Run, path string, exports api.Exports) []st
 	}
 	args = append(args, "--output="+output)
 
+	// The filter: a file that came with the request, a shipped one, or a document.
 	filter := request.Filter
 	if _, err := os.Stat(filepath.Join(dir, filesDir, filter)); filter != "" && err == nil {
 		filter = filepath.Join(dir, filesDir, filter)

@@ -41,6 +41,8 @@ func OpenScripts(ctx context.Context, dir string, manager *Manager) (*Scripts, e
 	if err != nil {
 		return nil, err
 	}
+
+	// A script is described in a process of its own; here only its schedule is parsed.
 	opened := &Scripts{manager: manager, dir: dir}
 	opened.folder, err = reload.Open(ctx, dir, reload.Options[loaded]{
 		Wants: isScript,
@@ -50,6 +52,7 @@ func OpenScripts(ctx context.Context, dir string, manager *Manager) (*Scripts, e
 			if err == nil && described.Error != "" {
 				err = errors.New(described.Error)
 			}
+
 			found := loaded{Exports: described.Exports}
 			if err == nil && found.Schedule != "" {
 				found.schedule, err = cron.ParseStandard(found.Schedule)
@@ -119,6 +122,8 @@ func (s *Scripts) startDue() error {
 			errs = append(errs, err)
 			continue
 		}
+
+		// One run of a script at a time: what is due waits for the end of the other.
 		due := schedule.Next(last)
 		if due.IsZero() || due.After(now) || s.manager.isActive(version.Name) {
 			continue
@@ -129,6 +134,9 @@ func (s *Scripts) startDue() error {
 		if now.Sub(due) > time.Minute {
 			cause = api.ByCatchUp
 		}
+
+		// It counts as served when it is queued. If the process ends between the two, the
+		// script runs twice, which is better than not at all.
 		_, err = s.Start(version.Name, api.Request{}, cause)
 		if errors.Is(err, ErrFull) {
 			continue // at the next tick
