@@ -55,6 +55,7 @@ var arrows = []struct {
 	{"engine/isolate", []string{"engine", "layout"}, "tasks cross a pipe as streams; what a script is, only cmd knows"},
 	{"engine/jobs", []string{"engine/script/reload"}, "a job is a process: neither what a script is nor why it runs matters"},
 	{"engine/jobs/api", nil, "JSON that programs exchange"},
+	{"engine/spark", []string{"engine"}, "a cluster gets tasks and lines; what is in them, only the engine knows"},
 	{"engine/script", []string{"engine", "layout", "revisions"}, "the only place where JavaScript meets Go"},
 	{"engine/script/bundle", []string{"engine/script/datafile", "engine/script/declare", "engine/script/ecma", "engine/script/suggest"}, "compiling a script takes no data and no runtime"},
 	{"engine/script/datafile", []string{"engine/datum", "engine/jsonscan"}, "a data file means the same whatever imports it"},

@@ -26,7 +26,8 @@
 // Hence the output is the same bytes for any number of workers and any memory.
 //
 // A task can also run on streams of lines, in another process (stream.go, package
-// isolate).
+// isolate); by itself, with its pairs as lines for any program that sorts (pairs.go); and
+// on a cluster, with its pairs packed for shards (packed.go, package spark).
 //
 // To add an output format: see package format.
 //

@@ -113,7 +113,8 @@ func (s *TaskStats) addColumns(names []string, bytes int64) {
 	}
 }
 
-func (s *TaskStats) add(t TaskStats) {
+// Add adds what another task did.
+func (s *TaskStats) Add(t TaskStats) {
 	s.Records += t.Records
 	s.RawBytes += t.RawBytes
 	s.Rejected += t.Rejected

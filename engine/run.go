@@ -155,7 +155,7 @@ func (r *runner) taskDone(t Task, done TaskStats, cached bool) {
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.stats.TaskStats.add(done)
+	r.stats.TaskStats.Add(done)
 	if cached {
 		r.stats.Cached++
 	}

@@ -30,6 +30,9 @@ func Sample(job Job, share float64) *Sampled {
 // Mapped returns how many records were in the sample so far.
 func (s *Sampled) Mapped() int64 { return s.mapped.Load() }
 
+// AddMapped counts records that were mapped elsewhere.
+func (s *Sampled) AddMapped(n int64) { s.mapped.Add(n) }
+
 // NewMapper implements Job.
 func (s *Sampled) NewMapper(ctx context.Context, t Task, emit Emit) (Mapper, error) {
 	mapper, err := s.Job.NewMapper(ctx, t, emit)

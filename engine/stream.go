@@ -10,8 +10,8 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/shuffle"
 )
 
-// Tasks as streams of lines: the contract of `tmrun map` and `tmrun reduce`,
-// which --isolate and other engines speak.
+// Tasks as streams of lines, which --isolate speaks. The contract of `tmrun map` and
+// `tmrun reduce` is that of pairs.go.
 //
 //	map reads    <id> TAB <json>
 //	map writes   hex(key) TAB base64(value), combined, sorted by key in runs
@@ -89,8 +89,16 @@ func writeEntries(w *bufio.Writer, prefix []byte, groups []*shuffle.Group) error
 // ReduceStream runs one shard on the sorted entries of in. Of the statistics it
 // counts what was rejected.
 func ReduceStream(ctx context.Context, job Job, shardIndex int, in io.Reader, sink Sink, o Options) (TaskStats, error) {
+	stats, err := reduceStored(ctx, job, shardIndex, sink, o, func(store *shuffle.Store, runBytes int) error {
+		return storeEntries(store, func(do func(key, value []byte) error) error { return DecodeEntries(in, do) }, runBytes)
+	})
+	return stats.TaskStats, err
+}
+
+// reduceStored runs one shard on the entries that fill puts into a store.
+func reduceStored(ctx context.Context, job Job, shardIndex int, sink Sink, o Options, fill func(store *shuffle.Store, runBytes int) error) (Stats, error) {
 	if err := o.validate(); err != nil {
-		return TaskStats{}, err
+		return Stats{}, err
 	}
 	run := newRunner(nil, job, o)
 	defer run.store.Close()
@@ -99,15 +107,15 @@ func ReduceStream(ctx context.Context, job Job, shardIndex int, in io.Reader, si
 	if shardIndex > 0 {
 		one, err := job.OneShard(ctx)
 		if err != nil {
-			return TaskStats{}, err
+			return Stats{}, err
 		}
 		if one {
-			return TaskStats{}, ErrOneShard
+			return Stats{}, ErrOneShard
 		}
 	}
 
-	if err := storeEntries(run.store, in, o.sizes.TableBytes); err != nil {
-		return TaskStats{}, err
+	if err := fill(run.store, o.sizes.TableBytes); err != nil {
+		return Stats{}, err
 	}
 
 	// The output waits in a spool only if a key may be rejected after it has written.
@@ -121,15 +129,16 @@ func ReduceStream(ctx context.Context, job Job, shardIndex int, in io.Reader, si
 	if err == nil && out.sink == nil {
 		err = out.replay(sink)
 	}
-	return run.stats.TaskStats, err
+	return run.stats, err
 }
 
 // maxListBytes bounds how many of a key's values storeEntries collects before it adds
 // them to a run.
 const maxListBytes = 32 << 10
 
-// storeEntries puts the entries of in into the store, as runs of some runBytes.
-func storeEntries(store *shuffle.Store, in io.Reader, runBytes int) error {
+// storeEntries puts the sorted entries that each yields into the store, as runs of some
+// runBytes.
+func storeEntries(store *shuffle.Store, each func(do func(key, value []byte) error) error, runBytes int) error {
 	built := &shuffle.Builder{}
 	seq := 0
 	var key string
@@ -150,7 +159,7 @@ func storeEntries(store *shuffle.Store, in io.Reader, runBytes int) error {
 	}
 
 	// Collect the values of one key at a time.
-	err := DecodeEntries(in, func(k, v []byte) error {
+	err := each(func(k, v []byte) error {
 		if key != string(k) || values.Bytes() > maxListBytes {
 			if err := flush(); err != nil {
 				return err

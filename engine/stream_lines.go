@@ -3,14 +3,17 @@ package engine
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // lineBlocks cuts a stream into blocks of whole lines.
@@ -203,3 +206,25 @@ func DecodeRows(in io.Reader, out *Output) error {
 		return out.write(entryKind(kind), args[0], args[1])
 	})
 }
+
+// StreamSource is the Source of one segment, the lines of a stream. It can be opened once.
+type StreamSource struct {
+	Segment Segment
+	In      io.Reader
+}
+
+var _ Source = StreamSource{}
+
+// Segments implements Source.
+func (s StreamSource) Segments(context.Context, schema.Filter) ([]Segment, error) {
+	return []Segment{s.Segment}, nil
+}
+
+// Open implements Source.
+func (s StreamSource) Open(Segment, int, int) (Blocks, error) { return &lineBlocks{r: s.In}, nil }
+
+// Fingerprint implements Source.
+func (s StreamSource) Fingerprint(Segment) ([32]byte, error) { return [32]byte{}, errStreamed }
+
+// errStreamed: a stream is read once.
+var errStreamed = errors.New("the result of a stream cannot be cached")

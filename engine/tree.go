@@ -28,7 +28,11 @@ func (s TreeSource) Segments(ctx context.Context, f schema.Filter) ([]Segment, e
 	if err != nil {
 		return nil, err
 	}
+	return s.withFrames(list)
+}
 
+// withFrames returns segments as the engine sees them.
+func (s TreeSource) withFrames(list []layout.Segment) ([]Segment, error) {
 	out := make([]Segment, len(list))
 	for i, seg := range list {
 		out[i].Segment = seg
@@ -75,3 +79,25 @@ func (s TreeSource) Fingerprint(seg Segment) ([32]byte, error) {
 
 // errDuplicates: which records are duplicates depends on all segments.
 var errDuplicates = errors.New("the result of a segment without duplicates depends on the other segments")
+
+// NamedSource is the Source of some segments of a tree: of those of Names that the
+// filter selects and that count (see layout.Tree.Named).
+type NamedSource struct {
+	TreeSource
+	Names   []string
+	Skipped func(name string) // called for each of Names that is no segment
+}
+
+var _ Source = NamedSource{}
+
+// Segments implements Source.
+func (s NamedSource) Segments(ctx context.Context, f schema.Filter) ([]Segment, error) {
+	listing, err := s.Tree.Named(ctx, s.Names, f)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range listing.Strays {
+		s.Skipped(name)
+	}
+	return s.withFrames(listing.Segments)
+}

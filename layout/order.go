@@ -29,6 +29,10 @@ func (o Order) Compare(b Order) int {
 	)
 }
 
+// Fields returns the order as text: that of two texts, by bytes, is Compare's, also if
+// something follows behind a tab.
+func (o Order) Fields() string { return o.partition + "\t" + o.age + "\t" + o.segment }
+
 // OrderOf returns where the records of a part stand, or, with -1, those of a segment
 // without parts.
 func (s Segment) OrderOf(part int) Order {

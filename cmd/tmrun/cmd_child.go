@@ -38,7 +38,7 @@ func (c *childCmd) Run(ctx context.Context, st *cli.State) error {
 	defer s.close()
 
 	// Without its job a child can run nothing: its only status is the error.
-	err := c.begin(s)
+	err := c.begin(s, "")
 	s.job.Table = c.Table
 	if err == nil {
 		err = s.loadFilter(ctx, c.InputFilter)

@@ -38,7 +38,7 @@ func (c *describeCmd) Run(ctx context.Context, st *cli.State) error {
 }
 
 func (c *describeCmd) describe(ctx context.Context, s *session) (described api.Described, err error) {
-	if err := c.begin(s); err != nil {
+	if err := c.begin(s, ""); err != nil {
 		return described, err
 	}
 

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
@@ -10,23 +14,38 @@ import (
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
-// mapCmd runs one map task over standard input and output.
+// mapCmd runs map tasks: segments that standard input names, to pairs on standard output.
 type mapCmd struct {
 	taskFlags
-	InputFilter string `short:"f" predictor:"filter" name:"input-filter" placeholder:"FILE" help:"Filter whose match decides each record."`
-	Dims        string `placeholder:"R/A/C/V/B/D" default:"UNKNOWN/UNKNOWN/UNKNOWN/UNKNOWN/UNKNOWN/UNKNOWN" help:"The dimensions of the records: reason/app/channel/version/build/date."`
-	Dedup       string `hidden:"" enum:"none,latest" default:"none"`
-	Segment     string `default:"stdin" help:"The name of the input in messages."`
+	DataDir     string   `short:"d" predictor:"folder" name:"data-dir" placeholder:"DIR" help:"The tree that the names are of (default: the one that the paths lie in)."`
+	InputFilter string   `short:"f" predictor:"filter" name:"input-filter" placeholder:"FILE" help:"JSON or JavaScript filter, or the name of a shipped one (default: everything valid)."`
+	Where       []string `name:"where" sep:"none" placeholder:"DIM=…" help:"dim=v1,v2 or dim=lo..hi; repeatable, combines with the filter."`
+	Sample      percent  `default:"100" placeholder:"PCT" help:"Map only this share of the records, such as 1%."`
+	Mappers     workers  `short:"m" name:"num-mappers" placeholder:"N" help:"Map tasks at a time (default: all processors)."`
+	Dims        string   `placeholder:"R/A/C/V/B/D" help:"Standard input is records of these dimensions, reason/app/channel/version/build/date, not names."`
+	Dedup       string   `hidden:"" enum:"none,latest" default:"none"`
+	Segment     string   `default:"stdin" help:"With --dims: the name of the input in messages."`
+	Pack        int      `default:"0" hidden:"" help:"Write packed pairs for so many shards, and how each task has ended."`
+
+	tree string // that the paths lie in
 }
 
 // Help is the long help.
 func (c *mapCmd) Help() string {
-	return `Reads lines "<id> TAB <json>" and writes lines "hex(key) TAB base64(value)",
-combined, sorted by key within runs. Sort them as text (stably, in the order of
-the tasks) and tmrun reduce reads them: the contract of Hadoop streaming.
-There is no --dedup here, because a task sees one segment only.
+	return `Reads names of segments, a line each, maps them as tmrun does and writes their
+pairs, a line each. Sorted by bytes, tmrun reduce reads them:
 
-EXIT STATUS: 0 done; 1 failed; 2 usage; 5 the script failed; 6 a limit was hit.`
+  find TREE -type f | tmrun map job.js | LC_ALL=C sort | tmrun reduce job.js
+
+Files that are no segments, and those that the filter does not select, are left
+out. Any number of tmrun map may share the names. A task that runs twice writes
+the same lines twice, which reduce counts once; one that was interrupted is an
+error of reduce. Counters go to standard error, as "reporter:counter:group,name,n".
+docs/CLUSTER.md describes the lines. There is no --dedup here, because a task
+sees one segment only.
+
+EXIT STATUS: 0 done; 1 failed; 2 usage; 4 a segment is damaged; 5 the script failed;
+6 a limit was hit.`
 }
 
 // Run implements the command.
@@ -34,7 +53,7 @@ func (c *mapCmd) Run(ctx context.Context, st *cli.State) error {
 	s := newSession(st)
 	defer s.close()
 	if err := c.run(ctx, s); err != nil {
-		return explainError(st, err, "")
+		return explainError(st, err, c.DataDir)
 	}
 	return nil
 }
@@ -45,21 +64,147 @@ func (c *mapCmd) run(ctx context.Context, s *session) error {
 		return cli.WithHint(cli.Usage("--dedup %s: a task sees one segment, and the later submission of a document may be in any other", c.Dedup),
 			"tmrun --dedup latest looks at all of them first")
 	}
-
-	dims, err := schema.ParseDims(c.Dims)
-	if err != nil {
-		return cli.Fail(cli.ExitUsage, fmt.Errorf("--dims: %w", err))
+	if c.Pack > 0 {
+		return c.runPacked(ctx, s)
 	}
 
-	if err := c.begin(s); err != nil {
+	var names []string
+	var err error
+	if c.Dims == "" {
+		if names, err = c.readNames(s.st.Stdin); err != nil {
+			return err
+		}
+	}
+	if err := c.open(ctx, s); err != nil {
+		return err
+	}
+
+	// Records come as one segment, names as those that they name.
+	var source engine.Source
+	switch {
+	case c.Dims != "":
+		dims, err := schema.ParseDims(c.Dims)
+		if err != nil {
+			return cli.Fail(cli.ExitUsage, fmt.Errorf("--dims: %w", err))
+		}
+		source = engine.StreamSource{Segment: engine.Segment{Segment: layout.Segment{Path: c.Segment, Dims: dims}}, In: s.st.Stdin}
+		s.plan, err = engine.NewPlan(ctx, source, s.job.Filter.Selection, nil)
+		if err != nil {
+			return err
+		}
+	case len(names) > 0:
+		if source, err = c.planNames(ctx, s, names); err != nil {
+			return err
+		}
+	default:
+		s.plan = &engine.Plan{}
+	}
+
+	total := taskCounts{}
+	lines := engine.NewPairLines(s.st.Stdout)
+	err = engine.MapTasks(ctx, source, s.plan.Tasks, s.work, s.engine, func(t engine.Task, done engine.TaskStats, pairs engine.TaskPairs, err error) error {
+		if err != nil {
+			return err
+		}
+		total.add(done)
+		return lines.Task(t, done, pairs)
+	})
+	total.print(s)
+	return err
+}
+
+// open loads script and filter.
+func (c *mapCmd) open(ctx context.Context, s *session) error {
+	s.engine.Mappers = c.Mappers.or(s.engine.Mappers)
+	if err := c.begin(s, c.DataDir); err != nil {
 		return err
 	}
 	if err := s.loadFilter(ctx, c.InputFilter); err != nil {
 		return err
 	}
+	if err := s.narrow(c.Where); err != nil {
+		return err
+	}
+	if c.Sample < 100 {
+		s.takeSample(c.Sample.share())
+	}
+	return nil
+}
 
-	// The stream is the whole segment: Hi is open.
-	segment := engine.Segment{Segment: layout.Segment{Path: c.Segment, Dims: dims}}
-	_, err = engine.MapStream(ctx, s.job, engine.Task{Segment: segment, Hi: -1}, s.st.Stdin, s.st.Stdout, s.engine)
-	return err
+// readNames reads the names of segments and finds the tree that they are in.
+func (c *mapCmd) readNames(in io.Reader) (names []string, err error) {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		line := lines.Text()
+		if line == "" {
+			continue
+		}
+		if id, _, ok := strings.Cut(line, "\t"); ok {
+			return nil, cli.WithHint(cli.Usage("%q is no path of a segment", id), "--dims says that standard input is records, and of which dimensions")
+		}
+
+		// With --data-dir names may be relative to it.
+		top, name := layout.TopOf(line)
+		switch _, isSegment := layout.PlannedSegment(line); {
+		case c.DataDir != "":
+			name = strings.TrimPrefix(strings.TrimPrefix(line, strings.TrimSuffix(c.DataDir, "/")), "/")
+		case !isSegment:
+			name = line
+		case c.tree == "":
+			c.tree = top
+		case c.tree != top:
+			return nil, cli.Usage("segments of two trees, %s and %s: a job reads one", c.tree, top)
+		}
+		names = append(names, name)
+	}
+	if c.DataDir == "" {
+		c.DataDir = c.tree
+	}
+	return names, lines.Err()
+}
+
+// planNames plans the tasks of the named segments.
+func (c *mapCmd) planNames(ctx context.Context, s *session, names []string) (engine.Source, error) {
+	skipped, first := 0, ""
+	skip := func(name string) {
+		if skipped == 0 {
+			first = name
+		}
+		skipped++
+	}
+
+	// Without a segment there is no tree.
+	source := engine.NamedSource{Skipped: skip}
+	for _, name := range names {
+		if _, ok := layout.PlannedSegment(name); ok {
+			source.Names = append(source.Names, name)
+		} else {
+			skip(name)
+		}
+	}
+	s.plan = &engine.Plan{}
+	if len(source.Names) > 0 {
+		if err := s.openTree(c.DataDir); err != nil {
+			return nil, err
+		}
+		source.TreeSource = s.source
+
+		accept, free, err := s.job.Filter.Accept(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer free()
+		if s.plan, err = engine.NewPlan(ctx, source, s.job.Filter.Selection, accept); err != nil {
+			if errors.Is(err, layout.ErrNotListed) {
+				return nil, cli.Fail(cli.ExitUsage, err)
+			}
+			return nil, err
+		}
+	}
+
+	if skipped > 0 {
+		fmt.Fprintf(s.st.Stderr, "tmrun: %s left out, which are no segments; the first is %s\n", counted(skipped, "file"), first)
+	}
+	return source, nil
 }

@@ -13,13 +13,17 @@ import (
 type reduceCmd struct {
 	taskFlags
 	Table string `placeholder:"NAME" help:"Write one table of the script (default: all; with several, each row begins with the name of its table)."`
-	Shard int    `default:"0" help:"Number of the shard; what setupReduce writes appears for shard 0 only."`
+	Shard int    `default:"-1" placeholder:"N" help:"Number of this task, from 0, where several share the keys; what setupReduce writes appears for 0 only (default: one task has all keys)."`
+	Pack  bool   `hidden:"" help:"Read packed pairs of a shard, and write packed rows."`
+	Parts string `hidden:"" help:"With --pack: write a file of rows in this format."`
 }
 
 // Help is the long help.
 func (c *reduceCmd) Help() string {
-	return `Reads what tmrun map has written, sorted as text, and writes the result as TSV.
-Tables of the kind top need all lines of one key in one task.
+	return `Reads what tmrun map has written, sorted by bytes (LC_ALL=C sort), and writes the
+result as TSV. Without --shard, pairs that are missing are an error. Several
+tasks may share the keys if each has all lines of a key; tables of the kind top
+need all lines of one key in one task.
 
 EXIT STATUS: 0 done; 1 failed; 2 usage; 5 the script failed; 6 a limit was hit.`
 }
@@ -35,31 +39,62 @@ func (c *reduceCmd) Run(ctx context.Context, st *cli.State) error {
 }
 
 func (c *reduceCmd) run(ctx context.Context, s *session) error {
-	if err := c.begin(s); err != nil {
+	if c.Pack {
+		return c.runPacked(ctx, s)
+	}
+	if err := c.begin(s, ""); err != nil {
 		return err
 	}
-
 	if err := c.chooseTable(ctx, s); err != nil {
 		return err
 	}
-
-	// Rows are TSV here; a format with a head or a schema needs all shards.
-	sink := format.NewTSV(s.st.Stdout)
-	if _, err := engine.ReduceStream(ctx, s.job, c.Shard, s.st.Stdin, sink, s.engine); err != nil {
-		return err
-	}
-	return sink.Close()
-}
-
-// chooseTable decides which tables are written.
-func (c *reduceCmd) chooseTable(ctx context.Context, s *session) error {
-	set, err := s.job.Script.Tables(ctx, s.job.Limits)
+	columns, err := c.columns(ctx, s)
 	if err != nil {
 		return err
 	}
-	if c.Table != "" && set.Find(c.Table) < 0 {
-		return cli.Usage("--table %s: the script has the tables %s", c.Table, strings.Join(set.Names(), ", "))
+
+	// Rows are TSV here; a format with a schema needs all shards.
+	sink, err := format.New("tsv", s.st.Stdout, columns, s.engine.WorkDir)
+	if err != nil {
+		return cli.Fail(cli.ExitScript, err)
+	}
+	stats, err := engine.ReducePairs(ctx, s.job, max(0, c.Shard), c.Shard < 0, s.st.Stdin, sink, s.engine)
+	if err != nil {
+		return err
+	}
+	if err := sink.Close(); err != nil {
+		return err
+	}
+	taskCounts{"keys": stats.Keys, "rows": stats.Rows, "failed": stats.Failed}.print(s)
+	return nil
+}
+
+// chooseTable decides which tables are written.
+func (c *reduceCmd) chooseTable(ctx context.Context, s *session) (err error) {
+	s.tables, err = s.job.Script.Tables(ctx, s.job.Limits)
+	if err != nil {
+		return err
+	}
+	if c.Table != "" && s.tables.Find(c.Table) < 0 {
+		return cli.Usage("--table %s: the script has the tables %s", c.Table, strings.Join(s.tables.Names(), ", "))
 	}
 	s.job.Table = c.Table
 	return nil
+}
+
+// columns returns the names that stand above the rows, nil for none: as tmrun writes them.
+// The rows of several tables have no common columns.
+func (c *reduceCmd) columns(ctx context.Context, s *session) ([]string, error) {
+	switch {
+	case c.Shard > 0:
+		return nil, nil
+	case s.tables == nil:
+		return s.job.Script.Columns(ctx, s.job.Limits)
+	case len(s.tables) > 1 && c.Table == "":
+		return nil, nil
+	}
+	if table := s.tables[max(0, s.tables.Find(c.Table))]; table.Header {
+		return table.Columns(), nil
+	}
+	return nil, nil
 }

@@ -39,8 +39,9 @@ type runCmd struct {
 	MaxOutput   size          `name:"max-output" default:"0" placeholder:"SIZE" help:"What the job may write; 0 is no limit."`
 	Timeout     time.Duration `default:"0" zero:"no limit" help:"What the whole job may take; 0 is no limit."`
 	callFlags   `embed:""`
-	NoCache     bool          `name:"no-cache" help:"Map everything again: neither read nor write the cache of map results in a data folder's state/."`
-	CacheSize   size          `name:"cache-size" default:"1GiB" placeholder:"SIZE" help:"What the cache of map results may hold."`
+	NoCache     bool `name:"no-cache" help:"Map everything again: neither read nor write the cache of map results in a data folder's state/."`
+	CacheSize   size `name:"cache-size" default:"1GiB" placeholder:"SIZE" help:"What the cache of map results may hold."`
+	sparkFlags  `embed:""`
 	Isolate     bool          `help:"Run each task in a process of its own, with limits."`
 	TaskMemory  size          `name:"task-memory" default:"512MiB" placeholder:"SIZE" help:"With --isolate: memory that one task may use."`
 	TaskTimeout time.Duration `name:"task-timeout" default:"10m" zero:"no limit" help:"With --isolate: what one task may take; 0 is no limit."`
@@ -100,6 +101,8 @@ func (c *runCmd) runJob(ctx context.Context, st *cli.State) error {
 	s := newSession(st)
 	defer s.close()
 
+	defer c.closeCluster()
+
 	// Whatever a deadline interrupts returns DeadlineExceeded, without saying which.
 	stats, err := c.run(ctx, s)
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -127,6 +130,9 @@ func (c *runCmd) runJob(ctx context.Context, st *cli.State) error {
 
 // run is the flow of a job.
 func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err error) {
+	if err := c.checkSpark(); err != nil {
+		return stats, err
+	}
 	if err := c.setLimits(s); err != nil {
 		return stats, err
 	}
@@ -186,7 +192,7 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	defer report.stop()
 
 	// All work is done here: map, combine, shuffle, reduce.
-	stats, err = engine.Run(ctx, s.source, s.plan, s.work, out, s.engine)
+	stats, err = c.runTasks(ctx, s, out)
 	if err != nil {
 		return stats, err
 	}
@@ -274,15 +280,7 @@ func (c *runCmd) loadJob(ctx context.Context, s *session) error {
 		return err
 	}
 
-	// Conditions only narrow what the filter selects.
-	filter := s.job.Filter
-	selected, err := s.selection.parse(c.Where, filter.Selection)
-	if err != nil {
-		return err
-	}
-	filter.Selection = selected
-
-	return nil
+	return s.narrow(c.Where)
 }
 
 // openData opens the data folder and plans which segments to read.
@@ -325,7 +323,7 @@ func (c *runCmd) placeTasks(ctx context.Context, s *session) error {
 	// cache.
 	if c.Sample < 100 {
 		s.takeSample(c.Sample.share())
-	} else if !c.NoCache {
+	} else if !c.NoCache && c.Engine == "local" {
 		c.openCache(ctx, s)
 	}
 	return nil

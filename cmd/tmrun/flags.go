@@ -82,8 +82,8 @@ type taskFlags struct {
 	TaskMemory size   `name:"task-memory" default:"0" placeholder:"SIZE" help:"Memory that this process may use; 0 is no limit."`
 }
 
-// begin limits the process and loads the script into s.
-func (f *taskFlags) begin(s *session) error {
+// begin limits the process and loads the script into s. dataDir may be "".
+func (f *taskFlags) begin(s *session, dataDir string) error {
 	s.engine.MaxErrors = int64(f.MaxErrors)
 
 	// The kernel's limit ends the process, so the garbage collector aims below it,
@@ -103,7 +103,7 @@ func (f *taskFlags) begin(s *session) error {
 		return err
 	}
 	s.exitWhenStuck("", func() {})
-	return s.allowCalls(&f.callFlags, "")
+	return s.allowCalls(&f.callFlags, dataDir)
 }
 
 // workers is a flag value: how many at a time. 0 is what an absent flag leaves.

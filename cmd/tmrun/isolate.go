@@ -9,10 +9,12 @@ import (
 	"os/exec"
 	"strconv"
 
+	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/isolate"
 	"github.com/aitgithub/telemetry-server/engine/script"
 	"github.com/aitgithub/telemetry-server/engine/script/value"
+	"github.com/aitgithub/telemetry-server/layout"
 )
 
 // isolateTasks makes the session's work run in processes of their own, a childCmd
@@ -98,7 +100,17 @@ type taskReport struct {
 type taskError struct {
 	Script *script.Error `json:"script,omitempty"`
 	Text   string        `json:"text,omitempty"`
-	Kind   string        `json:"kind,omitempty"` // a key of sentinels
+	Kind   string        `json:"kind,omitempty"`   // a key of sentinels
+	Damage *damage       `json:"damage,omitempty"` // of a segment that the child reads itself
+	Code   int           `json:"code,omitempty"`   // exit code, if the error has one
+	Hint   string        `json:"hint,omitempty"`
+}
+
+// damage is a layout.CorruptError on its way.
+type damage struct {
+	Path   string `json:"path"`
+	Offset int64  `json:"offset"`
+	Text   string `json:"text"`
 }
 
 // sentinels are the errors that the parent tests for, by their names on the wire.
@@ -117,6 +129,13 @@ func encodeError(err error) json.RawMessage {
 		}
 	}
 	t.Script, _ = errors.AsType[*script.Error](err)
+	if corrupt, ok := errors.AsType[*layout.CorruptError](err); ok {
+		t.Damage = &damage{corrupt.Path, corrupt.Offset, corrupt.Err.Error()}
+	}
+	if usage, ok := errors.AsType[*cli.Error](err); ok {
+		t.Code = usage.Code
+		t.Hint = usage.Hint
+	}
 
 	text, _ := json.Marshal(t) // strings and numbers: it cannot fail
 	return text
@@ -136,6 +155,12 @@ func decodeError(text json.RawMessage) error {
 	}
 	if sentinel := sentinels[t.Kind]; sentinel != nil {
 		return fmt.Errorf("%w (%s)", sentinel, t.Text)
+	}
+	if t.Damage != nil {
+		return &layout.CorruptError{Path: t.Damage.Path, Offset: t.Damage.Offset, Err: errors.New(t.Damage.Text)}
+	}
+	if t.Code > 0 {
+		return &cli.Error{Err: errors.New(t.Text), Code: t.Code, Hint: t.Hint}
 	}
 	return errors.New(t.Text)
 }

@@ -198,7 +198,7 @@ func (c *runCmd) runPass(ctx context.Context, s *session, p pass, number int) (s
 
 	// The limit of the output is for what is written, not for this.
 	own.engine.MaxOutput = 0
-	stats, err = engine.Run(ctx, own.source, own.plan, own.work, sink, own.engine)
+	stats, err = c.runTasks(ctx, own, sink)
 	if errors.Is(err, format.ErrResultLimit) {
 		err = cli.Fail(cli.ExitLimit, fmt.Errorf("%s: %w: more than %s", p.name, err, bytesText(format.MaxResultBytes)))
 	}

@@ -22,6 +22,16 @@ type selection struct {
 	nothing error
 }
 
+// narrow narrows the session's filter to conditions: they only narrow what it selects.
+func (s *session) narrow(where []string) error {
+	selected, err := s.selection.parse(where, s.job.Filter.Selection)
+	if err != nil {
+		return err
+	}
+	s.job.Filter.Selection = selected
+	return nil
+}
+
 // parse reads the conditions and narrows the filter to them.
 func (sel *selection) parse(texts []string, filter schema.Filter) (schema.Filter, error) {
 	for _, text := range texts {

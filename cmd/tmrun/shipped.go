@@ -38,7 +38,7 @@ func loadFilter(ctx context.Context, name string, limits script.Limits, console 
 		return script.NewDocumentFilter(schema.All()), nil
 	}
 
-	path, text, err := readNamed(name, filters.FS, ".json", ".js")
+	path, text, err := readFilter(name)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +57,11 @@ func loadFilter(ctx context.Context, name string, limits script.Limits, console 
 		return nil, cli.Fail(cli.ExitUsage, fmt.Errorf("filter %s: %w", path, err))
 	}
 	return script.NewDocumentFilter(document), nil
+}
+
+// readFilter reads the filter at a path, or the shipped one of that name.
+func readFilter(name string) (path, text string, err error) {
+	return readNamed(name, filters.FS, ".json", ".js")
 }
 
 // readNamed reads a file, or the shipped one of that name, with or without its

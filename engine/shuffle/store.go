@@ -135,6 +135,17 @@ func (s *Store) Merge(shard Shard) (*Merger, error) {
 	return newMerger(s.runs, shard, s.o.Sizes.HeldBytes)
 }
 
+// MergeTask is Merge for all keys of the runs of one task, which were put in order.
+func (s *Store) MergeTask(task int) (*Merger, error) {
+	var runs []*run
+	for _, r := range s.runs {
+		if r.task == task {
+			runs = append(runs, r)
+		}
+	}
+	return newMerger(runs, All(), s.o.Sizes.HeldBytes)
+}
+
 // Spilled returns how many bytes were written to the file.
 func (s *Store) Spilled() int64 {
 	s.mu.Lock()

@@ -1,0 +1,47 @@
+package spark
+
+import (
+	"strings"
+	"sync"
+)
+
+// tailBytes is how much of what Spark prints is kept for an error.
+const tailBytes = 4 << 10
+
+// tail keeps the end of what is written. Safe for concurrent use.
+type tail struct {
+	mu   sync.Mutex // protects text
+	text []byte
+}
+
+// Write implements io.Writer.
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, b...)
+	if over := len(t.text) - tailBytes; over > 0 {
+		t.text = append(t.text[:0], t.text[over:]...)
+	}
+	return len(b), nil
+}
+
+// String returns the lines that it has.
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(strings.ToValidUTF8(string(t.text), ""))
+}
+
+// firstLines returns the first lines of what Spark says, without the stacks of Java.
+func firstLines(text string) string {
+	const most = 12
+	var kept []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		if strings.HasPrefix(strings.TrimSpace(line), "at ") || len(kept) == most {
+			continue
+		}
+		kept = append(kept, line)
+	}
+	return strings.TrimSpace(strings.Join(kept, "\n"))
+}
