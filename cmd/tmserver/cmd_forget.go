@@ -213,7 +213,7 @@ func forgetNow(ctx context.Context, data *layout.Data, o upkeep.ForgetOptions) (
 	if err == nil {
 		err = errors.Join(data.MergeForgotten(ctx), lock.Close())
 	}
-	return done, errors.Join(append(errs, err, removeMapResults(data, o.Due), removeDays(ctx, data, o.Due))...)
+	return done, errors.Join(append(errs, err, removeMapResults(data, o.Due), removeDays(ctx, data, o.Due), removeJobResults(ctx, data, o.Due))...)
 }
 
 // forgetStatusCmd looks for what is left.
@@ -276,6 +276,13 @@ func reportLeft(ctx context.Context, st *cli.State, data *layout.Data, set *forg
 	results, err := mapResults(data, set)
 	if err != nil {
 		return err
+	}
+	jobs, err := jobResults(ctx, data, set)
+	if err != nil {
+		return err
+	}
+	for _, name := range jobs {
+		left = append(left, upkeep.Left{Path: name, Why: "is a result or log of a job, and names a client"})
 	}
 	days, err := staleDays(ctx, data, set)
 	if err != nil {

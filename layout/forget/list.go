@@ -108,6 +108,12 @@ func (s *Set) Has(ids []ID, namespace string) bool {
 	return false
 }
 
+// Knows says whether an ID is forgotten somewhere.
+func (s *Set) Knows(id ID) bool {
+	_, ok := s.byID[id]
+	return ok
+}
+
 // HasText says whether a ping or record is of a client that is forgotten. ids is memory that
 // may be used again.
 func (s *Set) HasText(ids []ID, text []byte) (bool, []ID) {
