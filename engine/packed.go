@@ -130,13 +130,6 @@ func ReducePacked(ctx context.Context, job Job, shardIndex int, in io.Reader, ou
 	return stats, err
 }
 
-// ReducePackedInto is ReducePacked for a sink of any kind: the rows of the shard by itself.
-func ReducePackedInto(ctx context.Context, job Job, shardIndex int, in io.Reader, sink Sink, o Options) (Stats, error) {
-	return reduceStored(ctx, job, shardIndex, sink, o, func(store *shuffle.Store, _ int) error {
-		return storePacked(store, in)
-	})
-}
-
 // storePacked puts the pairs of the lines into the store, a run for each.
 func storePacked(store *shuffle.Store, in io.Reader) error {
 	unzip, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(4*maxPackedBytes))

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -161,8 +160,5 @@ func (c *reduceCmd) reducePacked(ctx context.Context, s *session, shard int, in 
 	job.Fields = &script.Fields{}
 	job.Console = console.log(job.Script.Name)
 	options.Rejected = notes.failed.add
-	if c.Parts == "" {
-		return engine.ReducePacked(ctx, &job, shard, in, s.st.Stdout, options)
-	}
-	return engine.Stats{}, errors.New("parts are not written yet")
+	return engine.ReducePacked(ctx, &job, shard, in, s.st.Stdout, options)
 }

@@ -15,7 +15,6 @@ type reduceCmd struct {
 	Table string `placeholder:"NAME" help:"Write one table of the script (default: all; with several, each row begins with the name of its table)."`
 	Shard int    `default:"-1" placeholder:"N" help:"Number of this task, from 0, where several share the keys; what setupReduce writes appears for 0 only (default: one task has all keys)."`
 	Pack  bool   `hidden:"" help:"Read packed pairs of a shard, and write packed rows."`
-	Parts string `hidden:"" help:"With --pack: write a file of rows in this format."`
 }
 
 // Help is the long help.
@@ -25,7 +24,8 @@ result as TSV. Without --shard, pairs that are missing are an error. Several
 tasks may share the keys if each has all lines of a key; tables of the kind top
 need all lines of one key in one task.
 
-EXIT STATUS: 0 done; 1 failed; 2 usage; 5 the script failed; 6 a limit was hit.`
+EXIT STATUS: 0 done; 1 failed; 2 usage; 4 lines are malformed or missing; 5 the script
+failed; 6 a limit was hit.`
 }
 
 // Run implements the command.
@@ -88,7 +88,7 @@ func (c *reduceCmd) columns(ctx context.Context, s *session) ([]string, error) {
 	switch {
 	case c.Shard > 0:
 		return nil, nil
-	case s.tables == nil:
+	case s.tables == nil, s.tables.Written():
 		return s.job.Script.Columns(ctx, s.job.Limits)
 	case len(s.tables) > 1 && c.Table == "":
 		return nil, nil

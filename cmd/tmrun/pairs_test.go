@@ -95,7 +95,7 @@ func shippedJobs(t *testing.T, do func(t *testing.T, args ...string)) {
 		}
 
 		t.Run(strings.TrimSuffix(name, ".js"), func(t *testing.T) {
-			if len(tables) < 2 {
+			if len(tables) < 2 || tables.Written() {
 				do(t, name)
 				return
 			}
@@ -145,6 +145,9 @@ func TestPairsOfShippedScripts(t *testing.T) {
 		t.Run(form, func(t *testing.T) {
 			shippedJobs(t, func(t *testing.T, args ...string) {
 				want, _, code := tmrun("", append([]string{"-d", dir, "--no-cache", "--progress", "none"}, args...)...)
+				if code == cli.ExitScript {
+					t.Skip("the script does not take these records")
+				}
 				if code != 0 {
 					t.Fatalf("tmrun ended with %d", code)
 				}
@@ -247,7 +250,7 @@ func TestIncompletePairs(t *testing.T) {
 			continue
 		}
 		without := strings.Join(slices.Delete(slices.Clone(all), i, i+1), "")
-		if _, said, code := tmrun(without, "reduce", "record_count"); code != cli.ExitFailed || !strings.Contains(said, "is not complete") {
+		if _, said, code := tmrun(without, "reduce", "record_count"); code != cli.ExitCorrupt || !strings.Contains(said, "is not complete") {
 			t.Fatalf("without %q: %d, %s", line, code, said)
 		}
 		if _, said, code := tmrun(without, "reduce", "--shard", "0", "record_count"); code != 0 {

