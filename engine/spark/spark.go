@@ -20,7 +20,7 @@ var driver []byte
 
 var (
 	// ErrMaster is returned (wrapped) when the master does not answer, or its URL is none.
-	ErrMaster = errors.New("Spark master")
+	ErrMaster = errors.New("the Spark master")
 	// ErrSubmit is returned (wrapped) when spark-submit cannot be run.
 	ErrSubmit = errors.New("spark-submit")
 	// ErrJob is returned (wrapped) when Spark has given up: a task's process died on
