@@ -296,6 +296,22 @@ func TestFreeKeys(t *testing.T) {
 	}
 }
 
+// TestEscapedNamesInRarePaths: an object of names with an escape stays whole, also where
+// other records have members of the same rare path.
+func TestEscapedNamesInRarePaths(t *testing.T) {
+	var lines [][]byte
+	for i := range 300 {
+		lines = append(lines, fmt.Appendf(nil, `%d	{"info":{"OS":"Linux"}}`, i))
+	}
+	for i, rare := range []string{
+		`{"t":{"x":1,"y":{"z":2}}}`, `{"t":{"x":1,"\u00fc":2}}`, `{"t":{"\u00fc":2}}`, `{"t":{}}`, `{"t":"\\"}`,
+		`{"t":{"x":"\u00fc","y":{"\n":1}}}`, `{"\u0074":{"x":1}}`, `{"t":{"x":"\u00fc","y":{"z":3}}}`,
+	} {
+		lines[i*30+7] = fmt.Appendf(nil, `%d	{"info":{"OS":"Linux"},"rare":%s}`, i, rare)
+	}
+	same(t, lines)
+}
+
 // TestSeveralGroups: row groups end, and later ones may bring other columns.
 func TestSeveralGroups(t *testing.T) {
 	var lines [][]byte

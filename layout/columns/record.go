@@ -133,6 +133,7 @@ func (g *Group) restText(row int, node int32) ([]byte, error) {
 		if text := c.text(row); text != nil {
 			g.rest = map[int32][]byte{}
 			if !g.parseRest(text, 0, 0) {
+				g.restRow = -1
 				return nil, g.damaged(rareColumn, "malformed rare paths of record %d", row)
 			}
 		}
@@ -149,16 +150,33 @@ func (g *Group) parseRest(text []byte, at int, node int32) bool {
 			return false
 		}
 
+		// An object of a name with an escape was not parted: other records have members there.
+		value := it.Value()
 		n := &g.info.tree.nodes[child]
-		if text[it.Start] == '{' && len(n.children) > 0 && !emptyObject(text, it.Start) {
+		if value[0] == '{' && len(n.children) > 0 && !emptyObject(value, 0) && !hasEscapedName(value) {
 			if !g.parseRest(text, it.Start, child) {
 				return false
 			}
 			continue
 		}
-		g.rest[child] = it.Value()
+		g.rest[child] = value
 	}
 	return it.Err() == nil
+}
+
+// hasEscapedName says whether a member of an object, not of one in it, has a name that
+// is written with an escape.
+func hasEscapedName(object []byte) bool {
+	if bytes.IndexByte(object, '\\') < 0 {
+		return false
+	}
+	it := jsonscan.MembersTrusted(object, 0)
+	for it.Next() {
+		if bytes.IndexByte(it.Key, '\\') >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Members appends the nodes of the members of a record's object, in the order of the
@@ -220,7 +238,7 @@ func (g *Group) AppendObject(dst []byte, row int, node int32) ([]byte, error) {
 		if err == nil && text == nil {
 			err = g.badShape(row)
 		}
-		if err != nil {
+		if err != nil && failed == nil {
 			failed = err
 		}
 		return text
