@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
@@ -164,6 +166,20 @@ func (c *mapCmd) readNames(in io.Reader) (names []string, err error) {
 	return names, lines.Err()
 }
 
+// isThere says whether a file of that name exists, in the data folder or here. Of an
+// object store it does not know, and believes it.
+func (c *mapCmd) isThere(name string) bool {
+	if layout.IsURL(c.DataDir) {
+		return true
+	}
+	for _, path := range []string{name, filepath.Join(c.DataDir, name)} {
+		if _, err := os.Lstat(path); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // planNames plans the tasks of the named segments.
 func (c *mapCmd) planNames(ctx context.Context, s *session, names []string) (engine.Source, error) {
 	skipped, first := 0, ""
@@ -176,12 +192,18 @@ func (c *mapCmd) planNames(ctx context.Context, s *session, names []string) (eng
 
 	// Without a segment there is no tree.
 	source := engine.NamedSource{Skipped: skip}
+	missing := ""
 	for _, name := range names {
 		if _, ok := layout.PlannedSegment(name); ok {
 			source.Names = append(source.Names, name)
-		} else {
-			skip(name)
+			continue
 		}
+
+		// What find lists beside segments is there.
+		if missing == "" && !c.isThere(name) {
+			missing = name
+		}
+		skip(name)
 	}
 	s.plan = &engine.Plan{}
 	if len(source.Names) > 0 {
@@ -203,6 +225,10 @@ func (c *mapCmd) planNames(ctx context.Context, s *session, names []string) (eng
 		}
 	}
 
+	// Anything else is no list of names, or one that was damaged on its way.
+	if missing != "" {
+		return nil, fmt.Errorf("%w: %.100q is no path of a segment", engine.ErrStream, missing)
+	}
 	if skipped > 0 {
 		fmt.Fprintf(s.st.Stderr, "tmrun: %s left out, which are no segments; the first is %s\n", counted(skipped, "file"), first)
 	}

@@ -66,10 +66,13 @@ type grammar struct {
 // gcPercent lets garbage grow: a job holds little data and makes much garbage.
 const gcPercent = 300
 
+// Dates in scripts must not depend on the machine. It is set before anything runs that
+// reads it.
+func init() { time.Local = time.UTC }
+
 func main() { os.Exit(run(cli.OS())) }
 
 func run(st *cli.State) int {
-	time.Local = time.UTC // dates in scripts must not depend on the machine
 	if st.Env("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
