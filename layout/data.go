@@ -27,6 +27,8 @@ type Data struct {
 	deletions *forget.Table
 	log       *slog.Logger
 	forgotten forgottenCache
+	// indexes are those of published segments in columns that writers looked into.
+	indexes columnIndexes
 	// repeats is the index of received submissions; nil: DropRepeats was not called.
 	repeats *dedup.Repeats
 	// limits is the index of partitions that were admitted; nil: LimitPartitions was not

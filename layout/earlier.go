@@ -227,7 +227,9 @@ func (w *Writer) findInColumns(found *earlier, p *part) error {
 	begun, _, _ := strings.Cut(unique, "_")
 	group := BelowTop(strings.TrimSuffix(p.final, unique+".zst"))
 
+	// Each part of each raw log asks, so that what is known stays known.
 	tree := w.treeOf(PublishedDir)
+	tree.indexes = &w.d.indexes
 	segments, err := tree.columnsOf(p.dims[schema.SubmissionDate])
 	if err != nil {
 		return err

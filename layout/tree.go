@@ -24,7 +24,7 @@ type Tree struct {
 	log   *slog.Logger
 	close func() error // of what belongs to the Tree; may be nil
 
-	indexes columnIndexes
+	indexes *columnIndexes
 
 	forgotten *forget.Set // whose records Readers leave out; see SkipForgotten
 	hits      sync.Map    // *forget.Set by path and size: those that a segment may have
@@ -83,7 +83,7 @@ func newTree(name string, s backend.Backend, data bool) *Tree {
 	if data {
 		s = backend.WithTrash(s, TrashDir)
 	}
-	return &Tree{name: name, files: s, data: data, log: slog.New(slog.DiscardHandler)}
+	return &Tree{name: name, files: s, data: data, log: slog.New(slog.DiscardHandler), indexes: &columnIndexes{}}
 }
 
 // localBackend is a folder of this machine; in a data folder, segments that
