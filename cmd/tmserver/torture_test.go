@@ -189,6 +189,15 @@ func (o *tormentor) submit(url, name string) {
 			return
 		}
 		time.Sleep(10 * time.Millisecond) // what is stored must be read again and again
+
+		// A backlog that only grows would keep everything else from the data folder.
+		for range 500 {
+			waiting, _ := filepath.Glob(filepath.Join(o.dir, "raw", "*.finished"))
+			if len(waiting) < 10 {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
 	}
 }
 
