@@ -50,6 +50,7 @@ type Repeats struct {
 	maxClaims int // of a Recorder in memory
 
 	mu        sync.Mutex  // guards what follows, and the claims of Recorders
+	closed    *sync.Cond  // of mu: the file was closed
 	recorders []*Recorder // that are open
 	db        *helperfile.Database
 }
@@ -71,7 +72,9 @@ func (k key) id() idKey { return idKey(k[:idKeyBytes]) }
 // 1, are repeats, whichever is looked up first. An index that is damaged is set aside and
 // made anew, and log hears of it.
 func NewRepeats(root *os.Root, name string, days int, log *slog.Logger) *Repeats {
-	return &Repeats{root: root, name: name, days: days, wait: time.Minute, now: time.Now, log: log, maxClaims: maxClaims}
+	r := &Repeats{root: root, name: name, days: days, wait: time.Minute, now: time.Now, log: log, maxClaims: maxClaims}
+	r.closed = sync.NewCond(&r.mu)
+	return r
 }
 
 // window returns the first and last day of receipt that a submission received on that
@@ -140,11 +143,16 @@ func lookUp(day *bbolt.Bucket, k key, from source, before bool) (repeated, confl
 	return false, conflicting
 }
 
-// acquire opens the file for one more Recorder.
+// acquire opens the file for one more Recorder. While another process waits for the file
+// that comes first: Recorders that always overlap would never let it have it.
 func (r *Repeats) acquire(c *Recorder) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 
+	options := r.options()
+	for len(r.recorders) > 0 && options.Wanted() {
+		r.closed.Wait()
+	}
 	if len(r.recorders) == 0 {
 		if err := r.open(); err != nil {
 			return err
@@ -161,19 +169,23 @@ func (r *Repeats) open() error {
 		return err
 	}
 
-	db, err := helperfile.Open(helperfile.Options{
-		Root: r.root,
-		Name: r.name,
-		Lost: "which submissions were received before: repeats of them are published",
-		Wait: r.wait,
-		Log:  r.log,
-	})
+	db, err := helperfile.Open(r.options())
 	if err != nil {
 		return err
 	}
 
 	r.db = db
 	return nil
+}
+
+func (r *Repeats) options() helperfile.Options {
+	return helperfile.Options{
+		Root: r.root,
+		Name: r.name,
+		Lost: "which submissions were received before: repeats of them are published",
+		Wait: r.wait,
+		Log:  r.log,
+	}
 }
 
 // release ends the use by a Recorder, whose new submissions are found no more unless they
@@ -189,6 +201,7 @@ func (r *Repeats) release(c *Recorder) error {
 	}
 
 	// Other processes wait for the file.
+	defer r.closed.Broadcast()
 	return errors.Join(err, r.db.Close())
 }
 

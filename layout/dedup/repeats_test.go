@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,6 +47,48 @@ func TestRepeatsInUse(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("seen.bolt: process %d has it", os.Getpid())) {
 		t.Errorf("Recorder: %v, want an error that names file and process", err)
 	}
+}
+
+// TestRepeatsTakeTurns: a process with two Recorders open at all times, as a server with a
+// backlog has, lets another one have the index.
+func TestRepeatsTakeTurns(t *testing.T) {
+	root := testRoot(t)
+	busy := testRepeats(root, 3)
+	stop := make(chan struct{})
+	var workers sync.WaitGroup
+	for worker := range 2 {
+		open, err := busy.Recorder(fmt.Sprintf("log.%d.0", worker))
+		if err != nil {
+			t.Fatal(err)
+		}
+		workers.Go(func() {
+			// The next one is opened before this one is closed, but by the other worker.
+			for n := 1; ; n++ {
+				time.Sleep(time.Duration(1+worker) * time.Millisecond)
+				open.Close()
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if open, err = busy.Recorder(fmt.Sprintf("log.%d.%d", worker, n)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+
+	for n := range 3 {
+		other, err := testRepeats(root, 3).Recorder(fmt.Sprintf("elsewhere.%d", n))
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		other.Close()
+	}
+	close(stop)
+	workers.Wait()
 }
 
 // TestRecord follows the submissions of several raw logs through the index.

@@ -90,7 +90,7 @@ func (d *Database) Close() error {
 	open := d.open
 	d.open = nil
 	if !d.o.ReadOnly {
-		d.o.Root.Remove(d.o.Name + holderSuffix) // while no other process can have made it
+		d.o.removeHolder() // while no other process can have written it
 	}
 	err := guard(open.bolt.Close)
 	if errors.Is(err, ErrDamaged) {

@@ -17,7 +17,7 @@ import (
 
 const (
 	// holderSuffix makes the name of the file that says which process has the database
-	// open for writing.
+	// open for writing, if one has. Its lock is for those that wait; see waitTurn.
 	holderSuffix = ".pid"
 	// lockEvery is how long to wait before a lock is tried again.
 	lockEvery = 50 * time.Millisecond
@@ -39,10 +39,23 @@ func (f *openFile) abandon() error {
 // openFile opens and locks the file. With an error that wraps ErrDamaged, only the info
 // of the result is set.
 func (o *Options) openFile() (*openFile, error) {
+	start := time.Now()
+	turn, err := o.waitTurn(start)
+	if err != nil {
+		return nil, err
+	}
+	defer turn.Close() // also of nil
+
+	// What is left of the wait; for bbolt 0 is without end.
+	wait := o.Wait
+	if wait > 0 {
+		wait = max(wait-time.Since(start), time.Millisecond)
+	}
+
 	open := &openFile{}
-	err := guard(func() (err error) {
+	err = guard(func() (err error) {
 		open.bolt, err = bbolt.Open(o.Name, 0o666, &bbolt.Options{
-			Timeout:  o.Wait,
+			Timeout:  wait,
 			ReadOnly: o.ReadOnly,
 
 			// No link leads out of the folder, and the file can be closed without bbolt.
