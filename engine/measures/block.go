@@ -28,7 +28,10 @@ func blockOf(cells []*Cell) block {
 		if cell.Bounds != nil {
 			made.Bounds[cell.Bucketing] = cell.Bounds
 		}
+
 		stored := storedCell{cell.Partition, cell.Group, cell.Labels, cell.Pings, cell.Votes, cell.Sum, cell.Samples, len(cell.Counts), nil}
+
+		// Most buckets are empty: they are stored as the number skipped before the next one.
 		skipped := 0
 		for i, count := range cell.Counts {
 			if count == 0 {
@@ -40,8 +43,10 @@ func blockOf(cells []*Cell) block {
 			stored.Packed = binary.AppendUvarint(stored.Packed, cell.Shares[i])
 			skipped = 0
 		}
+
 		made.Cells = append(made.Cells, stored)
 	}
+
 	return made
 }
 
@@ -65,9 +70,12 @@ func (c *storedCell) each(do func(bucket)) error {
 			numbers[i] = number
 			rest = rest[width:]
 		}
+
+		// Compared unsigned first, because a damaged number may not fit in an int.
 		if numbers[0] >= uint64(c.Buckets) || at+int(numbers[0]) >= c.Buckets {
 			return errOther
 		}
+
 		at += int(numbers[0])
 		do(bucket{at, float64(numbers[1]), numbers[2]})
 	}

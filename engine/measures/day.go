@@ -99,26 +99,33 @@ func build(ctx context.Context, tree *layout.Tree, segments []layout.Segment, de
 		return nil, err
 	}
 
+	// Then the values, each with its client's share of the vote.
 	reader := newPingReader(definitions, b.add)
 	err = b.each(ctx, segments, func(ping []byte, who identity) {
 		b.records++
 		b.os = clip(who.os)
 		b.vote = 0
+
+		// A client without an ID has no vote, but its pings count.
 		if who.client != "" {
 			b.vote = vote / uint64(b.clients[b.clientKey(who.client)])
 		} else {
 			b.anonymous++
 		}
+
 		if who.revision != "" {
 			b.revision = who.revision
 		}
+
 		reader.read(ctx, ping, who)
 	})
+
 	return b, err
 }
 
 // clientKey is a hash of a client in the current partition.
 func (b *dayBuild) clientKey(client string) uint64 {
+	// The factor (2^64 by the golden ratio) spreads the keys of neighbouring partitions.
 	return xxhash.Sum64String(client) + uint64(b.partition)*0x9e3779b97f4a7c15
 }
 
@@ -143,6 +150,7 @@ func (b *dayBuild) each(ctx context.Context, segments []layout.Segment, do func(
 			}
 		}
 	}
+
 	return nil
 }
 
@@ -169,6 +177,7 @@ func (b *dayBuild) lines(ctx context.Context, segment layout.Segment, do func(pi
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+
 		lines, err := reader.Next()
 		if err == io.EOF {
 			return nil
@@ -180,9 +189,12 @@ func (b *dayBuild) lines(ctx context.Context, segment layout.Segment, do func(pi
 		for line := range bytes.Lines(lines) {
 			_, ping, _ := bytes.Cut(line, []byte{'\t'})
 			ping = bytes.TrimSpace(ping)
+
+			// A record that is no JSON object has no measures.
 			if len(ping) == 0 || ping[0] != '{' || jsonscan.Valid(ping) != nil {
 				continue
 			}
+
 			do(ping, identify(ping))
 		}
 	}
@@ -191,10 +203,12 @@ func (b *dayBuild) lines(ctx context.Context, segment layout.Segment, do func(pi
 // add counts a value in its cell.
 func (b *dayBuild) add(v *value) {
 	var samples float64
+	// All counts are checked before the cell changes, so that a value counts as a whole.
 	for i, count := range v.counts {
 		if count < 0 || math.IsInf(count, 0) || count != math.Trunc(count) {
 			return // no count; records of today have none of these
 		}
+
 		samples += v.counts[i]
 	}
 
@@ -204,18 +218,23 @@ func (b *dayBuild) add(v *value) {
 		cell.Sum += v.sum
 		cell.Samples += samples
 	}
+
+	// A ping without samples says nothing about shares, so its client has no vote here.
 	if samples > 0 {
 		cell.Votes += b.vote
 	}
 
+	// Labels are numbered by cell, bounds are the same in all.
 	for i, count := range v.counts {
 		if count == 0 {
 			continue
 		}
+
 		at := i
 		if v.labels != nil {
 			at = cell.label(v.labels[i])
 		}
+
 		cell.Counts[at] += count
 		cell.Shares[at] += uint64(float64(b.vote) * (count / samples))
 	}
@@ -227,11 +246,13 @@ func (b *dayBuild) cell(v *value) *Cell {
 	if len(name) > maxLabel {
 		name = clip(name)
 	}
+
 	m := b.measures[name]
 	if m == nil {
 		m = &measure{kind: v.kind, keys: map[string]bool{}, cells: map[cellKey]*Cell{}}
 		b.measures[name] = m
 	}
+
 	m.pings++
 
 	key := cellKey{b.partition, Group{OS: b.os, Process: clip(v.process), Key: clip(v.key), Bucketing: v.bucketing}}
@@ -249,6 +270,7 @@ func (b *dayBuild) cell(v *value) *Cell {
 		}
 		m.keys[key.group.Key] = true
 	}
+
 	if cell = m.cells[key]; cell == nil || cell.Labels == nil && len(cell.Counts) != len(v.counts) {
 		cell = &Cell{Partition: b.partition, Group: key.group, Bounds: v.bounds}
 		if v.labels == nil {
@@ -257,6 +279,7 @@ func (b *dayBuild) cell(v *value) *Cell {
 		}
 		m.cells[key] = cell
 	}
+
 	return cell
 }
 
@@ -265,12 +288,15 @@ func (c *Cell) label(label string) int {
 	if at := slices.Index(c.Labels, label); at >= 0 {
 		return at
 	}
+
+	// Too many labels: the new one shares a bucket with others.
 	if len(c.Labels) >= maxLabels {
 		label = otherLabel
 		if at := slices.Index(c.Labels, label); at >= 0 {
 			return at
 		}
 	}
+
 	c.Labels = append(c.Labels, label)
 	c.Counts = append(c.Counts, 0)
 	c.Shares = append(c.Shares, 0)

@@ -86,6 +86,8 @@ func (b *dayBuild) write(root *os.Root, day *Day) (err error) {
 	if err := root.MkdirAll(Dir, 0o755); err != nil {
 		return err
 	}
+
+	// Readers see the old file or the new one: it gets its name when it is complete.
 	name := path.Join(Dir, day.Date)
 	file, err := root.Create(name + ".new")
 	if err != nil {
@@ -111,6 +113,7 @@ func (b *dayBuild) write(root *os.Root, day *Day) (err error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.measures)) {
 		m := b.measures[name]
+
 		packed, err := p.pack(blockOf(m.sorted()))
 		if err != nil {
 			return err
@@ -118,10 +121,12 @@ func (b *dayBuild) write(root *os.Root, day *Day) (err error) {
 		if _, err := file.Write(packed); err != nil {
 			return err
 		}
+
 		day.Measures = append(day.Measures, Measure{name, m.kind, m.pings, offset, int64(len(packed))})
 		offset += int64(len(packed))
 	}
 
+	// The index comes last, because it says where the blocks are.
 	index, err := p.pack(day)
 	if err != nil {
 		return err
@@ -129,6 +134,8 @@ func (b *dayBuild) write(root *os.Root, day *Day) (err error) {
 	if _, err := file.Write(binary.LittleEndian.AppendUint64(index, uint64(offset))); err != nil {
 		return err
 	}
+
+	// On disk before the rename, so that no crash leaves the name with half a file.
 	if err := file.Sync(); err != nil {
 		return err
 	}
@@ -153,11 +160,13 @@ func readDay(root *os.Root, date string) (*Day, error) {
 		return nil, err
 	}
 	defer file.Close()
+
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err
 	}
 
+	// The version comes first, the place of the index last; anything else is damage.
 	first := make([]byte, len(magic))
 	var last [8]byte
 	if _, err := io.ReadFull(file, first); err != nil || string(first) != magic {
@@ -166,6 +175,7 @@ func readDay(root *os.Root, date string) (*Day, error) {
 	if _, err := file.ReadAt(last[:], info.Size()-int64(len(last))); err != nil {
 		return nil, errOther
 	}
+
 	offset := int64(binary.LittleEndian.Uint64(last[:]))
 	length := info.Size() - int64(len(last)) - offset
 	if offset < int64(len(magic)) || length <= 0 {
@@ -176,6 +186,7 @@ func readDay(root *os.Root, date string) (*Day, error) {
 	if _, err := file.ReadAt(packed, offset); err != nil {
 		return nil, err
 	}
+
 	day := &Day{}
 	if err := unpack(packed, day); err != nil {
 		return nil, fmt.Errorf("%w: %w", errOther, err)
@@ -195,6 +206,7 @@ func (d *Day) block(root *os.Root, name string) (made block, err error) {
 		return block{}, err
 	}
 	defer file.Close()
+
 	packed := make([]byte, d.Measures[at].Length)
 	if _, err := file.ReadAt(packed, d.Measures[at].Offset); err != nil {
 		return block{}, err

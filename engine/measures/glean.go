@@ -99,6 +99,7 @@ func (r *pingReader) custom(name, kind, key string, text []byte) {
 
 	r.v = value{measure: name, kind: kind, key: key, bucketing: "custom"}
 	r.v.sum, r.v.hasSum = numberOf(find(text, "sum"))
+
 	r.counts = r.counts[:0]
 	for it := jsonscan.MembersTrusted(values, 0); it.Next(); {
 		count, ok := numberOf(it.Value())
@@ -107,6 +108,7 @@ func (r *pingReader) custom(name, kind, key string, text []byte) {
 			r.counts = append(r.counts, count)
 		}
 	}
+
 	r.v.counts = r.counts
 	r.use(&r.v)
 }

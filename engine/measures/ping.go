@@ -66,6 +66,7 @@ func find(text []byte, names ...string) []byte {
 		if len(text) == 0 || text[0] != '{' {
 			return nil
 		}
+
 		var found []byte
 		for it := jsonscan.MembersTrusted(text, 0); it.Next(); {
 			if jsonscan.Is(it.Key, name) {
@@ -92,12 +93,15 @@ func identify(ping []byte) (who identity) {
 		switch string(it.Key) {
 		case "clientId", "clientID":
 			who.client = textOf(it.Value())
+		// Glean.
 		case "client_info":
 			info := it.Value()
 			who.client = textOf(find(info, "client_id"))
 			who.os = textOf(find(info, "os"))
+		// Firefox's unified pings.
 		case "environment":
 			who.os = textOf(find(it.Value(), "system", "os", "name"))
+		// Classic pings.
 		case "info":
 			info := it.Value()
 			who.os = textOf(find(info, "OS"))
@@ -131,6 +135,7 @@ func (r *pingReader) payload(ctx context.Context, payload []byte) {
 	if payload[0] != '{' {
 		return
 	}
+
 	for it := jsonscan.MembersTrusted(payload, 0); it.Next(); {
 		switch string(it.Key) {
 		case "histograms":
@@ -188,6 +193,7 @@ func (r *pingReader) keyedHistograms(ctx context.Context, name string, text []by
 // histogram reads one that is stored dense, an array, or as it was sent, an object.
 func (r *pingReader) histogram(ctx context.Context, name, process, key string, text []byte) {
 	r.v = value{measure: name, kind: "histogram", process: process, key: key}
+
 	ok := false
 	switch text[0] {
 	case '[':
@@ -195,6 +201,7 @@ func (r *pingReader) histogram(ctx context.Context, name, process, key string, t
 	case '{':
 		ok = r.sparse(text)
 	}
+
 	if ok {
 		r.use(&r.v)
 	}
@@ -216,12 +223,15 @@ func (r *pingReader) dense(ctx context.Context, name string, text []byte) bool {
 			r.counts = append(r.counts, float64(integer))
 			continue
 		}
+
 		number, ok := numberOf(text)
 		if !ok {
 			return false
 		}
 		r.counts = append(r.counts, number)
 	}
+
+	// There must be a bucket in front of the sums.
 	length := len(r.counts)
 	if length <= layout.TailNumbers {
 		return false
@@ -233,6 +243,7 @@ func (r *pingReader) dense(ctx context.Context, name string, text []byte) bool {
 	if spec := r.spec(ctx, r.who.revision); spec != nil {
 		def := spec.Lookup([]byte(name))
 		if def != nil && def.Err == nil {
+			// Old data has fewer sums, so that only the definition knows where the buckets end.
 			if sums := length - def.BucketCount; sums >= minTail && sums <= layout.TailNumbers {
 				buckets = def.BucketCount
 				r.v.bucketing = describe(def)
@@ -240,11 +251,14 @@ func (r *pingReader) dense(ctx context.Context, name string, text []byte) bool {
 			}
 		}
 	}
+
 	if r.v.bounds == nil {
 		r.v.bounds = numbered(buckets)
 	}
 
 	r.v.counts = r.counts[:buckets]
+
+	// A missing sum is stored as -1.
 	r.v.sum = r.counts[buckets]
 	r.v.hasSum = r.v.sum >= 0
 	return true
@@ -281,6 +295,7 @@ func (r *pingReader) spec(ctx context.Context, url string) *revisions.Spec {
 
 // sparse reads a histogram that says its own bucketing.
 func (r *pingReader) sparse(text []byte) bool {
+	// Members come in any order, so they are collected first.
 	said := [4]int64{-1, -1, -1, -1} // kind, low, high, buckets
 	var values []byte
 	for it := jsonscan.MembersTrusted(text, 0); it.Next(); {
@@ -307,7 +322,10 @@ func (r *pingReader) sparse(text []byte) bool {
 	if def == nil || len(values) == 0 || values[0] != '{' {
 		return false
 	}
+
 	r.v.bucketing = describe(def)
+
+	// A bound that the bucketing does not have is left out.
 	r.fill(def, values, func(bound int64) int {
 		at, found := slices.BinarySearch(def.Bounds(), int(bound))
 		if !found {
@@ -326,12 +344,16 @@ func (r *pingReader) bucketing(said [4]int64) *revisions.Definition {
 	if ok {
 		return def
 	}
+
+	// What is no bucketing is cached, too, so that it is not computed for every ping.
 	if kind, ok := revisions.KindOf(int(said[0])); ok {
 		def, _ = revisions.NewDefinition("", kind, int(said[1]), int(said[2]), int(said[3]))
 	}
+
 	if len(r.bucketings) >= maxBucketings {
 		clear(r.bucketings)
 	}
+
 	r.bucketings[said] = def
 	return def
 }
@@ -340,16 +362,19 @@ func (r *pingReader) bucketing(said [4]int64) *revisions.Definition {
 func (r *pingReader) fill(def *revisions.Definition, values []byte, bucket func(bound int64) int) {
 	bounds := def.Bounds()
 	r.counts = append(r.counts[:0], make([]float64, len(bounds))...)
+
 	for it := jsonscan.MembersTrusted(values, 0); it.Next(); {
 		bound, isBound := jsonscan.Int(it.Key)
 		count, isCount := numberOf(it.Value())
 		if !isBound || !isCount || count < 0 {
 			continue
 		}
+
 		if at := bucket(bound); at >= 0 {
 			r.counts[at] += count
 		}
 	}
+
 	r.v.bounds = bounds
 	r.v.counts = r.counts
 }
@@ -367,8 +392,10 @@ var numbersOf = revisions.NewGlean("", revisions.Timing)
 // scalar reads one number, truth value or text.
 func (r *pingReader) scalar(name, kind, process, key string, text []byte) {
 	r.v = value{measure: name, kind: kind, process: process, key: key}
+
 	switch text[0] {
 	case 't', 'f':
+		// A truth value counts in one of two buckets.
 		r.counts = append(r.counts[:0], 0, 0)
 		if text[0] == 't' {
 			r.counts[1] = 1
@@ -376,30 +403,37 @@ func (r *pingReader) scalar(name, kind, process, key string, text []byte) {
 		} else {
 			r.counts[0] = 1
 		}
+
 		r.v.bucketing = "boolean 1 to 1"
 		r.v.bounds = booleanBounds
 		r.v.hasSum = true
 	case '"':
+		// A text is a label, and has no sum.
 		r.counts = append(r.counts[:0], 1)
 		r.v.bucketing = "labels"
 		r.v.labels = []string{clip(textOf(text))}
 	default:
+		// Other numbers than these have no bucket, or no exact sum.
 		number, ok := numberOf(text)
 		if !ok || number < 0 || number >= 1<<53 {
 			return
 		}
+
 		bounds := numbersOf.Bounds()
 		r.counts = append(r.counts[:0], make([]float64, len(bounds))...)
+
 		at, found := slices.BinarySearch(bounds, int(number))
 		if !found {
 			at--
 		}
+
 		r.counts[at] = 1
 		r.v.bucketing = "number"
 		r.v.bounds = bounds
 		r.v.sum = number
 		r.v.hasSum = true
 	}
+
 	r.v.counts = r.counts
 	r.use(&r.v)
 }

@@ -88,11 +88,13 @@ func (q *Query) Validate() error {
 			return fmt.Errorf("%q is no field: there are %s", field, strings.Join(Fields, ", "))
 		}
 	}
+
 	for field := range q.Where {
 		if !slices.Contains(Fields, field) {
 			return fmt.Errorf("%q is no field: there are %s", field, strings.Join(Fields, ", "))
 		}
 	}
+
 	for _, date := range []string{q.From, q.To} {
 		if date != "" && !schema.Date(date).WellFormed() {
 			return fmt.Errorf("%q is no date such as 20260131", date)
@@ -106,6 +108,7 @@ func (s *Store) Query(q Query) (*Result, error) {
 	if err := q.Validate(); err != nil {
 		return nil, err
 	}
+
 	s.files.RLock()
 	defer s.files.RUnlock()
 
@@ -114,18 +117,23 @@ func (s *Store) Query(q Query) (*Result, error) {
 	for _, field := range Fields {
 		a.choices[field] = map[string]uint64{}
 	}
+
+	// Dates are compared as text, which is their order; the newest day's kind counts.
 	for _, date := range slices.Sorted(maps.Keys(s.days)) {
 		if date < q.From || q.To != "" && date > q.To {
 			continue
 		}
+
 		day := s.days[date]
 		block, err := day.block(s.data.Root(), q.Measure)
 		for i := range block.Cells {
 			err = errors.Join(err, a.add(day, &block, &block.Cells[i]))
 		}
+
 		if err != nil {
 			return nil, fmt.Errorf("measures of %s: %w", date, err)
 		}
+
 		for _, m := range day.Measures {
 			if m.Name == q.Measure {
 				result.Kind = m.Kind
@@ -133,6 +141,7 @@ func (s *Store) Query(q Query) (*Result, error) {
 			}
 		}
 	}
+
 	a.finish()
 	return result, nil
 }
@@ -161,6 +170,7 @@ func fieldOf(field string, dims *schema.Dims, group *Group) string {
 }
 
 func (a *answer) add(day *Day, block *block, cell *storedCell) error {
+	// Choices count what Where leaves out, too: they list what may be selected instead.
 	dims := &day.Partitions[cell.Partition]
 	selected := true
 	for _, field := range Fields {
@@ -170,6 +180,7 @@ func (a *answer) add(day *Day, block *block, cell *storedCell) error {
 			selected = false
 		}
 	}
+
 	if !selected {
 		return nil
 	}
@@ -180,9 +191,11 @@ func (a *answer) add(day *Day, block *block, cell *storedCell) error {
 		sum = &Sum{By: key[0], Across: key[1], Bucketing: key[2]}
 		a.sums[key] = sum
 	}
+
 	if bounds := block.Bounds[key[2]]; cell.Labels == nil {
 		a.result.Bounds[key[2]] = bounds
 	}
+
 	return sum.add(cell)
 }
 

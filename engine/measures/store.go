@@ -56,6 +56,8 @@ func Open(data *layout.Data, definitions Definitions, now func() time.Time, log 
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+
+	// A day that cannot be read, or has another's name, is left out and so made again.
 	for _, entry := range entries {
 		day, err := readDay(data.Root(), entry.Name())
 		if err == nil && day.Date == entry.Name() {
@@ -120,6 +122,7 @@ func (s *Store) Update(ctx context.Context) error {
 
 	var errs []error
 	for _, date := range slices.Backward(slices.Sorted(maps.Keys(byDay))) {
+		// A day that was made shortly before rests.
 		s.mu.Lock()
 		resting := s.now().Before(s.notUntil[date])
 		if !resting {
@@ -132,6 +135,8 @@ func (s *Store) Update(ctx context.Context) error {
 
 		start := s.now()
 		err := s.make(ctx, tree, date, byDay[date].segments)
+
+		// A day that failed rests, too: its damage would be read again at once.
 		s.mu.Lock()
 		s.working = ""
 		s.notUntil[date] = s.now().Add(restFactor * s.now().Sub(start))
@@ -157,6 +162,8 @@ func (s *Store) list(ctx context.Context) (map[string]staleDay, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	// A segment without a well-formed date belongs to no day.
 	byDay := map[string][]layout.Segment{}
 	for _, segment := range segments {
 		date := segment.Dims[schema.SubmissionDate]
@@ -167,6 +174,8 @@ func (s *Store) list(ctx context.Context) (map[string]staleDay, error) {
 
 	s.files.Lock()
 	defer s.files.Unlock()
+
+	// A day is stale if its file is of other segments than there are now.
 	stale := map[string]staleDay{}
 	for date, of := range byDay {
 		names := namesOf(of)
@@ -174,15 +183,18 @@ func (s *Store) list(ctx context.Context) (map[string]staleDay, error) {
 		if day != nil && slices.Equal(day.Segments, names) {
 			continue
 		}
+
 		added := 0
 		for _, name := range names {
 			if day == nil || !slices.Contains(day.Segments, name) {
 				added++
 			}
 		}
+
 		stale[date] = staleDay{of, added}
 	}
 
+	// A day without segments is gone, and its file must not be shown any more.
 	for date := range s.days {
 		if byDay[date] != nil {
 			continue
@@ -194,6 +206,7 @@ func (s *Store) list(ctx context.Context) (map[string]staleDay, error) {
 		delete(s.days, date)
 	}
 
+	// The copy, because Update deletes from s.stale while it reads the result.
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.checked = s.now()
@@ -222,11 +235,14 @@ func (s *Store) make(ctx context.Context, tree *layout.Tree, date string, segmen
 		Date: date, Made: s.now().UTC(), Segments: namesOf(segments),
 		Records: built.records, Anonymous: built.anonymous, Revision: built.revision, Partitions: built.list,
 	}
+
+	// Only the replacement holds the lock: queries go on while the day is summed up.
 	s.files.Lock()
 	defer s.files.Unlock()
 	if err := built.write(s.data.Root(), day); err != nil {
 		return err
 	}
+
 	s.days[date] = day
 	return nil
 }
@@ -252,11 +268,13 @@ type Name struct {
 
 // Contents returns the days, and every measure that they have, by name.
 func (s *Store) Contents() (days []DayStatus, names []Name) {
+	// Always in this order: list does the same.
 	s.files.RLock()
 	defer s.files.RUnlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
+	// Stale days are listed, too, before they have a file.
 	dates := map[string]bool{}
 	for date := range s.days {
 		dates[date] = true
@@ -265,6 +283,7 @@ func (s *Store) Contents() (days []DayStatus, names []Name) {
 		dates[date] = true
 	}
 
+	// Dates ascend, so that First is set once and Last and Kind are the newest day's.
 	found := map[string]*Name{}
 	for _, date := range slices.Sorted(maps.Keys(dates)) {
 		status := DayStatus{Date: date, Missing: s.stale[date].added, Making: s.working == date}
@@ -275,12 +294,14 @@ func (s *Store) Contents() (days []DayStatus, names []Name) {
 				if found[m.Name] == nil {
 					found[m.Name] = &Name{Name: m.Name, First: date}
 				}
+
 				name := found[m.Name]
 				name.Kind = m.Kind
 				name.Pings += m.Pings
 				name.Last = date
 			}
 		}
+
 		days = append(days, status)
 	}
 
@@ -295,6 +316,7 @@ func (s *Store) Contents() (days []DayStatus, names []Name) {
 func (s *Store) Revision() string {
 	s.files.RLock()
 	defer s.files.RUnlock()
+
 	for _, date := range slices.Backward(slices.Sorted(maps.Keys(s.days))) {
 		if s.days[date].Revision != "" {
 			return s.days[date].Revision
@@ -313,6 +335,7 @@ func Stale(ctx context.Context, data *layout.Data) (stale []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+
 	segments, err := data.Tree().Segments(ctx, schema.All())
 	if err != nil {
 		return nil, err

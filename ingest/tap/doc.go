@@ -7,7 +7,7 @@
 // In come submissions that are durable, out go events to those who listen at the admin
 // address: what came, and what becomes of it. In steps:
 //
-//  1. The handler shows each stored submission. Where nobody listens, that is one load of
+//  1. The handler shows each stored submission. Without a listener, that is one load of
 //     an atomic number.
 //  2. A listener selects by X-Debug-ID, X-Source-Tags, namespace, type and dimensions. What
 //     it selects is copied to its queue; when that is full, the event is missed and counted.

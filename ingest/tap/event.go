@@ -71,16 +71,20 @@ func (t *Tap) event(ctx context.Context, s *rawlog.Submission, want *selection) 
 	if err != nil {
 		return event, false, err
 	}
+
 	forgotten, err := t.o.Forgotten(ctx)
 	if err != nil {
 		return event, false, err
 	}
+
 	converter := conversion.NewConverter(ctx)
 	defer converter.Close()
+
 	outcome, err := converter.Convert(ctx, s)
 	if err != nil {
 		return event, false, err
 	}
+
 	decide.NewForgetting(forgotten, conversion.Deletions()).Apply(s, &outcome)
 
 	event.setOutcome(&outcome)
@@ -89,6 +93,8 @@ func (t *Tap) event(ctx context.Context, s *rawlog.Submission, want *selection) 
 		event.bound()
 		return event, want.where.Selects(outcome.Partition), nil
 	}
+
+	// Only published records have a partition that a condition could select.
 	event.show(s.Body)
 	return event, !want.hasWhere, nil
 }
@@ -96,6 +102,7 @@ func (t *Tap) event(ctx context.Context, s *rawlog.Submission, want *selection) 
 // setOutcome sets what becomes of the submission, and why.
 func (e *Event) setOutcome(outcome *decide.Outcome) {
 	e.Outcome = outcomes[outcome.Kind]
+
 	switch outcome.Kind {
 	case decide.Published:
 		e.Partition = outcome.Partition.String()
@@ -116,11 +123,14 @@ func (e *Event) show(body []byte) {
 	if err != nil {
 		text = body
 	}
+
 	if json.Valid(text) {
 		e.Ping = text
 		e.bound()
 		return
 	}
+
+	// The cut may split a character.
 	e.Text = string(bytes.ToValidUTF8(text[:min(len(text), maxShownText)], []byte("\ufffd")))
 }
 

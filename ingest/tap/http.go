@@ -25,6 +25,7 @@ func (t *Tap) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+
 	l, ok := t.listen(want)
 	if !ok {
 		http.Error(w, "too many listen already, or the server stops", http.StatusServiceUnavailable)
@@ -37,12 +38,16 @@ func (t *Tap) serve(w http.ResponseWriter, r *http.Request) {
 	if err := control.SetReadDeadline(time.Time{}); err != nil {
 		t.o.Log.Debug("tap: no deadline", "err", err)
 	}
+
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
+
+	// Each event has its own deadline, which ends a listener that does not read.
 	send := func(text string) error {
 		if err := control.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
 			t.o.Log.Debug("tap: no deadline", "err", err)
 		}
+
 		if _, err := w.Write([]byte(text)); err != nil {
 			return err
 		}
@@ -53,9 +58,11 @@ func (t *Tap) serve(w http.ResponseWriter, r *http.Request) {
 	if send(": listening\n\n") != nil {
 		return
 	}
+
 	ctx := r.Context()
 	alive := time.NewTicker(keepAlive)
 	defer alive.Stop()
+
 	for {
 		text := ""
 		select {
@@ -67,7 +74,10 @@ func (t *Tap) serve(w http.ResponseWriter, r *http.Request) {
 			text = ":\n\n"
 		case s := <-l.queue:
 			l.bytes.Add(-int64(len(s.Body)))
+
 			event, selected, err := t.event(ctx, s, &l.selection)
+
+			// An error is sent as an event, and the stream goes on.
 			if err != nil {
 				text = fmt.Sprintf("event: failed\ndata: %q\n\n", err.Error())
 			} else if selected {
@@ -75,6 +85,8 @@ func (t *Tap) serve(w http.ResponseWriter, r *http.Request) {
 				text = encode(event)
 			}
 		}
+
+		// A record of a partition that is not selected sends nothing.
 		if text != "" && send(text) != nil {
 			return
 		}
@@ -87,5 +99,6 @@ func encode(event Event) string {
 	if err != nil {
 		return fmt.Sprintf("event: failed\ndata: %q\n\n", err.Error())
 	}
+
 	return "data: " + string(text) + "\n\n"
 }

@@ -23,6 +23,7 @@ type selection struct {
 
 // parseSelection reads the query of a listener. Its error is for people.
 func parseSelection(query url.Values) (s selection, err error) {
+	// A mistyped parameter must not select everything.
 	for name := range query {
 		if !slices.Contains(Parameters, name) {
 			return s, fmt.Errorf("no parameter %q; there are %s", name, strings.Join(Parameters, ", "))
@@ -31,19 +32,24 @@ func parseSelection(query url.Values) (s selection, err error) {
 
 	s.tag, s.sourceTag = query.Get("tag"), query.Get("source_tag")
 	s.namespace, s.kind = query.Get("namespace"), query.Get("type")
+
+	// Conditions must all hold.
 	s.where = schema.All()
 	for _, text := range query["where"] {
 		condition, err := schema.ParseWhere(text)
 		if err != nil {
 			return s, err
 		}
+
 		s.where, s.hasWhere = s.where.Where(condition.Dim, condition.Values), true
 	}
+
 	return s, nil
 }
 
 // selects says whether a submission is selected, as far as its request says that.
 func (s *selection) selects(sub *rawlog.Submission) bool {
+	// The cheap conditions first: the path is parsed only if one is about it.
 	if s.tag != "" && sub.Request.Get(rawlog.FieldDebugID) != s.tag {
 		return false
 	}

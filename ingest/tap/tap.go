@@ -33,7 +33,7 @@ type Options struct {
 // Tap shows submissions to listeners. It is safe for concurrent use.
 type Tap struct {
 	o         Options
-	listening atomic.Int32  // len(listeners), for submissions that nobody wants to see
+	listening atomic.Int32  // len(listeners), read without mu
 	closed    chan struct{} // closed by Close
 
 	mu        sync.Mutex // protects what follows
@@ -44,7 +44,7 @@ type Tap struct {
 // New returns a Tap without listeners.
 func New(o Options) *Tap { return &Tap{o: o, closed: make(chan struct{})} }
 
-// Close ends all listeners and takes no more. It does not wait for their end.
+// Close ends all listeners and rejects later ones. It does not wait for their end.
 func (t *Tap) Close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -57,22 +57,27 @@ func (t *Tap) Close() {
 // Show shows a submission that is stored. It copies the body where a listener selects it.
 // A nil Tap shows nothing.
 func (t *Tap) Show(s *rawlog.Submission) {
+	// Almost always there is no listener, and then this costs one atomic load.
 	if t == nil || t.listening.Load() == 0 {
 		return
 	}
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	var shown *rawlog.Submission // one copy for all
 	for _, l := range t.listeners {
 		if !l.selection.selects(s) {
 			continue
 		}
+
+		// The caller reuses the body once this returns.
 		if shown == nil {
 			copied := *s
 			copied.Body = slices.Clone(s.Body)
 			shown = &copied
 		}
+
 		l.add(shown)
 	}
 }
@@ -81,9 +86,11 @@ func (t *Tap) Show(s *rawlog.Submission) {
 func (t *Tap) listen(s selection) (*listener, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	if len(t.listeners) >= maxListeners || t.isClosed {
 		return nil, false
 	}
+
 	l := &listener{selection: s, queue: make(chan *rawlog.Submission, maxQueue)}
 	t.listeners = append(t.listeners, l)
 	t.listening.Store(int32(len(t.listeners)))
@@ -98,7 +105,7 @@ func (t *Tap) leave(l *listener) {
 	t.listening.Store(int32(len(t.listeners)))
 }
 
-// listener is one who listens.
+// listener is one client of GET /tap.
 type listener struct {
 	selection selection
 	queue     chan *rawlog.Submission
@@ -108,6 +115,7 @@ type listener struct {
 
 // add queues a submission, or counts it as missed.
 func (l *listener) add(s *rawlog.Submission) {
+	// A body that alone is over the limit is queued when the queue is empty.
 	size := int64(len(s.Body))
 	if l.bytes.Load()+size > maxQueueBytes && l.bytes.Load() > 0 {
 		l.missed.Add(1)
@@ -115,6 +123,8 @@ func (l *listener) add(s *rawlog.Submission) {
 	}
 
 	l.bytes.Add(size)
+
+	// The caller answers a client, and must not wait for a listener.
 	select {
 	case l.queue <- s:
 	default:

@@ -26,12 +26,14 @@ func Clients(dst []ID, text []byte) (ids []ID, namespace string) {
 			namespace = namespaceOf(value, namespace)
 			continue
 		}
+
 		dst = AppendMember(dst, it.Key, value)
 	}
 	if it.Err() == nil {
 		return dst, namespace
 	}
 
+	// The text is no JSON: every ID in quotes counts.
 	for _, found := range quotedIDs.FindAllSubmatch(text, maxClients) {
 		dst = appendText(dst, found[1])
 	}
@@ -58,9 +60,11 @@ func namespaceOf(metadata []byte, otherwise string) string {
 //	client_info.client_id
 //	metrics.uuid.*: Glean's IDs, such as usage.profile_id and legacy.telemetry.client_id
 func AppendMember(dst []ID, key, value []byte) []ID {
+	// No name below is shorter than this, and most members are done with here.
 	if len(key) < len("metrics") {
 		return dst
 	}
+
 	switch string(jsonscan.Unquote(key)) {
 	case "clientId", "clientID", "client_id", "profileGroupId", "profile_group_id":
 		return AppendValue(dst, value)
@@ -77,6 +81,7 @@ func AppendMember(dst []ID, key, value []byte) []ID {
 			}
 		}
 	}
+
 	return dst
 }
 
@@ -85,6 +90,7 @@ func AppendUUIDs(dst []ID, uuids []byte) []ID {
 	if len(uuids) == 0 || uuids[0] != '{' {
 		return dst
 	}
+
 	for it := jsonscan.MembersTrusted(uuids, 0); it.Next(); {
 		dst = AppendValue(dst, it.Value())
 	}

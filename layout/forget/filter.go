@@ -40,6 +40,8 @@ func (c *Collector) Add(ids []ID) {
 			c.numbers = append(c.numbers, id.number())
 		}
 	}
+
+	// Sorting only once the list has doubled bounds both its length and the work.
 	if len(c.numbers) > 2*c.sorted+1024 {
 		c.settle()
 	}
@@ -48,9 +50,12 @@ func (c *Collector) Add(ids []ID) {
 // AddFilter adds the records of a segment with that filter; nil: it has none.
 func (c *Collector) AddFilter(f *Filter, records int64) {
 	c.records += records
+
+	// What one segment may have is not known, so it is not known of the sum either.
 	if f == nil {
 		c.unknown, c.numbers = true, nil
 	}
+
 	if !c.unknown {
 		c.numbers = append(c.numbers, f.numbers...)
 		c.settle()
@@ -61,19 +66,22 @@ func (c *Collector) AddFilter(f *Filter, records int64) {
 func (c *Collector) settle() {
 	slices.Sort(c.numbers)
 	c.numbers = slices.Compact(c.numbers)
+
 	c.sorted = len(c.numbers)
+
 	if c.sorted > maxFilter {
 		c.unknown, c.numbers = true, nil
 	}
 }
 
-// Text returns the filter as segments have it; "" if there is none.
+// Text returns the filter as segments have it; "" if the IDs are unknown or too many.
 func (c *Collector) Text() string {
 	c.settle()
 	if c.unknown {
 		return ""
 	}
 
+	// Differences of sorted numbers take fewer bytes than the numbers.
 	packed := make([]byte, 0, 5*len(c.numbers))
 	last := uint64(0)
 	for _, n := range c.numbers {
@@ -95,6 +103,7 @@ func ParseFilter(text string, records int64) *Filter {
 	if len(fields) != 3 || fields[0] != strconv.Itoa(Version) || fields[1] != strconv.FormatInt(records, 10) {
 		return nil
 	}
+
 	packed, err := base64.RawStdEncoding.DecodeString(fields[2])
 	if err != nil {
 		return nil
@@ -107,10 +116,12 @@ func ParseFilter(text string, records int64) *Filter {
 		if width <= 0 {
 			return nil
 		}
+
 		last += difference
 		f.numbers = append(f.numbers, last)
 		packed = packed[width:]
 	}
+
 	return f
 }
 

@@ -15,6 +15,7 @@ func ParseID(text []byte) (id ID, ok bool) {
 	if len(text) == uuidBytes+2 && text[0] == '{' && text[uuidBytes+1] == '}' {
 		text = text[1 : uuidBytes+1]
 	}
+
 	if len(text) != uuidBytes || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
 		return id, false
 	}
@@ -24,10 +25,12 @@ func ParseID(text []byte) (id ID, ok bool) {
 		if i == 4 || i == 6 || i == 8 || i == 10 {
 			at++ // the dash
 		}
+
 		high, low := digit(text[at]), digit(text[at+1])
 		if high|low > 15 {
 			return id, false
 		}
+
 		id[i] = high<<4 | low
 		at += 2
 	}

@@ -26,6 +26,7 @@ func (r *Request) AppendLine(dst []byte) []byte {
 	if len(r.Reaches) > 0 {
 		reaches = strings.Join(r.Reaches, ",")
 	}
+
 	return fmt.Appendf(dst, "%s\t%s\t%s\n", r.ID, r.Time.UTC().Format(timeLayout), reaches)
 }
 
@@ -41,11 +42,14 @@ func (s *Set) ParseList(doc []byte) (err error) {
 	number := 0
 	for line := range bytes.Lines(doc) {
 		number++
+
+		// A line that is wrong must not lose the requests of the others.
 		fields := strings.Split(strings.TrimSuffix(string(line), "\n"), "\t")
 		if len(fields) < 3 {
 			err = fmt.Errorf("line %d: want an ID, a time and namespaces", number)
 			continue
 		}
+
 		id, ok := ParseID([]byte(fields[0]))
 		at, timeErr := time.Parse(timeLayout, fields[1])
 		if !ok || timeErr != nil {
@@ -57,6 +61,7 @@ func (s *Set) ParseList(doc []byte) (err error) {
 		if fields[2] != "*" {
 			request.Reaches = strings.Split(fields[2], ",")
 		}
+
 		s.Add(request)
 	}
 	return err
@@ -75,6 +80,8 @@ func (s *Set) Add(r Request) {
 		if known.Time.Before(r.Time) {
 			r.Time = known.Time
 		}
+
+		// No namespaces means all of them, so it must not be joined with a list.
 		if len(known.Reaches) == 0 || len(r.Reaches) == 0 {
 			r.Reaches = nil
 		} else {
@@ -99,6 +106,7 @@ func (s *Set) Has(ids []ID, namespace string) bool {
 	if s.Len() == 0 {
 		return false
 	}
+
 	for _, id := range ids {
 		request, ok := s.byID[id]
 		if ok && (len(request.Reaches) == 0 || slices.Contains(request.Reaches, namespace)) {

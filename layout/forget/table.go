@@ -46,6 +46,7 @@ func DefaultTable() *Table {
 func ParseTable(doc []byte) (*Table, error) {
 	decoder := json.NewDecoder(bytes.NewReader(doc))
 	decoder.DisallowUnknownFields()
+
 	var t Table
 	if err := decoder.Decode(&t); err != nil {
 		return nil, err
@@ -61,6 +62,8 @@ func ParseTable(doc []byte) (*Table, error) {
 			}
 		}
 	}
+
+	// Find returns the first of several that fit, so the built-in rows come last.
 	t.Requests = append(t.Requests, DefaultTable().Requests...)
 	return &t, nil
 }
@@ -73,17 +76,21 @@ func (t *Table) Find(namespace, typeName string) *Row {
 		if row.Type != typeName {
 			continue
 		}
+
 		if row.Namespace == namespace {
 			return row
 		}
+
+		// A later row may have the namespace itself.
 		if row.Namespace == "*" && general == nil {
 			general = row
 		}
 	}
+
 	return general
 }
 
-// Read returns the IDs that a request names, without those of nobody. text is JSON.
+// Read returns the IDs that a request names, without those that stand for no client. text is JSON.
 func (r *Row) Read(text []byte) (ids []ID) {
 	r.each(text, func(value []byte) {
 		if found := AppendValue(nil, value); len(found) > 0 && !found[0].Nobody() && !slices.Contains(ids, found[0]) {
@@ -97,16 +104,19 @@ func (r *Row) Read(text []byte) (ids []ID) {
 // that somebody was forgotten, and not who. An ID stands for nothing else, so this holds
 // wherever the request has it, even as a name.
 func (r *Row) Redact(text []byte) []byte {
+	// The IDs are collected first, because the same one may stand elsewhere in the text.
 	ids := map[ID]bool{}
 	r.each(text, func(value []byte) {
 		for _, id := range AppendValue(nil, value) {
 			ids[id] = true
 		}
 	})
+
 	if len(ids) == 0 {
 		return text
 	}
 
+	// Only strings can be IDs; all other bytes are copied.
 	redacted := make([]byte, 0, len(text))
 	for at := 0; at < len(text); {
 		if text[at] != '"' {
@@ -118,14 +128,17 @@ func (r *Row) Redact(text []byte) []byte {
 		end := jsonscan.StringTrusted(text, at)
 		found := AppendValue(nil, text[at:end])
 		behind := jsonscan.Space(text, end)
+
 		switch {
 		case len(found) == 0 || !ids[found[0]]:
 			redacted = append(redacted, text[at:end]...)
+		// A name of a member must be a string.
 		case behind < len(text) && text[behind] == ':':
 			redacted = append(redacted, `"forgotten"`...)
 		default:
 			redacted = append(redacted, "null"...)
 		}
+
 		at = end
 	}
 	return redacted
@@ -146,10 +159,12 @@ func walk(value []byte, path []string, do func([]byte)) {
 		do(value)
 		return
 	}
+
 	at := jsonscan.Space(value, 0)
 	if at == len(value) || value[at] != '{' {
 		return
 	}
+
 	for it := jsonscan.MembersTrusted(value, at); it.Next(); {
 		if path[0] == "*" || jsonscan.Is(it.Key, path[0]) {
 			walk(it.Value(), path[1:], do)

@@ -53,6 +53,7 @@ func planDays(visible, hidden []layout.Segment) []*day {
 		return days[key]
 	}
 
+	// New rows decide below whether merging the files in columns is worth it.
 	rowBytes := map[*day]int64{}
 	for _, seg := range visible {
 		// Old files stay: they may have any format. So does the quarantine, which is no
@@ -63,6 +64,7 @@ func planDays(visible, hidden []layout.Segment) []*day {
 			rowBytes[d] += seg.Size
 		}
 	}
+
 	for _, seg := range hidden {
 		if !seg.Quarantined {
 			d := dayOf(seg)
@@ -81,6 +83,7 @@ func planDays(visible, hidden []layout.Segment) []*day {
 		}
 	}
 
+	// By name, so that every run plans the same.
 	work := make([]*day, 0, len(days))
 	for _, name := range slices.Sorted(maps.Keys(days)) {
 		if d := days[name]; len(d.rows)+len(d.gone) > 0 {
@@ -169,6 +172,7 @@ func (c *compactor) rewriteDay(ctx context.Context, enc *zstd.Encoder, d *day) e
 		return err
 	}
 
+	// A file with a path of its own is overwritten, others are replaced.
 	c.put = append(c.put, build.made...)
 	c.bytes += build.after
 	c.st.Forgotten += build.left
@@ -177,6 +181,7 @@ func (c *compactor) rewriteDay(ctx context.Context, enc *zstd.Encoder, d *day) e
 			c.gone = append(c.gone, seg.Path)
 		}
 	}
+
 	if c.bytes >= batchBytes || len(c.put) >= batchParts {
 		return c.publish(ctx)
 	}
@@ -242,10 +247,12 @@ type columnSource struct {
 // run reads the partitions in the order of their paths, and each from its oldest
 // segment to its newest.
 func (b *dayBuild) run(ctx context.Context) error {
+	// Partitions that only files in columns have need an entry as well.
 	byPartition := map[schema.Dims][]layout.Segment{}
 	for _, seg := range b.d.rows {
 		byPartition[seg.Dims] = append(byPartition[seg.Dims], seg)
 	}
+
 	for _, seg := range b.d.columns {
 		b.sources = append(b.sources, &columnSource{seg: seg, parts: seg.Parts, at: -1})
 		for _, part := range seg.Parts {
@@ -262,6 +269,7 @@ func (b *dayBuild) run(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+
 		if err := b.partition(dims, byPartition[dims]); err != nil {
 			return err
 		}
@@ -301,14 +309,17 @@ func (b *dayBuild) partition(dims schema.Dims, rows []layout.Segment) error {
 		copy  func() error
 	}
 	var inputs []input
+
 	for _, source := range b.sources {
 		if part := len(source.seg.Parts) - len(source.parts); len(source.parts) > 0 && source.parts[0].Dims == dims {
 			inputs = append(inputs, input{source.seg.OrderOf(part), func() error { return b.copyPart(source, dims) }})
 		}
 	}
+
 	for _, seg := range rows {
 		inputs = append(inputs, input{seg.OrderOf(-1), func() error { return b.copyRows(seg) }})
 	}
+
 	slices.SortFunc(inputs, func(a, b input) int { return a.order.Compare(b.order) })
 
 	for _, input := range inputs {
@@ -325,6 +336,8 @@ func (b *dayBuild) copyPart(source *columnSource, dims schema.Dims) error {
 	for len(source.parts) > 0 && source.parts[0].Dims == dims {
 		part := source.parts[0]
 		source.parts = source.parts[1:]
+
+		// Neighbouring parts are often in the same group: it is read once for them.
 		if source.at != part.Group {
 			group, err := b.c.t.ColumnGroup(source.seg, part.Group)
 			if err != nil {
@@ -341,10 +354,12 @@ func (b *dayBuild) copyPart(source *columnSource, dims schema.Dims) error {
 			if err != nil {
 				return err
 			}
+
 			received, err := source.group.Received(row)
 			if err != nil {
 				return err
 			}
+
 			if err := b.add(dims, line, received); err != nil {
 				return err
 			}
@@ -361,6 +376,7 @@ func (b *dayBuild) copyRows(seg layout.Segment) error {
 		return err
 	}
 	defer file.Close()
+
 	ids, err := ix.ReadIDs(file)
 	if err != nil {
 		return layout.InFile(seg.Path, err)
@@ -369,12 +385,14 @@ func (b *dayBuild) copyRows(seg layout.Segment) error {
 	file.Ahead(ix.Span(0, len(ix.Frames)))
 	frames := segment.NewFrames(file, ix.Frames)
 	defer frames.Close()
+
 	record := 0
 	for range ix.Frames {
 		lines, err := frames.Next()
 		if err != nil {
 			return layout.InFile(seg.Path, err)
 		}
+
 		for line := range bytes.Lines(lines) {
 			_, msOfDay := ids.At(record)
 			record++
@@ -389,6 +407,7 @@ func (b *dayBuild) copyRows(seg layout.Segment) error {
 	for _, unique := range ix.Replaces {
 		b.replaces = append(b.replaces, group+unique+".zst")
 	}
+
 	b.replaces = append(b.replaces, layout.BelowTop(seg.Path))
 	b.newest = max(b.newest, seg.Age())
 	return nil
@@ -399,10 +418,12 @@ func (b *dayBuild) add(dims schema.Dims, line []byte, msOfDay uint32) error {
 	_, text, _ := bytes.Cut(line, []byte("\t"))
 	ids, namespace := forget.Clients(b.ids[:0], text)
 	b.ids = ids
+
 	if b.c.o.Forget.Has(ids, namespace) {
 		b.left++
 		return nil
 	}
+
 	b.clients.Add(ids)
 	return b.w.Add(dims, line, msOfDay)
 }
@@ -412,6 +433,8 @@ func (b *dayBuild) finish() error {
 	if b.w == nil {
 		return nil
 	}
+
+	// What the merged segments replaced stays replaced after they are gone.
 	for _, source := range b.sources {
 		replaced, err := b.c.t.ColumnReplaces(source.seg)
 		if err != nil {
@@ -424,9 +447,12 @@ func (b *dayBuild) finish() error {
 
 	b.w.Replaces = b.replaces
 	b.w.Clients = b.clients.Text()
+
 	if err := b.w.Finish(); err != nil {
 		return err
 	}
+
+	// On disk before the commit names it.
 	if err := b.c.site.scratch().Sync(stagedPath(b.staged)); err != nil {
 		return err
 	}
@@ -436,9 +462,11 @@ func (b *dayBuild) finish() error {
 	newest, _, _ := strings.Cut(cmp.Or(b.newest, "0000000000000"), "_")
 	unique := layout.MergedPrefix + newest + "_" + hex.EncodeToString(sum[:8])
 	final := cmp.Or(b.d.under, layout.ColumnsPath(b.d.date, b.d.version, unique))
+
 	b.made = append(b.made, [2]string{b.staged, final})
 	b.after += b.w.Size()
 	b.records += b.w.Info().Records
+
 	b.w = nil
 	return nil
 }

@@ -90,7 +90,10 @@ func (f *forgetting) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
+	// If the same clients were looked for before, only files with a filter are checked again.
 	f.all = f.o.Again || before.Due != looked.Due
+
 	if !f.all && f.o.Now.Sub(before.Time).Abs() < lookAgainAfter {
 		return nil
 	}
@@ -100,12 +103,16 @@ func (f *forgetting) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	if _, err := f.c.site.purge(ctx, f.c.o); err != nil {
 		return err
 	}
+
 	if err := f.segments(ctx); err != nil {
 		return err
 	}
+
+	// The trash and damaged files are read only if the clients changed or Again is set.
 	for _, dir := range []string{layout.TrashDir, layout.DamagedDir} {
 		if f.all {
 			if err := f.below(ctx, dir, dir == layout.TrashDir); err != nil {
@@ -113,10 +120,12 @@ func (f *forgetting) run(ctx context.Context) error {
 			}
 		}
 	}
+
 	if err := f.versions(ctx); err != nil {
 		return err
 	}
 
+	// Saved last, so that a run that failed is done again as a whole.
 	doc, err := json.Marshal(looked)
 	if err != nil {
 		return err
@@ -130,6 +139,7 @@ func (f *forgetting) before(ctx context.Context) (before lookedFor, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return before, nil
 	}
+
 	if err == nil && json.Unmarshal(doc, &before) != nil {
 		before = lookedFor{} // damaged: look again
 	}
@@ -138,6 +148,7 @@ func (f *forgetting) before(ctx context.Context) (before lookedFor, err error) {
 
 // segments writes again the segments that have records of clients that are due.
 func (f *forgetting) segments(ctx context.Context) error {
+	// The quarantine has data of clients, too.
 	everything := schema.All()
 	everything.IncludeQuarantined = true
 	listing, err := f.p.tree.List(ctx, everything)
@@ -145,6 +156,7 @@ func (f *forgetting) segments(ctx context.Context) error {
 		return err
 	}
 
+	// Rows are merged by partition, files in columns are written one by one.
 	due := map[string]bool{}
 	plain := map[string]bool{} // partitions with a file without an index that is due
 	var inColumns []layout.Segment
@@ -156,11 +168,13 @@ func (f *forgetting) segments(ctx context.Context) error {
 		if !has {
 			continue
 		}
+
 		f.done.Segments++
 		if seg.InColumns() {
 			inColumns = append(inColumns, seg)
 			continue
 		}
+
 		due[seg.Path] = true
 		plain[seg.Group()] = plain[seg.Group()] || !seg.Seekable()
 	}
@@ -170,25 +184,31 @@ func (f *forgetting) segments(ctx context.Context) error {
 	if f.o.Grace > 0 {
 		hidden = nil
 	}
+
 	byGroup := mergesByGroup(listing.Segments, hidden, func(seg layout.Segment) bool {
 		return due[seg.Path] || !seg.InColumns() && plain[seg.Group()]
 	})
+
 	work := sortedMerges(byGroup)
 	for _, m := range work {
 		m.whatever = true
 	}
+
 	if err := f.c.merge(ctx, work); err != nil {
 		return err
 	}
 
 	var days []*day
 	for _, seg := range inColumns {
+		// All partitions of a file are written again: it is replaced as a whole.
 		seg.Parts, err = f.p.tree.AllParts(seg)
 		if err != nil {
 			return err
 		}
+
 		days = append(days, &day{date: seg.Dims[schema.SubmissionDate], version: seg.Version, columns: []layout.Segment{seg}})
 	}
+
 	if err := f.rewriteColumns(ctx, days...); err != nil {
 		return err
 	}
@@ -200,6 +220,8 @@ func (f *forgetting) has(ctx context.Context, seg layout.Segment) (bool, error) 
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
+
+	// Files without a filter were read when these clients were looked for first.
 	if !f.all {
 		filter, err := f.p.tree.Clients(seg)
 		if filter == nil || err != nil {
@@ -225,6 +247,7 @@ func (f *forgetting) below(ctx context.Context, dir string, again bool) error {
 		if err != nil || rawLogOf(name) {
 			return err
 		}
+
 		has, err := f.p.tree.Has(seg, f.o.Due, f.o.Again)
 		if layout.IsDamage(err) {
 			// Of damaged files it is not known what else they have.
@@ -270,6 +293,7 @@ func (f *forgetting) rewriteColumns(ctx context.Context, days ...*day) error {
 		return err
 	}
 	defer enc.Close()
+
 	for _, d := range days {
 		if err := f.c.rewriteDay(ctx, enc, d); err != nil {
 			return err
@@ -285,9 +309,11 @@ func originOf(name string) string {
 		if !ok {
 			continue
 		}
+
 		if dir == layout.TrashDir {
 			_, rest, _ = strings.Cut(rest, "/") // the run
 		}
+
 		return rest
 	}
 	return ""
@@ -305,6 +331,7 @@ func (p *Place) Left(ctx context.Context, set *forget.Set) (left []Left, err err
 	if set.Len() == 0 {
 		return nil, nil
 	}
+
 	everything := schema.All()
 	everything.IncludeQuarantined = true
 	listing, err := p.tree.List(ctx, everything)
@@ -312,11 +339,14 @@ func (p *Place) Left(ctx context.Context, set *forget.Set) (left []Left, err err
 		return nil, err
 	}
 
+	// A file that cannot be read may have such data, so it is reported.
 	look := func(seg layout.Segment, why string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+
 		has, err := p.tree.Has(seg, set, true)
+
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
@@ -328,17 +358,20 @@ func (p *Place) Left(ctx context.Context, set *forget.Set) (left []Left, err err
 		}
 		return err
 	}
+
 	for _, seg := range listing.Segments {
 		if err := look(seg, "has records"); err != nil {
 			return nil, err
 		}
 	}
+
 	for _, seg := range listing.Hidden {
 		if err := look(seg, "is replaced, and stays for the time of grace"); err != nil {
 			return nil, err
 		}
 	}
 
+	// These folders are in no listing of segments.
 	for dir, why := range map[string]string{
 		layout.ReplacedDir: "is replaced, and stays for the time of grace",
 		layout.TrashDir:    "is in the trash",
@@ -347,24 +380,31 @@ func (p *Place) Left(ctx context.Context, set *forget.Set) (left []Left, err err
 		if _, remote := p.site.(*bucket); remote && dir == layout.ReplacedDir {
 			continue // lists of what is hidden
 		}
+
 		err := eachFile(ctx, p, dir, func(name string) error {
 			seg, err := p.tree.FileSegment(name, originOf(name))
 			if err != nil || rawLogOf(name) {
 				return err
 			}
+
 			has, err := p.tree.Has(seg, set, true)
+
+			// Of a damaged file, what can still be read decides.
 			if layout.IsDamage(err) || errors.Is(err, layout.ErrNewer) {
 				has, err = salvageHas(p.tree, seg, set), nil
 			}
+
 			if has {
 				left = append(left, Left{name, why})
 			}
 			return err
 		})
+
 		if err != nil {
 			return nil, err
 		}
 	}
+
 	old, err := p.oldVersions(ctx, set)
 	return append(left, old...), err
 }

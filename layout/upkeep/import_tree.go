@@ -124,6 +124,7 @@ type fileImport struct {
 
 // read adds all records of the file.
 func (f *fileImport) read(ctx context.Context, tree *layout.Tree, seg layout.Segment) error {
+	// From the first frame to the last.
 	reader, err := tree.Open(seg, 0, -1)
 	if err != nil {
 		return err
@@ -136,6 +137,7 @@ func (f *fileImport) read(ctx context.Context, tree *layout.Tree, seg layout.Seg
 		if err == io.EOF {
 			return nil
 		}
+
 		if err == nil {
 			err = ctx.Err()
 		}

@@ -90,9 +90,11 @@ func (p *Place) setCommitsAside() (found []Finding, err error) {
 
 // moveToDamaged renames a folder into state/damaged, and returns its path there.
 func (p *Place) moveToDamaged(dir string) (aside string, err error) {
+	// An earlier folder of the same name stays: the new one gets a number.
 	disk := p.data.Folder()
 	first := path.Join(layout.DamagedDir, dir)
 	aside = first
+
 	for n := 2; ; n++ {
 		_, err := disk.Root.Lstat(aside)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -108,6 +110,7 @@ func (p *Place) moveToDamaged(dir string) (aside string, err error) {
 	if err := disk.MkdirAll(path.Dir(aside), touched); err != nil {
 		return "", err
 	}
+
 	if err := disk.Rename(dir, aside); err != nil {
 		return "", err
 	}

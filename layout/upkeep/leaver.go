@@ -25,6 +25,8 @@ func newLeaver(t *layout.Tree, seg layout.Segment, forgotten *forget.Set, whatev
 	l := leaver{quarantined: seg.Quarantined, clients: clients}
 	if seg.Quarantined {
 		clients.AddFilter(nil, 0) // what is quarantined is packed, and is read
+
+		// Most segments have none of the clients, and need not be read.
 		l.set = forgotten
 		l.everyLine = forgotten.Len() > 0
 		return l, nil
@@ -39,6 +41,8 @@ func newLeaver(t *layout.Tree, seg layout.Segment, forgotten *forget.Set, whatev
 	}
 	l.set = filter.Hits(forgotten)
 	l.everyLine = filter == nil || l.set.Len() > 0
+
+	// No record will be read, so the filter stands for the IDs of all of them.
 	if !l.everyLine {
 		info, err := t.Info(seg)
 		if err != nil {
@@ -46,6 +50,7 @@ func newLeaver(t *layout.Tree, seg layout.Segment, forgotten *forget.Set, whatev
 		}
 		clients.AddFilter(filter, info.Records)
 	}
+
 	return l, nil
 }
 
@@ -59,6 +64,7 @@ func (l *leaver) of(lines []byte, ids segment.IDs) ([]byte, segment.IDs) {
 	var keptIDs segment.IDs
 	record := 0
 	left := l.left
+
 	for line := range bytes.Lines(lines) {
 		if l.isLeft(line) {
 			l.left++
@@ -68,6 +74,8 @@ func (l *leaver) of(lines []byte, ids segment.IDs) ([]byte, segment.IDs) {
 		}
 		record++
 	}
+
+	// Nothing was left out, so nothing moved.
 	if l.left == left {
 		return lines, ids
 	}
@@ -83,9 +91,11 @@ func (l *leaver) isLeft(line []byte) bool {
 	_, text, _ := bytes.Cut(line, []byte("\t"))
 	ids, namespace := forget.Clients(l.ids[:0], text)
 	l.ids = ids
+
 	if l.set.Has(ids, namespace) {
 		return true
 	}
+
 	l.clients.Add(ids)
 	return false
 }

@@ -57,10 +57,12 @@ func ListTrash(ctx context.Context, p *Place) ([]TrashRun, error) {
 
 // eachTrashed calls do with the path below the run, and the bytes, of each of its files.
 func (p *Place) eachTrashed(ctx context.Context, run string, do func(name string, bytes int64) error) error {
+	// do gets names relative to this folder.
 	root := path.Join(layout.TrashDir, run)
 	var walk func(dir string) error
 	walk = func(dir string) error {
 		entries, err := p.site.files().List(ctx, path.Join(root, dir))
+
 		if err != nil {
 			return err
 		}

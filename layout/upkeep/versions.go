@@ -19,6 +19,7 @@ var versionDirs = []string{layout.PublishedDir, layout.QuarantineDir, layout.Tra
 // eachVersionThatHas calls do with the earlier versions that have a record of one of the
 // clients; has is false for one that is damaged.
 func (p *Place) eachVersionThatHas(ctx context.Context, set *forget.Set, do func(old *backend.Blob, name string, has bool) error) error {
+	// A local folder has no earlier versions.
 	b, ok := p.site.(*bucket)
 	if !ok {
 		return nil
@@ -26,16 +27,20 @@ func (p *Place) eachVersionThatHas(ctx context.Context, set *forget.Set, do func
 
 	for _, dir := range versionDirs {
 		err := b.b.EachVersion(ctx, dir, func(old *backend.Blob, name string) error {
+			// A file that was moved is read by the rules of the folder it came from.
 			tree := layout.BlobTree(old)
 			origin := originOf(name)
 			if origin == "" {
 				origin = name
 			}
+
 			seg, err := tree.FileSegment(name, origin)
 			has := false
 			if err == nil {
 				has, err = tree.Has(seg, set, true)
 			}
+
+			// do decides what becomes of a damaged version.
 			damaged := layout.IsDamage(err) || errors.Is(err, layout.ErrNewer)
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
@@ -47,10 +52,12 @@ func (p *Place) eachVersionThatHas(ctx context.Context, set *forget.Set, do func
 			}
 			return err
 		})
+
 		if err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -75,6 +82,7 @@ func (p *Place) oldVersions(ctx context.Context, set *forget.Set) (left []Left, 
 		if !has {
 			why = "cannot be read in an earlier version of the object"
 		}
+
 		left = append(left, Left{name, why})
 		return nil
 	})

@@ -21,14 +21,18 @@ func Files() map[string][]byte {
 			if err != nil || entry.IsDir() || !served(name) {
 				return err
 			}
+
+			// The page is at the root, libraries are below /vendor.
 			text, err := embedded.ReadFile(name)
 			files["/"+strings.TrimPrefix(name, "web/")] = text
 			return err
 		})
+
 		if err != nil {
 			panic(err) // embedded files can be read
 		}
 	}
+
 	return files
 }
 
@@ -46,6 +50,8 @@ func served(name string) bool { return contentTypes[path.Ext(name)] != "" }
 // what the page does not need.
 func Handler() http.Handler {
 	files := Files()
+
+	// A tag is a hash of the content: it changes only with the program.
 	tags := map[string]string{}
 	for name, text := range files {
 		sum := sha256.Sum256(text)
@@ -57,12 +63,14 @@ func Handler() http.Handler {
 		if name == "/" {
 			name = "/index.html"
 		}
+
 		text, ok := files[name]
 		if !ok {
 			http.NotFound(w, r)
 			return
 		}
 
+		// Browsers revalidate each time, and get 304 while the tag is the same.
 		header := w.Header()
 		header.Set("Content-Type", contentTypes[path.Ext(name)])
 		header.Set("Cache-Control", "no-cache")
