@@ -236,8 +236,10 @@ func (s *Sum) labelled(label string) int {
 
 // finish brings everything into its order.
 func (a *answer) finish() {
+	// Of too many groups, those with the most pings stay.
 	sums := slices.Collect(maps.Values(a.sums))
 	if len(sums) > maxSums {
+		// Maps have no order, and results must be the same each time.
 		slices.SortFunc(sums, func(x, y *Sum) int { return cmp.Compare(y.Pings, x.Pings) })
 		a.result.LeftOut = len(sums) - maxSums
 		sums = sums[:maxSums]
@@ -246,6 +248,7 @@ func (a *answer) finish() {
 		return cmp.Or(cmp.Compare(x.By, y.By), cmp.Compare(x.Across, y.Across), cmp.Compare(x.Bucketing, y.Bucketing))
 	})
 
+	// Empty buckets are left out, labels are all there.
 	for _, sum := range sums {
 		sum.Clients = float64(sum.voters) / vote
 		sum.Counts = []float64{}
@@ -263,6 +266,7 @@ func (a *answer) finish() {
 		a.result.Groups = append(a.result.Groups, *sum)
 	}
 
+	// The most frequent values come first.
 	for field, counted := range a.choices {
 		list := []Choice{}
 		for value, pings := range counted {

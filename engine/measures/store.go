@@ -206,7 +206,7 @@ func (s *Store) list(ctx context.Context) (map[string]staleDay, error) {
 		delete(s.days, date)
 	}
 
-	// The copy, because Update deletes from s.stale while it reads the result.
+	// A copy, because Update deletes from s.stale while it reads the result.
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.checked = s.now()

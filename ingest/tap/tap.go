@@ -71,7 +71,7 @@ func (t *Tap) Show(s *rawlog.Submission) {
 			continue
 		}
 
-		// The caller reuses the body once this returns.
+		// The queue outlives this call, so it gets a copy of its own.
 		if shown == nil {
 			copied := *s
 			copied.Body = slices.Clone(s.Body)

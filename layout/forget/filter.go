@@ -109,6 +109,7 @@ func ParseFilter(text string, records int64) *Filter {
 		return nil
 	}
 
+	// Each number is stored as the difference to the one before.
 	f := &Filter{}
 	last := uint64(0)
 	for len(packed) > 0 {
@@ -128,6 +129,7 @@ func ParseFilter(text string, records int64) *Filter {
 // Hits returns those clients of the set that the segment may have, in the order of All; all of
 // them for a nil Filter.
 func (f *Filter) Hits(s *Set) *Set {
+	// Without a filter, the segment may have any of them.
 	if f == nil || s.Len() == 0 {
 		return s
 	}

@@ -20,6 +20,7 @@ func ParseID(text []byte) (id ID, ok bool) {
 		return id, false
 	}
 
+	// Two digits a byte, with dashes in front of the bytes 4, 6, 8 and 10.
 	at := 0
 	for i := range id {
 		if i == 4 || i == 6 || i == 8 || i == 10 {

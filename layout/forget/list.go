@@ -69,6 +69,7 @@ func (s *Set) ParseList(doc []byte) (err error) {
 
 // Add adds a request. Of two with the same ID the earlier one counts, and what both reach.
 func (s *Set) Add(r Request) {
+	// An ID that many clients share must not remove their records.
 	if r.ID.Nobody() {
 		return
 	}
@@ -103,6 +104,7 @@ func (s *Set) Len() int {
 
 // Has says whether one of the IDs is forgotten in a namespace.
 func (s *Set) Has(ids []ID, namespace string) bool {
+	// A nil set has no map to look in.
 	if s.Len() == 0 {
 		return false
 	}
@@ -137,9 +139,12 @@ func (s *Set) Line(ids []ID, line []byte) (bool, []ID) {
 
 // All returns the requests, in the order of their time.
 func (s *Set) All() []Request {
+	// A nil set is empty.
 	if s == nil {
 		return nil
 	}
+
+	// Requests of the same time are in the order of their IDs, so that lists are equal.
 	return slices.SortedFunc(maps.Values(s.byID), func(a, b Request) int {
 		if c := a.Time.Compare(b.Time); c != 0 {
 			return c

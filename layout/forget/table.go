@@ -165,6 +165,7 @@ func walk(value []byte, path []string, do func([]byte)) {
 		return
 	}
 
+	// A name may come twice: all its values count.
 	for it := jsonscan.MembersTrusted(value, at); it.Next(); {
 		if path[0] == "*" || jsonscan.Is(it.Key, path[0]) {
 			walk(it.Value(), path[1:], do)

@@ -45,6 +45,7 @@ type CheckStats struct {
 // checksums, counts, ID index and the shape of each line. It returns what it
 // found wrong, by path; the error is about the disk, not the data.
 func Check(ctx context.Context, tree *layout.Tree) (CheckStats, []Finding, error) {
+	// Quarantined segments can be damaged like any others.
 	everything := schema.All()
 	everything.IncludeQuarantined = true
 	all, err := tree.List(ctx, everything)

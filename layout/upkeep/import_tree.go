@@ -90,6 +90,7 @@ func identify(tree *layout.Tree, seg layout.Segment) (source string, ids segment
 	}
 	defer file.Close()
 
+	// A second import of the same content gets the same name.
 	sum := sha256.New()
 	file.Ahead(0, file.Size())
 	if _, err := io.Copy(sum, io.NewSectionReader(file, 0, file.Size())); err != nil {
