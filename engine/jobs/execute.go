@@ -35,6 +35,7 @@ func (m *Manager) execute(ctx context.Context, id, source string) {
 	results, resultsErr := m.results(id)
 	err = errors.Join(err, resultsErr)
 
+	// A run that was cut off has an error too, so what cut it off comes first.
 	m.change(id, func(run *api.Run) {
 		run.Code = code
 		switch {
@@ -57,7 +58,8 @@ func (m *Manager) execute(ctx context.Context, id, source string) {
 // rejectedCode is the exit code of a job that is done, though some input was rejected.
 const rejectedCode = 3
 
-// runProgram runs tmrun and returns its exit code, and what it says about it.
+// runProgram runs tmrun and returns its exit code and the message of its error, "" if it has
+// none. err is that of starting it or of reading what it wrote.
 func (m *Manager) runProgram(ctx context.Context, id, source string) (code int, text string, err error) {
 	run, _, err := m.Get(id)
 	if err != nil {
@@ -103,7 +105,7 @@ func (m *Manager) runProgram(ctx context.Context, id, source string) (code int, 
 		}
 	}
 
-	// Its events change the run.
+	// Its events change the run while it goes on.
 	code, err = m.command(ctx, m.arguments(&run, path, described.Exports), io.Discard, log, func(event api.Event) {
 		m.change(id, func(run *api.Run) {
 			switch {
@@ -121,7 +123,8 @@ func (m *Manager) runProgram(ctx context.Context, id, source string) (code int, 
 	return code, text, err
 }
 
-// describe returns what a script says of itself; its errors go to log.
+// describe returns the exports of a script, found by a process of its own, whose stderr goes
+// to log. An error of the script is in described.Error.
 func (m *Manager) describe(ctx context.Context, path string, log io.Writer) (described api.Described, code int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, describeTime)
 	defer cancel()
@@ -132,6 +135,7 @@ func (m *Manager) describe(ctx context.Context, path string, log io.Writer) (des
 	if unmarshalErr := json.Unmarshal(out.Bytes(), &described); err == nil && unmarshalErr != nil {
 		err = fmt.Errorf("describe the script: exit code %d, %w", code, unmarshalErr)
 	}
+
 	return described, code, err
 }
 
@@ -162,6 +166,7 @@ func (m *Manager) command(ctx context.Context, args []string, stdout, stderr io.
 	}
 	defer reader.Close()
 	cmd.ExtraFiles = []*os.File{writer}
+
 	err = cmd.Start()
 	writer.Close()
 	if err != nil {
@@ -187,7 +192,7 @@ func (m *Manager) command(ctx context.Context, args []string, stdout, stderr io.
 	return exitCode(err)
 }
 
-// exitCode returns the exit code of a process; its error is that there is none.
+// exitCode returns the exit code of a process that has exited by itself, else an error.
 func exitCode(err error) (int, error) {
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	switch {
@@ -201,6 +206,7 @@ func exitCode(err error) (int, error) {
 
 // results returns the files of a run's result.
 func (m *Manager) results(id string) (results []api.Result, err error) {
+	// A root opens no link that leads out of the folder.
 	dir, err := m.root.OpenRoot(runDir(id) + "/" + resultsDir)
 	if err != nil {
 		return nil, err
@@ -212,11 +218,13 @@ func (m *Manager) results(id string) (results []api.Result, err error) {
 		return nil, err
 	}
 	defer folder.Close()
+
 	entries, err := folder.ReadDir(-1)
 	if err != nil {
 		return nil, err
 	}
 
+	// With the sum a client can check its download.
 	for _, entry := range entries {
 		file, err := dir.Open(entry.Name())
 		if err != nil {
@@ -228,6 +236,7 @@ func (m *Manager) results(id string) (results []api.Result, err error) {
 		if err := errors.Join(err, file.Close()); err != nil {
 			return nil, err
 		}
+
 		results = append(results, api.Result{Name: entry.Name(), Bytes: size, Sum: hex.EncodeToString(hash.Sum(nil))})
 	}
 	return results, nil
@@ -239,6 +248,7 @@ func (m *Manager) OpenResult(id, name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	for _, result := range run.Results {
 		if result.Name == name {
 			return m.root.Open(runDir(id) + "/" + resultsDir + "/" + name)

@@ -87,6 +87,7 @@ func Open(options Options) (_ *Manager, err error) {
 	if err := os.MkdirAll(filepath.Join(options.Dir, runsDir), 0o700); err != nil {
 		return nil, err
 	}
+
 	opened := &Manager{o: options, runs: map[string]*tracked{}, waiting: make(chan struct{}, options.Queue+1)}
 	if opened.root, err = os.OpenRoot(options.Dir); err != nil {
 		return nil, err
@@ -95,6 +96,7 @@ func Open(options Options) (_ *Manager, err error) {
 		return nil, errors.Join(err, opened.root.Close())
 	}
 
+	// A run that has not ended belongs to a process that died.
 	all, err := opened.store.runs()
 	for _, run := range all {
 		if !run.State.Ended() {
@@ -106,6 +108,7 @@ func Open(options Options) (_ *Manager, err error) {
 		opened.runs[run.ID] = &tracked{run: *run, changed: make(chan struct{})}
 		opened.last = max(opened.last, run.ID)
 	}
+
 	if err != nil {
 		return nil, errors.Join(err, opened.Close())
 	}
@@ -131,6 +134,7 @@ func (m *Manager) Run(ctx context.Context) {
 	queue := m.queue
 	m.queue = nil
 	m.mu.Unlock()
+
 	for _, id := range queue {
 		m.change(id, func(run *api.Run) { m.end(run, api.Interrupted, "the server ended before the run began") })
 	}
@@ -143,11 +147,13 @@ func (m *Manager) end(run *api.Run, state api.State, text string) {
 	run.Ended = m.o.Now().UTC()
 }
 
-// newID returns an ID that is greater than those before: the time, and a count within it.
-// Caller holds mu.
+// newID returns an ID that is greater than those before: the time in milliseconds, moved on if
+// it is taken. Caller holds mu.
 func (m *Manager) newID() string {
 	at := m.o.Now().UTC()
 	id := at.Format("20060102-150405.000")
+
+	// Two runs within a millisecond, or after the clock was set back, need two IDs.
 	for id <= m.last {
 		at = at.Add(time.Millisecond)
 		id = at.Format("20060102-150405.000")
@@ -169,14 +175,16 @@ func (m *Manager) Start(request api.Request, order Order) (api.Run, error) {
 		return api.Run{}, ErrFull
 	}
 
-	// The run, with its files in a folder of their own.
+	// The run is named after its script; its files lie in a folder of their own.
 	run := api.Run{
 		ID: m.newID(), Name: request.Main, Script: order.Script, Cause: order.Cause, Day: order.Day,
 		State: api.Queued, Created: m.o.Now().UTC(), From: api.From{Version: m.o.Version},
 	}
+
 	if run.Script != "" {
 		run.Name = run.Script
 	}
+
 	if err := m.writeFiles(run.ID, request); err != nil {
 		return api.Run{}, err
 	}
@@ -207,11 +215,13 @@ type Order struct {
 func (m *Manager) change(id string, change func(*api.Run)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+
 	known := m.runs[id]
 	if known == nil {
 		return
 	}
 
+	// Progress changes often; only a change of the state is worth a sync of the store.
 	before := known.run.State
 	change(&known.run)
 	if known.run.State != before {
@@ -219,6 +229,8 @@ func (m *Manager) change(id string, change func(*api.Run)) {
 			m.o.Log.Error("a run cannot be stored", "job", id, "err", err)
 		}
 	}
+
+	// Closing it wakes all waiters; their next Get returns the new channel.
 	close(known.changed)
 	known.changed = make(chan struct{})
 }
@@ -227,6 +239,7 @@ func (m *Manager) change(id string, change func(*api.Run)) {
 func (m *Manager) Get(id string) (run api.Run, changed <-chan struct{}, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+
 	known := m.runs[id]
 	if known == nil {
 		return api.Run{}, nil, ErrUnknown
@@ -238,12 +251,14 @@ func (m *Manager) Get(id string) (run api.Run, changed <-chan struct{}, err erro
 func (m *Manager) Runs(script string) []api.Run {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+
 	runs := []api.Run{}
 	for _, known := range m.runs {
 		if script == "" || known.run.Script == script {
 			runs = append(runs, known.run)
 		}
 	}
+
 	slices.SortFunc(runs, func(a, b api.Run) int { return cmp.Compare(b.ID, a.ID) })
 	return runs
 }
@@ -261,14 +276,19 @@ func (m *Manager) isActive(script string) bool {
 // Cancel ends a run, if it has not ended.
 func (m *Manager) Cancel(id string) error {
 	m.mu.Lock()
+
 	known := m.runs[id]
 	if known == nil {
 		m.mu.Unlock()
 		return ErrUnknown
 	}
+
+	// A run that goes on ends with its context.
 	if known.cancel != nil {
 		known.cancel(errCancelled)
 	}
+
+	// One that waits leaves the queue, with its token in waiting.
 	at := slices.Index(m.queue, id)
 	if at >= 0 {
 		m.queue = slices.Delete(m.queue, at, at+1)
@@ -279,6 +299,7 @@ func (m *Manager) Cancel(id string) error {
 	}
 	m.mu.Unlock()
 
+	// change locks mu itself, so it comes after the unlock.
 	if at >= 0 {
 		m.change(id, func(run *api.Run) { m.end(run, api.Cancelled, "cancelled before it began") })
 	}
@@ -288,6 +309,8 @@ func (m *Manager) Cancel(id string) error {
 // runNext runs the first run of the queue.
 func (m *Manager) runNext(ctx context.Context) {
 	m.mu.Lock()
+
+	// The run of this token may have been cancelled.
 	if len(m.queue) == 0 {
 		m.mu.Unlock()
 		return
@@ -295,7 +318,7 @@ func (m *Manager) runNext(ctx context.Context) {
 	id := m.queue[0]
 	m.queue = m.queue[1:]
 
-	// Cancel ends it from here on.
+	// From here on Cancel ends the run through ctx.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	m.runs[id].cancel = cancel
@@ -308,7 +331,7 @@ func (m *Manager) runNext(ctx context.Context) {
 	})
 	m.execute(ctx, id, source)
 
-	// Tell others, and make room.
+	// Tell the log and the caller, and make room for newer runs.
 	run, _, err := m.Get(id)
 	if err != nil {
 		return
@@ -327,10 +350,12 @@ func (m *Manager) prune(script string) {
 		if run.Script != script || !run.State.Ended() || run.Day != "" {
 			continue
 		}
+
 		if kept++; kept <= m.o.Keep {
 			continue
 		}
 
+		// First off the list, so that Get returns no run whose files are half removed.
 		m.mu.Lock()
 		delete(m.runs, run.ID)
 		m.mu.Unlock()

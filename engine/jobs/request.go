@@ -34,6 +34,7 @@ func validate(request *api.Request) error {
 	if formats[request.Format] == "" {
 		return requestError("format %q: want one of %s", request.Format, strings.Join(slices.Sorted(maps.Keys(formats)), ", "))
 	}
+
 	if request.Dedup != "" && request.Dedup != "latest" {
 		return requestError("dedup %q: want latest, or nothing", request.Dedup)
 	}
@@ -42,6 +43,7 @@ func validate(request *api.Request) error {
 	if len(request.Files) > maxFiles {
 		return requestError("%d files: want at most %d", len(request.Files), maxFiles)
 	}
+
 	for name, text := range request.Files {
 		if !filepath.IsLocal(name) || path.Clean(name) != name || strings.Contains(name, `\`) {
 			return requestError("file %q: want a path that leads out of no folder", name)
@@ -50,11 +52,13 @@ func validate(request *api.Request) error {
 			return requestError("file %q: longer than %d bytes", name, maxFileBytes)
 		}
 	}
+
+	// A script of the folder is named; any other comes with the request.
 	if _, ok := request.Files[request.Main]; request.Script == "" && !ok {
 		return requestError("main %q is none of the files", request.Main)
 	}
 
-	// A filter comes with the request, or the program has it.
+	// The filter is a file of the request, or the name of one that tmrun ships.
 	_, isFile := request.Files[request.Filter]
 	if request.Filter != "" && !isFile && !shippedName.MatchString(request.Filter) {
 		return requestError("filter %q: want one of the files, or the name of a shipped filter", request.Filter)
@@ -81,12 +85,15 @@ func (m *Manager) writeFiles(id string, request api.Request) error {
 	dir := runDir(id) + "/" + filesDir
 	err := errors.Join(m.root.MkdirAll(dir, 0o700), m.root.MkdirAll(runDir(id)+"/"+resultsDir, 0o700),
 		m.root.WriteFile(runDir(id)+"/"+logFile, nil, 0o600))
+
 	for name, text := range request.Files {
 		err = errors.Join(err, m.root.MkdirAll(dir+"/"+path.Dir(name), 0o700), m.root.WriteFile(dir+"/"+name, []byte(text), 0o600))
 	}
+
 	if len(request.FilterDocument) > 0 {
 		err = errors.Join(err, m.root.WriteFile(runDir(id)+"/"+filterFile, request.FilterDocument, 0o600))
 	}
+
 	return err
 }
 
@@ -118,6 +125,8 @@ func (m *Manager) arguments(run *api.Run, path string, exports api.Exports) []st
 	if len(request.FilterDocument) > 0 {
 		filter = filepath.Join(dir, filterFile)
 	}
+
+	// An empty value means tmrun's default, so its flag is left out.
 	for flag, value := range map[string]string{
 		"--input-filter": filter, "--sample": request.Sample, "--table": request.Table, "--dedup": request.Dedup,
 	} {
@@ -125,11 +134,13 @@ func (m *Manager) arguments(run *api.Run, path string, exports api.Exports) []st
 			args = append(args, flag+"="+value)
 		}
 	}
+
 	for _, where := range request.Where {
 		args = append(args, "--where="+where)
 	}
 	if request.MaxErrors != 0 {
 		args = append(args, "--max-errors="+strconv.FormatInt(request.MaxErrors, 10))
 	}
+
 	return append(args, "--", path)
 }

@@ -84,6 +84,8 @@ const scheduleTick = time.Second
 // Run loads scripts again when they change, and starts those that are due, until ctx ends.
 func (s *Scripts) Run(ctx context.Context) {
 	watched := make(chan struct{})
+
+	// The folder is watched until ctx ends, and Run returns after that.
 	go func() {
 		defer close(watched)
 		s.folder.Run(ctx)
@@ -92,6 +94,7 @@ func (s *Scripts) Run(ctx context.Context) {
 
 	ticker := time.NewTicker(scheduleTick)
 	defer ticker.Stop()
+
 	for {
 		if err := s.startDue(); err != nil {
 			s.manager.o.Log.Error("scheduled scripts cannot be started", "err", err)
@@ -117,6 +120,7 @@ func (s *Scripts) startDue() error {
 		if schedule == nil || version.Loaded.IsZero() {
 			continue
 		}
+
 		last, err := s.lastServed(version.Name, version.Value.Schedule, now)
 		if err != nil {
 			errs = append(errs, err)
@@ -156,6 +160,8 @@ func (s *Scripts) lastServed(name, schedule string, now time.Time) (time.Time, e
 	if err != nil || ok && stored.Schedule == schedule {
 		return stored.Last, err
 	}
+
+	// A new or changed schedule counts from now: it has missed nothing yet.
 	return now, s.manager.store.put(timesBucket, name, served{schedule, now})
 }
 
@@ -168,6 +174,7 @@ func (s *Scripts) Start(name string, request api.Request, cause string) (api.Run
 	if version.Loaded.IsZero() {
 		return api.Run{}, requestError("script %q does not load: %v", name, version.Err)
 	}
+
 	request.Script = name
 	return s.manager.Start(request, Order{Script: name, Source: filepath.Join(s.dir, name), Cause: cause})
 }
@@ -177,18 +184,23 @@ func (s *Scripts) List() []api.Script {
 	scripts := []api.Script{}
 	for _, version := range s.folder.All() {
 		script := api.Script{Name: version.Name, Exports: version.Value.Exports, Loaded: version.Loaded.UTC(), Failed: version.Failed.UTC()}
+
+		// Clients see no paths of the server.
 		if version.Err != nil {
 			script.Error = strings.ReplaceAll(version.Err.Error(), s.dir+"/", "")
 		}
+
 		if version.Value.schedule != nil {
 			now := s.manager.o.Now().UTC()
 			if last, err := s.lastServed(version.Name, version.Value.Schedule, now); err == nil {
 				script.Next = version.Value.schedule.Next(last)
 			}
 		}
+
 		if runs := s.manager.Runs(version.Name); len(runs) > 0 {
 			script.Last = &runs[0]
 		}
+
 		scripts = append(scripts, script)
 	}
 	return scripts

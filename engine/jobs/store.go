@@ -42,6 +42,7 @@ func openStore(dir string) (*store, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+
 	return &store{db}, nil
 }
 
@@ -56,7 +57,7 @@ func (s *store) put(bucket []byte, key string, value any) error {
 	return s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put([]byte(key), text) })
 }
 
-// get reads a value; ok is false if there is none.
+// get reads a value; ok is false if the key has no value.
 func (s *store) get(bucket []byte, key string, value any) (ok bool, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		text := tx.Bucket(bucket).Get([]byte(key))

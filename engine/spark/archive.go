@@ -32,13 +32,17 @@ func (j *Job) writeArchive(name string) (err error) {
 	}
 	out := tar.NewWriter(zip)
 
+	// Files lie below one folder by their absolute paths, so that imports find each other.
 	if err := addFile(out, "tmrun", j.Program, 0o755); err != nil {
 		return fmt.Errorf("program for executors: %w", err)
 	}
+
 	wd := path.Join(filesFolder, filepath.ToSlash(j.Dir))
 	if err := out.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: wd + "/", Mode: 0o755}); err != nil {
 		return err
 	}
+
+	// Imports of several scripts may be the same file.
 	files := slices.Clone(j.Files)
 	slices.Sort(files)
 	for _, name := range slices.Compact(files) {
@@ -47,6 +51,7 @@ func (j *Job) writeArchive(name string) (err error) {
 		}
 	}
 
+	// Spark runs one command for each task: a script, which first enters the working folder.
 	texts := map[string][]byte{
 		"map.sh":    startScript(wd, append([]string{"map"}, j.Map...), `--pack "$1"`),
 		"reduce.sh": startScript(wd, append([]string{"reduce"}, j.Reduce...), "--pack"),
@@ -54,11 +59,13 @@ func (j *Job) writeArchive(name string) (err error) {
 	for name, text := range j.Texts {
 		texts[path.Join(wd, name)] = text
 	}
+
 	for name, text := range texts {
 		if err := addText(out, name, text); err != nil {
 			return err
 		}
 	}
+
 	return errors.Join(out.Close(), zip.Close())
 }
 
@@ -67,12 +74,15 @@ func (j *Job) writeArchive(name string) (err error) {
 func startScript(wd string, args []string, last string) []byte {
 	quoted := ""
 	for _, arg := range args {
+		// Behind "--" there are no flags, so last goes before it.
 		if arg == "--" {
 			quoted += " " + last
 			last = ""
 		}
 		quoted += " '" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 	}
+
+	// The script finds the archive by its own path, because Spark may start it anywhere.
 	return fmt.Appendf(nil, "here=$(cd \"$(dirname \"$0\")\" && pwd) && cd \"$here/\"'%s' && exec \"$here/tmrun\"%s %s\n",
 		strings.ReplaceAll(wd, "'", `'\''`), quoted, last)
 }
@@ -84,10 +94,12 @@ func (j *Job) AddFile(name string, imports []string) (string, error) {
 	if _, err := os.Stat(name); err != nil {
 		return name, nil
 	}
+
 	own, err := filepath.Abs(name)
 	if err != nil {
 		return "", err
 	}
+
 	j.Files = append(append(j.Files, own), imports...)
 
 	// The folders above modules may say where these begin.
@@ -103,6 +115,7 @@ func (j *Job) AddFile(name string, imports []string) (string, error) {
 		}
 	}
 
+	// An absolute path is this machine's; executors resolve names in the working folder.
 	if filepath.IsAbs(name) {
 		return filepath.Rel(j.Dir, own)
 	}
@@ -115,13 +128,16 @@ func addFile(out *tar.Writer, name, from string, mode int64) error {
 		return err
 	}
 	defer file.Close()
+
 	info, err := file.Stat()
 	if err != nil {
 		return err
 	}
+
 	if err := out.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: info.Size()}); err != nil {
 		return err
 	}
+
 	_, err = io.Copy(out, file)
 	return err
 }

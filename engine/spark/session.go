@@ -48,10 +48,12 @@ func Start(ctx context.Context, cluster Cluster) (_ *Session, err error) {
 	if err := checkMaster(ctx, cluster.Master); err != nil {
 		return nil, err
 	}
+
 	dir, err := os.MkdirTemp(cluster.WorkDir, "tmrun-spark-*")
 	if err != nil {
 		return nil, fmt.Errorf("create work folder: %w", err)
 	}
+
 	s := &Session{cluster: cluster, dir: dir, events: make(chan event)}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	defer func() {
@@ -60,6 +62,8 @@ func Start(ctx context.Context, cluster Cluster) (_ *Session, err error) {
 			os.RemoveAll(dir)
 		}
 	}()
+
+	// The driver is embedded, but spark-submit reads a file.
 	program := filepath.Join(dir, "driver.py")
 	if err := os.WriteFile(program, driver, 0o600); err != nil {
 		return nil, err
@@ -72,10 +76,12 @@ func Start(ctx context.Context, cluster Cluster) (_ *Session, err error) {
 	s.cmd = exec.CommandContext(s.ctx, cluster.Submit, append(args, program, dir)...)
 	s.cmd.Stderr = &s.said
 
-	// It starts a JVM and Python, which end with it when the whole group is told to.
+	// It starts a JVM and Python, so its signals go to the whole process group.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	s.cmd.Cancel = func() error { return syscall.Kill(-s.cmd.Process.Pid, syscall.SIGTERM) }
 	s.cmd.WaitDelay = stopTime
+
+	// The driver's events come on its standard output.
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -83,6 +89,7 @@ func Start(ctx context.Context, cluster Cluster) (_ *Session, err error) {
 	if err := s.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSubmit, err)
 	}
+
 	go s.read(bufio.NewReader(out))
 	return s, nil
 }
@@ -93,6 +100,8 @@ func (s *Session) read(out *bufio.Reader) {
 	for {
 		line, err := out.ReadBytes('\n')
 		var e event
+
+		// Lines of the driver begin with a record separator; all others are Spark's own.
 		text, ok := bytes.CutPrefix(line, []byte("\x1e"))
 		if ok && json.Unmarshal(text, &e) == nil {
 			select {
@@ -102,6 +111,7 @@ func (s *Session) read(out *bufio.Reader) {
 		} else {
 			s.said.Write(line)
 		}
+
 		if err != nil {
 			return
 		}
@@ -110,12 +120,15 @@ func (s *Session) read(out *bufio.Reader) {
 
 // Close ends the application.
 func (s *Session) Close() {
-	// It ends by itself when it is told to; if not, it is ended.
+	// The driver ends when this file appears; if it takes too long, it is terminated.
 	os.WriteFile(filepath.Join(s.dir, "end"), nil, 0o600)
 	timer := time.AfterFunc(stopTime, s.cancel)
+
+	// Until the end its events must be received, or read would block it.
 	for range s.events {
 	}
 	s.cmd.Wait()
+
 	timer.Stop()
 	s.cancel()
 	syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) // whatever is left of the group
@@ -140,6 +153,8 @@ func (s *Session) Run(job *Job, tasks []engine.Task) (*Rows, error) {
 			}
 		case "map", "reduce":
 			run.ended(e)
+
+			// A lower task may still fail, and then its error counts: wait for those before.
 			if run.err != nil && run.allBefore(run.failed) {
 				os.WriteFile(file.Cancel, nil, 0o600)
 			}
@@ -171,9 +186,11 @@ var errEnded = errors.New("it ended before the job")
 func (s *Session) submit(job *Job, tasks []engine.Task, rows string) (*jobFile, error) {
 	number := strconv.Itoa(s.jobs)
 	s.jobs++
+
 	if err := os.Mkdir(rows, 0o700); err != nil {
 		return nil, err
 	}
+
 	archive := filepath.Join(s.dir, number+".tar.gz")
 	if err := job.writeArchive(archive); err != nil {
 		return nil, err
@@ -184,12 +201,13 @@ func (s *Session) submit(job *Job, tasks []engine.Task, rows string) (*jobFile, 
 	for _, task := range tasks {
 		file.Tasks = append(file.Tasks, engine.EncodeTask(task))
 	}
+
 	text, err := json.Marshal(file)
 	if err != nil {
 		return nil, err
 	}
 
-	// The driver reads the file as soon as it is there.
+	// The driver reads the file as soon as it exists, so it must appear whole.
 	name := filepath.Join(s.dir, number+".json")
 	if err := os.WriteFile(name+".tmp", text, 0o600); err != nil {
 		return nil, err
@@ -213,15 +231,19 @@ func (r *running) ended(e event) {
 	}
 	err := json.Unmarshal(e.Status, &status)
 
+	// Failures are compared by number: all map tasks, then all reduce tasks.
 	number := status.Task
 	if e.Event == "map" {
 		r.mapped[status.Task] = true
 	} else {
 		number += r.tasks // behind all map tasks
 	}
+
 	if err == nil {
 		err = r.job.Ended(e.Event, status.Task, e.Status)
 	}
+
+	// Of several failures that of the lowest task counts, whichever came first.
 	if err != nil && (r.err == nil || number < r.failed) {
 		r.err = err
 		r.failed = number

@@ -19,7 +19,7 @@ import (
 var driver []byte
 
 var (
-	// ErrMaster is returned (wrapped) when the master does not answer, or its URL is none.
+	// ErrMaster is returned (wrapped) when the master does not answer, or its URL has no known form.
 	ErrMaster = errors.New("the Spark master")
 	// ErrSubmit is returned (wrapped) when spark-submit cannot be run.
 	ErrSubmit = errors.New("spark-submit")
@@ -116,11 +116,13 @@ func checkMaster(ctx context.Context, master string) error {
 		return nil
 	}
 
+	// Standby masters are in the list too, so one that accepts a connection is enough.
 	var last error
 	for address := range strings.SplitSeq(list, ",") {
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			return fmt.Errorf("%w %q: %w", ErrMaster, master, err)
 		}
+
 		dialer := net.Dialer{Timeout: masterTimeout}
 		conn, err := dialer.DialContext(ctx, "tcp", address)
 		if err == nil {

@@ -19,6 +19,8 @@ func (t *tail) Write(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.text = append(t.text, b...)
+
+	// Only the end is of use for an error, so the beginning goes.
 	if over := len(t.text) - tailBytes; over > 0 {
 		t.text = append(t.text[:0], t.text[over:]...)
 	}
@@ -37,11 +39,13 @@ func firstLines(text string) string {
 	const most = 12
 	var kept []string
 	for line := range strings.Lines(text) {
+		// Lines of a Java stack begin with "at".
 		line = strings.TrimRight(line, "\r\n")
 		if strings.HasPrefix(strings.TrimSpace(line), "at ") || len(kept) == most {
 			continue
 		}
 		kept = append(kept, line)
 	}
+
 	return strings.TrimSpace(strings.Join(kept, "\n"))
 }

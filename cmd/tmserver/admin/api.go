@@ -66,6 +66,7 @@ func writeJSON(w http.ResponseWriter, code int, value any) error {
 	if err != nil {
 		return err
 	}
+
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	w.Write(append(text, '\n')) // an error is that of a client that has gone
@@ -87,6 +88,7 @@ func writeError(w http.ResponseWriter, err error) {
 		code = http.StatusTooManyRequests
 		w.Header().Set("Retry-After", "10")
 	}
+
 	writeJSON(w, code, map[string]string{"error": err.Error()})
 }
 
@@ -127,6 +129,7 @@ func (a *API) startJob(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("%w: Content-Type %q: want application/json", jobs.ErrRequest, r.Header.Get("Content-Type"))
 	}
 
+	// An unknown field is a mistake of the client, which silence would hide.
 	var request api.Request
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequestBytes))
 	decoder.DisallowUnknownFields()
@@ -138,6 +141,7 @@ func (a *API) startJob(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+
 	w.Header().Set("Location", apiPrefix+"jobs/"+run.ID)
 	return writeJSON(w, http.StatusAccepted, run)
 }
@@ -177,18 +181,23 @@ func (a *API) followJob(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+
+	// A job may take longer than the server's timeouts for other answers.
 	w.Header().Set("Content-Type", "text/event-stream")
 	stream := http.NewResponseController(w)
 	stream.SetWriteDeadline(time.Time{}) // a job may take longer than other answers
 	stream.SetReadDeadline(time.Time{})
+
 	ticker := time.NewTicker(keepAlive)
 	defer ticker.Stop()
 
 	for {
+		// Each event is the whole run, so a client that missed one has missed nothing.
 		text, err := json.Marshal(run)
 		if err != nil {
 			return err
 		}
+
 		name := "progress"
 		if run.State.Ended() {
 			name = "end"
@@ -198,6 +207,7 @@ func (a *API) followJob(w http.ResponseWriter, r *http.Request) error {
 			return nil
 		}
 
+		// Wait for the next change, with a sign of life now and then.
 		for alive := true; alive; {
 			select {
 			case <-r.Context().Done():
@@ -209,6 +219,7 @@ func (a *API) followJob(w http.ResponseWriter, r *http.Request) error {
 				stream.Flush()
 			}
 		}
+
 		run, changed, err = a.Manager.Get(run.ID)
 		if err != nil { // it was removed meanwhile
 			return nil
@@ -222,6 +233,7 @@ func (a *API) getLog(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer file.Close()
+
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	io.Copy(w, file)
 	return nil

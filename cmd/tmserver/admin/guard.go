@@ -37,11 +37,14 @@ var operatorPaths = []string{"/debug/"}
 // Wrap returns a handler that lets those requests through to next that may pass. Next sees
 // their role with RoleOf.
 func (g Guard) Wrap(next http.Handler) http.Handler {
+	// Signing in needs no role, all else does.
 	mux := http.NewServeMux()
 	g.registerSignIn(mux)
 	mux.Handle("/", g.requireRole(next))
 
 	handler := sameOrigin(mux)
+
+	// Without a token, any page whose name leads to this machine could send requests.
 	if g.Token == "" {
 		handler = requireHost(g.Listen, handler)
 	}
@@ -68,6 +71,8 @@ func (g Guard) requireRole(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		role := g.roleOf(r)
 		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+
+		// Some paths are for operators even to read.
 		for _, prefix := range operatorPaths {
 			reads = reads && !strings.HasPrefix(r.URL.Path, prefix)
 		}
@@ -97,9 +102,12 @@ func (g Guard) roleOf(r *http.Request) Role {
 	if g.Token == "" {
 		return Operator
 	}
+
+	// Programs send a bearer token, browsers a cookie.
 	if sent, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return g.roleOfToken(sent)
 	}
+
 	if cookie, err := r.Cookie(cookieName); err == nil {
 		return g.roleOfSession(cookie.Value)
 	}
@@ -111,6 +119,7 @@ func (g Guard) roleOfToken(sent string) Role {
 	// Both are always compared, so that an answer's delay says nothing.
 	operator := equal(sent, g.Token)
 	viewer := equal(sent, g.ViewerToken)
+
 	switch {
 	case operator && g.Token != "":
 		return Operator

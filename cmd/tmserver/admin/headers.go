@@ -31,6 +31,7 @@ func setHeaders(next http.Handler) http.Handler {
 		if strings.HasPrefix(r.URL.Path, apiPrefix) {
 			w.Header().Set("Cache-Control", "no-store")
 		}
+
 		next.ServeHTTP(w, r)
 	})
 }

@@ -50,9 +50,11 @@ func (g Guard) roleOfSession(value string) Role {
 		return Nobody
 	}
 
+	// The cookie is role, end in Unix seconds and signature; a wrong or old one gives no role.
 	role := Role(parts[0])
 	secret := g.secret(role)
 	valid := hmac.Equal([]byte(sign(secret, parts[0]+"."+parts[1])), []byte(parts[2]))
+
 	end, err := strconv.ParseInt(parts[1], 10, 64)
 	if secret == "" || !valid || err != nil || g.Now().Unix() >= end {
 		return Nobody
@@ -60,7 +62,7 @@ func (g Guard) roleOfSession(value string) Role {
 	return role
 }
 
-// setSession makes the browser send a cookie with that value; "" makes it forget it.
+// setSession makes the browser send a cookie with that value; "" deletes the cookie.
 func setSession(w http.ResponseWriter, r *http.Request, value string) {
 	cookie := &http.Cookie{
 		Name:     cookieName,
@@ -71,6 +73,8 @@ func setSession(w http.ResponseWriter, r *http.Request, value string) {
 		Secure:   r.TLS != nil,
 		SameSite: http.SameSiteStrictMode,
 	}
+
+	// A negative age makes the browser delete it.
 	if value == "" {
 		cookie.MaxAge = -1
 	}

@@ -31,10 +31,13 @@ func (g Guard) registerSignIn(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+signInPath, func(w http.ResponseWriter, r *http.Request) {
 		writeSignIn(w, http.StatusOK, r.URL.Query().Get("next"), "")
 	})
+
+	// The form's style has a path of its own, because the pages' style needs a role.
 	mux.HandleFunc("GET "+stylePath, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/css; charset=utf-8")
 		w.Write([]byte(signInStyle))
 	})
+
 	mux.HandleFunc("POST "+signInPath, g.signIn)
 	mux.HandleFunc("POST "+signOutPath, func(w http.ResponseWriter, r *http.Request) {
 		setSession(w, r, "")
@@ -57,9 +60,11 @@ func (g Guard) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
+	// Without a token every request has the operator's role, and needs no session.
 	if role != Nobody {
 		setSession(w, r, g.session(role))
 	}
+
 	http.Redirect(w, r, localPath(next), http.StatusSeeOther)
 }
 
