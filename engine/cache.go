@@ -41,6 +41,7 @@ func (r *runner) cacheable(t Task) *result {
 	if r.o.Cache == nil {
 		return nil
 	}
+
 	sum, err := r.src.Fingerprint(t.Segment)
 	if err != nil {
 		return nil // if the segment cannot be read, mapping will say so
@@ -64,6 +65,8 @@ func (c *result) add(part int, w *shuffle.Builder) {
 	c.runs = append(c.runs, w)
 	c.parts = append(c.parts, part)
 	c.size += w.Bytes()
+
+	// A result that is too large for the cache frees its runs now; save leaves it out.
 	if c.size > maxCachedBytes {
 		c.runs = nil
 		c.parts = nil
@@ -78,12 +81,16 @@ func (c *result) save(cache Cache, done TaskStats) {
 		return
 	}
 
+	// decodeResult reads what is written here.
 	var b []byte
 	for _, n := range []int64{done.Records, done.RawBytes, done.Emitted, done.Undefined} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
+
 	b = binary.AppendUvarint(b, uint64(len(done.Lookups)))
 	b = append(b, done.Lookups...)
+
+	// Each part is written plus one, because 0 ends them.
 	for _, part := range c.parts {
 		b = binary.AppendUvarint(b, uint64(part)+1)
 	}
@@ -108,6 +115,7 @@ func decodeResult(b []byte) (done TaskStats, parts []int, runs []*shuffle.Builde
 	if width <= 0 || length > uint64(len(b)-width) {
 		return done, nil, nil, errResult
 	}
+
 	b = b[width:]
 	done.Lookups = string(b[:length])
 	b = b[length:]
@@ -155,6 +163,7 @@ func (r *runner) fetch(t Task, c *result) (found bool, err error) {
 			return false, err
 		}
 	}
+
 	r.taskDone(t, done, true)
 	return true, nil
 }

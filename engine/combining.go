@@ -85,8 +85,11 @@ func (m combiningMapper) once(key []byte, values [][]byte) (out [][]byte, err er
 	for _, v := range values {
 		list.Append(v)
 	}
+
+	// What combine writes is valid during its call only.
 	err = m.Mapper.Combine(key, list.Values(), func(v []byte) {
 		out = append(out, bytes.Clone(v))
 	})
+
 	return out, err
 }

@@ -85,10 +85,14 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 // open makes the mapper. The caller closes it.
 func (m *mapTask) open(ctx context.Context, job Job) (err error) {
 	m.remote = job.Remote()
+
+	// What a record emits is held back while the record may still be rejected.
 	m.hold = m.reject.tolerates() && !m.remote
+
 	if m.task.Segment.Parts != nil {
 		m.task.Enter = m.enter
 	}
+
 	if m.mapper, err = job.NewMapper(ctx, m.task, m.emit); err != nil {
 		return err
 	}
@@ -176,6 +180,7 @@ func (m *mapTask) mapLines(block []byte) error {
 				return fmt.Errorf("%w: a line does not say its partition", ErrStream)
 			}
 		}
+
 		m.record.setLine(line, part)
 		if err := m.enterLocal(part); err != nil {
 			return err
@@ -200,6 +205,7 @@ func (m *mapTask) mapBlock(ctx context.Context, block layout.Block) error {
 	if err := m.enterLocal(block.Part); err != nil {
 		return err
 	}
+
 	for i, row := range block.Rows {
 		// A block may be a whole row group.
 		if i%1024 == 0 && ctx.Err() != nil {
@@ -243,12 +249,16 @@ func (m *mapTask) leaveGroup() {
 	if m.group == nil {
 		return
 	}
+
+	// Only now is it known which columns the job has read.
 	names, read, unpacked := m.group.Touched()
 	m.done.addColumns(names, read)
 	m.done.RawBytes += unpacked
+
 	m.group = nil
 }
 
+// mapRecord maps m.record, and adds what it has emitted, or drops it if it is rejected.
 func (m *mapTask) mapRecord() error {
 	m.done.Records++
 

@@ -31,11 +31,13 @@ func MapTasks(ctx context.Context, src Source, tasks []Task, job Job, o Options,
 		for place := range task.Places {
 			task.Places[place] = place
 		}
+
 		err := guard(func() error { return run.mapTask(ctx, task) })
 		if err == nil && len(task.Places) == 1 {
 			err = run.store.Compact(inTurn)
 		}
 
+		// write need not be safe for concurrent use.
 		writing.Lock()
 		defer writing.Unlock()
 		return write(tasks[i], run.stats.TaskStats, run.store.MergeTask, err)

@@ -111,6 +111,8 @@ func (o *Output) write(kind entryKind, a, b []byte) error {
 	if kind != entrySeparators && kind != entryEndPreamble {
 		o.rows++
 	}
+
+	// Undefined values are counted, because a mistyped field looks like them.
 	if kind == entryRow && (datum.HasUndefined(a) || datum.HasUndefined(b)) || (kind == entryRecord || kind == entryCSVRecord) && datum.HasUndefined(a) {
 		o.undefined++
 	}
@@ -119,12 +121,14 @@ func (o *Output) write(kind entryKind, a, b []byte) error {
 		return deliver(o.sink, kind, a, b)
 	}
 
+	// The spool holds the kind, then both fields, each behind its length.
 	if o.inMemory == nil {
 		o.inMemory = o.spools.get()
 	}
 	o.inMemory = append(o.inMemory, byte(kind))
 	o.inMemory = append(binary.AppendUvarint(o.inMemory, uint64(len(a))), a...)
 	o.inMemory = append(binary.AppendUvarint(o.inMemory, uint64(len(b))), b...)
+
 	if len(o.inMemory) >= spoolBytes {
 		return o.spill()
 	}
@@ -249,6 +253,7 @@ func (o *Output) close() {
 		o.file.Close()
 		o.file = nil
 	}
+
 	if o.inMemory != nil {
 		o.spools.put(o.inMemory)
 		o.inMemory = nil

@@ -76,12 +76,17 @@ func (p *PackedPairs) pairsOf(place int, merged *shuffle.Merger) error {
 	clear(p.written)
 	err := eachPair(merged, func(key, value []byte) error {
 		at := 0
+		// Keys that are reduced together have one hash, and so one shard.
 		if len(p.shards) > 1 {
 			at = int(xxhash.Sum64String(together(string(key))) % uint64(len(p.shards)))
 		}
+
+		// Key and value, each behind its length.
 		b := append(binary.AppendUvarint(p.shards[at], uint64(len(key))), key...)
 		b = append(binary.AppendUvarint(b, uint64(len(value))), value...)
 		p.shards[at] = b
+
+		// A full line is written early; its number puts it behind those before.
 		if len(b) >= maxPackedBytes {
 			return p.flush(place, at)
 		}
@@ -91,6 +96,7 @@ func (p *PackedPairs) pairsOf(place int, merged *shuffle.Merger) error {
 		return err
 	}
 
+	// A line has pairs of one place only, so the rest is written now.
 	for at := range p.shards {
 		if err := p.flush(place, at); err != nil {
 			return err
@@ -104,6 +110,7 @@ func (p *PackedPairs) flush(place, shard int) error {
 	if len(p.shards[shard]) == 0 {
 		return nil
 	}
+
 	packed := p.zip.EncodeAll(p.shards[shard], nil)
 	p.shards[shard] = p.shards[shard][:0]
 
@@ -119,12 +126,15 @@ func (p *PackedPairs) flush(place, shard int) error {
 func ReducePacked(ctx context.Context, job Job, shardIndex int, in io.Reader, out io.Writer, o Options) (Stats, error) {
 	lines := bufio.NewWriterSize(out, streamBytes)
 	rows := &keyed{Job: job}
+
 	stats, err := reduceStored(ctx, rows, shardIndex, lineSink{lines}, o, func(store *shuffle.Store, _ int) error {
 		return storePacked(store, in)
 	})
+
 	if err == nil {
 		err = lines.Flush()
 	}
+
 	stats.Rows = rows.rows
 	stats.UndefinedRows = rows.undefined
 	return stats, err
@@ -144,10 +154,13 @@ func storePacked(store *shuffle.Store, in io.Reader) error {
 		if len(fields) != 3 || line[0] != '=' {
 			return fmt.Errorf("%w of packed pairs", ErrStream)
 		}
+
+		// Place and number order the runs as the tasks have written them.
 		placeText, number, _ := strings.Cut(string(fields[1]), ".")
 		place, err := strconv.Atoi(placeText)
 		seq, seqErr := strconv.Atoi(number)
 		err = errors.Join(err, seqErr)
+
 		if err == nil {
 			packed, err = base64.StdEncoding.AppendDecode(packed[:0], fields[2])
 		}
@@ -188,6 +201,7 @@ func buildRun(pairs []byte) (*shuffle.Builder, error) {
 			return nil, fmt.Errorf("%w of packed pairs", ErrStream)
 		}
 
+		// The values of a key follow each other; a long list is cut, to bound the memory.
 		if !bytes.Equal(key, k) || values.Bytes() > maxListBytes {
 			if values.Len() > 0 {
 				built.Add(string(key), &values)
@@ -197,6 +211,7 @@ func buildRun(pairs []byte) (*shuffle.Builder, error) {
 		}
 		values.Append(v)
 	}
+
 	if values.Len() > 0 {
 		built.Add(string(key), &values)
 	}
@@ -247,12 +262,15 @@ func (r *keyedReducer) line(rank byte, key []byte) error {
 	if err := r.sink.Close(); err != nil {
 		return err
 	}
+
+	// What the output drops is not counted, either.
 	if !r.out.drop {
 		r.job.rows += r.rows.rows
 		r.job.undefined += r.rows.undefined
 	}
 	r.rows.rows = 0
 	r.rows.undefined = 0
+
 	if r.text.Len() == 0 {
 		return nil
 	}
@@ -324,6 +342,7 @@ func (s lineSink) Separators(string, string) error { return errNotLine }
 // order of the keys. Of the statistics it counts rows.
 func MergeRows(shards []io.Reader, sink Sink, maxOutput int64) (Stats, error) {
 	out := &Output{sink: sink, budget: newOutputBudget(maxOutput), spools: &spools{}}
+
 	readers := make([]*rowReader, len(shards))
 	for i, shard := range shards {
 		readers[i] = &rowReader{r: bufio.NewReaderSize(shard, streamBytes)}
@@ -341,12 +360,15 @@ func MergeRows(shards []io.Reader, sink Sink, maxOutput int64) (Stats, error) {
 				lowest = reader
 			}
 		}
+
+		// The preamble ends before the first key, or at the end of all shards.
 		if !preambleEnded && (lowest == nil || lowest.key[0] != rankBefore) {
 			preambleEnded = true
 			if err := out.endPreamble(); err != nil {
 				return Stats{}, err
 			}
 		}
+
 		if lowest == nil {
 			return Stats{Rows: out.rows, UndefinedRows: out.undefined}, nil
 		}
@@ -382,6 +404,7 @@ func (r *rowReader) next() error {
 	if !ok || len(key) == 0 {
 		return fmt.Errorf("%w of rows", ErrStream)
 	}
+
 	r.key = key
 	r.rows, err = base64.StdEncoding.AppendDecode(r.rows[:0], text)
 	if err != nil {

@@ -65,7 +65,10 @@ func (p *PairLines) Task(t Task, done TaskStats, pairs TaskPairs) error {
 			part = t.FirstPart + place
 			at = t.Segment.Parts[part].Record
 		}
+
 		order := t.Segment.OrderOf(part).Fields()
+
+		// Sorted as text, the lines of a key are in the order of the input.
 		err = eachPair(merged, func(key, value []byte) error {
 			p.line = append(hex.AppendEncode(p.line[:0], key), '\t')
 			p.line = fmt.Appendf(p.line, "%s\t%08x.%08x.%08x\t", order, at, t.Lo, end.Pairs)
@@ -83,6 +86,7 @@ func (p *PairLines) Task(t Task, done TaskStats, pairs TaskPairs) error {
 	if err != nil {
 		return err
 	}
+
 	fmt.Fprintf(p.w, "%s\t%s\t%08x\t%s\n", endMark, t.Segment.Path, t.Lo, text)
 	return p.w.Flush()
 }
@@ -94,6 +98,7 @@ func eachPair(pairs *shuffle.Merger, do func(key, value []byte) error) error {
 		if err != nil || values == nil {
 			return err
 		}
+
 		for {
 			value, err := values.Next()
 			if err != nil {
@@ -117,6 +122,7 @@ func ReducePairs(ctx context.Context, job Job, shardIndex int, single bool, in i
 		if err := storeEntries(store, func(do func(key, value []byte) error) error { return ends.decode(in, do) }, runBytes); err != nil {
 			return err
 		}
+
 		if !single {
 			return nil
 		}
@@ -160,6 +166,7 @@ func (e taskEnds) decode(in io.Reader, do func(key, value []byte) error) error {
 		if len(numbers) != 3 || keyErr != nil || valueErr != nil || len(value) == 0 {
 			return fmt.Errorf("%w: %d", ErrStream, number)
 		}
+
 		e.task(string(fields[3])+"\t"+string(numbers[1])).got++
 		return do(key, value)
 	})
@@ -178,6 +185,7 @@ func (e taskEnds) end(name string, text []byte) error {
 	if err := json.Unmarshal(text, &end); err != nil {
 		return fmt.Errorf("%w: the end of a task: %w", ErrStream, err)
 	}
+
 	task := e.task(name)
 	task.ended = true
 	task.want = end.Pairs

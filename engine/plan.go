@@ -29,6 +29,7 @@ func NewPlan(ctx context.Context, src Source, f schema.Filter, accept func(schem
 	if err != nil {
 		return nil, fmt.Errorf("list segments: %w", err)
 	}
+
 	plan := &Plan{}
 	decisions := map[schema.Dims]bool{} // accept is called once per partition
 	for _, seg := range segs {
@@ -45,6 +46,7 @@ func NewPlan(ctx context.Context, src Source, f schema.Filter, accept func(schem
 		plan.Bytes += seg.Size
 		plan.cut(seg)
 	}
+
 	plan.order()
 	return plan, nil
 }
@@ -55,6 +57,8 @@ func acceptParts(seg Segment, accept func(schema.Dims) (bool, error), decisions 
 	if accept == nil {
 		return seg, true, nil
 	}
+
+	// accept may run a script, so its decision about a partition is cached.
 	decide := func(dims schema.Dims) (bool, error) {
 		ok, decided := decisions[dims]
 		if !decided {
@@ -66,11 +70,13 @@ func acceptParts(seg Segment, accept func(schema.Dims) (bool, error), decisions 
 		return ok, nil
 	}
 
+	// A segment without parts is one partition.
 	if len(seg.Parts) == 0 {
 		ok, err = decide(seg.Dims)
 		return seg, ok, err
 	}
 
+	// Of a segment with parts only the accepted ones are read.
 	var parts []layout.Part
 	for _, part := range seg.Parts {
 		ok, err := decide(part.Dims)
@@ -81,6 +87,7 @@ func acceptParts(seg Segment, accept func(schema.Dims) (bool, error), decisions 
 			parts = append(parts, part)
 		}
 	}
+
 	seg.Parts = parts
 	return seg, len(parts) > 0, nil
 }
@@ -94,17 +101,23 @@ func (p *Plan) cut(seg Segment) {
 		for _, part := range seg.Parts {
 			records += part.Hi - part.Lo
 		}
+
+		// Parts are in the order of their groups, so another group begins another task.
 		for i, part := range seg.Parts {
 			if i == 0 || part.Group != seg.Parts[i-1].Group {
 				p.Tasks = append(p.Tasks, Task{Index: len(p.Tasks), Segment: seg, Lo: part.Group, Hi: part.Group + 1, FirstPart: i})
 			}
+
+			// order fills in the places later.
 			task := &p.Tasks[len(p.Tasks)-1]
 			task.Places = append(task.Places, 0)
 			task.Bytes += seg.Size * int64(part.Hi-part.Lo) / int64(records)
 		}
 	case seg.Frames <= FramesPerTask:
+		// Hi -1 means the whole segment.
 		p.Tasks = append(p.Tasks, Task{Index: len(p.Tasks), Segment: seg, Hi: -1, Bytes: seg.Size})
 	default:
+		// How long each frame is stands in the segment only; for the plan they are all alike.
 		for lo := 0; lo < seg.Frames; lo += FramesPerTask {
 			hi := min(lo+FramesPerTask, seg.Frames)
 			p.Tasks = append(p.Tasks, Task{
@@ -124,6 +137,7 @@ func (p *Plan) order() {
 		at    int // in the segment
 		place *int
 	}
+
 	var runs []run
 	for i := range p.Tasks {
 		task := &p.Tasks[i]
@@ -132,6 +146,8 @@ func (p *Plan) order() {
 			runs = append(runs, run{task.Segment.OrderOf(-1), task.Lo, &task.Places[0]})
 			continue
 		}
+
+		// Each part of a segment has a place of its own.
 		for n := range task.Places {
 			part := task.FirstPart + n
 			runs = append(runs, run{task.Segment.OrderOf(part), task.Segment.Parts[part].Record, &task.Places[n]})
@@ -141,6 +157,7 @@ func (p *Plan) order() {
 	slices.SortStableFunc(runs, func(a, b run) int {
 		return cmp.Or(a.order.Compare(b.order), cmp.Compare(a.at, b.at))
 	})
+
 	for place, run := range runs {
 		*run.place = place
 	}

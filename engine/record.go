@@ -68,6 +68,7 @@ func (r *Record) ID() (id []byte, ok bool, err error) {
 		id, err = r.group.ID(r.row)
 		return id, true, err
 	}
+
 	id, _, ok = bytes.Cut(r.line, []byte("\t"))
 	return id, ok, nil
 }
@@ -117,6 +118,7 @@ func cutPart(line []byte, parts int) (part int, rest []byte, ok bool) {
 	if !ok {
 		return 0, line, false
 	}
+
 	part, err := strconv.Atoi(string(number))
 	return part, rest, err == nil && part >= 0 && part < parts
 }

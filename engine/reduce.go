@@ -29,6 +29,7 @@ func (r *runner) reduceShard(ctx context.Context, shard shuffle.Shard, i int, ou
 			return err
 		}
 	}
+
 	merged, err := r.store.Merge(shard)
 	if err != nil {
 		return err

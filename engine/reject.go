@@ -57,6 +57,8 @@ func (r *rejections) tolerate(what string, err error) error {
 	if r.notify != nil {
 		r.notify(err)
 	}
+
+	// A few warnings show what is wrong; the total says how often.
 	if total <= maxWarnings {
 		r.log.Warn(what+" rejected", "err", err)
 	}

@@ -87,6 +87,7 @@ func (r *runner) reduceAll(ctx context.Context, sink Sink) error {
 			}
 		}
 
+		// Only the first shard may have written to sink already.
 		if out.sink == nil {
 			if err := out.replay(sink); err != nil {
 				return err
@@ -139,6 +140,7 @@ func together(key string) string {
 	if err != nil || len(rest) == 0 {
 		return key
 	}
+
 	_, rest, err = datum.Skip(rest)
 	if err != nil {
 		return key

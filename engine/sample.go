@@ -54,9 +54,12 @@ func (m *sampledMapper) Map(record *Record, n int64) error {
 	if err != nil {
 		return err
 	}
+
+	// The hash of the ID decides, so every job reads the same sample.
 	if ok && xxhash.Sum64(id) > m.s.limit {
 		return nil
 	}
+
 	m.n++
 	return m.Mapper.Map(record, n)
 }

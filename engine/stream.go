@@ -35,6 +35,7 @@ func MapStream(ctx context.Context, job Job, t Task, in io.Reader, out io.Writer
 	if err := o.validate(); err != nil {
 		return TaskStats{}, err
 	}
+
 	entries := bufio.NewWriterSize(out, streamBytes)
 	task := &mapTask{task: t, table: shuffle.NewTable(o.sizes.TableBytes), reject: newRejections(&o)}
 	task.store = func(groups []*shuffle.Group) error {

@@ -101,6 +101,7 @@ func decodeEntries(in io.Reader, open func(line []byte) ([]byte, error), do func
 				return err
 			}
 		}
+
 		keyText, valueText, ok := bytes.Cut(line, []byte("\t"))
 		if ok {
 			key, err = hex.AppendDecode(key[:0], keyText)
@@ -155,6 +156,7 @@ func (e EncodeRows) write(kind entryKind, args ...[]byte) error {
 	for _, a := range args {
 		line = base64.StdEncoding.AppendEncode(append(line, '\t'), a)
 	}
+
 	_, err := e.w.Write(append(line, '\n'))
 	return err
 }

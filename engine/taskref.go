@@ -28,9 +28,12 @@ func EncodeTask(t Task) []byte {
 		Index: t.Index, Path: seg.Path, Lo: t.Lo, Hi: t.Hi, Size: seg.Size, Bytes: t.Bytes,
 		Quarantined: seg.Quarantined, Class: seg.Class, Places: t.Places,
 	}
+
+	// Only the parts of this task go with it; there its first part is number 0.
 	if seg.Parts != nil {
 		ref.Parts = seg.Parts[t.FirstPart : t.FirstPart+len(t.Places)]
 	}
+
 	text, _ := json.Marshal(ref) // strings and numbers: it cannot fail
 	return text
 }
@@ -41,6 +44,7 @@ func ParseTask(text []byte) (Task, error) {
 	if err := json.Unmarshal(text, &ref); err != nil {
 		return Task{}, fmt.Errorf("%w: a task: %w", ErrStream, err)
 	}
+
 	seg, ok := layout.PlannedSegment(ref.Path)
 	if !ok || len(ref.Places) != max(1, len(ref.Parts)) {
 		return Task{}, fmt.Errorf("%w: %s is no task", ErrStream, ref.Path)

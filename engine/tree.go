@@ -43,6 +43,7 @@ func (s TreeSource) withFrames(list []layout.Segment) ([]Segment, error) {
 			}
 			continue
 		}
+
 		if seg.Size < smallSegment || !seg.Seekable() {
 			continue
 		}
@@ -63,6 +64,7 @@ func (s TreeSource) Open(seg Segment, lo, hi int) (Blocks, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if s.Duplicates != nil {
 		reader.Skip(s.Duplicates)
 	}
@@ -96,6 +98,7 @@ func (s NamedSource) Segments(ctx context.Context, f schema.Filter) ([]Segment, 
 	if err != nil {
 		return nil, err
 	}
+
 	for _, name := range listing.Strays {
 		s.Skipped(name)
 	}
