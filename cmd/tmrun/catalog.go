@@ -32,6 +32,7 @@ func revisionOf(ping []byte) string {
 		if !jsonscan.Is(members.Key, "info") {
 			continue
 		}
+
 		info := jsonscan.Members(ping, members.Start)
 		for info.Next() {
 			if value := info.Value(); jsonscan.Is(info.Key, "revision") && len(value) > 2 && value[0] == '"' {
@@ -42,13 +43,15 @@ func revisionOf(ping []byte) string {
 	return ""
 }
 
-// newCatalog reads the definitions of the revisions, which are counted by URL, as far as
-// they are at hand. Of a histogram that several have, the more frequent one counts.
+// newCatalog reads the definitions of the revisions that cache has. counts has the records
+// of each revision by URL: of several definitions of a histogram the most frequent counts.
 func newCatalog(ctx context.Context, cache *revisions.Cache, counts map[string]int64) catalog {
 	found := catalog{}
 	if cache == nil {
 		return found
 	}
+
+	// The most frequent revisions come first, by name where they are equally frequent.
 	urls := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
 	})
@@ -81,10 +84,12 @@ func (c catalog) add(cache *revisions.Cache, ref revisions.Ref, spec *revisions.
 		if _, known := c[definition.Name]; known {
 			continue
 		}
+
 		entry := catalogEntry{description: texts[definition.Name].Description, unit: texts[definition.Name].Units}
 		if definition.Err == nil {
 			entry.definition = definition
 		}
+
 		if entry.unit == "" {
 			entry.unit = unitIn(entry.description)
 		}

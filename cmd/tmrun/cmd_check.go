@@ -33,6 +33,7 @@ func (c *checkCmd) Run(ctx context.Context, st *cli.State) error {
 		if err != nil {
 			return err
 		}
+
 		findings, err := lint.Check(ctx, path, text, script.DefaultLimits(), nil)
 		if err != nil {
 			return err

@@ -94,6 +94,7 @@ func taskStatus(stats engine.TaskStats, err error, notes *taskNotes) isolate.Sta
 		status.Error = encodeError(err)
 	}
 
+	// The parent adds the report to what the job has counted.
 	status.Report, _ = json.Marshal(taskReport{notes.counters.All(), notes.fields.All(), notes.failed.calls}) // strings and numbers: it cannot fail
 	return status
 }

@@ -31,6 +31,8 @@ func (c *describeCmd) Run(ctx context.Context, st *cli.State) error {
 		err = explainError(st, err, "")
 		described = api.Described{Error: err.Error()}
 	}
+
+	// The reader needs an answer after an error, too.
 	if err := json.NewEncoder(st.Stdout).Encode(described); err != nil {
 		return err
 	}
@@ -51,10 +53,12 @@ func (c *describeCmd) describe(ctx context.Context, s *session) (described api.D
 	if !exports.Function("map") {
 		return described, script.NoMap(exports.Names)
 	}
+
 	described.Exports, err = script.Schedulable(ctx, s.job.Limits)
 	if err != nil {
 		return described, err
 	}
+
 	described.Columns, err = script.Columns(ctx, s.job.Limits)
 	if err != nil {
 		return described, err
@@ -65,6 +69,7 @@ func (c *describeCmd) describe(ctx context.Context, s *session) (described api.D
 	if err != nil {
 		return described, err
 	}
+
 	sum := script.Hash()
 	described.Sum = hex.EncodeToString(sum[:])
 	return described, nil

@@ -65,6 +65,7 @@ func (c *fieldsCmd) Run(ctx context.Context, st *cli.State) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
+
 	s, err := c.open(ctx, st)
 	if err != nil {
 		return err
@@ -98,11 +99,13 @@ func (f *fieldsSeen) members(text []byte, at int) {
 	parent := len(f.path)
 	members := jsonscan.Members(text, at)
 	for members.Next() {
+		// A name that is no identifier is written in brackets, as in a script.
 		if name := members.Name(); identifier.Match(name) {
 			f.path = append(append(f.path, '.'), name...)
 		} else {
 			f.path = append(strconv.AppendQuote(append(f.path, '['), string(name)), ']')
 		}
+
 		f.value(text, members.Start, members.End())
 		f.path = f.path[:parent]
 	}
@@ -112,12 +115,15 @@ func (f *fieldsSeen) members(text []byte, at int) {
 func (f *fieldsSeen) value(text []byte, start, end int) {
 	kind := typeOf(text[start])
 	f.note(kind, text[start:end])
+
 	switch kind {
 	case "object":
 		f.members(text, start)
 	case "list":
 		parent := len(f.path)
 		f.path = append(f.path, "[]"...)
+
+		// The first elements are enough to show the types of a list.
 		elements := jsonscan.Elements(text, start)
 		for n := 0; n < maxListElements && elements.Next(); n++ {
 			f.value(text, elements.Start, elements.End())
@@ -147,11 +153,14 @@ func typeOf(first byte) string {
 func (f *fieldsSeen) note(kind string, value []byte) {
 	field := f.field(f.path)
 	field.types[kind] = true
+
+	// A list may have the path several times; the record counts once.
 	if field.last != f.records {
 		field.last = f.records
 		field.records++
 	}
 
+	// Examples are short values, of which the first few differ.
 	if kind != "object" && kind != "list" && len(field.examples) < maxFieldExamples && !slices.Contains(field.examples, string(value)) && len(value) <= maxExampleBytes {
 		field.examples = append(field.examples, string(value))
 	}
@@ -163,6 +172,7 @@ func (f *fieldsSeen) field(path []byte) *fieldSeen {
 		return known
 	}
 
+	// Beyond the bound all other paths are counted together.
 	name := string(path)
 	if len(f.paths) >= maxFieldPaths {
 		name = otherFields
@@ -170,6 +180,7 @@ func (f *fieldsSeen) field(path []byte) *fieldSeen {
 			return known
 		}
 	}
+
 	made := &fieldSeen{types: map[string]bool{}}
 	f.paths[name] = made
 	return made
@@ -186,6 +197,7 @@ func (f *fieldsSeen) merge(later *fieldsSeen) {
 		field := f.field([]byte(path))
 		field.records += from.records
 		maps.Copy(field.types, from.types)
+
 		for _, example := range from.examples {
 			if len(field.examples) < maxFieldExamples && !slices.Contains(field.examples, example) {
 				field.examples = append(field.examples, example)
@@ -207,6 +219,7 @@ func (c *fieldsCmd) write(st *cli.State, total *fieldsSeen, known catalog) error
 		if name, ok := strings.CutPrefix(path, "ping.histograms."); ok {
 			unit = known[strings.TrimPrefix(name, "STARTUP_")].unit
 		}
+
 		types := strings.Join(slices.Sorted(maps.Keys(field.types)), "|")
 		err = out.add(path, types, share(field.records, total.records), strings.Join(field.examples, ", "), orNull(unit))
 		if err != nil {

@@ -52,6 +52,7 @@ func (c *histogramsCmd) Run(ctx context.Context, st *cli.State) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
+
 	s, err := c.open(ctx, st)
 	if err != nil {
 		return err
@@ -95,6 +96,7 @@ func (c *histogramCounts) add(record seenRecord) error {
 		if !slices.Contains(histogramMembers, string(members.Key)) || record.json[members.Start] != '{' {
 			continue
 		}
+
 		histograms := jsonscan.Members(record.json, members.Start)
 		for histograms.Next() {
 			c.pings[string(histograms.Name())]++
@@ -111,10 +113,12 @@ func (c *histogramsCmd) write(st *cli.State, total *histogramCounts, known catal
 	}
 
 	for _, name := range slices.Sorted(maps.Keys(total.pings)) {
+		// STARTUP_X without a definition of its own has that of X.
 		entry, ok := known[name]
 		if !ok {
 			entry = known[strings.TrimPrefix(name, "STARTUP_")]
 		}
+
 		kind, low, high, buckets := entry.shape()
 		pings := total.pings[name]
 		err = out.add(name, kind, low, high, buckets, orNull(entry.unit), pings, share(pings, total.records), orNull(entry.description))

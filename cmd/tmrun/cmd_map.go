@@ -70,6 +70,7 @@ func (c *mapCmd) run(ctx context.Context, s *session) error {
 		return c.runPacked(ctx, s)
 	}
 
+	// Names are read first: without --data-dir they say which tree to open.
 	var names []string
 	var err error
 	if c.Dims == "" {
@@ -77,6 +78,7 @@ func (c *mapCmd) run(ctx context.Context, s *session) error {
 			return err
 		}
 	}
+
 	if err := c.open(ctx, s); err != nil {
 		return err
 	}
@@ -102,6 +104,7 @@ func (c *mapCmd) run(ctx context.Context, s *session) error {
 		s.plan = &engine.Plan{}
 	}
 
+	// Tasks end in any order; their lines are written as they end.
 	total := taskCounts{}
 	lines := engine.NewPairLines(s.st.Stdout)
 	err = engine.MapTasks(ctx, source, s.plan.Tasks, s.work, s.engine, func(t engine.Task, done engine.TaskStats, pairs engine.TaskPairs, err error) error {
@@ -111,6 +114,7 @@ func (c *mapCmd) run(ctx context.Context, s *session) error {
 		total.add(done)
 		return lines.Task(t, done, pairs)
 	})
+
 	total.print(s)
 	return err
 }
@@ -142,6 +146,8 @@ func (c *mapCmd) readNames(in io.Reader) (names []string, err error) {
 		if line == "" {
 			continue
 		}
+
+		// A tab parts the ID of a record from its ping, so records came instead of names.
 		if id, _, ok := strings.Cut(line, "\t"); ok {
 			return nil, cli.WithHint(cli.Usage("%q is no path of a segment", id), "--dims says that standard input is records, and of which dimensions")
 		}
@@ -160,6 +166,8 @@ func (c *mapCmd) readNames(in io.Reader) (names []string, err error) {
 		}
 		names = append(names, name)
 	}
+
+	// Without the flag the tree is the one that all names share.
 	if c.DataDir == "" {
 		c.DataDir = c.tree
 	}
@@ -205,6 +213,7 @@ func (c *mapCmd) planNames(ctx context.Context, s *session, names []string) (eng
 		}
 		skip(name)
 	}
+
 	s.plan = &engine.Plan{}
 	if len(source.Names) > 0 {
 		if err := s.openTree(c.DataDir); err != nil {
@@ -217,6 +226,7 @@ func (c *mapCmd) planNames(ctx context.Context, s *session, names []string) (eng
 			return nil, err
 		}
 		defer free()
+
 		if s.plan, err = engine.NewPlan(ctx, source, s.job.Filter.Selection, accept); err != nil {
 			if errors.Is(err, layout.ErrNotListed) {
 				return nil, cli.Fail(cli.ExitUsage, err)

@@ -44,6 +44,7 @@ func (c *newCmd) Run(_ context.Context, st *cli.State) error {
 	if ext != ".js" && ext != ".ts" {
 		return cli.Usage("%s: a script's name ends in .js or .ts", c.File)
 	}
+
 	histograms, err := c.histogramNames()
 	if err != nil {
 		return err
@@ -144,6 +145,7 @@ func create(f newFile) error {
 	if err != nil {
 		return err
 	}
+
 	_, err = file.WriteString(f.text)
 	return errors.Join(err, file.Close())
 }

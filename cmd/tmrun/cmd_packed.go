@@ -53,6 +53,8 @@ func (t *taskConsole) log(name string) func(level, text string) {
 	return func(level, text string) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
+
+		// What is printed beyond the bound is dropped, so that a status stays small.
 		if t.bytes += len(text); t.bytes <= maxConsoleBytes {
 			t.lines = append(t.lines, fmt.Sprintf("%s: %s: %s", name, level, cli.PrintableText(text)))
 		}
@@ -64,10 +66,13 @@ func (c *mapCmd) runPacked(ctx context.Context, s *session) error {
 	failed := func(task int, err error) error {
 		return packedStatus{Task: task, Status: taskStatus(engine.TaskStats{}, err, &taskNotes{})}.write(s.st.Stdout)
 	}
+
 	pairs, err := engine.NewPackedPairs(s.st.Stdout, c.Pack)
 	if err != nil {
 		return err
 	}
+
+	// An error here is reported with each task, because each needs an answer.
 	err = c.open(ctx, s)
 	if err == nil {
 		err = s.openTree(c.DataDir)
@@ -79,6 +84,7 @@ func (c *mapCmd) runPacked(ctx context.Context, s *session) error {
 		if readErr != nil && len(line) == 0 {
 			return nil
 		}
+
 		task, decodeErr := engine.ParseTask(line)
 		if decodeErr != nil {
 			return decodeErr
@@ -107,6 +113,8 @@ func (c *mapCmd) runPackedTask(ctx context.Context, s *session, task engine.Task
 	job.Fields = &notes.fields
 	job.Console = console.log(job.Script.Name)
 	options.Rejected = notes.failed.add
+
+	// The sample is of the records, so it wraps the job.
 	var work engine.Job = &job
 	var sampled *engine.Sampled
 	if c.Sample < 100 {
@@ -118,6 +126,8 @@ func (c *mapCmd) runPackedTask(ctx context.Context, s *session, task engine.Task
 		if err == nil {
 			err = pairs.Task(t, merged)
 		}
+
+		// The status comes after the task's pairs, so it ends the task.
 		status := packedStatus{Task: t.Index, Status: taskStatus(done, err, &notes), Console: console.lines}
 		if sampled != nil {
 			status.Sampled = sampled.Mapped()
@@ -133,6 +143,7 @@ func (c *reduceCmd) runPacked(ctx context.Context, s *session) error {
 	if err != nil {
 		return nil // not even a shard
 	}
+
 	shard, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(head, "#")))
 	if err != nil {
 		return fmt.Errorf("%w: the number of the shard", engine.ErrStream)
@@ -142,6 +153,7 @@ func (c *reduceCmd) runPacked(ctx context.Context, s *session) error {
 	var console taskConsole
 	stats, err := c.reducePacked(ctx, s, shard, in, &notes, &console)
 
+	// The error is in the status, which the driver reads; only an error of writing ends this.
 	status := packedStatus{Task: shard, Status: taskStatus(stats.TaskStats, err, &notes), Keys: stats.Keys, Rows: stats.Rows,
 		UndefinedRows: stats.UndefinedRows, Console: console.lines}
 	return status.write(s.st.Stdout)

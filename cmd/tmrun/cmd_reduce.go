@@ -32,6 +32,7 @@ failed; 6 a limit was hit.`
 func (c *reduceCmd) Run(ctx context.Context, st *cli.State) error {
 	s := newSession(st)
 	defer s.close()
+
 	if err := c.run(ctx, s); err != nil {
 		return explainError(st, err, "")
 	}
@@ -42,12 +43,14 @@ func (c *reduceCmd) run(ctx context.Context, s *session) error {
 	if c.Pack {
 		return c.runPacked(ctx, s)
 	}
+
 	if err := c.begin(s, ""); err != nil {
 		return err
 	}
 	if err := c.chooseTable(ctx, s); err != nil {
 		return err
 	}
+
 	columns, err := c.columns(ctx, s)
 	if err != nil {
 		return err
@@ -58,10 +61,12 @@ func (c *reduceCmd) run(ctx context.Context, s *session) error {
 	if err != nil {
 		return cli.Fail(cli.ExitScript, err)
 	}
+
 	stats, err := engine.ReducePairs(ctx, s.job, max(0, c.Shard), c.Shard < 0, s.st.Stdin, sink, s.engine)
 	if err != nil {
 		return err
 	}
+
 	if err := sink.Close(); err != nil {
 		return err
 	}
@@ -75,6 +80,7 @@ func (c *reduceCmd) chooseTable(ctx context.Context, s *session) (err error) {
 	if err != nil {
 		return err
 	}
+
 	if c.Table != "" && s.tables.Find(c.Table) < 0 {
 		return cli.Usage("--table %s: the script has the tables %s", c.Table, strings.Join(s.tables.Names(), ", "))
 	}
@@ -93,6 +99,8 @@ func (c *reduceCmd) columns(ctx context.Context, s *session) ([]string, error) {
 	case len(s.tables) > 1 && c.Table == "":
 		return nil, nil
 	}
+
+	// One table has the header that its kind says.
 	if table := s.tables[max(0, s.tables.Find(c.Table))]; table.Header {
 		return table.Columns(), nil
 	}

@@ -158,6 +158,7 @@ func (c *reproCmd) replayTask(ctx context.Context, s *session, call *script.Call
 		s.takeSample(call.Sample)
 	}
 
+	// Closing the sink writes the rows so far, even after an error.
 	sink := format.NewTSV(s.st.Stdout)
 	_, err := engine.Run(ctx, s.source, s.plan, s.work, sink, s.engine)
 	return errors.Join(err, sink.Close())

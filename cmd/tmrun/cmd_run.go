@@ -74,6 +74,7 @@ interrupted.`
 
 // Run implements the command.
 func (c *runCmd) Run(ctx context.Context, st *cli.State) error {
+	// The time counts from here, so that a slow server or store is in it.
 	if c.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%w: %s", errTimeout, c.Timeout))
@@ -86,9 +87,11 @@ func (c *runCmd) Run(ctx context.Context, st *cli.State) error {
 	if c.DataDir == "" {
 		return cli.Usage("missing flags: --data-dir=DIR")
 	}
+
 	if c.Supervised {
 		c.supervisor, ctx = openSupervisor(ctx, st.Stdin)
 	}
+
 	err := c.runJob(ctx, st)
 	if err != nil {
 		c.supervisor.send(api.Event{Error: err.Error()})
@@ -136,10 +139,13 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	if err := c.setLimits(s); err != nil {
 		return stats, err
 	}
+
 	order, err := c.order()
 	if err != nil {
 		return stats, err
 	}
+
+	// A wrong format is an error now; the name of a folder has no ending to choose one.
 	if !c.isFolder() {
 		if _, err := c.formatName(); err != nil {
 			return stats, err
@@ -150,6 +156,7 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	if err := c.loadJob(ctx, s); err != nil {
 		return stats, err
 	}
+
 	c.limitMemory(s)
 	if err := c.openData(ctx, s); err != nil {
 		return stats, err
@@ -157,6 +164,7 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	if c.Explain {
 		return stats, c.explainPlan(ctx, s)
 	}
+
 	c.supervisor.input(s.plan)
 
 	// The output is opened before the work, so that a wrong name or wrong columns
@@ -205,6 +213,7 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 	if err := out.commit(); err != nil {
 		return stats, err
 	}
+
 	report.dropped = out.dropped()
 	report.summary(stats)
 	c.supervisor.done(stats, stats.Rows-report.dropped, s.job.Counters.All())

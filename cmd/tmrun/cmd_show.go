@@ -36,6 +36,7 @@ func (c *showCmd) Run(ctx context.Context, st *cli.State) error {
 	if err := sample.validate(); err != nil {
 		return err
 	}
+
 	s, err := c.open(ctx, st)
 	if err != nil {
 		return err
@@ -66,7 +67,7 @@ func (c *showCmd) Run(ctx context.Context, st *cli.State) error {
 		}
 	}
 
-	// A filter may drop what these have. Others may have more.
+	// A filter may drop records of the tasks so far, so the others are read until it is enough.
 	for _, task := range s.plan.Tasks {
 		if c.isEnough(shown) || len(tasks) == len(s.plan.Tasks) {
 			break
@@ -112,6 +113,7 @@ func (c *showCmd) line(record seenRecord) []byte {
 		dims[schema.DimNames[dim]] = value
 	}
 
+	// The ping is added as its text, because encoding it again could change it.
 	head, _ := json.Marshal(struct { // strings only: it cannot fail
 		ID      string            `json:"id"`
 		Dims    map[string]string `json:"dims"`
@@ -140,6 +142,7 @@ func appendIndented(dst, text []byte, at, depth int) []byte {
 		if count++; count > 1 {
 			dst = append(dst, ',')
 		}
+
 		dst = append(dst, '\n')
 		dst = append(dst, bytes.Repeat([]byte("  "), depth+1)...)
 		dst = appendPrintable(append(dst, '"'), members.Key)
@@ -147,6 +150,7 @@ func appendIndented(dst, text []byte, at, depth int) []byte {
 		dst = appendIndented(dst, text, members.Start, depth+1)
 	}
 
+	// An empty object stays on one line.
 	if count > 0 {
 		dst = append(dst, '\n')
 		dst = append(dst, bytes.Repeat([]byte("  "), depth)...)

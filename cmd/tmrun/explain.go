@@ -45,11 +45,13 @@ func extentOf(tree *layout.Tree, segments []layout.Segment) (extent, error) {
 
 		e.segments++
 		e.compressedBytes += segment.Size
+
 		if segment.InColumns() {
 			e.inColumns += segment.Size
 		}
 		segment.Partitions(func(dims schema.Dims) { partitions[dims] = true })
 
+		// Old segments do not say how many records they have.
 		if info.Records < 0 {
 			e.silent++
 			continue
@@ -115,15 +117,20 @@ func (c *runCmd) explainPlan(ctx context.Context, s *session) error {
 		fmt.Fprintf(table, "pruned\t%.1f%% of the bytes\n", 100-100*float64(used.compressedBytes)/float64(whole.compressedBytes))
 	}
 
+	// Each job whose rows are imported is a pass of its own.
 	for i, pass := range s.passes {
 		fmt.Fprintf(table, "pass %d\t%s\n", i+1, pass.name)
 	}
+
 	tasks := len(s.plan.Tasks)
 	fmt.Fprintf(table, "tasks\t%d, %d at a time\n", tasks, min(s.engine.Mappers, max(1, tasks)))
+
+	// Columns are known only of a trial that has read some.
 	if len(trial.columns) > 0 {
 		fmt.Fprintf(table, "columns\t%s\n", trial.columnsText())
 		fmt.Fprintf(table, "of columns\t%s read, of %s in segments in columns\n", bytesText(trial.columnBytes), bytesText(used.inColumns))
 	}
+
 	fmt.Fprintf(table, "estimate\t%s\n", trial.text)
 	return table.Flush()
 }
@@ -178,6 +185,7 @@ func (c *runCmd) estimate(ctx context.Context, s *session) (trialRun, error) {
 
 	trialCtx, cancel := context.WithTimeout(ctx, trialLimit)
 	defer cancel()
+
 	start := time.Now()
 	stats, err := engine.Run(trialCtx, s.source, trial, s.work, format.NewTSV(io.Discard), options)
 	seconds := time.Since(start).Seconds()

@@ -145,10 +145,12 @@ func (c *runCmd) saveFailed(s *session, err error) error {
 		}
 	}
 
+	// The hint is added to what the error says already.
 	out := &cli.Error{Err: err, Code: cli.ExitScript}
 	if e, ok := errors.AsType[*cli.Error](err); ok {
 		*out = *e
 	}
+
 	if out.Hint != "" {
 		out.Hint += "; "
 	}

@@ -116,6 +116,7 @@ func (w *workers) Decode(ctx *kong.DecodeContext) error {
 	if err != nil || n < 1 {
 		return fmt.Errorf("%q: want a number greater than zero (without the flag: all processors)", text)
 	}
+
 	*w = workers(n)
 	return nil
 }

@@ -20,6 +20,7 @@ func importsOf(compiled *script.Script) ([]string, error) {
 		return added
 	}
 
+	// An imported job imports in turn, so scripts are added while the list is read.
 	for waiting := []*script.Script{compiled}; len(waiting) > 0; waiting = waiting[1:] {
 		for _, path := range waiting[0].Imports {
 			add(path)
@@ -28,6 +29,7 @@ func importsOf(compiled *script.Script) ([]string, error) {
 			if !filepath.IsAbs(job.Path) || !add(job.Path) {
 				continue
 			}
+
 			imported, err := loadScript(job.Path)
 			if err != nil {
 				return nil, err

@@ -25,6 +25,7 @@ func (c *runCmd) isolateTasks(ctx context.Context, s *session) error {
 		return fmt.Errorf("find tmrun for --isolate: %w", err)
 	}
 
+	// A job that writes after its last key needs all keys in one process.
 	allKeys, err := s.job.OneShard(ctx)
 	if err != nil {
 		return err
@@ -128,10 +129,12 @@ func encodeError(err error) json.RawMessage {
 			t.Kind = kind
 		}
 	}
+
 	t.Script, _ = errors.AsType[*script.Error](err)
 	if corrupt, ok := errors.AsType[*layout.CorruptError](err); ok {
 		t.Damage = &damage{corrupt.Path, corrupt.Offset, corrupt.Err.Error()}
 	}
+
 	if usage, ok := errors.AsType[*cli.Error](err); ok {
 		t.Code = usage.Code
 		t.Hint = usage.Hint

@@ -22,6 +22,7 @@ func newKnownHistograms(ctx context.Context, cache *revisions.Cache) *knownHisto
 	if cache == nil {
 		return nil
 	}
+
 	refs, err := cache.Cached()
 	if err != nil || len(refs) == 0 {
 		return nil
@@ -33,6 +34,7 @@ func newKnownHistograms(ctx context.Context, cache *revisions.Cache) *knownHisto
 // hundreds of them need not be parsed.
 func (k *knownHistograms) Known(name string) (near string, ok bool) {
 	quoted := []byte(`"` + strings.TrimPrefix(name, "STARTUP_") + `"`)
+
 	for _, ref := range slices.Backward(k.refs) {
 		text, err := k.cache.Text(ref)
 		if err == nil && (bytes.Contains(text, quoted) || bytes.Contains(text, []byte(`"`+name+`"`))) {
@@ -45,6 +47,7 @@ func (k *knownHistograms) Known(name string) (near string, ok bool) {
 	if err != nil {
 		return "", false
 	}
+
 	var names []string
 	for definition := range spec.Definitions() {
 		names = append(names, definition.Name)

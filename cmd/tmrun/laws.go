@@ -89,6 +89,7 @@ func laws(job engine.Job, tc script.TestCase) []law {
 func segments(records []script.TestRecord, cut func() bool) memory.Source {
 	var src memory.Source
 	for i, r := range records {
+		// A segment has one combination of dimension values.
 		if i == 0 || r.Dims != records[i-1].Dims || cut() {
 			src = append(src, memory.Segment{Path: fmt.Sprintf("segment%06d", len(src)), Dims: r.Dims, Frames: []string{""}})
 		}

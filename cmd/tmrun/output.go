@@ -55,6 +55,7 @@ func (c *runCmd) order() (order format.OrderOptions, err error) {
 	if c.Limit < 0 {
 		return order, cli.Usage("--limit %d is below 0", c.Limit)
 	}
+
 	order.Limit = c.Limit
 
 	for _, text := range c.OrderBy {
@@ -67,12 +68,13 @@ func (c *runCmd) order() (order format.OrderOptions, err error) {
 	return order, nil
 }
 
-// orderError makes a column that there is not a mistake of the command line.
+// orderError turns the error of a missing column into a usage error, with a hint.
 func orderError(err error) error {
 	missing, ok := errors.AsType[*format.OrderError](err)
 	if !ok {
 		return err
 	}
+
 	usage := cli.Usage("--order-by: %v", missing)
 	if near := suggest.Nearest(missing.Column, missing.There); near != "" {
 		return cli.WithHint(usage, "did you mean "+near+"?")

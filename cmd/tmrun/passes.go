@@ -45,6 +45,7 @@ func (r results) add(name string, rows []byte) error {
 	if err != nil {
 		return err
 	}
+
 	r.encoded[name] = rows
 	r.files[name] = file
 	return nil
@@ -75,11 +76,14 @@ func loadPasses(of *script.Script) ([]pass, error) {
 			if at >= 0 {
 				return cycleError(importing, chain[at:])
 			}
+
+			// Several scripts may import one job: it runs once.
 			if loaded[job.Path] {
 				continue
 			}
 			loaded[job.Path] = true
 
+			// What the job imports runs before it.
 			compiled, err := loadScript(job.Name)
 			if err != nil {
 				return err
@@ -140,10 +144,12 @@ func (c *runCmd) runPasses(ctx context.Context, s *session) (total engine.Stats,
 		}
 	}
 
+	// Its own lint findings may depend on the rows, so they come only now.
 	s.job.Script = s.results.of(s.job.Script)
 	if err := s.warnLate(ctx, s.job.Script); err != nil {
 		return total, err
 	}
+
 	if len(s.passes) > 0 {
 		s.title = passTitle(len(s.passes)+1, len(s.passes)+1, s.job.Script.Name)
 	}
@@ -175,6 +181,7 @@ func (c *runCmd) runPass(ctx context.Context, s *session, p pass, number int) (s
 		st: s.st, job: &job, engine: s.engine, work: &job, scriptPath: p.name, results: s.results, definitions: s.definitions,
 		tree: s.tree, source: s.source, plan: s.plan, title: passTitle(number, len(s.passes)+1, p.name),
 	}
+
 	defer func() { s.failed.addCalls(own.failed.calls) }()
 	defer own.close()
 
@@ -185,8 +192,10 @@ func (c *runCmd) runPass(ctx context.Context, s *session, p pass, number int) (s
 	if err != nil {
 		return stats, nil, err
 	}
+
 	sink := format.NewRows(columns)
 
+	// A pass may be sampled, isolated and cached as the job itself.
 	if err := c.placeTasks(ctx, own); err != nil {
 		return stats, nil, err
 	}
@@ -205,6 +214,7 @@ func (c *runCmd) runPass(ctx context.Context, s *session, p pass, number int) (s
 	if err != nil {
 		return stats, nil, err
 	}
+
 	report.summary(stats)
 	return stats, sink.Encoded(), nil
 }
@@ -232,6 +242,7 @@ func (r results) save(dir string) (name string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("save results: %w", err)
 	}
+
 	_, err = file.Write(r.append(nil))
 	if err = errors.Join(err, file.Close()); err != nil {
 		os.Remove(file.Name())
@@ -265,6 +276,7 @@ func readResults(name string) (results, error) {
 		if err != nil {
 			return results{}, fmt.Errorf("read results %s: %w", name, err)
 		}
+
 		if err := read.add(string(datum.Text(key)), slices.Clone(datum.Text(rows))); err != nil {
 			return results{}, err
 		}
@@ -278,6 +290,7 @@ func (s *session) readResults(name string) (err error) {
 	if name == "" {
 		return nil
 	}
+
 	if s.results, err = readResults(name); err != nil {
 		return err
 	}

@@ -101,6 +101,7 @@ func (r *report) line(p *engine.Progress, took time.Duration) string {
 	text := fmt.Sprintf("%s%s: %.0f%% of %s, %d records, %.0f s", r.s.title, phaseText(p),
 		100*float64(done)/float64(max(total, 1)), bytesText(total), p.Records.Load(), took.Seconds())
 
+	// A guess needs some bytes done, and some left.
 	if done > 0 && done < total {
 		left := time.Duration(float64(took) * float64(total-done) / float64(done))
 		text += fmt.Sprintf(", about %.0f s left", left.Seconds())

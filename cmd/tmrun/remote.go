@@ -24,12 +24,13 @@ const tokenVariable = "TMRUN_TOKEN"
 // cancelTime is what cancelling a job on the server may take.
 const cancelTime = 10 * time.Second
 
-// runRemote runs the job on the server of --server: it sends the script with all that it
-// imports, shows progress, and writes log and result here.
+// runRemote runs the job on the server of --server: it sends the script with
+// everything it imports, shows progress, and writes log and result here.
 func (c *runCmd) runRemote(ctx context.Context, st *cli.State) error {
 	if err := c.validateRemote(); err != nil {
 		return err
 	}
+
 	request, err := c.remoteRequest()
 	if err != nil {
 		return explainError(st, err, "")
@@ -52,6 +53,7 @@ func (c *runCmd) runRemote(ctx context.Context, st *cli.State) error {
 		return err
 	}
 
+	// The log comes before the result, and also without one.
 	if err := client.copy(ctx, "jobs/"+run.ID+"/log", st.Stderr); err != nil {
 		return err
 	}
@@ -89,7 +91,7 @@ func (c *runCmd) validateRemote() error {
 	return nil
 }
 
-// remoteRequest is the job as a server takes it.
+// remoteRequest returns the request for the job, with the texts of all its files.
 func (c *runCmd) remoteRequest() (api.Request, error) {
 	request := api.Request{Where: c.Where, Table: c.Table, MaxErrors: int64(c.MaxErrors), Format: c.Format}
 	if c.Sample < 100 {
@@ -98,9 +100,11 @@ func (c *runCmd) remoteRequest() (api.Request, error) {
 	if c.Dedup != "none" {
 		request.Dedup = c.Dedup
 	}
+
 	if request.Format == "" {
 		request.Format = format.Names()[0]
 	}
+
 	if !c.isFolder() {
 		name, err := c.formatName()
 		if err != nil {
@@ -115,10 +119,12 @@ func (c *runCmd) remoteRequest() (api.Request, error) {
 	if err != nil {
 		return request, err
 	}
+
 	main, err := sent.add(path, text)
 	if err != nil {
 		return request, err
 	}
+
 	filter := ""
 	if c.InputFilter != "" {
 		path, text, err := readNamed(c.InputFilter, filters.FS, ".json", ".js")
@@ -132,6 +138,7 @@ func (c *runCmd) remoteRequest() (api.Request, error) {
 		}
 	}
 
+	// Names are relative to one folder, so that imports find each other on the server.
 	request.Files = sent.relative()
 	request.Main = sent.name(main)
 	if filter != "" {
@@ -146,7 +153,7 @@ type sentFiles struct {
 	base  string // the folder that has all of them
 }
 
-// add adds a script with all that it imports, and returns its absolute path.
+// add adds a script with everything it imports, and returns its absolute path.
 func (f *sentFiles) add(path, text string) (string, error) {
 	compiled, err := script.Compile(path, text)
 	if err != nil {
@@ -161,10 +168,13 @@ func (f *sentFiles) add(path, text string) (string, error) {
 		f.texts = map[string]string{}
 	}
 	f.texts[absolute] = text
+
+	// The server has none of these files, so their texts are sent.
 	imports, err := importsOf(compiled)
 	if err != nil {
 		return "", err
 	}
+
 	for _, imported := range imports {
 		content, err := os.ReadFile(imported)
 		if err != nil {
@@ -177,6 +187,7 @@ func (f *sentFiles) add(path, text string) (string, error) {
 
 // relative returns the texts by their paths below the folder that has all of them.
 func (f *sentFiles) relative() map[string]string {
+	// base goes up, folder by folder, until each file lies below it.
 	for path := range f.texts {
 		dir := filepath.Dir(path)
 		for f.base != "" && dir != f.base && !strings.HasPrefix(dir, strings.TrimSuffix(f.base, "/")+"/") {
@@ -213,6 +224,7 @@ func (c *runCmd) fetchResults(ctx context.Context, st *cli.State, client *jobCli
 		return cli.WithHint(cli.Usage("the script has %d tables", len(run.Results)), "--output FOLDER/ writes each into a file, --table NAME one of them")
 	}
 
+	// Each file has the checksum that the server has named.
 	for _, result := range run.Results {
 		name := c.Output
 		if c.isFolder() {
@@ -232,6 +244,7 @@ func fetchResult(ctx context.Context, stdout io.Writer, client *jobClient, id st
 		return err
 	}
 	defer out.Discard()
+
 	if err := client.copyChecked(ctx, "jobs/"+id+"/results/"+result.Name, out, result.Sum); err != nil {
 		return err
 	}

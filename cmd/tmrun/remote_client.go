@@ -31,9 +31,12 @@ func (c *jobClient) do(ctx context.Context, method, path string, body []byte) (i
 	if err != nil {
 		return nil, cli.Fail(cli.ExitUsage, err)
 	}
+
+	// The server takes JSON only, which a form of another page cannot send.
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
+
 	if c.token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.token)
 	}
@@ -45,6 +48,7 @@ func (c *jobClient) do(ctx context.Context, method, path string, body []byte) (i
 	if answer.StatusCode < 300 {
 		return answer.Body, nil
 	}
+
 	defer answer.Body.Close()
 	return nil, answerError(answer)
 }
@@ -75,6 +79,7 @@ func (c *jobClient) start(ctx context.Context, request api.Request) (run api.Run
 	if err != nil {
 		return run, err
 	}
+
 	answer, err := c.do(ctx, http.MethodPost, "jobs", body)
 	if err != nil {
 		return run, err
@@ -100,6 +105,7 @@ const (
 
 // follow calls show at each change of a job, until it has ended, and returns it as it is then.
 func (c *jobClient) follow(ctx context.Context, run api.Run, show func(api.Run)) (api.Run, error) {
+	// A stream may break while the job goes on, so it is opened again.
 	for try := 1; ; try++ {
 		err := c.stream(ctx, &run, show)
 		if run.State.Ended() || ctx.Err() != nil {
@@ -109,6 +115,7 @@ func (c *jobClient) follow(ctx context.Context, run api.Run, show func(api.Run))
 			return run, fmt.Errorf("job %s: the stream of its events ended: %w", run.ID, errors.Join(err, io.ErrUnexpectedEOF))
 		}
 
+		// A short wait, because the server may be restarting.
 		select {
 		case <-ctx.Done():
 		case <-time.After(streamWait):
@@ -130,16 +137,20 @@ func (c *jobClient) stream(ctx context.Context, run *api.Run, show func(api.Run)
 		if err != nil {
 			return err
 		}
+
+		// Lines without data are names of events and signs of life.
 		data, ok := strings.CutPrefix(line, "data: ")
 		if !ok {
 			continue
 		}
+
 		var now api.Run
 		if err := json.Unmarshal([]byte(data), &now); err != nil {
 			return err
 		}
 		*run = now
 		show(now)
+
 		if now.State.Ended() {
 			return nil
 		}
@@ -153,11 +164,12 @@ func (c *jobClient) copy(ctx context.Context, path string, w io.Writer) error {
 		return err
 	}
 	defer answer.Close()
+
 	_, err = io.Copy(w, answer)
 	return err
 }
 
-// copyChecked is copy of what has that checksum.
+// copyChecked is copy, which fails unless the SHA-256 of the content is sum, in hexadecimal.
 func (c *jobClient) copyChecked(ctx context.Context, path string, w io.Writer, sum string) error {
 	hash := sha256.New()
 	if err := c.copy(ctx, path, io.MultiWriter(w, hash)); err != nil {

@@ -82,6 +82,7 @@ func (r *report) summary(stats engine.Stats) {
 	if r.how == "none" {
 		return
 	}
+
 	stderr := r.s.st.Stderr
 
 	// The parts of the line that are not always there are "" otherwise.
@@ -91,6 +92,7 @@ func (r *report) summary(stats engine.Stats) {
 	if r.s.sampled != nil {
 		sample = fmt.Sprintf(" (%d in the sample)", r.s.sampled.Mapped())
 	}
+
 	failed := ""
 	if stats.Failed > 0 {
 		failed = counted(int(stats.Failed), "other call") + " failed, "
@@ -134,6 +136,7 @@ func (r *report) missingFields(stats engine.Stats) {
 		return
 	}
 
+	// Only the first few are named, so that the summary stays short.
 	more := len(missing) - maxMissing
 	for _, field := range missing[:min(len(missing), maxMissing)] {
 		hint := ""

@@ -84,6 +84,7 @@ func (c *runCmd) chooseTables(ctx context.Context, s *session) (err error) {
 		return cli.WithHint(cli.Usage("the script has %d tables: %s", len(s.tables), names),
 			"--output FOLDER/ writes each into a file, --table NAME one of them")
 	}
+
 	s.job.Table = c.Table
 	return nil
 }
@@ -122,6 +123,8 @@ func (c *runCmd) begin(ctx context.Context, s *session, order format.OrderOption
 	if err != nil {
 		return err
 	}
+
+	// Without tables the rows are those that reduce writes.
 	var ordered *format.Order
 	if s.tables == nil {
 		ordered, err = s.newSink(ctx, formatName, opened.files[0], order)
@@ -131,6 +134,7 @@ func (c *runCmd) begin(ctx context.Context, s *session, order format.OrderOption
 	if err != nil {
 		return err
 	}
+
 	opened.orders = append(opened.orders, ordered)
 	opened.Sink = ordered
 	return nil
@@ -175,9 +179,12 @@ func (c *runCmd) openFolder(s *session, order format.OrderOptions, opened *resul
 // newTableSink returns the sink of a table's rows. The caller closes or discards it.
 func (s *session) newTableSink(table *tables.Table, formatName string, file *cli.Output, order format.OrderOptions) (*format.Order, error) {
 	columns := table.Columns()
+
+	// A table without a header writes no line of names.
 	if !table.Header && format.HasHeader(formatName) {
 		columns = nil
 	}
+
 	sink, err := format.New(formatName, file, columns, s.engine.WorkDir)
 	if err != nil {
 		return nil, err
@@ -201,6 +208,7 @@ func (t *tableSinks) Record(columns []byte) error {
 	if err != nil {
 		return err
 	}
+
 	sink := t.sinks[string(datum.Text(name))]
 	t.row = append(datum.AppendKind(t.row[:0], datum.Array), cells...)
 	return sink.Record(t.row)

@@ -73,21 +73,25 @@ func (f *lookFlags) choose(ctx context.Context, s *session) error {
 	if err := s.loadFilter(ctx, f.InputFilter); err != nil {
 		return err
 	}
+
 	selected, err := s.selection.parse(f.Where, s.job.Filter.Selection)
 	if err != nil {
 		return err
 	}
 	s.job.Filter.Selection = selected
 
+	// The tree is opened last, because mistakes of the flags show without it.
 	if err := s.openTree(f.DataDir); err != nil {
 		return err
 	}
 	if err := s.makePlan(ctx); err != nil {
 		return err
 	}
+
 	if err := s.selection.check(ctx, s, f.DataDir); err != nil {
 		return err
 	}
+
 	if s.selection.nothing != nil {
 		return cli.Fail(cli.ExitRejected, s.selection.nothing)
 	}
@@ -101,6 +105,8 @@ func (s *session) sampleTasks(n int) (tasks []engine.Task, each int) {
 	if n == 0 {
 		return all, 0
 	}
+
+	// With fewer tasks than records each gives several, rounded up.
 	if len(all) <= n {
 		return all, (n + len(all) - 1) / len(all)
 	}
@@ -122,6 +128,8 @@ const tasksAtATime = 4
 func look[T any](ctx context.Context, s *session, tasks []engine.Task, each int, begin func() T, add func(T, seenRecord) error, merge func(T)) error {
 	for chunk := range slices.Chunk(tasks, tasksAtATime*s.engine.Mappers) {
 		found := make([]T, len(chunk))
+
+		// The tasks of a chunk run in parallel, each with a result of its own.
 		group, ctx := errgroup.WithContext(ctx)
 		group.SetLimit(s.engine.Mappers)
 
@@ -135,6 +143,7 @@ func look[T any](ctx context.Context, s *session, tasks []engine.Task, each int,
 			return err
 		}
 
+		// The results are merged in the order of the tasks, whichever ended first.
 		for _, one := range found {
 			merge(one)
 		}
@@ -152,6 +161,7 @@ func (s *session) lookAt(ctx context.Context, task engine.Task, each int, visit 
 		return err
 	}
 	defer reader.Close()
+
 	filter := s.job.Filter.NewIngestFilter(ctx)
 	defer filter.Close()
 
@@ -161,6 +171,8 @@ func (s *session) lookAt(ctx context.Context, task engine.Task, each int, visit 
 		if !ok {
 			return fmt.Errorf("%s: %w", task, engine.ErrBadLine)
 		}
+
+		// Only records that the filter keeps are seen.
 		decision, err := filter.Decide(dims, id, json)
 		if err != nil || decision.Action != script.Keep {
 			return err
@@ -175,6 +187,7 @@ func (s *session) lookAt(ctx context.Context, task engine.Task, each int, visit 
 		return nil
 	}
 
+	// NextBlock ends with io.EOF, visiting with errEnough.
 	for ctx.Err() == nil {
 		block, err := reader.NextBlock()
 		if err == nil {
@@ -201,6 +214,7 @@ func eachLine(segment layout.Segment, block layout.Block, record func(dims schem
 		return nil
 	}
 
+	// A row in columns becomes a line, as a segment of lines has it.
 	var line []byte
 	for _, row := range block.Rows {
 		var err error
@@ -239,6 +253,7 @@ func newTable(st *cli.State, file, formatName string, columns ...string) (*table
 	if err != nil {
 		return nil, err
 	}
+
 	sink, err := format.New(formatName, out, columns, "")
 	if err == nil {
 		err = sink.EndPreamble()

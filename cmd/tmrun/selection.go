@@ -72,6 +72,7 @@ func (sel *selection) check(ctx context.Context, s *session, dataDir string) err
 		return cli.Usage("%s is no data folder and no partition tree: it holds %s and no segments", dataDir, listing.Strays[0])
 	}
 
+	// A value that the tree has, but not together with the others, is no mistake.
 	for _, m := range missing {
 		if err := m.explain(listing.Segments); err != nil {
 			return err
@@ -84,7 +85,7 @@ func (sel *selection) check(ctx context.Context, s *session, dataDir string) err
 	return nil
 }
 
-// empty is for a tree without segments.
+// empty decides about a tree without segments: only a data folder may be empty.
 func (sel *selection) empty(s *session, dataDir string) error {
 	if !s.tree.IsData() {
 		return cli.Usage("%s is no data folder and no partition tree: it is empty", dataDir)
@@ -122,6 +123,8 @@ func (m missingValue) explain(segments []layout.Segment) error {
 	for _, dims := range partitionsOf(segments) {
 		values = append(values, dims[m.dim])
 	}
+
+	// Each value once, for the search and for the list in the hint.
 	slices.Sort(values)
 	values = slices.Compact(values)
 	if slices.Contains(values, m.value) {
@@ -129,6 +132,7 @@ func (m missingValue) explain(segments []layout.Segment) error {
 	}
 
 	err := cli.Usage("condition %q: no record has the %s %s", m.text, schema.DimNames[m.dim], m.value)
+
 	if m.dim == schema.Version && slices.ContainsFunc(values, func(v string) bool { return strings.HasPrefix(v, m.value+".") }) {
 		return cli.WithHint(err, fmt.Sprintf("%s=%s..%s selects all versions that begin with it", schema.DimNames[m.dim], m.value, m.value))
 	}
@@ -136,6 +140,7 @@ func (m missingValue) explain(segments []layout.Segment) error {
 		return cli.WithHint(err, "did you mean "+near+"?")
 	}
 
+	// A list of all values could be very long.
 	const most = 12
 	if len(values) > most {
 		values = append(values[:most:most], "…")

@@ -87,11 +87,12 @@ func (s *session) warn(ctx context.Context) error { return s.warnOf(ctx, s.job.S
 
 // warnOf is warn for any script of the session.
 func (s *session) warnOf(ctx context.Context, checked *script.Script) error {
-	// Only definitions that are cached here are compared with.
+	// Names of histograms are compared with the cached definitions only.
 	var histograms lint.Histograms
 	if known := newKnownHistograms(ctx, s.definitions); known != nil {
 		histograms = known
 	}
+
 	findings, err := lint.CheckScript(ctx, checked, s.job.Limits, histograms)
 	if err != nil {
 		return err

@@ -80,6 +80,7 @@ func (c *runCmd) runSpark(ctx context.Context, s *session, sink engine.Sink) (st
 		if err := json.Unmarshal(text, &status); err != nil {
 			return fmt.Errorf("status of a task: %w", err)
 		}
+
 		c.addStatus(s, &status)
 		if len(status.Error) > 0 {
 			return c.named(s, decodeError(status.Error), job.ScriptName)
@@ -92,9 +93,12 @@ func (c *runCmd) runSpark(ctx context.Context, s *session, sink engine.Sink) (st
 		} else {
 			progress.Reduced.Add(1)
 		}
+
 		stats.Add(status.TaskStats)
 		stats.Keys += status.Keys
 		rejected += status.Rejected + status.Failed
+
+		// The limit is for all tasks together, so it is checked where all reports come.
 		if c.MaxErrors >= 0 && rejected > int64(c.MaxErrors) {
 			return engine.ErrTooManyRejected
 		}
@@ -104,6 +108,7 @@ func (c *runCmd) runSpark(ctx context.Context, s *session, sink engine.Sink) (st
 	if err := c.openCluster(ctx, s); err != nil {
 		return stats, c.sparkError(err)
 	}
+
 	rows, err := c.cluster.Run(job, s.plan.Tasks)
 	if err != nil {
 		return stats, c.sparkError(err)
@@ -121,6 +126,7 @@ func (c *runCmd) openCluster(ctx context.Context, s *session) (err error) {
 	if c.cluster != nil {
 		return nil
 	}
+
 	c.cluster, err = spark.Start(ctx, spark.Cluster{
 		Submit: c.SparkSubmit, Master: c.Master, Conf: c.SparkConf, Name: "tmrun " + filepath.Base(c.Script), WorkDir: c.WorkDir,
 		Started: func(cores int, application string) {
@@ -184,14 +190,18 @@ func (c *runCmd) sparkJob(ctx context.Context, s *session) (*spark.Job, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	// A job that writes after its last key needs all keys in one shard.
 	if one {
 		job.Shards = 1
 	}
+
 	if job.Program == "" {
 		if job.Program, err = os.Executable(); err != nil {
 			return nil, fmt.Errorf("find tmrun for the executors: %w", err)
 		}
 	}
+
 	if job.Dir, err = os.Getwd(); err != nil {
 		return nil, err
 	}
@@ -201,6 +211,7 @@ func (c *runCmd) sparkJob(ctx context.Context, s *session) (*spark.Job, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	job.ScriptName = scriptName
 	filterName := ""
 	if c.InputFilter != "" {
@@ -215,23 +226,28 @@ func (c *runCmd) sparkJob(ctx context.Context, s *session) (*spark.Job, error) {
 		}
 	}
 
-	// The plan has what the conditions and the filter select of partitions.
+	// Executors read the data by an absolute path; the plan's tasks say which of it.
 	dataDir := c.DataDir
 	if !layout.IsURL(dataDir) {
 		if dataDir, err = filepath.Abs(dataDir); err != nil {
 			return nil, err
 		}
 	}
+
 	common := append([]string{"--max-errors", strconv.FormatInt(int64(c.MaxErrors), 10)}, c.callFlags.args(dataDir)...)
+
+	// The rows of imported jobs go along as a file that both map and reduce read.
 	if len(s.job.Script.Jobs) > 0 {
 		job.Texts[resultsName] = s.results.append(nil)
 		common = append(common, "--results", resultsName)
 	}
+
 	job.Map = append(slices.Clone(common), "-d", dataDir, "-m", "1", "--sample", strconv.FormatFloat(float64(c.Sample), 'g', -1, 64))
 	if filterName != "" {
 		job.Map = append(job.Map, "--input-filter", filterName)
 	}
 	job.Map = append(job.Map, "--", scriptName)
+
 	job.Reduce = slices.Clone(common)
 	if s.job.Table != "" {
 		job.Reduce = append(job.Reduce, "--table", s.job.Table)

@@ -14,20 +14,23 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/jobs/api"
 )
 
-// eventTick is how often a supervised job tells its progress.
+// eventTick is how often a supervised job sends its progress.
 const eventTick = 250 * time.Millisecond
 
 // supervisor is the server that runs this job: it reads events, and closes stdin when the
-// job has to end. A nil one is none.
+// job has to end. The methods of a nil supervisor do nothing.
 type supervisor struct{ events *json.Encoder }
 
 // openSupervisor returns the supervisor of --supervised, and a context that ends with stdin.
 func openSupervisor(ctx context.Context, stdin io.Reader) (*supervisor, context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
+
+	// The server that started this process closes stdin when the job has to end.
 	go func() {
 		io.Copy(io.Discard, stdin)
 		cancel()
 	}()
+
 	return &supervisor{json.NewEncoder(os.NewFile(statusFile, "events"))}, ctx
 }
 
@@ -38,12 +41,13 @@ func (s *supervisor) send(event api.Event) {
 	}
 }
 
-// input tells what the job reads.
+// input sends what the job reads.
 func (s *supervisor) input(plan *engine.Plan) {
 	if s == nil {
 		return
 	}
 
+	// The sum identifies the input: the same segments have the same sum.
 	hash := sha256.New()
 	for _, segment := range plan.Inputs() {
 		fmt.Fprintf(hash, "%q %d\n", segment.Path, segment.Size)
@@ -51,11 +55,12 @@ func (s *supervisor) input(plan *engine.Plan) {
 	s.send(api.Event{Input: &api.Input{Segments: plan.Segments, Bytes: plan.Bytes, Sum: hex.EncodeToString(hash.Sum(nil))}})
 }
 
-// follow tells progress now and then, until stop is called.
+// follow sends the progress at each eventTick until stop is called, and then once more.
 func (s *supervisor) follow(p *engine.Progress, bytes int64) (stop func()) {
 	if s == nil {
 		return func() {}
 	}
+
 	show := func() {
 		s.send(api.Event{Progress: &api.Progress{
 			Tasks: p.Tasks.Load(), TasksDone: p.TasksDone.Load(),
@@ -66,7 +71,7 @@ func (s *supervisor) follow(p *engine.Progress, bytes int64) (stop func()) {
 	return every(eventTick, show, show)
 }
 
-// done tells what the job did.
+// done sends what the job did.
 func (s *supervisor) done(stats engine.Stats, rows int64, counters map[string]int64) {
 	s.send(api.Event{Stats: &api.Stats{
 		Records: stats.Records, Rejected: stats.Rejected, Failed: stats.Failed,
