@@ -84,9 +84,8 @@ func (r *runner) mapTask(ctx context.Context, t Task) (err error) {
 
 // open makes the mapper. The caller closes it.
 func (m *mapTask) open(ctx context.Context, job Job) (err error) {
-	m.remote = job.Remote()
-
 	// What a record emits is held back while the record may still be rejected.
+	m.remote = job.Remote()
 	m.hold = m.reject.tolerates() && !m.remote
 
 	if m.task.Segment.Parts != nil {
@@ -254,7 +253,6 @@ func (m *mapTask) leaveGroup() {
 	names, read, unpacked := m.group.Touched()
 	m.done.addColumns(names, read)
 	m.done.RawBytes += unpacked
-
 	m.group = nil
 }
 

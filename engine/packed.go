@@ -75,8 +75,8 @@ func (p *PackedPairs) Task(t Task, pairs TaskPairs) error {
 func (p *PackedPairs) pairsOf(place int, merged *shuffle.Merger) error {
 	clear(p.written)
 	err := eachPair(merged, func(key, value []byte) error {
-		at := 0
 		// Keys that are reduced together have one hash, and so one shard.
+		at := 0
 		if len(p.shards) > 1 {
 			at = int(xxhash.Sum64String(together(string(key))) % uint64(len(p.shards)))
 		}

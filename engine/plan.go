@@ -117,7 +117,7 @@ func (p *Plan) cut(seg Segment) {
 		// Hi -1 means the whole segment.
 		p.Tasks = append(p.Tasks, Task{Index: len(p.Tasks), Segment: seg, Hi: -1, Bytes: seg.Size})
 	default:
-		// How long each frame is stands in the segment only; for the plan they are all alike.
+		// The plan does not know the sizes of frames, so it takes them as equal.
 		for lo := 0; lo < seg.Frames; lo += FramesPerTask {
 			hi := min(lo+FramesPerTask, seg.Frames)
 			p.Tasks = append(p.Tasks, Task{

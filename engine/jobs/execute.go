@@ -35,7 +35,8 @@ func (m *Manager) execute(ctx context.Context, id, source string) {
 	results, resultsErr := m.results(id)
 	err = errors.Join(err, resultsErr)
 
-	// A run that was cut off has an error too, so what cut it off comes first.
+	// A run that was cut off has an error too, so a cancellation and an end of the server are
+	// checked first.
 	m.change(id, func(run *api.Run) {
 		run.Code = code
 		switch {

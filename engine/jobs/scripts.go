@@ -83,9 +83,8 @@ const scheduleTick = time.Second
 
 // Run loads scripts again when they change, and starts those that are due, until ctx ends.
 func (s *Scripts) Run(ctx context.Context) {
-	watched := make(chan struct{})
-
 	// The folder is watched until ctx ends, and Run returns after that.
+	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
 		s.folder.Run(ctx)

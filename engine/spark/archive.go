@@ -32,11 +32,11 @@ func (j *Job) writeArchive(name string) (err error) {
 	}
 	out := tar.NewWriter(zip)
 
-	// Files lie below one folder by their absolute paths, so that imports find each other.
 	if err := addFile(out, "tmrun", j.Program, 0o755); err != nil {
 		return fmt.Errorf("program for executors: %w", err)
 	}
 
+	// Files lie below one folder by their absolute paths, so that imports find each other.
 	wd := path.Join(filesFolder, filepath.ToSlash(j.Dir))
 	if err := out.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: wd + "/", Mode: 0o755}); err != nil {
 		return err

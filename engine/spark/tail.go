@@ -39,8 +39,9 @@ func firstLines(text string) string {
 	const most = 12
 	var kept []string
 	for line := range strings.Lines(text) {
-		// Lines of a Java stack begin with "at".
 		line = strings.TrimRight(line, "\r\n")
+
+		// Lines of a Java stack begin with "at".
 		if strings.HasPrefix(strings.TrimSpace(line), "at ") || len(kept) == most {
 			continue
 		}

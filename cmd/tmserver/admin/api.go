@@ -182,7 +182,6 @@ func (a *API) followJob(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 
-	// A job may take longer than the server's timeouts for other answers.
 	w.Header().Set("Content-Type", "text/event-stream")
 	stream := http.NewResponseController(w)
 	stream.SetWriteDeadline(time.Time{}) // a job may take longer than other answers
