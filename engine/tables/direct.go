@@ -22,10 +22,11 @@ func (t *Task) Group(table int, key []byte) int32 {
 	return t.last
 }
 
-// AddHistogramText adds the histogram that text begins with to a group: so many buckets of
-// so many numbers, and a bracket behind them. It returns where that bracket is. ok is false,
-// and nothing is added, if the text is not plain or has another length: such a
-// histogram must be parsed and given to AppendHistogram.
+// AddHistogramText adds the histogram that text begins with to a group: length numbers, the
+// first of them the counts of the buckets, then a closing bracket. It returns the offset of
+// that bracket. ok is false, and nothing is added, if the text is not plain JSON without
+// spaces or has another length: such a histogram must be parsed and given to
+// AppendHistogram.
 func (t *Task) AddHistogramText(group int32, text []byte, buckets, length int) (end int, ok bool) {
 	g := &t.groups[group]
 	total, ok := g.total.(*histogram)
@@ -36,11 +37,12 @@ func (t *Task) AddHistogramText(group int32, text []byte, buckets, length int) (
 		return 0, false
 	}
 
+	// Rollback subtracts the text again if the record fails later.
 	begin := len(t.waiting)
 	t.waiting = append(t.waiting, text[:end]...)
 	t.direct = append(t.direct, directAdd{group, begin, len(t.waiting), buckets, length})
 
-	// What it takes grows slowly.
+	// Measuring the size costs time and the size grows slowly, so measure it at pings 1, 2, 4, 8, …
 	if total.pings&(total.pings-1) == 0 {
 		size := total.bytes()
 		t.bytes += size - g.bytes
@@ -72,14 +74,14 @@ func (h *histogram) fits(buckets, length int) bool {
 	return len(h.counts) == buckets && len(h.tails) == sums
 }
 
-// addText adds the numbers of a JSON array behind its bracket, and returns the offset of
-// the closing one. ok is false, and nothing is added, for text that is not plain.
+// addText adds the numbers of a JSON array; text is what follows its opening bracket. It
+// returns the offset of the closing one. ok is false, and nothing is added, for other text.
 func (h *histogram) addText(text []byte, length int) (end int, ok bool) {
 	counts := h.counts
 	at := 0
 	var samples uint64
 
-	// The counts. Behind each but perhaps the last of all stands a comma.
+	// The counts. A comma follows each number, and the bracket the last one of all.
 	for i := 0; i < len(counts); i++ {
 		// Many buckets are empty, and empty ones stand together.
 		for len(counts)-i > 4 && at+8 <= len(text) && binary.LittleEndian.Uint64(text[at:]) == fourZeros {
@@ -87,17 +89,20 @@ func (h *histogram) addText(text []byte, length int) (end int, ok bool) {
 			i += 4
 		}
 
+		// Parse the digits by hand: this loop runs for every bucket of every histogram.
 		first := at
 		var counted uint64
 		for at < len(text) && text[at]-'0' <= 9 {
 			counted = 10*counted + uint64(text[at]-'0')
 			at++
 		}
+
 		digits := at - first
 		if digits == 0 || digits > maxDirectDigits || at >= len(text) || text[at] != separator(i, length) {
 			h.subtractCounts(text, i)
 			return 0, false
 		}
+
 		at++
 		counts[i] += counted
 		samples += counted
@@ -110,15 +115,18 @@ func (h *histogram) addText(text []byte, length int) (end int, ok bool) {
 		for at < len(text) && text[at] != ',' && text[at] != ']' {
 			at++
 		}
+
 		number, isNumber := sumOf(text[first:at])
 		if first == at || !isNumber || at >= len(text) || text[at] != separator(len(counts)+i, length) {
 			h.subtractCounts(text, len(counts))
 			return 0, false
 		}
+
 		sums[i] = number
 		at++
 	}
 
+	// The whole text was right: count the ping and add its sums.
 	h.pings++
 	for i := range h.tails {
 		if sums[i] >= 0 {
@@ -126,6 +134,8 @@ func (h *histogram) addText(text []byte, length int) (end int, ok bool) {
 			h.tails[i].total.add(sums[i])
 		}
 	}
+
+	// Samples count only where the sum of the ping was sent, because the mean divides by them.
 	if len(h.tails) == 0 || sums[0] >= 0 {
 		h.summed += samples
 	}
@@ -160,10 +170,12 @@ func (h *histogram) subtractCounts(text []byte, counts int) {
 // subtractText subtracts a histogram that addText has added; text is without the closing
 // bracket.
 func (h *histogram) subtractText(text []byte, length int) {
+	// Reading the text again gives the numbers that were added.
 	var added histogram
 	added.fits(len(h.counts), length)
 	added.addText(append(text[:len(text):len(text)], ']'), length)
 
+	// A counter is subtracted exactly; a sum is exact too, so adding the negative undoes it.
 	for i, counted := range added.counts {
 		h.counts[i] -= counted
 	}
@@ -173,6 +185,7 @@ func (h *histogram) subtractText(text []byte, length int) {
 			h.tails[i].total.add(-added.tails[i].total.float())
 		}
 	}
+
 	h.pings--
 	h.summed -= added.summed
 }

@@ -31,6 +31,8 @@ type distinct struct {
 func (d *distinct) merge(partial []byte) error {
 	r := reader{rest: partial}
 	n := r.uvarint()
+
+	// Many values are registers, of which the larger rank of each counts.
 	if n > ExactDistinct {
 		d.toRegisters()
 		for i, rank := range r.next(1 << registerBits) {
@@ -39,6 +41,7 @@ func (d *distinct) merge(partial []byte) error {
 		return r.end()
 	}
 
+	// Few values are a list of hashes.
 	for range n {
 		d.add(r.uint64())
 	}
@@ -50,10 +53,13 @@ func (d *distinct) add(hash uint64) {
 		d.register(hash)
 		return
 	}
+
 	if d.hashes == nil {
 		d.hashes = map[uint64]struct{}{}
 	}
 	d.hashes[hash] = struct{}{}
+
+	// Beyond ExactDistinct hashes the registers take less memory.
 	if len(d.hashes) > ExactDistinct {
 		d.toRegisters()
 	}
@@ -79,15 +85,18 @@ func (d *distinct) toRegisters() {
 }
 
 func (d *distinct) append(b []byte) []byte {
+	// A count above ExactDistinct marks the form with registers.
 	if d.registers != nil {
 		return append(binary.AppendUvarint(b, ExactDistinct+1), d.registers...)
 	}
 
+	// Sorted, so that equal sets have equal bytes.
 	hashes := make([]uint64, 0, len(d.hashes))
 	for hash := range d.hashes {
 		hashes = append(hashes, hash)
 	}
 	slices.Sort(hashes)
+
 	b = binary.AppendUvarint(b, uint64(len(hashes)))
 	for _, hash := range hashes {
 		b = binary.LittleEndian.AppendUint64(b, hash)
@@ -112,6 +121,7 @@ func (d *distinct) estimate() float64 {
 		having[min(rank, ranks)]++
 	}
 
+	// Ertl's improved estimator, which needs no correction by ranges.
 	const registers = 1 << registerBits
 	z := registers * tau(1-having[ranks]/registers)
 	for rank := ranks - 1; rank >= 1; rank-- {
@@ -126,6 +136,7 @@ func sigma(x float64) float64 {
 	if x == 1 {
 		return math.Inf(1)
 	}
+
 	z, y := x, 1.0
 	for {
 		x *= x
@@ -138,11 +149,13 @@ func sigma(x float64) float64 {
 	}
 }
 
+// x is the share of registers that are not full.
 // tau is Ertl's correction for registers that are full.
 func tau(x float64) float64 {
 	if x == 0 || x == 1 {
 		return 0
 	}
+
 	y, z := 1.0, 1-x
 	for {
 		x = math.Sqrt(x)

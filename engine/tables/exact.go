@@ -83,16 +83,19 @@ func (e *exact) addWords(high int64, low uint64) {
 
 // addPart adds ±(high·2^64+low)·2^exponent to the limbs.
 func (e *exact) addPart(high, low uint64, exponent int, negative bool) {
+	// The bias makes every exponent of a float64 a place from 0 on.
 	place := exponent + exponentBias
 	at := place / limbBits
 	shift := uint(place % limbBits)
 
 	// Shifted to the limbs' places the number has up to 160 bits.
 	words := [3]uint64{low << shift, low>>(64-shift) | high<<shift, high >> (64 - shift)}
+
 	e.cover(at, at+5)
 	for word, value := range words {
 		for half := range 2 {
 			part := int64(value >> (limbBits * half) & limbMask)
+
 			if negative {
 				part = -part
 			}
@@ -102,6 +105,7 @@ func (e *exact) addPart(high, low uint64, exponent int, negative bool) {
 		}
 	}
 
+	// Each addition may carry one bit more, so the limbs are carried before they overflow.
 	e.adds++
 	if e.adds >= maxWaitingAdds {
 		e.carry()
@@ -110,12 +114,14 @@ func (e *exact) addPart(high, low uint64, exponent int, negative bool) {
 
 // cover makes limbs for the places from low to high.
 func (e *exact) cover(low, high int) {
+	// The first number decides where the limbs begin.
 	if e.limbs == nil {
 		e.first = low
 		e.limbs = make([]int64, high-low+1)
 		return
 	}
 
+	// Grow at the low end, then at the high end.
 	if low < e.first {
 		e.limbs = append(make([]int64, e.first-low, e.first-low+len(e.limbs)), e.limbs...)
 		e.first = low
@@ -134,7 +140,7 @@ func (e *exact) carry() {
 		e.limbs[i] &= limbMask
 	}
 
-	// The last one grows new limbs.
+	// The last limb has no next one to carry into: append one until the rest is only the sign.
 	for last := len(e.limbs) - 1; last >= 0 && e.limbs[last]>>limbBits != 0 && e.limbs[last]>>limbBits != -1; last++ {
 		e.limbs = append(e.limbs, e.limbs[last]>>limbBits)
 		e.limbs[last] &= limbMask
@@ -145,8 +151,11 @@ func (e *exact) carry() {
 // at either end, with the place of the first one. It is the one form of the value.
 func (e *exact) magnitude() (limbs []int64, first int, negative bool) {
 	e.carry()
+
 	limbs = append(limbs, e.limbs...)
 	first = e.first
+
+	// The last limb has the sign: negate all limbs and carry again.
 	if len(limbs) > 0 && limbs[len(limbs)-1] < 0 {
 		negative = true
 		for i := range limbs {
@@ -164,6 +173,7 @@ func (e *exact) magnitude() (limbs []int64, first int, negative bool) {
 		}
 	}
 
+	// Without zeros at the ends, equal sums have equal limbs.
 	for len(limbs) > 0 && limbs[len(limbs)-1] == 0 {
 		limbs = limbs[:len(limbs)-1]
 	}
@@ -189,6 +199,7 @@ func (e *exact) append(b []byte) []byte {
 		limbs, first, negative = e.magnitude()
 	}
 
+	// The shortest of three forms: most sums are small whole numbers.
 	switch {
 	case len(limbs) == 0 && e.high == int64(e.low)>>63:
 		return binary.AppendVarint(append(b, formSmall), int64(e.low))
@@ -197,16 +208,19 @@ func (e *exact) append(b []byte) []byte {
 	default:
 		b = append(b, formLimbed)
 	}
+
 	b = binary.LittleEndian.AppendUint64(b, e.low)
 	b = binary.LittleEndian.AppendUint64(b, uint64(e.high))
 	if len(limbs) == 0 {
 		return b
 	}
 
+	// The lowest bit of the place is the sign.
 	place := uint64(2 * first)
 	if negative {
 		place++
 	}
+
 	b = binary.AppendUvarint(b, place)
 	b = binary.AppendUvarint(b, uint64(len(limbs)))
 	for _, limb := range limbs {
@@ -223,18 +237,21 @@ func (e *exact) merge(r *reader) {
 		return
 	}
 
+	// The other forms begin with the 128 bits of the whole part.
 	low := r.uint64()
 	e.addWords(int64(r.uint64()), low)
 	if form == formWhole {
 		return
 	}
 
+	// A damaged place or count would make the limbs huge.
 	place := r.uvarint()
 	count := r.uvarint()
 	if place/2+count > maxPlaces {
 		r.fail()
 		return
 	}
+
 	e.cover(int(place/2), int(place/2)+int(count)-1)
 	for i := range int(count) {
 		limb := int64(r.uint32())
@@ -244,6 +261,7 @@ func (e *exact) merge(r *reader) {
 		e.limbs[int(place/2)+i-e.first] += limb
 	}
 
+	// A merge counts as one addition to each limb.
 	e.adds++
 	if e.adds >= maxWaitingAdds {
 		e.carry()
@@ -262,6 +280,7 @@ func (e *exact) float() float64 {
 
 // big returns the sum as integer·2^exponent.
 func (e *exact) big() (integer *big.Int, exponent int) {
+	// The whole part has 128 bits.
 	integer = new(big.Int).SetInt64(e.high)
 	integer.Lsh(integer, 64)
 	integer.Add(integer, new(big.Int).SetUint64(e.low))
@@ -269,7 +288,7 @@ func (e *exact) big() (integer *big.Int, exponent int) {
 		return integer, 0
 	}
 
-	// The limbs from the most significant on, in units of the first one.
+	// The fraction, from the most significant limb on, in units of the first one.
 	limbs, first, negative := e.magnitude()
 	fraction := new(big.Int)
 	for i := len(limbs) - 1; i >= 0; i-- {
@@ -280,6 +299,7 @@ func (e *exact) big() (integer *big.Int, exponent int) {
 		fraction.Neg(fraction)
 	}
 
+	// Bring both parts to the smaller exponent before adding them.
 	exponent = limbBits*first - exponentBias
 	if exponent > 0 {
 		fraction.Lsh(fraction, uint(exponent))

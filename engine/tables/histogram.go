@@ -64,6 +64,7 @@ func AppendHistogram(b []byte, numbers []float64, buckets int) ([]byte, error) {
 		return b, fmt.Errorf("%w: it has %d numbers, fewer than its buckets and sums", ErrHistogram, len(numbers))
 	}
 
+	// One ping, then the counts, most of which are one byte.
 	b = append(b, 1)
 	b = binary.AppendUvarint(b, uint64(buckets))
 	var samples uint64
@@ -72,6 +73,7 @@ func AppendHistogram(b []byte, numbers []float64, buckets int) ([]byte, error) {
 		if float64(counted) != number || counted > maxCount {
 			return b, fmt.Errorf("%w: the count of bucket %d is %v", ErrHistogram, i, number)
 		}
+
 		samples += counted
 		if counted < 0x80 {
 			b = append(b, byte(counted))
@@ -80,7 +82,7 @@ func AppendHistogram(b []byte, numbers []float64, buckets int) ([]byte, error) {
 		}
 	}
 
-	// A sum that was not sent is negative.
+	// A sum that the client did not send is negative, and stored as 0 pings.
 	b = binary.AppendUvarint(b, uint64(len(numbers)-buckets))
 	for i, number := range numbers[buckets:] {
 		if math.IsNaN(number) || math.IsInf(number, 0) {
@@ -104,6 +106,8 @@ func AppendHistogram(b []byte, numbers []float64, buckets int) ([]byte, error) {
 func (h *histogram) merge(partial []byte) error {
 	r := reader{rest: partial}
 	h.pings += r.uvarint()
+
+	// The first partial result decides how many buckets there are.
 	buckets := int(r.uvarint())
 	switch {
 	case buckets < 0 || buckets > len(r.rest):
@@ -138,7 +142,7 @@ func (h *histogram) merge(partial []byte) error {
 	}
 	r.rest = rest
 
-	// The sums.
+	// The sums; the first partial result decides how many there are.
 	tails := int(r.uvarint())
 	if h.tails == nil && tails >= 0 && tails <= len(r.rest) {
 		h.tails = make([]tailSum, tails)
@@ -158,12 +162,14 @@ func (h *histogram) merge(partial []byte) error {
 }
 
 func (h *histogram) append(b []byte) []byte {
+	// Pings and counts.
 	b = binary.AppendUvarint(b, h.pings)
 	b = binary.AppendUvarint(b, uint64(len(h.counts)))
 	for _, counted := range h.counts {
 		b = binary.AppendUvarint(b, counted)
 	}
 
+	// The sums, each with the number of pings that sent it.
 	b = binary.AppendUvarint(b, uint64(len(h.tails)))
 	for i := range h.tails {
 		tail := &h.tails[i]
@@ -215,6 +221,7 @@ func (h *histogram) appendNumbers(b []byte) []byte {
 // rowOf appends the result's cells, as resultsOfHistograms names them. bucketing is how
 // the key has it: text, buckets, numbers.
 func (h *histogram) rowOf(b, bucketing []byte) ([]byte, error) {
+	// The bucketing of the key has two cells: its text and its length.
 	_, text, rest, err := datum.Next(bucketing)
 	if err != nil {
 		return b, err
@@ -229,7 +236,7 @@ func (h *histogram) rowOf(b, bucketing []byte) ([]byte, error) {
 	b = datum.AppendNumber(b, h.samples())
 	b = h.appendSum(b)
 
-	// What the table does not show is left out: it costs more than the rest.
+	// Percentiles and buckets cost more than the rest: leave them out if the table does not show them.
 	if h.table.Show != nil && !h.table.showsPlaces {
 		for range h.table.Percentiles {
 			b = datum.AppendNull(b)
@@ -271,6 +278,7 @@ func (h *histogram) appendSum(b []byte) []byte {
 // appendPercentile appends a percentile; null if there are no samples, or the bounds are
 // not known.
 func (h *histogram) appendPercentile(b []byte, percentile float64, bucketing string, bounds []int) []byte {
+	// Other bounds than counts mean that the bucketing is not known here.
 	samples := h.samples()
 	if samples == 0 || len(bounds) != len(h.counts) {
 		return datum.AppendNull(b)

@@ -18,11 +18,12 @@ var powersOfTen = [maxDigits]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 
 // sumOf returns the number that a token of JSON spells; ok is false for one beyond float64,
 // and for what is no number.
 func sumOf(token []byte) (number float64, ok bool) {
-	// Most are whole, or have few digits: both parts of the fraction are exact, so that
+	// Most numbers are whole or have few digits: both parts of the fraction are exact, so that
 	// dividing them rounds once, as ParseFloat does.
 	if string(token) == "-1" { // not sent
 		return -1, true
 	}
+
 	var digits uint64
 	places, point := 0, len(token)
 	for i, c := range token {
@@ -36,6 +37,7 @@ func sumOf(token []byte) (number float64, ok bool) {
 			return number, err == nil && !bytes.ContainsAny(token, "xX_iInN") // Go has more forms than JSON
 		}
 	}
+
 	if point < len(token) {
 		places = len(token) - point - 1
 	}

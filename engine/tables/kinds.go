@@ -106,7 +106,7 @@ func (t *Table) appendShown(b, cells []byte) ([]byte, error) {
 		return append(b, cells...), nil
 	}
 
-	// Where each cell begins.
+	// Find where each cell begins, because the table may show them in another order.
 	all := make([][]byte, 0, 16)
 	for len(cells) > 0 {
 		cell, rest, err := datum.Skip(cells)
@@ -116,6 +116,7 @@ func (t *Table) appendShown(b, cells []byte) ([]byte, error) {
 		all = append(all, cell)
 		cells = rest
 	}
+
 	for _, at := range t.shown {
 		b = append(b, all[at]...)
 	}

@@ -64,12 +64,15 @@ func (m *moments) merge(partial []byte) error {
 	r := reader{rest: partial}
 	n := r.uvarint()
 	m.n += n
+
+	// One number is stored as itself, which is shorter than two sums.
 	if n == 1 {
 		number := r.float()
 		m.total.add(number)
 		m.squares.addSquare(number)
 		return r.end()
 	}
+
 	m.total.merge(&r)
 	m.squares.merge(&r)
 	return r.end()
@@ -104,32 +107,37 @@ func (m *moments) mean() float64 { return m.total.float() / float64(m.n) }
 func (m *moments) deviation() float64 {
 	n := float64(m.n)
 
-	// Nearly always 128 bits are enough.
+	// Nearly always 128 bits are enough, which is much faster than math/big.
 	if m.isSmall() {
 		total := m.total.low
 		if m.total.high < 0 {
 			total = -total
 		}
+
+		// n·squares - total², in 128 bits.
 		leftHigh, leftLow := bits.Mul64(m.n, m.squares.low)
 		rightHigh, rightLow := bits.Mul64(total, total)
 		low, borrow := bits.Sub64(leftLow, rightLow, 0)
 		high, _ := bits.Sub64(leftHigh, rightHigh, borrow)
+
 		difference := float64(float64(high)*(1<<64)) + float64(low)
 		return math.Sqrt(difference / n / (n - 1))
 	}
 
+	// Otherwise the same difference with numbers of any size.
 	total, totalExponent := m.total.big()
 	squares, squaresExponent := m.squares.big()
 	squares.Mul(squares, new(big.Int).SetUint64(m.n))
 	total.Mul(total, total)
 
-	// In units of the smaller exponent.
+	// A difference needs both in units of the smaller exponent.
 	exponent := min(squaresExponent, 2*totalExponent)
 	squares.Lsh(squares, uint(squaresExponent-exponent))
 	total.Lsh(total, uint(2*totalExponent-exponent))
 	difference := new(big.Float).SetInt(squares.Sub(squares, total))
 	difference.SetMantExp(difference, exponent)
 
+	// All numbers were equal.
 	if difference.Sign() <= 0 {
 		return 0
 	}

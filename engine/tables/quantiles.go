@@ -56,11 +56,14 @@ func middle(place int32) float64 {
 func (q *quantiles) merge(partial []byte) error {
 	r := reader{rest: partial}
 	n := r.uvarint()
+
+	// Many values are counted by cell.
 	if n > ExactValues {
 		q.mergeCells(n, &r)
 		return r.end()
 	}
 
+	// Few values are a list.
 	for range n {
 		q.add(r.float())
 	}
@@ -71,6 +74,8 @@ func (q *quantiles) merge(partial []byte) error {
 func (q *quantiles) mergeCells(n uint64, r *reader) {
 	q.toCells()
 	least, most := r.float(), r.float()
+
+	// Without cells there are no bounds to compare with.
 	if len(q.cellOf) == 0 {
 		q.least, q.most = least, most
 	}
@@ -78,6 +83,7 @@ func (q *quantiles) mergeCells(n uint64, r *reader) {
 	q.most = max(q.most, most)
 	q.n += n
 
+	// Cells are in ascending order, each as its distance from the one before.
 	place := int32(0)
 	for cells := r.uvarint(); cells > 0 && r.err == nil; cells-- {
 		place += int32(r.varint())
@@ -131,6 +137,8 @@ func (q *quantiles) places() []int32 {
 
 func (q *quantiles) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, q.n)
+
+	// Few values are stored as they are, sorted so that equal sets have equal bytes.
 	if q.cellOf == nil {
 		slices.Sort(q.values)
 		for _, number := range q.values {
@@ -139,6 +147,7 @@ func (q *quantiles) append(b []byte) []byte {
 		return b
 	}
 
+	// Cells are stored as distances, which are short.
 	b = appendFloat(appendFloat(b, q.least), q.most)
 	b = binary.AppendUvarint(b, uint64(len(q.cellOf)))
 	before := int32(0)
@@ -155,6 +164,7 @@ func (q *quantiles) bytes() int { return 96 + 8*cap(q.values) + 32*len(q.cellOf)
 // cells appends n and the quantiles.
 func (q *quantiles) cells(b []byte) []byte {
 	b = datum.AppendNumber(b, float64(q.n))
+
 	slices.Sort(q.values)
 	var places []int32
 	if q.cellOf != nil {
@@ -192,6 +202,8 @@ func (q *quantiles) inCells(places []int32, of float64) float64 {
 	if q.n == 0 {
 		return math.NaN()
 	}
+
+	// The first and the last rank are known exactly.
 	rank := uint64(math.Round(float64(q.n-1) * of))
 	switch rank {
 	case 0:
@@ -200,6 +212,7 @@ func (q *quantiles) inCells(places []int32, of float64) float64 {
 		return q.most
 	}
 
+	// Otherwise count along the cells until the rank is reached.
 	var passed uint64
 	for _, place := range places {
 		passed += q.cellOf[place]

@@ -56,13 +56,14 @@ func (r *reader) uint64() uint64 {
 func (r *reader) float() float64 { return math.Float64frombits(r.uint64()) }
 
 func (r *reader) uvarint() uint64 {
-	// Most numbers are small.
+	// Most numbers are one byte.
 	if len(r.rest) > 0 && r.rest[0] < 0x80 {
 		number := uint64(r.rest[0])
 		r.rest = r.rest[1:]
 		return number
 	}
 
+	// The others, of which a damaged one has no width.
 	number, width := binary.Uvarint(r.rest)
 	if width <= 0 {
 		r.fail()

@@ -23,6 +23,7 @@ func (s Set) Combine(key []byte, values Values, write func(value []byte)) error 
 		return err
 	}
 
+	// A key of rows has no aggregate: its values pass as they are.
 	total := s.makeFor(parsed)
 	for {
 		value, err := values.Next()
@@ -65,21 +66,26 @@ type parsedKey struct {
 // parse splits a key of the shuffle.
 func (s Set) parse(key []byte) (parsed parsedKey, err error) {
 	bad := func() error { return fmt.Errorf("%w: its key is %q", ErrPartial, key) }
+
+	// The first element of the key is the table's number.
 	kind, token, rest, err := datum.Next(key)
 	if err != nil || kind != datum.Number {
 		return parsed, bad()
 	}
 
-	// A number from another script may be none of ours.
+	// A number from another script may name no table of this set.
 	number := datum.Float(token)
 	parsed.table = int(number)
 	if number != float64(parsed.table) || parsed.table < 0 || parsed.table >= len(s) || len(rest) == 0 {
 		return parsed, bad()
 	}
+
+	// Null in place of the columns marks the number of skipped records.
 	if datum.Kind(rest[0]) == datum.Null {
 		parsed.skipped = true
 		return parsed, nil
 	}
+
 	if datum.Kind(rest[0]) != datum.Array {
 		return parsed, bad()
 	}
@@ -90,7 +96,7 @@ func (s Set) parse(key []byte) (parsed parsedKey, err error) {
 	}
 	parsed.keys = array[1 : len(array)-1]
 
-	// The key columns that are not the group's.
+	// The columns before the group's come first in the key, if the script writes the rows itself.
 	if s[parsed.table].Written {
 		parsed.first = array
 		if array, more, err = datum.Skip(more); err != nil || datum.Kind(array[0]) != datum.Array {
@@ -98,6 +104,7 @@ func (s Set) parse(key []byte) (parsed parsedKey, err error) {
 		}
 		parsed.keys = array[1 : len(array)-1]
 	}
+
 	parsed.group = key[:len(key)-len(more)]
 	parsed.more = more
 	return parsed, nil
@@ -158,12 +165,15 @@ func (r *Reducer) Reduce(key []byte, values Values) error {
 	if err != nil {
 		return err
 	}
+
+	// A new group: the rows of the one before are complete.
 	if !bytes.Equal(parsed.group, r.group) {
 		if err := r.Finish(); err != nil {
 			return err
 		}
 	}
 
+	// Merge all partial results of the key, which are sorted together.
 	total := r.set.makeFor(parsed)
 	for {
 		value, err := values.Next()
@@ -190,6 +200,8 @@ func (r *Reducer) Reduce(key []byte, values Values) error {
 // result writes the rows of a key.
 func (r *Reducer) result(key parsedKey, total aggregate) error {
 	table := r.set[key.table]
+
+	// Each kind has its own rows: none, one, or several.
 	switch total := total.(type) {
 	case nil:
 		return nil
@@ -226,15 +238,16 @@ func (r *Reducer) rowOf(key parsedKey, cells []byte) (err error) {
 	return r.write(Row{key.table, key.first, r.row})
 }
 
-// rank notes a value of top, which waits until all values of its group have come.
+// rank adds a value of top to those of its group, which are written when the group is complete.
 func (r *Reducer) rank(key parsedKey, n uint64) {
+	// The first value of a group says which group it is.
 	if r.best == nil {
 		r.group = append(r.group[:0], key.group...)
 		r.table = key.table
 	}
 	r.best = append(r.best, ranked{bytes.Clone(key.more), n})
 
-	// Sorting now and then keeps what waits in bounds.
+	// Sorting now and then drops what cannot be among the best, so that memory is bounded.
 	size := r.set[key.table].Size
 	if len(r.best) >= 2*size+1024 {
 		r.settle(size)
@@ -258,14 +271,17 @@ func (r *Reducer) Finish() error {
 		return nil
 	}
 
+	// The group's key has the columns that all its rows share.
 	key, err := r.set.parse(r.group)
 	if err != nil {
 		return err
 	}
+
 	r.settle(r.set[r.table].Size)
 	best := r.best
 	r.best = nil
 	r.group = r.group[:0]
+
 	for _, value := range best {
 		r.cells = datum.AppendNumber(append(r.cells[:0], value.value...), float64(value.n))
 		if err := r.rowOf(key, r.cells); err != nil {

@@ -34,17 +34,19 @@ func (s *sample) merge(partial []byte) error {
 	for n := r.uvarint(); n > 0 && r.err == nil; n-- {
 		one := drawn{hash: r.uint64(), id: r.field(), value: r.field()}
 
-		// What is beyond a full sample is not copied.
+		// What comes after the last of a full sample cannot be drawn: do not copy it.
 		if len(s.drawn) == s.size && !s.dirty && one.compare(s.drawn[s.size-1]) >= 0 {
 			continue
 		}
+
+		// The partial result's memory is used again, so copy what stays.
 		one.id = bytes.Clone(one.id)
 		one.value = bytes.Clone(one.value)
 		s.drawn = append(s.drawn, one)
 		s.memory += 80 + len(one.id) + len(one.value)
 		s.dirty = true
 
-		// Sorting now and then keeps what waits in bounds.
+		// Sorting now and then drops what is not drawn, so that memory is bounded.
 		if len(s.drawn) >= 2*s.size+16 {
 			s.settle()
 		}

@@ -76,11 +76,13 @@ const (
 // Complete checks the declaration and fills in what it leaves out. The error says what is
 // wrong with it.
 func (t *Table) Complete() error {
+	// The kind decides what else may be declared.
 	at := slices.IndexFunc(kinds, func(k kind) bool { return k.name == t.Kind })
 	if at < 0 {
 		return fmt.Errorf("there is no kind of table %q: there are %s", t.Kind, strings.Join(Kinds(), ", "))
 	}
 	t.spec = &kinds[at]
+
 	if t.spec.value == RowCells && len(t.Keys) == 0 {
 		return fmt.Errorf("%s needs the names of its columns", t.Kind)
 	}
@@ -105,6 +107,7 @@ func (t *Table) completeGroup() error {
 		return fmt.Errorf("write: %s are written as they are added", t.Kind)
 	}
 
+	// By default the rows of one value of the first column belong together.
 	if t.Group == 0 {
 		t.Group = 1
 	}
@@ -116,6 +119,7 @@ func (t *Table) completeGroup() error {
 
 // completeNumbers checks the numbers, and fills in those that are missing.
 func (t *Table) completeNumbers() error {
+	// Quantiles, as shares of 1.
 	if t.Of == nil {
 		t.Of = defaultOf
 	}
@@ -125,6 +129,7 @@ func (t *Table) completeNumbers() error {
 		}
 	}
 
+	// Percentiles, as shares of 100.
 	if t.Percentiles == nil {
 		t.Percentiles = defaultPercentiles
 	}
@@ -134,6 +139,7 @@ func (t *Table) completeNumbers() error {
 		}
 	}
 
+	// How a percentile is placed in its bucket.
 	if t.Mode == "" {
 		t.Mode = Linear
 	}
@@ -141,6 +147,7 @@ func (t *Table) completeNumbers() error {
 		return fmt.Errorf("mode: %q is none of %q", t.Mode, Modes())
 	}
 
+	// How many rows a key of top and of sample may have.
 	if t.Size == 0 {
 		t.Size = defaultSize
 	}
@@ -152,6 +159,7 @@ func (t *Table) completeNumbers() error {
 
 // completeColumns finds which results are shown, and checks that names are different.
 func (t *Table) completeColumns() error {
+	// By default all results are shown but those that the kind hides.
 	results := t.spec.results(t)
 	if t.Show == nil && t.spec.hidden != nil {
 		for _, name := range results {
@@ -161,6 +169,7 @@ func (t *Table) completeColumns() error {
 		}
 	}
 
+	// Note where each shown result is, and whether any needs the places of buckets.
 	for _, name := range t.Show {
 		at := slices.Index(results, name)
 		if at < 0 {
@@ -170,6 +179,7 @@ func (t *Table) completeColumns() error {
 		t.showsPlaces = t.showsPlaces || name == "buckets" || strings.HasPrefix(name, "p") && name != "pings"
 	}
 
+	// Columns are found by name, so no two may have the same.
 	columns := t.Columns()
 	for i, name := range columns {
 		if slices.Contains(columns[:i], name) {

@@ -144,6 +144,7 @@ func (t *Task) RollbackTo(place Mark) {
 // Commit counts what was added since the last one, and emits when that is much. Errors
 // are those of emit.
 func (t *Task) Commit() error {
+	// Skipped records are only counted.
 	for _, table := range t.skips {
 		t.skipped[table]++
 	}
@@ -151,6 +152,8 @@ func (t *Task) Commit() error {
 	for i := range t.adds {
 		added := &t.adds[i]
 		key, value := t.waiting[added.begin:added.value], t.waiting[added.value:added.end]
+
+		// Rows are not merged, so emit them at once.
 		if t.set[added.table].spec.value == RowCells {
 			t.value = append(append(t.value[:0], mark), value...)
 			if err := t.emit(key, t.value); err != nil {
@@ -159,15 +162,19 @@ func (t *Task) Commit() error {
 			continue
 		}
 
+		// All others are merged into the group of their key.
 		g := t.find(key, added.table)
 		if err := g.total.merge(value); err != nil {
 			return fmt.Errorf("table %s: %w", t.set[added.table].Name, err)
 		}
+
+		// Track what the group grew by, for the limit of the task.
 		size := g.total.bytes()
 		t.bytes += size - g.bytes
 		g.bytes = size
 	}
 
+	// Histograms read as text were added before; committed, they are not subtracted any more.
 	t.direct = t.direct[:0]
 	t.Rollback()
 	if t.bytes >= t.limit {
@@ -178,7 +185,7 @@ func (t *Task) Commit() error {
 
 // find returns the group of a key, which is valid until the next find.
 func (t *Task) find(key []byte, table int) *group {
-	// Records add to the same keys in the same order.
+	// Records add to the same keys in the same order, so try the one that followed last time.
 	if len(t.groups) > 0 {
 		next := t.groups[t.last].next
 		if t.groups[next].key == string(key) {
@@ -187,6 +194,7 @@ func (t *Task) find(key []byte, table int) *group {
 		}
 	}
 
+	// Otherwise look the key up, and make its group at the first use.
 	at, ok := t.index[string(key)]
 	if !ok {
 		at = int32(len(t.groups))
@@ -196,6 +204,7 @@ func (t *Task) find(key []byte, table int) *group {
 		t.bytes += groupBytes + len(key)
 	}
 
+	// The next record will probably use the same order.
 	t.groups[t.last].next = at
 	t.last = at
 	return &t.groups[at]
@@ -207,6 +216,8 @@ func (t *Task) Flush() error {
 		if n == 0 {
 			continue
 		}
+
+		// The key of a table's skipped records has null in place of columns.
 		t.skipped[table] = 0
 		skipped := count{n: n}
 		key := datum.AppendNull(datum.AppendNumber(nil, float64(table)))
@@ -223,12 +234,14 @@ func (t *Task) flushGroups() error {
 		if h, ok := g.total.(*histogram); ok && h.pings == 0 {
 			continue // all that it had was subtracted
 		}
+
 		t.value = g.total.append(append(t.value[:0], mark))
 		if err := t.emit([]byte(g.key), t.value); err != nil {
 			return err
 		}
 	}
 
+	// Groups that were found before are not valid any more.
 	t.round++
 	clear(t.groups)
 	t.groups = t.groups[:0]
