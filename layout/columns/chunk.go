@@ -74,12 +74,14 @@ func (t *texts) encode(dst []byte, enc *zstd.Encoder) ([]byte, chunk, error) {
 	made := chunk{required: t.required, values: len(t.at)}
 	body := t.levels(nil)
 
+	// Without a dictionary the values themselves are the page.
 	codes, entries, dictionary := t.dictionary()
 	if codes == nil {
 		body, err := appendTexts(body, t.data, t.offsets)
 		if err != nil {
 			return dst, made, err
 		}
+
 		dst, made.data, err = appendPage(dst, enc, body, format.PageHeader{
 			Type: format.DataPage,
 			DataPageHeader: thrift.New(format.DataPageHeader{
@@ -90,19 +92,21 @@ func (t *texts) encode(dst []byte, enc *zstd.Encoder) ([]byte, chunk, error) {
 		return dst, made, err
 	}
 
-	// The dictionary's page goes first.
+	// The dictionary's page goes first, as Parquet requires.
 	made.entries = entries
 	dst, made.dict, _ = appendPage(dst, enc, dictionary, format.PageHeader{
 		Type:                 format.DictionaryPage,
 		DictionaryPageHeader: thrift.New(format.DictionaryPageHeader{NumValues: int32(entries), Encoding: format.Plain}),
 	})
 
+	// The data page has the codes, after the number of their bits.
 	width := codeWidth(entries)
 	packed, err := (&rle.Encoding{BitWidth: width}).EncodeInt32(nil, codes)
 	if err != nil {
 		return dst, made, err
 	}
 	body = append(append(body, byte(width)), packed...)
+
 	dst, made.data, err = appendPage(dst, enc, body, format.PageHeader{
 		Type: format.DataPage,
 		DataPageHeader: thrift.New(format.DataPageHeader{
@@ -129,12 +133,14 @@ func codeWidth(entries int) int {
 }
 
 // levels appends the definition levels: which rows have a value.
+// A required column has no levels: every row has a value.
 func (t *texts) levels(body []byte) []byte {
 	if t.required {
 		return body
 	}
 
 	levels := make([]uint8, t.rows)
+
 	for _, row := range t.at {
 		levels[row] = 1
 	}
@@ -142,6 +148,8 @@ func (t *texts) levels(body []byte) []byte {
 	if err != nil {
 		panic("columns: levels of one bit: " + err.Error())
 	}
+
+	// Parquet stores their size before them.
 	body = le.AppendUint32(body, uint32(len(packed)))
 	return append(body, packed...)
 }
@@ -152,6 +160,7 @@ func (t *texts) dictionary() (codes []int32, entries int, encoded []byte) {
 	const maxEntries = 1 << 14
 	const trial = 256 // values: if nearly all of them differ, so will the others
 
+	// Number the values in the order in which they appear.
 	numbers := map[string]int32{}
 	codes = make([]int32, 0, len(t.at))
 	for i := range t.at {
@@ -169,6 +178,7 @@ func (t *texts) dictionary() (codes []int32, entries int, encoded []byte) {
 		}
 		codes = append(codes, code)
 	}
+
 	if len(numbers) == 0 {
 		return nil, 0, nil
 	}
@@ -196,6 +206,7 @@ func encodeIntegers(dst []byte, enc *zstd.Encoder, values []uint32) ([]byte, chu
 
 // appendPage compresses a page and appends it with its header.
 func appendPage(dst []byte, enc *zstd.Encoder, body []byte, header format.PageHeader) ([]byte, page, error) {
+	// The header has the sizes and the checksum, so the body is compressed first.
 	packed := enc.EncodeAll(body, nil)
 	made := page{packedBytes: len(packed), plainBytes: len(body), crc: crc32.ChecksumIEEE(packed)}
 	header.UncompressedPageSize = int32(len(body))
@@ -206,6 +217,7 @@ func appendPage(dst []byte, enc *zstd.Encoder, body []byte, header format.PageHe
 	if err != nil {
 		return dst, made, err
 	}
+
 	made.headerBytes = len(encoded)
 	return append(append(dst, encoded...), packed...), made, nil
 }

@@ -36,12 +36,14 @@ func fixedNames() []string {
 
 // element is the column's element of the Parquet schema.
 func element(number int, name string) format.SchemaElement {
+	// Most columns are optional texts.
 	made := format.SchemaElement{
 		Name: name, Type: thrift.New(format.ByteArray),
 		RepetitionType: thrift.New(format.Optional),
 		ConvertedType:  thrift.New(deprecated.UTF8), LogicalType: format.LogicalType{Value: &format.StringType{}},
 	}
 
+	// The others differ in what they hold, and in whether every record has a value.
 	switch {
 	case number < schema.NumDims:
 		made.RepetitionType = thrift.New(format.Required)
@@ -61,6 +63,7 @@ func element(number int, name string) format.SchemaElement {
 
 // appendFooter appends Parquet's footer, with the tail that names the index.
 func (ix *index) appendFooter(dst []byte, indexAt int64, packed []byte, plainBytes int) ([]byte, error) {
+	// The schema: one element and one order for each column.
 	footer := format.FileMetaData{
 		Version: 2, NumRows: ix.Records,
 		CreatedBy: "telemetry-server version " + strconv.Itoa(version),
@@ -70,11 +73,12 @@ func (ix *index) appendFooter(dst []byte, indexAt int64, packed []byte, plainByt
 		footer.Schema = append(footer.Schema, element(number, name))
 		footer.ColumnOrders = append(footer.ColumnOrders, format.ColumnOrder{Value: &format.TypeDefinedOrder{}})
 	}
+
 	for number := range ix.Groups {
 		footer.RowGroups = append(footer.RowGroups, ix.rowGroup(number))
 	}
 
-	// For people and other programs.
+	// Metadata for people and other programs; this package's readers use the index.
 	dimensions, _ := json.Marshal(schema.DimNames) // strings: it cannot fail
 	replaces, _ := json.Marshal(append([]string{}, ix.Replaces...))
 	footer.KeyValueMetadata = thrift.Slice[format.KeyValue]{
@@ -114,6 +118,7 @@ func (ix *index) rowGroup(number int) format.RowGroup {
 }
 
 func (g *GroupInfo) columnChunk(number int, name string) format.ColumnChunk {
+	// The sizes and places come from the pages that were written.
 	c := g.chunkOf(number)
 	made := format.ColumnMetaData{
 		Type: format.ByteArray, Codec: format.Zstd, PathInSchema: thrift.Slice[string]{name},
@@ -123,6 +128,7 @@ func (g *GroupInfo) columnChunk(number int, name string) format.ColumnChunk {
 		Statistics:     format.Statistics{NullCount: int64(g.Rows - c.values)},
 	}
 
+	// Parquet wants all encodings listed, those of the dictionary too.
 	switch {
 	case c.integers:
 		made.Type = format.Int32

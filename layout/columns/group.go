@@ -47,18 +47,21 @@ type group struct {
 
 // add appends a record.
 func (g *group) add(dims schema.Dims, line []byte, msOfDay uint32) {
+	// Note where the line, its tab and its end lie in the text of the group.
 	added := row{line: len(g.text), tab: bytes.IndexByte(line, '\t'), msOfDay: msOfDay}
 	if added.tab >= 0 {
 		added.tab += len(g.text)
 	}
-	// A text that has come so far will become a full group: grow it once.
+	// A group that has a sixteenth of its size will become a full one: grow its text once.
 	if len(g.text) >= maxGroupBytes/16 && cap(g.text)-len(g.text) < len(line) {
 		g.text = slices.Grow(g.text, max(len(line), maxGroupBytes-len(g.text)))
 	}
+
 	g.text = append(g.text, line...)
 	added.end = len(g.text)
 	g.rows = append(g.rows, added)
 
+	// Records with the same dimensions mostly follow each other and are one part.
 	if last := len(g.parts) - 1; last >= 0 && g.parts[last].Dims == dims {
 		g.parts[last].Rows++
 		return
@@ -78,11 +81,12 @@ func (g *group) json(r row) ([]byte, int) { return g.text[r.tab+1 : r.end], r.ta
 // file may have, and brings every record into their form or finds it odd. known says
 // whether the file has a column already.
 func (g *group) shape(known func(name string) bool, columns int) {
-	// First all members that there are, then what becomes of them.
+	// Collect the members of all records first, then decide what becomes of each.
 	root := &member{}
 	var parts []part
 	ends := make([]int, len(g.rows)) // of the parts of each record
 	g.odd = append(g.odd, make([]bool, len(g.rows))...)
+
 	for i, r := range g.rows {
 		var ok bool
 		parts, ok = g.split(root, parts, r)
@@ -91,11 +95,12 @@ func (g *group) shape(known func(name string) bool, columns int) {
 	}
 	g.decide(root, known, columns)
 
-	// Then each record in that form. What does not come back exactly is odd.
+	// Then bring each record into that form; one that is not restored exactly is odd.
 	g.spans = make([][]span, len(g.tree.leaves))
 	g.shapes = append(g.shapes, make([][]byte, len(g.rows))...)
 	g.rest = append(g.rest, make([][]byte, len(g.rows))...)
 	at := 0
+
 	shaper := shaper{g: g, styles: map[style]int{}, seen: make([]int32, len(g.tree.nodes))}
 	for i := range g.rows {
 		if !g.odd[i] {
@@ -112,10 +117,12 @@ func (g *group) split(root *member, parts []part, r row) (_ []part, ok bool) {
 		return parts, false
 	}
 	json, _ := g.json(r)
+
 	if len(json) == 0 || json[0] != '{' || emptyObject(json, 0) || jsonscan.Valid(json) != nil {
 		return parts, false
 	}
 
+	// Undo what a record added before it turned out odd.
 	before := len(parts)
 	parts, end, ok := root.split(parts, json, 0)
 	if !ok || end != len(json) {
@@ -128,16 +135,18 @@ func (g *group) split(root *member, parts []part, r row) (_ []part, ok bool) {
 // have a column of their own, or are parts of the text of an object.
 func (g *group) decide(root *member, known func(name string) bool, columns int) {
 	g.tree.nodes = append(g.tree.nodes[:0], node{parent: -1, column: noColumn})
+
 	g.decideMembers(root, len(g.rows), 0)
 	g.tree.link()
 
-	// Frequent paths get columns.
+	// Paths that are frequent and fit the limit get columns; the others go to the column of rare paths.
 	for i := range g.tree.nodes {
 		n := &g.tree.nodes[i]
 		if n.column == noColumn {
 			continue
 		}
 		frequent := n.records >= leastRows && int(n.records)*rareRows >= len(g.rows)
+
 		name := g.tree.columnName(int32(i))
 		switch {
 		case frequent && known(name):
@@ -148,32 +157,37 @@ func (g *group) decide(root *member, known func(name string) bool, columns int) 
 		default:
 			n.column = restColumn
 		}
+
 		n.records = 0
 	}
 }
 
 // decideMembers adds the nodes of the members of one that has objects in so many rows.
 func (g *group) decideMembers(m *member, rows int, number int32) {
-	// A map with free keys stays whole.
+	// An object with many names, each of them rare, is a map with free keys: it stays whole.
 	total := 0
 	for _, child := range m.list {
 		total += child.texts + child.objects
 	}
+
 	if m.parent != nil && len(m.list) > crowdedMembers && total*sparseRows < rows*len(m.list) {
 		m.whole = true
 	}
+
 	if m.whole && m.parent != nil {
 		g.tree.nodes[number].column = restColumn
 		g.tree.nodes[number].records += int32(m.objects)
 		return
 	}
 
+	// All other members become nodes, in the order of the records.
 	for _, child := range m.ordered() {
 		child.node = int32(len(g.tree.nodes))
 		made := node{name: child.name, parent: number, column: noColumn, records: int32(child.texts)}
 		if child.texts > 0 {
 			made.column = restColumn
 		}
+
 		g.tree.nodes = append(g.tree.nodes, made)
 		if child.objects > 0 {
 			g.decideMembers(child, child.objects, child.node)
@@ -199,7 +213,7 @@ func (s *shaper) shape(number int, parts []part) (ok bool) {
 	g := s.g
 	json, offset := g.json(g.rows[number])
 
-	// The leaves of the record: members whose object stays whole are none.
+	// Collect the leaves of the record; members inside an object that stays whole are no leaves.
 	s.leaves, s.at = s.leaves[:0], s.at[:0]
 	for i := 0; i < len(parts); i++ {
 		p := parts[i]
@@ -208,6 +222,7 @@ func (s *shaper) shape(number int, parts []part) (ok bool) {
 		if s.seen[p.of.node] == int32(number)+1 {
 			return false
 		}
+
 		s.seen[p.of.node] = int32(number) + 1
 		if p.inside > 0 && !p.of.whole {
 			continue
@@ -217,35 +232,43 @@ func (s *shaper) shape(number int, parts []part) (ok bool) {
 		if leaf < 0 {
 			return false
 		}
+
 		s.leaves = append(s.leaves, leaf)
 		s.at = append(s.at, p)
 		i += int(p.inside)
 	}
 
-	// Put together again, it must be the same.
+	// Put the leaves together again: the result must be the same bytes, or the record is odd.
 	used := styleOf(json)
 	next := 0
+
 	text := func(int32) []byte {
 		p := s.at[next]
 		next++
 		return json[p.start:p.end]
 	}
+
 	s.got = g.tree.append(s.got[:0], s.leaves, used, text)
 	if !bytes.Equal(s.got, json) {
 		return false
 	}
 
+	// The record has this form: count it, and note where its values lie.
 	s.count(parts)
 	g.shapes[number] = s.encode(used)
+
 	s.rare = s.rare[:0]
 	for i, leaf := range s.leaves {
 		if g.tree.nodes[g.tree.leaves[leaf]].column == restColumn {
 			s.rare = append(s.rare, int32(i))
 			continue
 		}
+
 		p := s.at[i]
 		g.spans[leaf] = append(g.spans[leaf], span{int32(number), int32(offset) + p.start, int32(offset) + p.end})
 	}
+
+	// The rare values become one text.
 	if len(s.rare) > 0 {
 		g.rest[number] = s.restOf(json)
 	}
@@ -259,12 +282,16 @@ func (s *shaper) count(parts []part) {
 	nodes[0].objects++
 	for i := 0; i < len(parts); i++ {
 		p := parts[i]
+
 		n := &nodes[p.of.node]
 		n.records++
 		if p.inside > 0 && !p.of.whole {
+			// An object that became its members is counted, and so are they.
 			n.objects++
 			continue
 		}
+
+		// The members inside a whole object are part of its text.
 		i += int(p.inside)
 	}
 }
@@ -285,6 +312,7 @@ func (s *shaper) restOf(json []byte) []byte {
 
 // encode returns the shape of the record, see FORMAT.md.
 func (s *shaper) encode(used style) []byte {
+	// Records mostly share a few styles, so the shape has the style's number.
 	number, known := s.styles[used]
 	if !known {
 		number = len(s.g.styles)
@@ -292,7 +320,7 @@ func (s *shaper) encode(used style) []byte {
 		s.g.styles = append(s.g.styles, used)
 	}
 
-	// In the order of the tree, a bit for each leaf is shorter than a list.
+	// In the order of the tree, a bit for each leaf is shorter than a list of numbers.
 	inOrder := true
 	for i := 1; i < len(s.leaves); i++ {
 		inOrder = inOrder && s.leaves[i-1] < s.leaves[i]
@@ -307,6 +335,7 @@ func (s *shaper) encode(used style) []byte {
 		return shape
 	}
 
+	// Another order needs the list.
 	shape := binary.AppendUvarint(nil, uint64(number)<<1|1)
 	for _, leaf := range s.leaves {
 		shape = binary.AppendUvarint(shape, uint64(leaf))
@@ -316,18 +345,20 @@ func (s *shaper) encode(used style) []byte {
 
 // styleOf returns the whitespace of a record's first colon and comma.
 func styleOf(json []byte) style {
+	// The first colon stands for all: a record that spaces others differently is odd.
 	var used style
 	it := jsonscan.MembersTrusted(json, 0)
 	if !it.Next() {
 		return used
 	}
+
 	colon := it.Start
 	for colon > 0 && json[colon-1] != ':' {
 		colon--
 	}
 	used.colon = string(json[colon:it.Start])
 
-	// An object of one member has no comma; any whitespace does.
+	// An object with one member has no comma; any whitespace restores it.
 	comma := it.End()
 	if comma < len(json) && json[comma] == ',' {
 		used.comma = string(json[comma+1 : jsonscan.Space(json, comma+1)])

@@ -82,10 +82,13 @@ func (ix *index) encode() []byte {
 	w.number(version)
 	w.number(ix.Records)
 	w.number(ix.RawBytes)
+
+	// The filter of clients, with its mark, goes before the paths of the replaced segments.
 	replaces := ix.Replaces
 	if ix.Clients != "" {
 		replaces = append([]string{clientsMark + ix.Clients}, replaces...)
 	}
+
 	w.texts(replaces)
 	w.texts(ix.columns)
 
@@ -97,11 +100,13 @@ func (ix *index) encode() []byte {
 }
 
 func (w *writing) group(g *GroupInfo) {
+	// How many records there are, and how many are not in columns.
 	w.number(int64(g.Rows))
 	w.number(g.RawBytes)
 	w.number(int64(g.odd))
 	w.number(int64(g.rare))
 
+	// The dimensions, by runs of rows.
 	w.number(int64(len(g.Parts)))
 	for _, part := range g.Parts {
 		w.number(int64(part.Rows))
@@ -110,13 +115,14 @@ func (w *writing) group(g *GroupInfo) {
 		}
 	}
 
+	// How the records' JSON is spaced.
 	w.number(int64(len(g.styles)))
 	for _, s := range g.styles {
 		w.text(s.colon)
 		w.text(s.comma)
 	}
 
-	// Node 0 has no parent and no name.
+	// The tree of members; node 0 has no parent and no name.
 	w.number(int64(len(g.tree.nodes)))
 	for i := range g.tree.nodes {
 		n := &g.tree.nodes[i]
@@ -129,13 +135,14 @@ func (w *writing) group(g *GroupInfo) {
 		w.number(int64(n.objects))
 	}
 
-	// The chunks follow each other, so that sizes say where they are.
+	// The chunks follow each other, so only the first one needs its offset.
 	w.number(int64(len(g.chunks)))
 	for i := range g.chunks {
 		c := &g.chunks[i]
 		if i == 0 {
 			w.number(c.offset)
 		}
+
 		flags := int64(0)
 		if c.required {
 			flags |= 1
@@ -143,6 +150,7 @@ func (w *writing) group(g *GroupInfo) {
 		if c.integers {
 			flags |= 2
 		}
+
 		w.number(flags)
 		w.number(int64(c.values))
 		w.number(int64(c.entries))
@@ -206,6 +214,7 @@ var errIndex = errors.New("malformed index of a column segment")
 
 // decodeIndex is the inverse of encode.
 func decodeIndex(b []byte) (*index, error) {
+	// A reader refuses a version that it does not know.
 	r := &reading{b: b}
 	if v := r.number(); v != version {
 		return nil, fmt.Errorf("column segment of unknown version %d", v)
@@ -214,6 +223,8 @@ func decodeIndex(b []byte) (*index, error) {
 	ix := &index{}
 	ix.Records = r.number()
 	ix.RawBytes = r.number()
+
+	// The filter of clients stands among the paths of the replaced segments, with its mark.
 	for _, name := range r.texts() {
 		if clients, ok := strings.CutPrefix(name, clientsMark); ok {
 			ix.Clients = clients
@@ -221,16 +232,18 @@ func decodeIndex(b []byte) (*index, error) {
 			ix.Replaces = append(ix.Replaces, name)
 		}
 	}
+
 	ix.columns = r.texts()
 	ix.Groups = make([]GroupInfo, r.count())
 	for i := range ix.Groups {
 		r.group(&ix.Groups[i])
 	}
+
 	if r.bad || len(r.b) > 0 {
 		return nil, errIndex
 	}
 
-	// What readers use as a place in a list is in it, and counts agree.
+	// Check that places are inside their lists and that counts agree, because readers rely on both.
 	records := int64(0)
 	for i := range ix.Groups {
 		if !ix.Groups[i].valid(len(ix.columns)) {
@@ -239,6 +252,7 @@ func decodeIndex(b []byte) (*index, error) {
 		ix.Groups[i].tree.link()
 		records += int64(ix.Groups[i].Rows)
 	}
+
 	if records != ix.Records {
 		return nil, errIndex
 	}
@@ -247,6 +261,7 @@ func decodeIndex(b []byte) (*index, error) {
 
 // group reads what the index says of a row group; r.bad says that it could not.
 func (r *reading) group(g *GroupInfo) {
+	// The same fields in the same order as in writing.group.
 	g.Rows = int(r.number())
 	g.RawBytes = r.number()
 	g.odd = int(r.number())
@@ -322,6 +337,7 @@ const maxPageBytes = 2*segment.MaxRecordBytes + 2*maxGroupBytes
 
 // valid says whether the numbers of the group fit each other.
 func (g *GroupInfo) valid(columns int) bool {
+	// The parts cover all rows.
 	rows := 0
 	for _, part := range g.Parts {
 		if part.Rows <= 0 || part.Rows > g.Rows-rows {
@@ -329,10 +345,12 @@ func (g *GroupInfo) valid(columns int) bool {
 		}
 		rows += part.Rows
 	}
+
 	if rows != g.Rows || len(g.chunks) < fixedColumns || len(g.chunks) > columns || len(g.tree.nodes) == 0 {
 		return false
 	}
 
+	// A parent comes before its children, and no object lies too deep.
 	depths := make([]int, len(g.tree.nodes))
 	for i, n := range g.tree.nodes {
 		if n.column < restColumn || int(n.column) >= len(g.chunks) || i > 0 && (n.parent < 0 || int(n.parent) >= i) {
@@ -341,11 +359,13 @@ func (g *GroupInfo) valid(columns int) bool {
 		if i > 0 {
 			depths[i] = depths[n.parent] + 1
 		}
+
 		if depths[i] > maxDepth {
 			return false
 		}
 	}
 
+	// Damaged sizes must not make a reader allocate without limit.
 	for i := range g.chunks {
 		c := &g.chunks[i]
 		for _, p := range []page{c.dict, c.data} {
@@ -353,6 +373,7 @@ func (g *GroupInfo) valid(columns int) bool {
 				return false
 			}
 		}
+
 		if c.values > g.Rows || c.entries > c.values {
 			return false
 		}
@@ -378,6 +399,7 @@ func readIndex(r io.ReaderAt, size int64) (*index, error) {
 		return damaged(size, "too short for a column segment")
 	}
 
+	// The tail has a fixed size and says where the index is.
 	tailAt := size - tailBytes
 	tail := make([]byte, tailBytes)
 	if n, err := r.ReadAt(tail, tailAt); n < len(tail) {
@@ -389,23 +411,27 @@ func readIndex(r io.ReaderAt, size int64) (*index, error) {
 		return damaged(tailAt, "no column segment, or a torn one: its end says nothing of an index")
 	}
 
+	// Read the index and compare its checksum before decompressing it.
 	packed := make([]byte, packedBytes)
 	if n, err := r.ReadAt(packed, offset); n < len(packed) {
 		return nil, err
 	}
+
 	if crc32.Checksum(packed, crcTable) != crc {
 		return damaged(offset, "checksum of the index does not match")
 	}
+
 	text, err := decoder.DecodeAll(packed, make([]byte, 0, plainBytes))
 	if err != nil {
 		return damaged(offset, "index: %w", err)
 	}
+
 	ix, err := decodeIndex(text)
 	if err != nil {
 		return damaged(offset, "%w", err)
 	}
 
-	// The pages lie before the index.
+	// The pages lie before the index: no chunk may reach beyond its offset.
 	for i := range ix.Groups {
 		chunks := ix.Groups[i].chunks
 		if last := chunks[len(chunks)-1]; last.offset+last.bytes() > offset {
@@ -418,6 +444,7 @@ func readIndex(r io.ReaderAt, size int64) (*index, error) {
 
 // parseTail reads what tail and the end of the footer say.
 func parseTail(tail []byte) (offset, packedBytes, plainBytes int64, crc, footerCRC uint32, ok bool) {
+	// Five hexadecimal numbers, each after a fixed text.
 	numbers := tail
 	var values [5]uint64
 	for i, field := range []struct {
@@ -428,6 +455,7 @@ func parseTail(tail []byte) (offset, packedBytes, plainBytes int64, crc, footerC
 			return
 		}
 		numbers = numbers[len(field.before):]
+
 		n, err := strconv.ParseUint(string(numbers[:field.digits]), 16, 63)
 		if err != nil {
 			return
@@ -435,6 +463,8 @@ func parseTail(tail []byte) (offset, packedBytes, plainBytes int64, crc, footerC
 		values[i] = n
 		numbers = numbers[field.digits:]
 	}
+
+	// Parquet's magic closes the file.
 	ok = len(numbers) == closeBytes && string(numbers[closeBytes-len(magic):]) == magic
 	return int64(values[0]), int64(values[1]), int64(values[2]), uint32(values[3]), uint32(values[4]), ok
 }
@@ -456,12 +486,14 @@ func appendCopy(packed, plain []byte) []byte {
 func findIndex(r io.ReaderAt, size int64) *index {
 	const window = 1 << 20
 	for end := size; end > 0; end -= window {
-		// The word may lie across the windows' border.
+		// The word may lie across the border of two windows, so a window begins its length earlier.
 		begin := max(0, end-window-int64(len(copyWord)))
 		text := make([]byte, end-begin)
 		if n, _ := r.ReadAt(text, begin); n < len(text) {
 			return nil
 		}
+
+		// The copy is near the end of the file, so search backwards.
 		for at := bytes.LastIndex(text, []byte(copyWord)); at >= 0; at = bytes.LastIndex(text[:at], []byte(copyWord)) {
 			if ix := readCopy(r, begin+int64(at+len(copyWord)), size); ix != nil {
 				return ix
@@ -473,22 +505,28 @@ func findIndex(r io.ReaderAt, size int64) *index {
 
 // readCopy reads the copy whose sizes begin there, nil if there is no copy.
 func readCopy(r io.ReaderAt, at, size int64) *index {
+	// The sizes and the checksum come first.
 	var head [12]byte
 	if n, _ := r.ReadAt(head[:], at); n < len(head) {
 		return nil
 	}
+
 	packedBytes, plainBytes := int64(le.Uint32(head[:])), int64(le.Uint32(head[4:]))
 	if packedBytes > size-at || plainBytes > maxPageBytes {
 		return nil
 	}
+
+	// The word may stand in data by chance: the checksum shows whether a copy follows.
 	packed := make([]byte, packedBytes)
 	if n, _ := r.ReadAt(packed, at+int64(len(head))); n < len(packed) || crc32.Checksum(packed, crcTable) != le.Uint32(head[8:]) {
 		return nil
 	}
+
 	plain, err := decoder.DecodeAll(packed, make([]byte, 0, plainBytes))
 	if err != nil {
 		return nil
 	}
+
 	ix, err := decodeIndex(plain)
 	if err != nil {
 		return nil

@@ -21,6 +21,7 @@ func (f *File) Lines() *Lines { return &Lines{f: f} }
 func (l *Lines) Next() ([]byte, error) {
 	l.buf = l.buf[:0]
 	for len(l.buf) < lineBytes {
+		// Open the next group when the one before has ended.
 		if l.group == nil {
 			if l.next == len(l.f.ix.Groups) {
 				break
@@ -30,7 +31,7 @@ func (l *Lines) Next() ([]byte, error) {
 			l.row = 0
 		}
 
-		// The columns of a group are freed with it.
+		// Drop the group at its end, because its columns take memory.
 		if l.row == l.group.Rows() {
 			l.group = nil
 			continue

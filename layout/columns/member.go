@@ -34,17 +34,19 @@ type part struct {
 // child returns the member of that name, which it makes if there is none, or nil if
 // the object has too many.
 func (m *member) child(name []byte, before *member) *member {
-	// The same member mostly follows the same one.
+	// The same member mostly follows the same one, which saves a look-up.
 	if before != nil && before.next != nil && before.next.name == string(name) {
 		return before.next
 	}
 
 	found := m.children[string(name)]
 	if found == nil {
+		// Too many names are a map with free keys, which stays whole.
 		if len(m.list) >= maxMembers {
 			m.whole = true
 			return nil
 		}
+
 		found = &member{name: string(name), parent: m, depth: m.depth + 1}
 		if m.children == nil {
 			m.children = map[string]*member{}
@@ -64,6 +66,8 @@ func (m *member) precedes(next *member) {
 	if m.next == next {
 		return
 	}
+
+	// Note each follower once, up to a limit.
 	m.next = next
 
 	for _, known := range m.follows {
@@ -83,6 +87,7 @@ func (m *member) split(parts []part, text []byte, at int) (_ []part, end int, ok
 	var before *member
 	it := jsonscan.MembersTrusted(text, at)
 	for it.Next() {
+		// A name with an escape has several spellings, which a column's name could not restore.
 		if bytes.IndexByte(it.Key, '\\') >= 0 {
 			return parts, 0, false
 		}
@@ -91,12 +96,15 @@ func (m *member) split(parts []part, text []byte, at int) (_ []part, end int, ok
 		if child == nil {
 			return parts, 0, false
 		}
+
+		// Note the order, for ordered.
 		if before != nil {
 			before.precedes(child)
 		}
+
 		before = child
 
-		// An object becomes its members, unless they lie too deep.
+		// An object is replaced by its members, unless they lie too deep or it stays whole.
 		place := len(parts)
 		parts = append(parts, part{of: child, start: int32(it.Start)})
 		if child.depth < maxDepth && !child.whole && text[it.Start] == '{' && !emptyObject(text, it.Start) {
@@ -109,6 +117,7 @@ func (m *member) split(parts []part, text []byte, at int) (_ []part, end int, ok
 				parts = parts[:place+1]
 			}
 		}
+
 		if parts[place].inside == 0 {
 			child.texts++
 		}
@@ -126,6 +135,7 @@ func emptyObject(text []byte, at int) bool {
 // ordered returns the children in an order that agrees with that of the records, as far
 // as these agree with each other.
 func (m *member) ordered() []*member {
+	// Count how many members must come before each one.
 	waits := make(map[*member]int, len(m.list)) // how many members must come before
 	for _, child := range m.list {
 		for _, next := range child.follows {
@@ -133,7 +143,7 @@ func (m *member) ordered() []*member {
 		}
 	}
 
-	// The member that was seen first goes first among those that wait for no other, and,
+	// Choose the member that was seen first among those that wait for no other, and,
 	// where records contradict each other, among all.
 	order := make([]*member, 0, len(m.list))
 	left := append([]*member(nil), m.list...)
@@ -146,9 +156,11 @@ func (m *member) ordered() []*member {
 			}
 		}
 
+		// Its followers wait for one member less.
 		chosen := left[at]
 		left = append(left[:at], left[at+1:]...)
 		order = append(order, chosen)
+
 		waits[chosen] = 0
 		for _, next := range chosen.follows {
 			waits[next]--

@@ -39,9 +39,12 @@ const manyChildren = 8
 // link fills in what follows from the parents and columns of the nodes.
 func (t *tree) link() {
 	t.leaves = t.leaves[:0]
+
 	for i := range t.nodes {
 		n := &t.nodes[i]
 		n.label = `"` + n.name + `":`
+
+		// Nodes with a column, and those in the column of rare paths, are the leaves.
 		n.leaf = -1
 		if n.column != noColumn {
 			n.leaf = int32(len(t.leaves))
@@ -51,16 +54,19 @@ func (t *tree) link() {
 			continue
 		}
 
+		// A parent comes before its children, so its depth is known.
 		parent := &t.nodes[n.parent]
 		n.depth = parent.depth + 1
 		parent.children = append(parent.children, int32(i))
 	}
 
+	// Objects with many children get an index by name.
 	for i := range t.nodes {
 		n := &t.nodes[i]
 		if len(n.children) < manyChildren {
 			continue
 		}
+
 		n.byName = make(map[string]int32, len(n.children))
 		for _, child := range n.children {
 			n.byName[t.nodes[child].name] = child
@@ -70,6 +76,7 @@ func (t *tree) link() {
 
 // child returns the member of a node by its name, or -1.
 func (t *tree) child(of int32, name string) int32 {
+	// With many children there is an index, otherwise comparing is faster.
 	n := &t.nodes[of]
 	if n.byName != nil {
 		if child, ok := n.byName[name]; ok {
@@ -92,16 +99,18 @@ var escapeName = strings.NewReplacer(`\`, `\\`, `.`, `\.`)
 
 // columnName is the name of the column of a path.
 func (t *tree) columnName(of int32) string {
+	// Collect the names from the leaf up to the record.
 	var names []string
 	for n := of; n > 0; n = t.nodes[n].parent {
 		names = append(names, escapeName.Replace(t.nodes[n].name))
 	}
 
-	// The path begins at the record.
+	// A column's name begins at the record, so turn them round.
 	for i, k := 0, len(names)-1; i < k; i, k = i+1, k-1 {
 		names[i], names[k] = names[k], names[i]
 	}
 
+	// Escape an empty name, and one that begins like those of the fixed columns.
 	name := strings.Join(names, ".")
 	if name == "" || name[0] == '_' {
 		return `\` + name
@@ -121,9 +130,11 @@ func (t *tree) append(dst []byte, leaves []int32, s style, text func(leaf int32)
 
 // appendBelow is append for one object of the record: the leaves are those below it.
 func (t *tree) appendBelow(dst []byte, top int32, leaves []int32, s style, text func(leaf int32) []byte) []byte {
+	// open is the stack of objects that the text is inside of now.
 	var open [maxDepth + 1]int32 // the objects that the last member lies in
 	depth := 0                   // of them
 	base := t.nodes[top].depth
+
 	dst = append(dst, '{')
 	open[0] = top
 	first := true
@@ -132,35 +143,41 @@ func (t *tree) appendBelow(dst []byte, top int32, leaves []int32, s style, text 
 		at := t.leaves[leaf]
 		n := &t.nodes[at]
 
-		// The objects that the member lies in, and how many of them are open.
+		// Find the objects that the member lies in, and how many of them are open already.
 		var chain [maxDepth + 1]int32
 		levels := int(n.depth - base) // of the member below top
 		for level, up := levels-1, n.parent; level >= 0; level, up = level-1, t.nodes[up].parent {
 			chain[level] = up
 		}
+
 		same := 0
 		for same+1 <= depth && same+1 < levels && open[same+1] == chain[same+1] {
 			same++
 		}
 
+		// Close the others, then open those that are missing.
 		for ; depth > same; depth-- {
 			dst = append(dst, '}')
 			first = false
 		}
+
 		if !first {
 			dst = append(append(dst, ','), s.comma...)
 		}
+
 		for depth < levels-1 {
 			depth++
 			open[depth] = chain[depth]
 			dst = t.appendName(dst, chain[depth], s)
 			dst = append(dst, '{')
 		}
+
 		dst = t.appendName(dst, at, s)
 		dst = append(dst, text(leaf)...)
 		first = false
 	}
 
+	// Close what is still open, and the object itself.
 	for ; depth >= 0; depth-- {
 		dst = append(dst, '}')
 	}

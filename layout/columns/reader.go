@@ -115,6 +115,7 @@ func (g *Group) column(number int) (*column, error) {
 		return c, nil
 	}
 
+	// Read all pages of the chunk at once; a chunk that ends early is damage, not a failed read.
 	ch := &g.info.chunks[number]
 	raw := make([]byte, ch.bytes())
 	if n, err := g.r.ReadAt(raw, ch.offset); n < len(raw) {
@@ -123,6 +124,7 @@ func (g *Group) column(number int) (*column, error) {
 		}
 		return nil, fmt.Errorf("read %s: %w", g.path, err)
 	}
+
 	g.bytes += ch.bytes()
 
 	c, err := ch.decode(raw, g.info.Rows)
@@ -135,6 +137,7 @@ func (g *Group) column(number int) (*column, error) {
 
 // decode decodes the pages of a chunk.
 func (c *chunk) decode(raw []byte, rows int) (*column, error) {
+	// The dictionary's page comes first, if there is one.
 	var dictionary []byte
 	var err error
 	if c.entries > 0 {
@@ -143,6 +146,7 @@ func (c *chunk) decode(raw []byte, rows int) (*column, error) {
 		}
 		raw = raw[c.dict.headerBytes+c.dict.packedBytes:]
 	}
+
 	body, err := c.data.unpack(raw)
 	if err != nil {
 		return nil, err
@@ -152,16 +156,18 @@ func (c *chunk) decode(raw []byte, rows int) (*column, error) {
 		return decodeIntegers(body, rows)
 	}
 
-	// The levels say which rows have a value.
+	// The levels say which rows of an optional column have a value.
 	var levels []uint8
 	if !c.required {
 		if len(body) < 4 || uint64(le.Uint32(body)) > uint64(len(body)-4) {
 			return nil, io.ErrUnexpectedEOF
 		}
+
 		length := le.Uint32(body)
 		if levels, err = (&rle.Encoding{BitWidth: 1}).DecodeLevels(make([]uint8, 0, rows+8), body[4:4+length]); err != nil {
 			return nil, err
 		}
+
 		if len(levels) < rows {
 			return nil, io.ErrUnexpectedEOF
 		}
@@ -169,6 +175,7 @@ func (c *chunk) decode(raw []byte, rows int) (*column, error) {
 		body = body[4+length:]
 	}
 
+	// The values are entries of the dictionary, or texts one behind the other.
 	decoded := &column{}
 	var codes []int32
 	if c.entries > 0 {
@@ -181,9 +188,11 @@ func (c *chunk) decode(raw []byte, rows int) (*column, error) {
 	} else {
 		decoded.offsets = []uint32{0}
 	}
+
 	if err != nil {
 		return nil, err
 	}
+
 	if codes == nil && len(decoded.offsets) != c.values+1 {
 		return nil, fmt.Errorf("%d values, the index says %d", len(decoded.offsets)-1, c.values)
 	}
@@ -192,6 +201,7 @@ func (c *chunk) decode(raw []byte, rows int) (*column, error) {
 
 // fill fills in which value each row has.
 func (c *column) fill(levels []uint8, codes []int32, values, rows int) error {
+	// Without levels every row has a value.
 	if levels == nil && values != rows {
 		return fmt.Errorf("%d values in %d rows", values, rows)
 	}
@@ -200,6 +210,7 @@ func (c *column) fill(levels []uint8, codes []int32, values, rows int) error {
 		return nil
 	}
 
+	// Otherwise number the values along the rows that have one.
 	c.number = make([]int32, rows)
 	next := 0
 	for row, level := range levels {
@@ -207,9 +218,11 @@ func (c *column) fill(levels []uint8, codes []int32, values, rows int) error {
 			c.number[row] = -1
 			continue
 		}
+
 		if next >= values {
 			return fmt.Errorf("more than %d values", values)
 		}
+
 		if codes != nil {
 			c.number[row] = codes[next]
 		} else {
@@ -217,6 +230,7 @@ func (c *column) fill(levels []uint8, codes []int32, values, rows int) error {
 		}
 		next++
 	}
+
 	if next != values {
 		return fmt.Errorf("%d values, the index says %d", next, values)
 	}
@@ -225,17 +239,21 @@ func (c *column) fill(levels []uint8, codes []int32, values, rows int) error {
 
 // decodeCodes decodes the codes of a dictionary's entries.
 func (c *chunk) decodeCodes(body []byte) ([]int32, error) {
+	// The width is stored, but follows from the number of entries.
 	if len(body) == 0 || int(body[0]) != codeWidth(c.entries) {
 		return nil, io.ErrUnexpectedEOF
 	}
+
 	codes, err := (&rle.Encoding{BitWidth: int(body[0])}).DecodeInt32(make([]int32, 0, c.values+8), body[1:])
 	if err != nil {
 		return nil, err
 	}
+
 	if len(codes) < c.values {
 		return nil, io.ErrUnexpectedEOF
 	}
 
+	// A code beyond the entries would read outside of them.
 	codes = codes[:c.values]
 	for _, code := range codes {
 		if uint32(code) >= uint32(c.entries) {
@@ -250,9 +268,11 @@ func (c *column) setDictionary(plain []byte, entries int) error {
 	c.data = make([]byte, 0, len(plain))
 	c.offsets = make([]uint32, 1, entries+1)
 	for range entries {
+		// Each entry has its length before it.
 		if len(plain) < 4 || uint64(le.Uint32(plain)) > uint64(len(plain)-4) {
 			return io.ErrUnexpectedEOF
 		}
+
 		length := le.Uint32(plain)
 		c.data = append(c.data, plain[4:4+length]...)
 		c.offsets = append(c.offsets, uint32(len(c.data)))
@@ -274,14 +294,17 @@ func decodeIntegers(body []byte, rows int) (*column, error) {
 
 // unpack returns the content of a page that raw begins with.
 func (p *page) unpack(raw []byte) ([]byte, error) {
+	// The checksum is that of the compressed page.
 	packed := raw[p.headerBytes : p.headerBytes+p.packedBytes]
 	if crc32.ChecksumIEEE(packed) != p.crc {
 		return nil, fmt.Errorf("checksum of a page does not match")
 	}
+
 	plain, err := decoder.DecodeAll(packed, make([]byte, 0, p.plainBytes))
 	if err != nil {
 		return nil, err
 	}
+
 	if len(plain) != p.plainBytes {
 		return nil, fmt.Errorf("a page of %d bytes, the index says %d", len(plain), p.plainBytes)
 	}
@@ -290,20 +313,25 @@ func (p *page) unpack(raw []byte) ([]byte, error) {
 
 // readShape makes leaves, style and has those of a row that is not odd.
 func (g *Group) readShape(row int) error {
+	// The same row mostly has several members read.
 	if g.shapeRow == row {
 		return nil
 	}
+
+	// Until the shape is read completely, no row has it.
 	g.shapeRow = -1
 	c, err := g.column(shapeColumn)
 	if err != nil {
 		return err
 	}
 
+	// The lowest bit of the tag says how the leaves are stored; the others are the style's number.
 	shape := c.text(row)
 	tag, width := binary.Uvarint(shape)
 	if width <= 0 || tag>>1 >= uint64(len(g.info.styles)) {
 		return g.badShape(row)
 	}
+
 	shape = shape[width:]
 	g.style = g.info.styles[tag>>1]
 	g.leaves = g.leaves[:0]
@@ -320,6 +348,7 @@ func (g *Group) readShape(row int) error {
 			}
 		}
 	} else {
+		// Otherwise a list of leaves, in the order of the record.
 		for len(shape) > 0 {
 			leaf, width := binary.Uvarint(shape)
 			if width <= 0 || leaf >= uint64(leaves) {
@@ -330,17 +359,19 @@ func (g *Group) readShape(row int) error {
 		}
 	}
 
-	// A node has the row if a node below it has.
+	// An object is in the row if a leaf below it is: mark the parents of all leaves.
 	nodes := g.info.tree.nodes
 	if g.has == nil {
 		g.has = make([]bool, len(nodes))
 	}
 	clear(g.has)
+
 	for _, leaf := range g.leaves {
 		for n := g.info.tree.leaves[leaf]; n >= 0 && !g.has[n]; n = nodes[n].parent {
 			g.has[n] = true
 		}
 	}
+
 	g.shapeRow = row
 	return nil
 }
@@ -356,6 +387,7 @@ func (g *Group) damaged(column int, format string, args ...any) error {
 // VerifyFooter checks the footer, which this package's readers do not need, of a file of
 // that size.
 func (f *File) VerifyFooter(size int64) error {
+	// The tail says how long the footer is.
 	tail := make([]byte, tailBytes)
 	if n, err := f.r.ReadAt(tail, size-tailBytes); n < len(tail) {
 		return err
@@ -367,10 +399,13 @@ func (f *File) VerifyFooter(size int64) error {
 	if begin < 0 || begin > end {
 		return &segment.CorruptError{Path: f.path, Offset: size - 8, Err: fmt.Errorf("bad size of the footer")}
 	}
+
+	// Compare the checksum, which does not cover the tail.
 	footer := make([]byte, end-begin)
 	if n, err := f.r.ReadAt(footer, begin); n < len(footer) {
 		return err
 	}
+
 	if crc32.Checksum(footer, crcTable) != f.ix.footer {
 		return &segment.CorruptError{Path: f.path, Offset: begin, Err: fmt.Errorf("checksum of the footer does not match")}
 	}

@@ -20,6 +20,7 @@ func (g *Group) Odd(row int) ([]byte, error) {
 
 // ID returns the document ID of a record; of an odd one, what stands before its tab.
 func (g *Group) ID(row int) ([]byte, error) {
+	// An odd record is stored as its whole line.
 	odd, err := g.Odd(row)
 	if err != nil {
 		return nil, err
@@ -29,6 +30,7 @@ func (g *Group) ID(row int) ([]byte, error) {
 		return id, nil
 	}
 
+	// All others have their ID in a column.
 	c, err := g.column(idColumn)
 	if err != nil {
 		return nil, err
@@ -79,26 +81,29 @@ func (g *Group) Name(node int32) string { return g.info.tree.nodes[node].name }
 func (g *Group) Kind(row int, node int32) (Kind, []byte, error) {
 	n := &g.info.tree.nodes[node]
 
-	// What all records have needs no column.
+	// A node that is an object in all records needs no column.
 	inColumns := g.info.Rows - g.info.odd
 	if int(n.objects) == inColumns {
 		return Object, nil, nil
 	}
 
-	// A text is in its column or there is none.
+	// With a column of its own, the text is there or the record has no text.
 	if n.column >= 0 {
 		c, err := g.column(int(n.column))
 		if err != nil {
 			return Absent, nil, err
 		}
+
 		if text := c.text(row); text != nil {
 			return Text, text, nil
 		}
+
 		if n.objects == 0 {
 			return Absent, nil, nil
 		}
 	}
 
+	// Without one, the text is among those of rare paths.
 	if n.column == restColumn {
 		text, err := g.restText(row, node)
 		if err != nil || text != nil {
@@ -109,6 +114,7 @@ func (g *Group) Kind(row int, node int32) (Kind, []byte, error) {
 		}
 	}
 
+	// What is left is an object or absent; the shape says which.
 	if err := g.readShape(row); err != nil {
 		return Absent, nil, err
 	}
@@ -123,6 +129,8 @@ func (g *Group) restText(row int, node int32) ([]byte, error) {
 	if g.info.rare == 0 {
 		return nil, nil
 	}
+
+	// Several rare members of a record are read one after the other: parse its text once.
 	if g.restRow != row {
 		c, err := g.column(rareColumn)
 		if err != nil {
@@ -130,6 +138,7 @@ func (g *Group) restText(row int, node int32) ([]byte, error) {
 		}
 		g.restRow = row
 		g.rest = nil
+
 		if text := c.text(row); text != nil {
 			g.rest = map[int32][]byte{}
 			if !g.parseRest(text, 0, 0) {
@@ -186,17 +195,21 @@ func (g *Group) Members(dst []int32, row int, node int32) ([]int32, error) {
 		return dst, err
 	}
 
+	// Each leaf belongs to one member: the node above it that is one level below the object.
 	t := &g.info.tree
 	depth := t.nodes[node].depth
 	last := int32(-1)
 	for _, leaf := range g.leaves {
 		n := t.leaves[leaf]
+
 		if t.nodes[n].depth <= depth {
 			continue
 		}
 		for t.nodes[n].depth > depth+1 {
 			n = t.nodes[n].parent
 		}
+
+		// The leaves of one member stand together, so comparing with the last one is enough.
 		if n != last && t.nodes[n].parent == node {
 			dst = append(dst, n)
 			last = n
@@ -211,7 +224,7 @@ func (g *Group) AppendObject(dst []byte, row int, node int32) ([]byte, error) {
 		return dst, err
 	}
 
-	// The leaves below the node are a run of the record's.
+	// The leaves below the node stand together: find where they begin and end.
 	t := &g.info.tree
 	leaves := g.leaves
 	if node != 0 {
@@ -219,6 +232,7 @@ func (g *Group) AppendObject(dst []byte, row int, node int32) ([]byte, error) {
 		for lo < len(leaves) && !t.below(t.leaves[leaves[lo]], node) {
 			lo++
 		}
+
 		hi := lo
 		for hi < len(leaves) && t.below(t.leaves[leaves[hi]], node) {
 			hi++
@@ -226,6 +240,7 @@ func (g *Group) AppendObject(dst []byte, row int, node int32) ([]byte, error) {
 		leaves = leaves[lo:hi]
 	}
 
+	// Put the texts together in the order and style of the record.
 	var failed error
 	dst = t.appendBelow(dst, node, leaves, g.style, func(leaf int32) []byte {
 		// Most texts are in a column that was read for the record before.
@@ -234,6 +249,7 @@ func (g *Group) AppendObject(dst []byte, row int, node int32) ([]byte, error) {
 				return text
 			}
 		}
+
 		text, err := g.leafText(row, t.leaves[leaf])
 		if err == nil && text == nil {
 			err = g.badShape(row)
@@ -278,6 +294,7 @@ func (g *Group) Verify() error {
 		}
 	}
 
+	// The index and the columns must say the same of each row.
 	row := 0
 	for _, part := range g.info.Parts {
 		for range part.Rows {

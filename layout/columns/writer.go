@@ -89,11 +89,12 @@ func (w *Writer) Add(dims schema.Dims, line []byte, msOfDay uint32) error {
 
 // flush writes the row group.
 func (w *Writer) flush() error {
+	// Decide which paths get columns; those that the file has already do not count against its limit.
 	g := &w.group
 	known := func(name string) bool { _, ok := w.numbers[name]; return ok }
 	g.shape(known, maxColumns-len(w.ix.columns))
 
-	// The leaves with a column, by the number of that.
+	// Find the leaf of each column, and number the columns that are new.
 	leafOf := map[int]int{}
 	for leaf, number := range g.tree.leaves {
 		n := &g.tree.nodes[number]
@@ -103,6 +104,7 @@ func (w *Writer) flush() error {
 		}
 	}
 
+	// The totals of the group.
 	info := GroupInfo{Rows: len(g.rows), Parts: append([]Part(nil), g.parts...), styles: g.styles, tree: g.tree}
 	for i, r := range g.rows {
 		info.RawBytes += int64(r.end-r.line) + 1
@@ -114,7 +116,7 @@ func (w *Writer) flush() error {
 		}
 	}
 
-	// Columns are encoded on all cores, and written in order.
+	// Encode the columns on all cores, because that takes most of the time, and write them in order.
 	pages := make([][]byte, len(w.ix.columns))
 	info.chunks = make([]chunk, len(w.ix.columns))
 	err := w.encodeAll(len(pages), func(column int, t *texts) (err error) {
@@ -124,6 +126,7 @@ func (w *Writer) flush() error {
 	if err != nil {
 		return err
 	}
+
 	for column, data := range pages {
 		info.chunks[column].offset = w.at
 		info.Bytes += int64(len(data))
@@ -132,6 +135,7 @@ func (w *Writer) flush() error {
 		}
 	}
 
+	// The index has the group, and the next one begins empty.
 	w.ix.Groups = append(w.ix.Groups, info)
 	w.ix.Records += int64(info.Rows)
 	w.ix.RawBytes += info.RawBytes
@@ -141,6 +145,7 @@ func (w *Writer) flush() error {
 
 // encodeAll calls encode for each column, on all cores.
 func (w *Writer) encodeAll(columns int, encode func(column int, t *texts) error) error {
+	// Each worker takes the next column that is left.
 	var next atomic.Int64
 	var group sync.WaitGroup
 	errs := make([]error, columns)
@@ -158,6 +163,7 @@ func (w *Writer) encodeAll(columns int, encode func(column int, t *texts) error)
 	}
 	group.Wait()
 
+	// Return the error of the first column, so that it does not depend on scheduling.
 	for _, err := range errs {
 		if err != nil {
 			return err
@@ -172,6 +178,7 @@ func (g *group) encodeColumn(column int, leafOf map[int]int, t *texts, enc *zstd
 
 	switch {
 	case column < schema.NumDims:
+		// Dimensions are the same for all rows of a part.
 		t.required = true
 		row := 0
 		for _, part := range g.parts {
@@ -190,11 +197,13 @@ func (g *group) encodeColumn(column int, leafOf map[int]int, t *texts, enc *zstd
 		g.addFixed(column, t)
 	default:
 		if leaf, ok := leafOf[column]; ok {
+			// Members: the size is known, so allocate once.
 			size := 0
 			for _, s := range g.spans[leaf] {
 				size += int(s.end - s.start)
 			}
 			t.data = slices.Grow(t.data, size)
+
 			for _, s := range g.spans[leaf] {
 				t.add(int(s.row), g.text[s.start:s.end])
 			}
@@ -205,6 +214,7 @@ func (g *group) encodeColumn(column int, leafOf map[int]int, t *texts, enc *zstd
 
 // addFixed adds the values of one of the columns that are no members.
 func (g *group) addFixed(column int, t *texts) {
+	// Each record has either its line in the odd column or its values in the others.
 	for i, r := range g.rows {
 		switch {
 		case g.odd[i] != (column == oddColumn):
@@ -222,11 +232,14 @@ func (g *group) addFixed(column int, t *texts) {
 
 // Finish writes the last row group and the end of the file.
 func (w *Writer) Finish() error {
+	// The rest of the records are the last group.
 	if len(w.group.rows) > 0 {
 		if err := w.flush(); err != nil {
 			return err
 		}
 	}
+
+	// Free the group's memory before the index is encoded.
 	w.group = group{}
 
 	// In Parquet, every row group has all columns: columns that appeared later are empty
@@ -235,11 +248,13 @@ func (w *Writer) Finish() error {
 		return err
 	}
 
+	// The index goes behind the pages, and its copy before the footer, where repair finds it in a damaged file.
 	w.ix.Replaces = w.Replaces
 	w.ix.Clients = w.Clients
 	indexAt := w.at
 	plain := w.ix.encode()
 	packed := w.enc.EncodeAll(plain, nil)
+
 	end, err := w.ix.appendFooter(appendCopy(packed, plain), indexAt, packed, len(plain))
 	if err != nil {
 		return err
@@ -251,12 +266,15 @@ func (w *Writer) Finish() error {
 func (w *Writer) complete() error {
 	for i := range w.ix.Groups {
 		g := &w.ix.Groups[i]
+
+		// A column that appeared later gets an empty chunk.
 		for range len(w.ix.columns) - len(g.chunks) {
 			none := texts{rows: g.Rows, offsets: []uint32{0}}
 			data, made, err := none.encode(nil, w.enc)
 			if err != nil {
 				return err
 			}
+
 			made.offset = w.at
 			g.empty = append(g.empty, made)
 			if err := w.write(data); err != nil {
