@@ -177,7 +177,7 @@ func (m *Manager) Start(request api.Request, order Order) (api.Run, error) {
 
 	// The run is named after its script; its files lie in a folder of their own.
 	run := api.Run{
-		ID: m.newID(), Name: request.Main, Script: order.Script, Cause: order.Cause, Day: order.Day,
+		ID: m.newID(), Name: request.Main, Script: order.Script, Cause: order.Cause,
 		State: api.Queued, Created: m.o.Now().UTC(), From: api.From{Version: m.o.Version},
 	}
 
@@ -208,7 +208,6 @@ type Order struct {
 	Script string // of the folder; "": it came with the request
 	Source string // the path of that script
 	Cause  string
-	Day    string // of a backfill
 }
 
 // change changes a run, stores it and wakes those who watch it.
@@ -347,7 +346,7 @@ func (m *Manager) runNext(ctx context.Context) {
 func (m *Manager) prune(script string) {
 	kept := 0
 	for _, run := range m.Runs("") {
-		if run.Script != script || !run.State.Ended() || run.Day != "" {
+		if run.Script != script || !run.State.Ended() {
 			continue
 		}
 

@@ -116,16 +116,12 @@ func (r *pingReader) read(ctx context.Context, ping []byte, who identity) {
 	r.who = who
 	for it := jsonscan.MembersTrusted(ping, 0); it.Next(); {
 		switch string(it.Key) {
-		case "histograms":
-			r.histograms(ctx, it.Value(), "parent", "")
-		case "keyedHistograms":
-			r.keyed(it.Value(), func(name string, text []byte) { r.keyedHistograms(ctx, name, text, "parent") })
-		case "simpleMeasurements":
-			r.scalars(it.Value(), "parent", "simple.")
 		case "payload":
 			r.payload(ctx, it.Value())
 		case "metrics":
 			r.glean(it.Value())
+		default:
+			r.parent(ctx, it.Key, it.Value())
 		}
 	}
 }
@@ -137,16 +133,24 @@ func (r *pingReader) payload(ctx context.Context, payload []byte) {
 	}
 
 	for it := jsonscan.MembersTrusted(payload, 0); it.Next(); {
-		switch string(it.Key) {
-		case "histograms":
-			r.histograms(ctx, it.Value(), "parent", "")
-		case "keyedHistograms":
-			r.keyed(it.Value(), func(name string, text []byte) { r.keyedHistograms(ctx, name, text, "parent") })
-		case "simpleMeasurements":
-			r.scalars(it.Value(), "parent", "simple.")
-		case "processes":
+		if string(it.Key) == "processes" {
 			r.keyed(it.Value(), func(process string, text []byte) { r.process(ctx, process, text) })
+			continue
 		}
+		r.parent(ctx, it.Key, it.Value())
+	}
+}
+
+// parent reads a member of a classic ping, or of a unified one's payload, if it has values
+// of the parent process.
+func (r *pingReader) parent(ctx context.Context, name, text []byte) {
+	switch string(name) {
+	case "histograms":
+		r.histograms(ctx, text, "parent", "")
+	case "keyedHistograms":
+		r.keyed(text, func(name string, text []byte) { r.keyedHistograms(ctx, name, text, "parent") })
+	case "simpleMeasurements":
+		r.scalars(text, "parent", "simple.")
 	}
 }
 

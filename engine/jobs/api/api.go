@@ -48,7 +48,6 @@ const (
 	ByRequest  = "request"
 	BySchedule = "schedule"
 	ByCatchUp  = "catch-up" // of runs that were missed
-	ByBackfill = "backfill"
 )
 
 // Run is one run of a job, as the server keeps it.
@@ -57,7 +56,6 @@ type Run struct {
 	Name    string    `json:"name"`
 	Script  string    `json:"script,omitempty"` // in the server's folder; "": it came with the request
 	Cause   string    `json:"cause"`
-	Day     string    `json:"day,omitempty"` // of a backfill: the submission date
 	State   State     `json:"state"`
 	Code    int       `json:"exit_code"`       // of tmrun, when the state is done or failed
 	Error   string    `json:"error,omitempty"` // the first line of what went wrong

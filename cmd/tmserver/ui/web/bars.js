@@ -1,5 +1,5 @@
 // @ts-check
-// Charts as SVG: bars of a density, lines over dates, bars of names, a heat map. They export as they are.
+// Charts as SVG: bars of a density, lines over dates. They export as they are.
 import { h, s, short, number, percent, replace } from "./dom.js";
 import { bucketName } from "./stats.js";
 
@@ -177,40 +177,6 @@ export function lineChart(label, names, series) {
       if (names.length < 40) svg.append(s("circle", { cx: x(i), cy: y(value), r: 2.5, fill: one.colour ?? colour(n) }));
     });
     svg.append(s("path", { d: path || "M0,0", fill: "none", stroke: one.colour ?? colour(n), "stroke-width": 2, "stroke-dasharray": one.dash ?? "none", "stroke-linejoin": "round" }));
-  });
-  return svg;
-}
-
-/** Horizontal bars of names, the longest first as given. @param {string} label @param {[string, number][]} rows */
-export function nameBars(label, rows) {
-  const height = 24 * rows.length + 8, width = 900, left = 230;
-  const highest = Math.max(1e-9, ...rows.map((row) => row[1]));
-  const svg = frame(label, width, height);
-  rows.forEach(([name, value], i) => {
-    const size = Math.max(1, value / highest * (width - left - 90));
-    svg.append(
-      s("text", { fill: "var(--text)", "font-size": 13, x: left - 10, y: i * 24 + 19, "text-anchor": "end" }, name.length > 32 ? name.slice(0, 31) + "…" : name),
-      s("rect", { fill: "var(--c1)", x: left, y: i * 24 + 6, width: size, height: 17, rx: 3 }),
-      s("text", { fill: "var(--soft)", "font-size": 12, x: left + size + 8, y: i * 24 + 19 }, number(value)));
-  });
-  return svg;
-}
-
-/** A heat map of two keys. @param {string} label @param {string[]} across @param {string[]} down @param {(a: string, d: string) => number} value */
-export function heatMap(label, across, down, value) {
-  const left = 170, top = 30, wide = Math.max(28, Math.min(110, 720 / across.length)), high = 24;
-  const width = left + wide * across.length + 10, height = top + high * down.length + 8;
-  const highest = Math.max(1e-9, ...down.flatMap((d) => across.map((a) => value(a, d))));
-  const svg = frame(label, width, height);
-  const cut = (/** @type {string} */ text, /** @type {number} */ n) => text.length > n ? text.slice(0, Math.max(1, n - 1)) + "…" : text;
-  across.forEach((a, i) => svg.append(s("text", { fill: "var(--soft)", "font-size": 11, x: left + (i + 0.5) * wide, y: top - 10, "text-anchor": "middle" }, cut(a, Math.floor(wide / 6.5)))));
-  down.forEach((d, j) => {
-    svg.append(s("text", { fill: "var(--text)", "font-size": 12, x: left - 8, y: top + j * high + 16, "text-anchor": "end" }, cut(d, 24)));
-    across.forEach((a, i) => {
-      const share = value(a, d) / highest;
-      svg.append(s("rect", { x: left + i * wide + 1, y: top + j * high + 1, width: wide - 2, height: high - 2, rx: 3, fill: "var(--c1)", "fill-opacity": (0.06 + 0.84 * share).toFixed(3) }, s("title", null, `${d}, ${a}: ${number(value(a, d))}`)));
-      if (wide > 44) svg.append(s("text", { fill: share > 0.55 ? "var(--card)" : "var(--text)", "font-size": 11, x: left + (i + 0.5) * wide, y: top + j * high + 16, "text-anchor": "middle" }, short(value(a, d))));
-    });
   });
   return svg;
 }
