@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
@@ -17,12 +18,16 @@ type reduceCmd struct {
 	Pack  bool   `hidden:"" help:"Read packed pairs of a shard, and write packed rows."`
 }
 
+// errGrouped is returned for a shard other than 0 of keys whose rows wait for others.
+var errGrouped = errors.New("rows of the script's tables are complete only with all keys: reduce them in one task, shard 0")
+
 // Help is the long help.
 func (c *reduceCmd) Help() string {
 	return `Reads what tmrun map has written, sorted by bytes (LC_ALL=C sort), and writes the
 result as TSV. Without --shard, pairs that are missing are an error. Several
-tasks may share the keys if each has all lines of a key; tables of the kind top
-need all lines of one key in one task.
+tasks may share the keys if each has all lines of a key; but one task has to reduce
+all keys of a script with reduceFinished, with a table of the kind top, or that
+writes the rows of its tables itself.
 
 EXIT STATUS: 0 done; 1 failed; 2 usage; 4 lines are malformed or missing; 5 the script
 failed; 6 a limit was hit.`
@@ -49,6 +54,10 @@ func (c *reduceCmd) run(ctx context.Context, s *session) error {
 	}
 	if err := c.chooseTable(ctx, s); err != nil {
 		return err
+	}
+
+	if c.Shard > 0 && s.tables.Grouped() {
+		return cli.Fail(cli.ExitUsage, errGrouped)
 	}
 
 	columns, err := c.columns(ctx, s)

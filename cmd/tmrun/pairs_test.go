@@ -226,6 +226,11 @@ func TestNamedSegments(t *testing.T) {
 		}
 	}
 
+	// Rows of a group would come in several shards.
+	if _, said, code := tmrun("", "reduce", "--shard", "1", "histogram_aggregates"); code != cli.ExitUsage || !strings.Contains(said, "all keys") {
+		t.Errorf("a shard of a table that is grouped: %d, %s", code, said)
+	}
+
 	// One that is gone is an error.
 	if _, said, code := tmrun(columns[0]+"x\n"+filepath.Dir(columns[0])+"/20130101.v2.columns.none.parquet\n", "map", "ids.js"); code != cli.ExitUsage || !strings.Contains(said, "there is no such segment") {
 		t.Errorf("a segment that is gone: %d, %s", code, said)

@@ -191,8 +191,14 @@ func (c *runCmd) sparkJob(ctx context.Context, s *session) (*spark.Job, error) {
 		return nil, err
 	}
 
-	// A job that writes after its last key needs all keys in one shard.
-	if one {
+	tables, err := s.job.Script.Tables(ctx, s.job.Limits)
+	if err != nil {
+		return nil, err
+	}
+
+	// A job that writes after its last key needs all keys in one shard. So do rows that come
+	// after their keys: the shards are merged by keys.
+	if one || tables.Grouped() {
 		job.Shards = 1
 	}
 

@@ -155,9 +155,11 @@ func on(t *testing.T, app *spark.Session, args ...string) (stdout, stderr string
 	flags.Run.cluster = app
 	s := newSession(st)
 	defer s.close()
-	_, err = flags.Run.run(t.Context(), s)
+	stats, err := flags.Run.run(t.Context(), s)
 	if err != nil {
 		code = cli.Report(st, "tmrun", explainError(st, err, flags.Run.DataDir))
+	} else if rejectedText(stats) != "" {
+		code = cli.ExitRejected
 	}
 	return out.String(), said.String(), code
 }

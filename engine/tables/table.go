@@ -48,6 +48,13 @@ type Set []*Table
 // Written reports whether a script writes the rows of the tables.
 func (s Set) Written() bool { return len(s) > 0 && s[0].Written }
 
+// Grouped reports whether rows are written only when all keys of a group were reduced:
+// those of top, and those that a script writes. One task must reduce all keys then, in
+// order, where it is the keys that say which rows come first.
+func (s Set) Grouped() bool {
+	return s.Written() || slices.ContainsFunc(s, func(t *Table) bool { return t.Kind == "top" })
+}
+
 // Find returns the number of the table with that name, -1 if no table has it.
 func (s Set) Find(name string) int {
 	return slices.IndexFunc(s, func(t *Table) bool { return t.Name == name })
