@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -191,11 +192,18 @@ func TestPartsStopInReverse(t *testing.T) {
 	}
 }
 
-// TestFailedStartConvertsNothing starts a server that cannot listen: raw logs stay.
+// TestFailedStartConvertsNothing starts a server whose admin address is in use: raw logs stay.
 func TestFailedStartConvertsNothing(t *testing.T) {
 	dir := rawLogs(t)
-	_, stderr, code := tmserver(t, "", "serve", "--data-dir", dir, "--offline", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:99999")
-	if code != cli.ExitFailed || !strings.Contains(stderr, "99999") {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+
+	inUse := listener.Addr().String()
+	_, stderr, code := tmserver(t, "", "serve", "--data-dir", dir, "--offline", "--listen", "127.0.0.1:0", "--admin-listen", inUse)
+	if code != cli.ExitFailed || !strings.Contains(stderr, inUse) {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
 

@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -125,19 +126,30 @@ func TestEveryClassIsDocumented(t *testing.T) {
 
 	classes := 0
 	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok || !strings.HasPrefix(spec.Names[0].Name, "Class") {
+		declaration, ok := n.(*ast.GenDecl)
+		if !ok || declaration.Tok != token.CONST {
 			return true
 		}
-		classes++
-		value := strings.Trim(spec.Values[0].(*ast.BasicLit).Value, `"`)
-		if !strings.Contains(document, "`"+value+"`") {
-			t.Errorf("%s: no row in docs/conversion.md", value)
+
+		for _, one := range declaration.Specs {
+			spec := one.(*ast.ValueSpec)
+			if !strings.HasPrefix(spec.Names[0].Name, "Class") {
+				continue
+			}
+
+			classes++
+			value := strings.Trim(spec.Values[0].(*ast.BasicLit).Value, `"`)
+			if !strings.Contains(document, "`"+value+"`") {
+				t.Errorf("%s: no row in docs/conversion.md", value)
+			}
+			if !slices.Contains(Classes, value) {
+				t.Errorf("%s is not in Classes", value)
+			}
 		}
-		return true
+		return false
 	})
-	if classes < 10 {
-		t.Errorf("%d classes found", classes)
+	if classes < 10 || classes != len(Classes) {
+		t.Errorf("%d classes declared, %d in Classes", classes, len(Classes))
 	}
 }
 

@@ -57,7 +57,7 @@ async function go(page, hash, name) {
   await page.goto(address);
   await page.locator("input[type=password]").fill("not " + token);
   await page.keyboard.press("Enter");
-  await page.waitForLoadState("networkidle");
+  await page.getByText("not a token of this server").waitFor();
   if (await page.locator("#content h1").count()) wrong("a wrong token leads to the page");
   await page.goto(address);
   await page.locator("input[type=password]").fill(token);
