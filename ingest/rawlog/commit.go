@@ -42,7 +42,7 @@ func (l *Log) commitBatches() {
 
 		// The calls that waited go on; the rest is for the next batch.
 		l.prepare()
-		if l.file != nil && (l.file.off >= l.o.MaxBytes || l.isOutdone(l.file)) {
+		if l.file != nil && l.file.off >= l.o.MaxBytes {
 			age.Stop()
 			l.rotate()
 		}

@@ -31,8 +31,8 @@
 //
 // A sync is fast when it changes no metadata. Therefore a new file gets its disk
 // blocks in advance, a raw log that has been converted is recycled, and if there is
-// none, the next file is written full of zeros in the background, at a multiple of the
-// pace at which submissions come. The first file of a server ends when that is ready.
+// none, the next file is written full of zeros in the background, while no clients wait
+// for the disk, at a multiple of the pace at which submissions come.
 //
 // # To add …
 //

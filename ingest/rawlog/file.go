@@ -172,10 +172,6 @@ func (lf *logFile) finish() error {
 	return errors.Join(lf.seal(), lf.f.close())
 }
 
-// isFresh says whether the space of the file was only allocated when it was begun: a sync
-// of what is written there has to wait for the file system's journal.
-func (lf *logFile) isFresh() bool { return lf.head.flags&flagRecycled == 0 }
-
 // isThere says whether the file still has its name, so that it will be converted.
 func (lf *logFile) isThere() bool {
 	mine, err := lf.f.stat()

@@ -18,15 +18,10 @@ const (
 	// prepareAt is the part of a raw log that has to be full before the next one
 	// is prepared: quiet servers, whose logs end by age, write nothing in vain.
 	prepareAt = 0.25
-	// soonBytes is how full a raw log is when the next one is prepared, if its own space was
-	// never written: the first one of a server. soonPace is preparePace then, and the next log
-	// is begun as soon as it is ready.
-	soonBytes = 4 << 20
-	soonPace  = 4
 	// minPrepare is the size of raw logs from which on preparing is worth it.
 	minPrepare = 64 << 20
-	// preparePace is how many zeros are written for each byte of submissions: the
-	// next log is ready before it is needed, and the disk is for submissions first.
+	// preparePace is at most how many zeros are written for each byte of submissions: the
+	// next log is ready before it is needed.
 	preparePace = 2
 	// fillChunk is how much is zeroed by one write, whole disk blocks.
 	fillChunk = 1 << 20
@@ -125,6 +120,8 @@ func (l *Log) dropSpares() {
 // prepare writes the next raw log full of zeros in the background, when the
 // current one fills quickly and none can be recycled: overwriting disk blocks needs
 // no journal, and so syncs faster than filling allocated ones. The result is a spare.
+// While clients wait it rests: then zeros would take the half of the disk's bandwidth,
+// which is more than they give (docs/BENCHMARKS.md, Acquisition).
 func (l *Log) prepare() {
 	lf := l.file
 	size := l.o.MaxBytes + fillChunk
@@ -133,11 +130,7 @@ func (l *Log) prepare() {
 	if lf == nil || lf.prepared || size < minPrepare {
 		return
 	}
-	from, pace := int64(prepareAt*float64(size)), int64(preparePace)
-	if lf.isFresh() {
-		from, pace = soonBytes, soonPace
-	}
-	if lf.off < from || l.free-2*size < l.o.Reserve {
+	if lf.off < int64(prepareAt*float64(size)) || l.free-2*size < l.o.Reserve {
 		return
 	}
 
@@ -149,21 +142,16 @@ func (l *Log) prepare() {
 	start := l.written.Load() // now: the goroutine may begin much later
 	l.finishing.Go(func() {
 		defer l.preparing.Store(false)
-		l.makeSpare(sparePrefix+"zeros."+lf.name, size, start, pace)
+		l.makeSpare(sparePrefix+"zeros."+lf.name, size, start)
 	})
 }
 
-// isOutdone says whether a file that syncs faster waits to take the place of this one.
-func (l *Log) isOutdone(lf *logFile) bool {
-	return lf.isFresh() && lf.prepared && !l.preparing.Load() && l.hasFreeSpare()
-}
-
-// makeSpare makes a spare of zeros; see fill for start and pace.
-func (l *Log) makeSpare(name string, size, start, pace int64) {
+// makeSpare makes a spare of zeros; see fill for start.
+func (l *Log) makeSpare(name string, size, start int64) {
 	// Not renamed: the name says that it is a spare, and a crash leaves it to removeHidden.
 	file, err := l.disk.create(name)
 	if err == nil {
-		err = errors.Join(l.fill(file, size, start, pace), file.close())
+		err = errors.Join(l.fill(file, size, start), file.close())
 	}
 	if err != nil || l.closing.Load() {
 		l.o.Log.Debug("no raw log is prepared", "err", err)
@@ -176,13 +164,13 @@ func (l *Log) makeSpare(name string, size, start, pace int64) {
 	l.spares = append(l.spares, name)
 }
 
-// fill writes size zeros, pace times as fast as submissions have come since written was
-// start, or fewer after Close.
-func (l *Log) fill(file diskFile, size, start, pace int64) error {
+// fill writes size zeros, preparePace times as fast as submissions have come since written
+// was start, or fewer after Close.
+func (l *Log) fill(file diskFile, size, start int64) error {
 	zeros := makeBlocks(fillChunk)
 	for off := int64(0); off < size; off += fillChunk {
-		// Submissions come first: the zeros follow them at a multiple of their pace.
-		for !l.closing.Load() && off > pace*(l.written.Load()-start) {
+		// Submissions come first: the zeros follow them, when no clients wait for the disk.
+		for !l.closing.Load() && (off > preparePace*(l.written.Load()-start) || l.waiting.Load() > paceWaiting) {
 			<-l.grown
 		}
 		if l.closing.Load() {

@@ -87,29 +87,21 @@ func TestLogPreparesTheNextFile(t *testing.T) {
 	}
 }
 
-// TestLogLeavesItsFirstFileSoon: the first file of a server has space that was never written.
-// When the next one has been filled with zeros, it takes the first one's place at once.
-func TestLogLeavesItsFirstFileSoon(t *testing.T) {
+// TestLogPreparesNothingWhileClientsWait: zeros would take the disk from those who wait.
+func TestLogPreparesNothingWhileClientsWait(t *testing.T) {
 	dir := t.TempDir()
 	l := testLog(t, dir, func(o *Options) { o.MaxBytes = minPrepare })
 	f := &filler{t: t, l: l}
 
-	// A quarter of a file's bytes is enough to fill the next one, at the pace that it has.
-	for range (soonBytes+(minPrepare+fillChunk)/soonPace)>>20 + 2 {
-		f.add(1 << 20)
+	l.waiting.Add(paceWaiting + 1)
+	for range 2 * (minPrepare/(4<<20) + 1) {
+		f.add(4 << 20)
 	}
-	for end := time.Now().Add(2 * time.Minute); l.preparing.Load(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the next file is not ready")
-		}
+	if names := recycledLogs(t, dir); len(names) != 0 {
+		t.Errorf("recycled are %q, want none", names)
 	}
 
-	// The committer notices it after this submission, at the latest; the next one is in the new file.
-	f.add(1 << 20)
-	f.add(10)
-	if names := recycledLogs(t, dir); len(names) != 1 {
-		t.Errorf("recycled are %q, want one", names)
-	}
+	// What waits for them to leave does not hold up the end.
 	l.Close()
 	f.requireStored(dir)
 }
