@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,7 @@ type childCmd struct {
 	taskFlags
 	InputFilter string `predictor:"filter" name:"input-filter" help:"Filter whose match decides each record."`
 	Table       string `help:"The only table of the script that is written."`
+	Profile     bool   `help:"Report a profile of each task."`
 }
 
 // Help is the long help.
@@ -61,8 +63,16 @@ func (c *childCmd) Run(ctx context.Context, st *cli.State) error {
 			os.Exit(cli.ExitLimit)
 		}
 
+		stop := func() error { return nil }
+		if c.Profile {
+			var err error
+			if stop, err = job.Script.StartProfile(&notes.profile); err != nil {
+				return taskStatus(engine.TaskStats{}, err, &notes)
+			}
+		}
+
 		stats, err := runTask(ctx, &job, t, in, out, options)
-		return taskStatus(stats, err, &notes)
+		return taskStatus(stats, errors.Join(err, stop()), &notes)
 	})
 }
 
@@ -83,6 +93,7 @@ type taskNotes struct {
 	counters script.Counters
 	fields   script.Fields
 	failed   failedCalls
+	profile  bytes.Buffer
 }
 
 // taskStatus is how a task ended, as the parent reads it.
@@ -95,6 +106,6 @@ func taskStatus(stats engine.TaskStats, err error, notes *taskNotes) isolate.Sta
 	}
 
 	// The parent adds the report to what the job has counted.
-	status.Report, _ = json.Marshal(taskReport{notes.counters.All(), notes.fields.All(), notes.failed.calls}) // strings and numbers: it cannot fail
+	status.Report, _ = json.Marshal(taskReport{notes.counters.All(), notes.fields.All(), notes.failed.calls, notes.profile.Bytes()}) // strings and numbers: it cannot fail
 	return status
 }

@@ -52,6 +52,9 @@ func (c *runCmd) isolateTasks(ctx context.Context, s *session) error {
 				s.job.Counters.Add(report.Counters)
 				s.job.Fields.Add(report.Fields)
 				s.failed.addCalls(report.Failed)
+				if err := s.profiles.add(report.Profile); err != nil {
+					s.st.Log.Error("profile", "err", err)
+				}
 			}
 		},
 		Command: func() *exec.Cmd {
@@ -81,6 +84,10 @@ func (c *runCmd) childArgs(script, resultsFile string) []string {
 		args = append(args, "--input-filter", c.InputFilter)
 	}
 
+	if c.Profile != "" {
+		args = append(args, "--profile")
+	}
+
 	if resultsFile != "" {
 		args = append(args, "--results", resultsFile)
 	}
@@ -90,11 +97,13 @@ func (c *runCmd) childArgs(script, resultsFile string) []string {
 }
 
 // taskReport is what a child reports of a task besides how it ended: what its
-// script counted, which fields of pings it has read, and calls that can be replayed.
+// script counted, which fields of pings it has read, calls that can be replayed, and where
+// its time went.
 type taskReport struct {
 	Counters map[string]int64      `json:"counters,omitempty"`
 	Fields   map[string]value.Seen `json:"fields,omitempty"`
 	Failed   []*script.Call        `json:"failed,omitempty"`
+	Profile  []byte                `json:"profile,omitempty"` // for go tool pprof
 }
 
 // taskError is an error on its way from a child to its parent.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"runtime"
 	"slices"
@@ -10,9 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
-	"github.com/aitgithub/telemetry-server/engine/script"
 )
 
 // report is what people see of a running job: its progress, its summary, and the
@@ -29,7 +26,7 @@ type report struct {
 func (c *runCmd) startReport(s *session, profile string) (*report, error) {
 	r := &report{s: s, how: c.Progress, start: s.st.Now()}
 
-	stopProfile, err := startProfile(profile, s.job.Script)
+	stopProfile, err := s.startProfile(profile)
 	if err != nil {
 		return nil, err
 	}
@@ -46,34 +43,6 @@ func (c *runCmd) startReport(s *session, profile string) (*report, error) {
 		}
 	})
 	return r, nil
-}
-
-// startProfile starts a profile of the script, which stop writes to the file; ""
-// is no file and no profile.
-func startProfile(name string, compiled *script.Script) (stop func() error, err error) {
-	if name == "" {
-		return func() error { return nil }, nil
-	}
-
-	// A profile that is cut short appears under no name.
-	out, err := cli.OpenOutput(name, io.Discard)
-	if err != nil {
-		return nil, err
-	}
-
-	stopScript, err := compiled.StartProfile(out)
-	if err != nil {
-		out.Discard()
-		return nil, err
-	}
-
-	return func() error {
-		defer out.Discard()
-		if err := stopScript(); err != nil {
-			return err
-		}
-		return out.Commit()
-	}, nil
 }
 
 // summary ends the progress and prints what the job did.

@@ -43,8 +43,9 @@ type session struct {
 
 	definitions *revisions.Cache // what job.Limits.Definitions is; nil without
 
-	failed  failedCalls // of run and child
-	closers []func()    // in the order of opening
+	failed   failedCalls // of run and child
+	profiles profiles    // of the processes of --isolate
+	closers  []func()    // in the order of opening
 }
 
 // newSession returns a session without any parts. The caller closes it.

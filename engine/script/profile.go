@@ -40,6 +40,25 @@ func (s *Script) StartProfile(out io.Writer) (stop func() error, err error) {
 	}, nil
 }
 
+// MergeProfiles returns the sum of profiles that StartProfile wrote, as of the processes
+// that ran one script.
+func MergeProfiles(texts [][]byte) (*profile.Profile, error) {
+	parts := make([]*profile.Profile, len(texts))
+	for i, text := range texts {
+		part, err := profile.ParseData(text)
+		if err != nil {
+			return nil, fmt.Errorf("merge profiles: %w", err)
+		}
+		parts[i] = part
+	}
+
+	merged, err := profile.Merge(parts)
+	if err != nil {
+		return nil, fmt.Errorf("merge profiles: %w", err)
+	}
+	return merged, nil
+}
+
 // fileOf returns the source file that a function of that name is in: the
 // script unless only an import declares one.
 func (s *Script) fileOf(function string) string {
