@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aitgithub/telemetry-server/cmd/cli/clitest"
 )
 
 // pageTools returns the folder of the npm packages that drive a browser. The test is skipped
@@ -87,7 +89,7 @@ func TestBrowser(t *testing.T) {
 	const token = "the operator's token"
 	ready := filepath.Join(dir, "ready")
 	server := exec.CommandContext(ctx, "tmserver", "serve", "--data-dir", data, "--offline", "--max-log-age", "1s",
-		"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ready-file", ready)
+		"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ready-file", ready, "--tmrun", filepath.Join(clitest.Build(t, "tmrun"), "tmrun"))
 	server.Env = append(os.Environ(), "TMSERVER_ADMIN_TOKEN="+token)
 	server.Stderr = io.Discard
 	if err := server.Start(); err != nil {

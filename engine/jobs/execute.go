@@ -107,7 +107,7 @@ func (m *Manager) runProgram(ctx context.Context, id, source string) (code int, 
 	}
 
 	// Its events change the run while it goes on.
-	code, err = m.command(ctx, m.arguments(&run, path, described.Exports), io.Discard, log, func(event api.Event) {
+	code, err = m.command(ctx, filepath.Dir(path), m.arguments(&run, filepath.Base(path), described.Exports), io.Discard, log, func(event api.Event) {
 		m.change(id, func(run *api.Run) {
 			switch {
 			case event.Input != nil:
@@ -131,8 +131,8 @@ func (m *Manager) describe(ctx context.Context, path string, log io.Writer) (des
 	defer cancel()
 
 	var out bytes.Buffer
-	args := []string{"describe", fmt.Sprintf("--task-memory=%d", m.o.TaskBytes), "--", path}
-	code, err = m.command(ctx, args, &out, log, nil)
+	args := []string{"describe", fmt.Sprintf("--task-memory=%d", m.o.TaskBytes), "--", filepath.Base(path)}
+	code, err = m.command(ctx, filepath.Dir(path), args, &out, log, nil)
 	if unmarshalErr := json.Unmarshal(out.Bytes(), &described); err == nil && unmarshalErr != nil {
 		err = fmt.Errorf("describe the script: exit code %d, %w", code, unmarshalErr)
 	}
@@ -140,11 +140,13 @@ func (m *Manager) describe(ctx context.Context, path string, log io.Writer) (des
 	return described, code, err
 }
 
-// command runs tmrun and returns its exit code. With events, it is told to write them to
-// its file descriptor 3, and to end when its stdin does.
-func (m *Manager) command(ctx context.Context, args []string, stdout, stderr io.Writer, events func(api.Event)) (code int, err error) {
+// command runs tmrun in the script's folder, so that messages name the script and no path
+// of the server, and returns its exit code. With events, tmrun is told to write them to its
+// file descriptor 3, and to end when its stdin does.
+func (m *Manager) command(ctx context.Context, dir string, args []string, stdout, stderr io.Writer, events func(api.Event)) (code int, err error) {
 	cmd := m.o.Program(ctx, args...)
 	cmd.Env = append(cmd.Env, "TMPDIR="+os.TempDir()) // a script's process sees no secrets
+	cmd.Dir = dir
 	cmd.Stdout = stdout
 	cmd.Stderr = stderr
 	cmd.WaitDelay = endTime

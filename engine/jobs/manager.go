@@ -84,6 +84,10 @@ var errCancelled = errors.New("cancelled")
 
 // Open opens the folder of jobs. Runs that were not finished are interrupted.
 func Open(options Options) (_ *Manager, err error) {
+	// tmrun runs elsewhere, and gets paths below it.
+	if options.Dir, err = filepath.Abs(options.Dir); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(filepath.Join(options.Dir, runsDir), 0o700); err != nil {
 		return nil, err
 	}

@@ -71,10 +71,11 @@ func validate(request *api.Request) error {
 
 // Folders and files of a run, in its folder.
 const (
-	filesDir   = "files"  // what came with the request
-	resultsDir = "result" // a file for each table
-	logFile    = "log"    // what tmrun and the script printed
-	filterFile = "filter.json"
+	filesDir    = "files"  // what came with the request
+	resultsDir  = "result" // a file for each table
+	logFile     = "log"    // what tmrun and the script printed
+	filterFile  = "filter.json"
+	profileFile = "profile.pb.gz" // of pprof
 )
 
 // runDir returns the folder of a run, below the manager's.
@@ -137,6 +138,9 @@ func (m *Manager) arguments(run *api.Run, path string, exports api.Exports) []st
 
 	for _, where := range request.Where {
 		args = append(args, "--where="+where)
+	}
+	if request.Profile {
+		args = append(args, "--no-cache", "--profile="+filepath.Join(dir, profileFile))
 	}
 	if request.MaxErrors != 0 {
 		args = append(args, "--max-errors="+strconv.FormatInt(request.MaxErrors, 10))

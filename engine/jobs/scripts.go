@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ type Scripts struct {
 // loaded is a script that can run.
 type loaded struct {
 	api.Exports
+	imports  []string      // paths
 	schedule cron.Schedule // nil: none
 }
 
@@ -53,7 +55,7 @@ func OpenScripts(ctx context.Context, dir string, manager *Manager) (*Scripts, e
 				err = errors.New(described.Error)
 			}
 
-			found := loaded{Exports: described.Exports}
+			found := loaded{Exports: described.Exports, imports: described.Imports}
 			if err == nil && found.Schedule != "" {
 				found.schedule, err = cron.ParseStandard(found.Schedule)
 				if err != nil {
@@ -213,4 +215,34 @@ func (s *Scripts) Get(name string) (script api.Script, ok bool) {
 		}
 	}
 	return api.Script{}, false
+}
+
+// Source returns the text of a script of the folder, as it is now, with what it imported
+// when it was loaded. It returns ErrUnknown if there is none of that name.
+func (s *Scripts) Source(name string) (source api.Source, err error) {
+	version, ok := s.folder.Get(name)
+	if !ok {
+		return source, ErrUnknown
+	}
+
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return source, err
+	}
+	defer root.Close()
+
+	source = api.Source{Main: name, Files: map[string]string{}}
+	for _, path := range append([]string{filepath.Join(s.dir, name)}, version.Value.imports...) {
+		relative, err := filepath.Rel(s.dir, path)
+		if err != nil || !filepath.IsLocal(relative) {
+			return source, requestError("script %q imports %s from another folder", name, filepath.Base(path))
+		}
+
+		text, err := root.ReadFile(relative)
+		if err != nil {
+			return source, err
+		}
+		source.Files[filepath.ToSlash(relative)] = string(text)
+	}
+	return source, nil
 }

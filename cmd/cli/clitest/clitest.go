@@ -53,6 +53,17 @@ func Main(m *testing.M, programs map[string]func()) {
 
 const raceOptions = "GORACE"
 
+// Build builds programs of the repository ("tmrun") into a folder that ends with the test.
+func Build(t *testing.T, programs ...string) (dir string) {
+	dir = t.TempDir()
+	for _, program := range programs {
+		if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", dir, "../"+program).CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v\n%s", program, err, out)
+		}
+	}
+	return dir
+}
+
 // Run runs every script of dir, with the other programs ("tmrun") on the PATH.
 // UPDATE_SCRIPTS=1 rewrites golden output; review the diff.
 func Run(t *testing.T, dir string, programs ...string) {
@@ -63,12 +74,7 @@ func Run(t *testing.T, dir string, programs ...string) {
 	shared := filepath.Join(filepath.Dir(repo), "shared", "data")
 
 	// The other programs are built once for all scripts.
-	bin := t.TempDir()
-	for _, program := range programs {
-		if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, repo+"/cmd/"+program).CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", program, err, out)
-		}
-	}
+	bin := Build(t, programs...)
 
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,

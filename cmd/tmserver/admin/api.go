@@ -14,6 +14,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine/jobs"
 	"github.com/aitgithub/telemetry-server/engine/jobs/api"
+	"github.com/aitgithub/telemetry-server/engine/script/declare"
 )
 
 // API answers requests about jobs.
@@ -34,12 +35,15 @@ var routes = []route{
 	{"GET /api/v1/role", (*API).role},
 	{"GET /api/v1/scripts", (*API).listScripts},
 	{"GET /api/v1/scripts/{name}", (*API).getScript},
+	{"GET /api/v1/scripts/{name}/source", (*API).getSource},
+	{"GET /api/v1/declarations", (*API).declarations},
 	{"GET /api/v1/jobs", (*API).listJobs},
 	{"POST /api/v1/jobs", (*API).startJob},
 	{"GET /api/v1/jobs/{id}", (*API).getJob},
 	{"DELETE /api/v1/jobs/{id}", (*API).cancelJob},
 	{"GET /api/v1/jobs/{id}/events", (*API).followJob},
 	{"GET /api/v1/jobs/{id}/log", (*API).getLog},
+	{"GET /api/v1/jobs/{id}/profile", (*API).getProfile},
 	{"GET /api/v1/jobs/{id}/results/{result}", (*API).getResult},
 }
 
@@ -117,6 +121,23 @@ func (a *API) getScript(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return errNotFound
+}
+
+func (a *API) getSource(w http.ResponseWriter, r *http.Request) error {
+	if a.Scripts == nil {
+		return errNotFound
+	}
+
+	source, err := a.Scripts.Source(r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, source)
+}
+
+// declarations answers with what scripts see, for the completion of an editor.
+func (a *API) declarations(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, declare.Completions())
 }
 
 func (a *API) listJobs(w http.ResponseWriter, r *http.Request) error {
@@ -236,6 +257,14 @@ func (a *API) getLog(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	io.Copy(w, file)
 	return nil
+}
+
+func (a *API) getProfile(w http.ResponseWriter, r *http.Request) error {
+	found, err := a.Manager.Profile(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, found)
 }
 
 // resultTypes are the media types of results by the ending of their names.

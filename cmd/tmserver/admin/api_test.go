@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,6 +17,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/pprof/profile"
 
 	"github.com/aitgithub/telemetry-server/engine/jobs"
 	"github.com/aitgithub/telemetry-server/engine/jobs/api"
@@ -56,8 +59,12 @@ func (d *document) check(s schema, value any, at string) (faults []string) {
 			fault("%q is no %s of %q", value, s.Type, s.Enum)
 		}
 	case float64:
-		if s.Type != "integer" {
+		if s.Type != "integer" && s.Type != "number" {
 			fault("a number is no %q", s.Type)
+		}
+	case bool:
+		if s.Type != "boolean" {
+			fault("a boolean is no %q", s.Type)
 		}
 	case []any:
 		if s.Type != "array" {
@@ -181,11 +188,36 @@ func (s *server) ask(t *testing.T, code int, method, pattern, path, body string)
 	return text, value
 }
 
+// writeProfile writes what tmrun would of a script that was one second in its second line
+// and two in its fourth, and returns the file's path.
+func writeProfile(t *testing.T) string {
+	t.Helper()
+	function := &profile.Function{ID: 1, Name: "map", Filename: "scripts/good.js"}
+	sampled := &profile.Profile{SampleType: []*profile.ValueType{{Type: "cpu", Unit: "nanoseconds"}}, Function: []*profile.Function{function}}
+	for id, line := range []int64{2, 4, 4} {
+		location := &profile.Location{ID: uint64(id + 1), Line: []profile.Line{{Function: function, Line: line}}}
+		sampled.Location = append(sampled.Location, location)
+		sampled.Sample = append(sampled.Sample, &profile.Sample{Location: []*profile.Location{location}, Value: []int64{1e9}})
+	}
+
+	var text bytes.Buffer
+	if err := sampled.Write(&text); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "profile")
+	if err := os.WriteFile(name, text.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
 // TestOpenAPI asks for everything that openapi.json describes, and compares the answers.
 func TestOpenAPI(t *testing.T) {
+	sampled := writeProfile(t)
 	s := newServer(t, 1, map[string]string{
 		"good.js": `{"title":"Good","description":"D","schedule":"@daily","filter":{"version":1},"chart":{"type":"bars"},"columns":["a"],"script_sha256":"x"}
-echo '{"input":{"segments":1,"bytes":2,"sha256":"y"}}' >&3; echo '{"stats":{"records":1,"counters":{"n":1}}}' >&3; echo rows >"$output"`,
+echo '{"input":{"segments":1,"bytes":2,"sha256":"y"}}' >&3; echo '{"stats":{"records":1,"counters":{"n":1}}}' >&3; echo rows >"$output"; [ -z "$profile" ] || cp ` + sampled + ` "$profile"`,
+		"far.js":    `{"imports":["/elsewhere/imported.js"]}`,
 		"wait.js":   "{}\necho '{\"progress\":{\"tasks\":1}}' >&3; cat",
 		"broken.js": `{"error":"it does not compile"}`,
 	})
@@ -195,7 +227,7 @@ echo '{"input":{"segments":1,"bytes":2,"sha256":"y"}}' >&3; echo '{"stats":{"rec
 	s.ask(t, 200, "GET", "/api/v1/role", "/api/v1/role", "")
 
 	// A script of the folder, from its start to its result.
-	_, started := s.ask(t, 202, "POST", list, list, `{"script":"good.js"}`)
+	_, started := s.ask(t, 202, "POST", list, list, `{"script":"good.js","profile":true}`)
 	path := list + "/" + started["id"].(string)
 	events, _ := s.ask(t, 200, "GET", job+"/events", path+"/events", "")
 	if !strings.Contains(string(events), "event: end\ndata: {") {
@@ -208,6 +240,11 @@ echo '{"input":{"segments":1,"bytes":2,"sha256":"y"}}' >&3; echo '{"stats":{"rec
 	if rows, _ := s.ask(t, 200, "GET", job+"/results/{result}", path+"/results/result.jsonl", ""); string(rows) != "rows\n" {
 		t.Errorf("rows %q", rows)
 	}
+	if profiled, _ := s.ask(t, 200, "GET", job+"/profile", path+"/profile", ""); string(profiled) != `{"seconds":3,"lines":[{"file":"good.js","line":4,"seconds":2},{"file":"good.js","line":2,"seconds":1}]}`+"\n" {
+		t.Errorf("profile %s", profiled)
+	}
+	s.ask(t, 200, "GET", "/api/v1/declarations", "/api/v1/declarations", "")
+	s.ask(t, 200, "GET", scripts+"/{name}/source", scripts+"/good.js/source", "")
 	s.ask(t, 200, "GET", scripts, scripts, "")
 	s.ask(t, 200, "GET", scripts+"/{name}", scripts+"/good.js", "")
 	s.ask(t, 200, "GET", list, list+"?script=good.js", "")
@@ -226,6 +263,9 @@ echo '{"input":{"segments":1,"bytes":2,"sha256":"y"}}' >&3; echo '{"stats":{"rec
 		s.ask(t, 400, "POST", list, list, body)
 	}
 	s.ask(t, 404, "GET", scripts+"/{name}", scripts+"/none.js", "")
+	s.ask(t, 404, "GET", scripts+"/{name}/source", scripts+"/none.js/source", "")
+	s.ask(t, 400, "GET", scripts+"/{name}/source", scripts+"/far.js/source", "")
+	s.ask(t, 404, "GET", job+"/profile", list+"/x/profile", "")
 	s.ask(t, 404, "GET", job, list+"/x", "")
 	s.ask(t, 404, "DELETE", job, list+"/x", "")
 	s.ask(t, 404, "GET", job+"/events", list+"/x/events", "")

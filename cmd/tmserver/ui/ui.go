@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -8,6 +9,9 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 //go:embed web vendor
@@ -46,16 +50,29 @@ var contentTypes = map[string]string{
 
 func served(name string) bool { return contentTypes[path.Ext(name)] != "" }
 
+// file is a file as it is sent.
+type file struct {
+	text, compressed []byte
+	tag              string // a hash of the content: it changes only with the program
+}
+
+func newFile(text []byte) file {
+	var compressed bytes.Buffer
+	writer, _ := gzip.NewWriterLevel(&compressed, gzip.BestCompression) // the level exists
+	writer.Write(text)                                                  // into memory
+	writer.Close()
+
+	sum := sha256.Sum256(text)
+	return file{text, compressed.Bytes(), `W/"` + hex.EncodeToString(sum[:8]) + `"`}
+}
+
 // Handler serves the page. Package admin sets its policy and the other headers that forbid
 // what the page does not need.
 func Handler() http.Handler {
-	files := Files()
-
-	// A tag is a hash of the content: it changes only with the program.
-	tags := map[string]string{}
-	for name, text := range files {
-		sum := sha256.Sum256(text)
-		tags[name] = `"` + hex.EncodeToString(sum[:8]) + `"`
+	// Files are compressed when they are first asked for.
+	files := map[string]func() file{}
+	for name, text := range Files() {
+		files[name] = sync.OnceValue(func() file { return newFile(text) })
 	}
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -64,21 +81,29 @@ func Handler() http.Handler {
 			name = "/index.html"
 		}
 
-		text, ok := files[name]
+		found, ok := files[name]
 		if !ok {
 			http.NotFound(w, r)
 			return
 		}
 
 		// Browsers revalidate each time, and get 304 while the tag is the same.
+		sent := found()
 		header := w.Header()
 		header.Set("Content-Type", contentTypes[path.Ext(name)])
 		header.Set("Cache-Control", "no-cache")
-		header.Set("ETag", tags[name])
-		if r.Header.Get("If-None-Match") == tags[name] {
+		header.Set("Vary", "Accept-Encoding")
+		header.Set("ETag", sent.tag)
+		if r.Header.Get("If-None-Match") == sent.tag {
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
-		w.Write(text)
+
+		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			header.Set("Content-Encoding", "gzip")
+			w.Write(sent.compressed)
+			return
+		}
+		w.Write(sent.text)
 	})
 }

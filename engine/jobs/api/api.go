@@ -25,6 +25,7 @@ type Request struct {
 	Table          string          `json:"table,omitempty"`
 	Dedup          string          `json:"dedup,omitempty"`
 	MaxErrors      int64           `json:"max_errors,omitempty"`
+	Profile        bool            `json:"profile,omitempty"` // sample where the script's time goes
 }
 
 // State is how far a run has come.
@@ -149,4 +150,23 @@ type Script struct {
 	Failed time.Time `json:"failed,omitzero"`
 	Next   time.Time `json:"next_run,omitzero"` // of the schedule
 	Last   *Run      `json:"last_run,omitempty"`
+}
+
+// Source is the text of a script of the folder, and of what it imports, as in a Request.
+type Source struct {
+	Main  string            `json:"main"`
+	Files map[string]string `json:"files"`
+}
+
+// Profile is where the time of a script went.
+type Profile struct {
+	Seconds float64 `json:"seconds"` // of the samples, of all processes
+	Lines   []Line  `json:"lines"`   // the slowest first
+}
+
+// Line is a line of a source, with the time that was spent in it, not in what it called.
+type Line struct {
+	File    string  `json:"file"` // its last part
+	Line    int64   `json:"line"`
+	Seconds float64 `json:"seconds"`
 }

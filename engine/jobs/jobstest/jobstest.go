@@ -15,7 +15,7 @@ describe)
 	head -n 1 "$last"
 	;;
 run)
-	for arg; do case "$arg" in --output=*) output=${arg#--output=};; esac; done
+	for arg; do case "$arg" in --output=*) output=${arg#--output=};; --profile=*) profile=${arg#--profile=};; esac; done
 	tail -n +2 "$last" >"$output.job"
 	. "$output.job"
 	rm -f "$output.job"
@@ -24,8 +24,8 @@ esac
 `
 
 // Program is a jobs.Options.Program. A script of it is a line of JSON, which is an
-// api.Described, and shell commands, which write rows to $output and events to file
-// descriptor 3.
+// api.Described, and shell commands, which write rows to $output, a profile to $profile if
+// there is to be one, and events to file descriptor 3.
 func Program(ctx context.Context, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, "/bin/sh", append([]string{"-c", program, "tmrun"}, args...)...)
 }

@@ -81,16 +81,16 @@ const views = {
   share: of(measure, "&line=share"), distribution: of(measure, "&show=distribution"), compared: of(measure, "&show=distribution&across=channel"), clients: of(measure, "&weigh=clients&show=distribution"),
   cumulative: of(measure, "&show=distribution&cumulative=1&log=1&side=1&across=channel"), hostile: of(evil ?? measure, "&show=distribution"), "hostile over time": of(evil ?? measure),
   "no such measure": of("nothing"), store: "#/store", partition: `#/store?in=${encodeURIComponent(segment.dims[0])}`, records: `#/store?segment=${encodeURIComponent(segment.path)}`,
-  quarantine: "#/quarantine", examples: `#/quarantine?class=${encodeURIComponent((await read("quarantine")).classes[0]?.class ?? "")}`,
+  quarantine: "#/quarantine", editor: "#/editor", examples: `#/quarantine?class=${encodeURIComponent((await read("quarantine")).classes[0]?.class ?? "")}`,
 };
 
 for (const [width, colorScheme] of [[1280, "light"], [390, "dark"], [1280, "dark"], [390, "light"]]) {
   const page = await open({ viewport: { width, height: 860 }, colorScheme });
   for (const [name, hash] of Object.entries(views)) {
     // All in one theme at each width; the other theme for the colours of the main ones.
-    if ((width === 1280) === (colorScheme === "dark") && !["overview", "compared", "quarantine"].includes(name)) continue;
+    if ((width === 1280) === (colorScheme === "dark") && !["overview", "compared", "quarantine", "editor"].includes(name)) continue;
     await go(page, hash, name);
-    await check(page, colorScheme === "light" && width === 1280 || ["overview", "compared", "hostile", "quarantine"].includes(name));
+    await check(page, colorScheme === "light" && width === 1280 || ["overview", "compared", "hostile", "quarantine", "editor"].includes(name));
   }
   await page.close();
 }
@@ -129,6 +129,19 @@ await page.getByRole("button", { name: "Per client" }).click();
 await page.waitForFunction(() => location.hash.includes("weigh=clients"));
 await page.reload();
 if (await page.getByRole("button", { name: "Per client" }).getAttribute("aria-pressed") !== "true") wrong("the URL does not keep the weight");
+
+// The editor runs a script, shows an error at its line, and offers what scripts see.
+where = "editor";
+await go(page, "#/editor", "editor");
+await page.getByLabel("Sample").selectOption("");
+await page.getByRole("button", { name: "Run" }).click();
+await page.locator("#content [role=status]", { hasText: /[1-9]\d* rows, 0 failed calls/ }).waitFor();
+await page.evaluate(() => document.querySelector(".CodeMirror").CodeMirror.setValue("export function map(id, dims, ping, ctx) {\n  ping.nothing.there()\n}\n"));
+await page.getByRole("button", { name: "Run" }).click();
+await page.locator(".wrong-text", { hasText: "TypeError" }).waitFor();
+await page.evaluate(() => { const editor = document.querySelector(".CodeMirror").CodeMirror; editor.focus(); editor.setCursor(editor.lineCount(), 0); });
+await page.keyboard.type("export function f(ctx) { ctx.wr");
+await page.locator(".CodeMirror-hint", { hasText: "writeRow" }).waitFor();
 
 // A ping that arrives is seen without loading the page again.
 await go(page, "#/overview", "live");

@@ -7,12 +7,13 @@ import * as overview from "./view_overview.js";
 import * as explorer from "./view_explorer.js";
 import * as store from "./view_store.js";
 import * as quarantine from "./view_quarantine.js";
+import * as editor from "./view_editor.js";
 
 /**
  * @typedef {{title: string, show: (place: HTMLElement, state: import("./state.js").State, signal: AbortSignal) => Promise<void>}} View
  * @type {Record<string, View>}
  */
-const views = { overview, explorer, store, quarantine };
+const views = { overview, explorer, store, quarantine, editor };
 
 const content = /** @type {HTMLElement} */ (document.getElementById("content"));
 let leave = new AbortController();
