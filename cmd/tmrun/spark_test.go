@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -137,10 +138,19 @@ func startCluster(t *testing.T) *cluster {
 }
 
 // on runs a job in an application that is there already.
-func on(t *testing.T, app *spark.Session, args ...string) (stdout, stderr string, code int) {
+func (c *cluster) on(t *testing.T, app *spark.Session, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	var out, said bytes.Buffer
-	st := &cli.State{Args: args, Env: func(string) string { return "" }, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &said,
+	var said bytes.Buffer
+	stdout, code = c.saying(t, app, &said, args...)
+	return stdout, said.String(), code
+}
+
+// saying is on with standard error as it is written.
+func (c *cluster) saying(t *testing.T, app *spark.Session, said io.Writer, args ...string) (stdout string, code int) {
+	t.Helper()
+	args = append([]string{"--engine", "spark", "--master", c.master, "--progress", "none"}, args...)
+	var out bytes.Buffer
+	st := &cli.State{Args: args, Env: func(string) string { return "" }, Stdin: strings.NewReader(""), Stdout: &out, Stderr: said,
 		Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 	var flags struct {
 		Run runCmd `cmd:"" default:"withargs"`
@@ -161,7 +171,7 @@ func on(t *testing.T, app *spark.Session, args ...string) (stdout, stderr string
 	} else if rejectedText(stats) != "" {
 		code = cli.ExitRejected
 	}
-	return out.String(), said.String(), code
+	return out.String(), code
 }
 
 // TestSpark: every shipped script on a cluster of two workers, from an object store, in
@@ -188,27 +198,17 @@ func TestSpark(t *testing.T) {
 
 	shippedJobs(t, func(t *testing.T, args ...string) {
 		// Some scripts reject records whose definitions are not there.
-		args = append([]string{"-d", url, "--progress", "none", "--max-errors", "-1"}, args...)
-		want, said, wantCode := tmrun("", args...)
+		args = append([]string{"-d", url, "--max-errors", "-1"}, args...)
+		want, said, wantCode := tmrun("", append([]string{"--progress", "none"}, args...)...)
 		if wantCode != 0 && wantCode != cli.ExitRejected {
 			t.Fatalf("tmrun ended with %d: %s", wantCode, said)
 		}
-		got, said, code := on(t, app, append([]string{"--engine", "spark", "--master", c.master, "-r", "3"}, args...)...)
+		got, said, code := c.on(t, app, append([]string{"-r", "3"}, args...)...)
 		if code != wantCode || got != want {
 			t.Errorf("on Spark it ended with %d, here with %d: %s\n%s\nwant\n%s", code, wantCode, said, got, want)
 		}
 	})
 
-	t.Run("errors", func(t *testing.T) {
-		t.Chdir(t.TempDir())
-		if err := os.WriteFile("throws.js", []byte("export function map(id, dims, ping, ctx) {\n  ping.a.b.c()\n}"), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		args := []string{"-d", url, "--progress", "none", "throws.js"}
-		_, want, _ := tmrun("", append([]string{"--no-cache"}, args...)...)
-		_, got, code := on(t, app, append([]string{"--engine", "spark", "--master", c.master}, args...)...)
-		if code != cli.ExitScript || !strings.HasPrefix(want, got) {
-			t.Errorf("a script that throws: %d, %s, want %s", code, got, want)
-		}
-	})
+	t.Run("errors", func(t *testing.T) { testSparkErrors(t, c, app, url) })
+	t.Run("killed", func(t *testing.T) { testSparkKilled(t, c, app, url) }) // last: a worker is gone
 }

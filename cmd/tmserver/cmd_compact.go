@@ -16,15 +16,16 @@ import (
 
 // compactCmd merges segments and removes old ones; it is made for cron.
 type compactCmd struct {
-	DataDir string        `required:"" short:"d" placeholder:"DIR|URL" help:"Data folder, or the object store that segments are published to."`
-	Keep    string        `placeholder:"DAYS" help:"First remove what was submitted longer ago, such as 180d. Default: keep everything."`
-	Where   []string      `placeholder:"COND" sep:"none" help:"Merge only there: dim=v1,v2 or dim=lo..hi; repeatable. Does not narrow --keep."`
-	Trash   time.Duration `default:"168h" zero:"at once" help:"How long what --keep removes stays in state/trash, where \"tmserver trash\" finds it; 0 deletes it at once."`
-	Force   bool          `help:"Believe the clock, even if it disagrees with the last run and with the newest records."`
-	Form    string        `enum:"rows,columns" default:"columns" help:"What to make: \"columns\", Parquet segments of a day, of which a job reads what it touches, or \"rows\", a segment of each partition. Segments in columns stay so."`
-	Grace   time.Duration `default:"24h" zero:"at once" help:"How long replaced files stay for the jobs that still read them; 0 removes them at once."`
-	Zstd    string        `default:"zstd" placeholder:"PROGRAM" help:"zstd program that compresses merged segments to five sixths of what they are without it; empty for none. A minute for 4 MiB is too long: then it is not used any more."`
-	DryRun  bool          `help:"Only print what would be done."`
+	DataDir     string        `required:"" short:"d" placeholder:"DIR|URL" help:"Data folder, or the object store that segments are published to."`
+	Keep        string        `placeholder:"DAYS" help:"First remove what was submitted longer ago, such as 180d. Default: keep everything."`
+	Where       []string      `placeholder:"COND" sep:"none" help:"Merge only there: dim=v1,v2 or dim=lo..hi; repeatable. Does not narrow --keep."`
+	Trash       time.Duration `default:"168h" zero:"at once" help:"How long what --keep removes stays in state/trash, where \"tmserver trash\" finds it; 0 deletes it at once."`
+	Force       bool          `help:"Believe the clock, even if it disagrees with the last run and with the newest records."`
+	Form        string        `enum:"rows,columns" default:"columns" help:"What to make: \"columns\", Parquet segments of a day, of which a job reads what it touches, or \"rows\", a segment of each partition. Segments in columns stay so."`
+	Grace       time.Duration `default:"24h" zero:"at once" help:"How long replaced files stay for the jobs that still read them; 0 removes them at once."`
+	Zstd        string        `default:"zstd" placeholder:"PROGRAM" help:"zstd program that compresses merged segments to five sixths of what they are without it; empty for none. A minute for 4 MiB is too long: then it is not used any more."`
+	DropRepeats bool          `help:"Of records of a partition that are equal, with their ID, keep one: several servers publish in this object store."`
+	DryRun      bool          `help:"Only print what would be done."`
 }
 
 func (*compactCmd) Help() string {
@@ -148,13 +149,17 @@ func (c *compactCmd) merge(ctx context.Context, st *cli.State, place *upkeep.Pla
 		return err
 	}
 	stats, err := place.Compact(ctx, upkeep.CompactOptions{
-		Filter: filter, Grace: c.Grace, Now: now, DryRun: c.DryRun, Zstd: c.Zstd, Log: st.Log, Columns: c.Form == "columns", Forget: forgotten,
+		Filter: filter, Grace: c.Grace, Now: now, DryRun: c.DryRun, Zstd: c.Zstd, Log: st.Log, Columns: c.Form == "columns", Forget: forgotten, DropRepeats: c.DropRepeats,
 	})
 	switch {
 	case c.DryRun:
 		fmt.Fprintf(st.Stdout, "would merge %d segments, %s, in %d partitions\n", stats.Segments, megabytes(stats.Before), stats.Partitions)
 	case stats.Partitions > 0 || err == nil:
 		fmt.Fprintf(st.Stdout, "merged %d segments in %d partitions, %s to %s\n", stats.Segments, stats.Partitions, megabytes(stats.Before), megabytes(stats.After))
+	}
+
+	if stats.Repeated > 0 {
+		fmt.Fprintf(st.Stdout, "left out %d repeats\n", stats.Repeated)
 	}
 
 	// A damaged segment stays, and so does its partition; the others are merged.

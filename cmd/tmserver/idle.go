@@ -49,6 +49,7 @@ func (s *serving) buildCompaction(ctx context.Context) (part, error) {
 		trash:     flags.Trash,
 		within:    flags.ForgetWithin,
 		zstd:      flags.Zstd,
+		repeats:   s.c.PublishTo != "" && s.c.DropRepeats > 0,
 		now:       s.st.Now,
 		log:       s.st.Log,
 	}
@@ -65,6 +66,7 @@ type idleCompaction struct {
 	trash     time.Duration
 	within    time.Duration // for deletion requests
 	zstd      string
+	repeats   bool // of other servers, which publish in the same object store, go
 	now       func() time.Time
 	log       *slog.Logger
 
@@ -88,7 +90,12 @@ func (c *idleCompaction) run(ctx context.Context) {
 			continue
 		}
 
-		if err := c.compact(ctx); err != nil && ctx.Err() == nil {
+		err = c.compact(ctx)
+		switch {
+		case err == nil || ctx.Err() != nil:
+		case errors.Is(err, layout.ErrBusy) && c.data.Folder().Remote != nil:
+			c.log.Info("another server compacts the object store", "err", err)
+		default:
 			c.log.Error("compaction stopped", "err", err)
 		}
 	}
@@ -111,10 +118,10 @@ func (c *idleCompaction) compact(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	compacted, err := place.Compact(ctx, upkeep.CompactOptions{Filter: past, Grace: compactGrace, Now: now, Zstd: c.zstd, Log: c.log, Columns: c.columns, Forget: forgotten})
+	compacted, err := place.Compact(ctx, upkeep.CompactOptions{Filter: past, Grace: compactGrace, Now: now, Zstd: c.zstd, Log: c.log, Columns: c.columns, Forget: forgotten, DropRepeats: c.repeats})
 	if compacted.Partitions > 0 {
 		c.log.Info("compacted", "partitions", compacted.Partitions, "segments", compacted.Segments,
-			"bytes_before", compacted.Before, "bytes_after", compacted.After)
+			"bytes_before", compacted.Before, "bytes_after", compacted.After, "repeats", compacted.Repeated)
 	}
 	if err != nil {
 		return err

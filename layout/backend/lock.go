@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -15,6 +16,8 @@ import (
 
 // A lock that was not renewed for so long belongs to a process that died.
 const lockStale = 15 * time.Minute
+
+var errUnconditional = errors.New("the object store overwrites an object that must not exist (If-None-Match: *), so it cannot be locked; compact with one process only, in a copy on a disk")
 
 // Lock is a lock in an object store: the object dir/<n> with the greatest n. It
 // was made once, by a conditional write, and is renewed until Unlock.
@@ -41,11 +44,17 @@ func (s *Blob) Lock(ctx context.Context, dir string) (*Lock, error) {
 			return nil, err
 		}
 		if last.Bytes > 0 && time.Since(last.Modified) < lockStale {
-			return nil, fmt.Errorf("lock %s: %w", s.url, ErrBusy)
+			holder, err := s.ReadAll(ctx, lockName(dir, n))
+			if err != nil {
+				return nil, err
+			}
+			return nil, fmt.Errorf("lock %s, %.200q: %w", s.url, holder, ErrBusy)
 		}
 	}
 
-	l := &Lock{s: s, dir: dir, n: n + 1, text: "held " + rand.Text(), stop: make(chan struct{}), done: make(chan struct{})}
+	host, _ := os.Hostname() // for people
+	text := fmt.Sprintf("held by %s, process %d, %s", host, os.Getpid(), rand.Text())
+	l := &Lock{s: s, dir: dir, n: n + 1, text: text, stop: make(chan struct{}), done: make(chan struct{})}
 	err = l.write(ctx, l.text, true)
 	if errors.Is(err, fs.ErrExist) {
 		// Perhaps a former try made it, and only its answer got lost.
@@ -55,6 +64,14 @@ func (s *Blob) Lock(ctx context.Context, dir string) (*Lock, error) {
 		}
 	}
 	if err != nil {
+		return nil, err
+	}
+
+	// A store that made it now, too, would give the lock to everybody.
+	switch err := l.write(ctx, l.text, true); {
+	case err == nil:
+		return nil, fmt.Errorf("lock %s: %w", s.url, errUnconditional)
+	case !errors.Is(err, fs.ErrExist):
 		return nil, err
 	}
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,6 +122,19 @@ func TestReadGivesUp(t *testing.T) {
 	f.Ahead(0, 1000)
 	if _, err := f.ReadAt(make([]byte, 1000), 0); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("ReadAt of a server that fails: %v", err)
+	}
+}
+
+// TestLockNeedsConditionalWrites: a store that ignores If-None-Match gives no lock.
+func TestLockNeedsConditionalWrites(t *testing.T) {
+	b, _ := put(t, &backendtest.Faults{Wrap: func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Header.Del("If-None-Match")
+			h.ServeHTTP(w, r)
+		})
+	}}, 1)
+	if _, err := b.Lock(t.Context(), "lock"); err == nil || !strings.Contains(err.Error(), "If-None-Match") {
+		t.Errorf("the lock of a store without conditional writes: %v", err)
 	}
 }
 

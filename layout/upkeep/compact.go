@@ -50,6 +50,10 @@ type CompactOptions struct {
 	// Forget are the clients whose records are left out of what is merged; nil: nobody's are.
 	Forget *forget.Set
 
+	// DropRepeats leaves out records whose line, with the ID, another one of the partition
+	// has: two servers that publish in one place have received the same.
+	DropRepeats bool
+
 	// Columns brings all records of a day, of whatever partitions, into segments in
 	// columns. Without it, each partition gets a segment in rows; those in columns stay.
 	Columns bool
@@ -71,6 +75,7 @@ type CompactStats struct {
 	After      int64 // bytes on disk of the merged ones; 0 in a dry run
 	Records    int64
 	Forgotten  int64 // records that were left out, because their client is forgotten
+	Repeated   int64 // records that were left out, see CompactOptions.DropRepeats
 }
 
 // Compact merges the segments of each selected partition into one, compressed as
@@ -118,6 +123,9 @@ type merge struct {
 	whatever  bool             // the records are read, whatever the filters of in say
 	clients   forget.Collector // of the records; the producer's until the last frame
 	forgotten int64            // records that were left out, likewise
+
+	dropRepeats bool
+	repeats     *repeats // the producer's until the last frame; nil: they stay
 
 	out      *segment.Builder // consumer's, as is staged
 	staged   string           // in layout.CompactDir
@@ -247,6 +255,9 @@ func (c *compactor) run(ctx context.Context) error {
 
 // merge does the merges.
 func (c *compactor) merge(ctx context.Context, work []*merge) error {
+	for _, m := range work {
+		m.dropRepeats = c.o.DropRepeats
+	}
 	err := compress(ctx, c.t, newTool(c.o), work, c.o.Forget, func(f *frame) error { return c.emit(ctx, f) })
 	if err != nil {
 		return err
@@ -348,6 +359,9 @@ func (c *compactor) count(m *merge) {
 	c.st.After += m.out.Size()
 	c.st.Records += m.out.Records
 	c.st.Forgotten += m.forgotten
+	if m.repeats != nil {
+		c.st.Repeated += m.repeats.found
+	}
 	c.bytes += m.out.Size()
 }
 

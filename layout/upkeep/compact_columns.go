@@ -38,6 +38,7 @@ type day struct {
 	version int
 	rows    []layout.Segment // to bring into columns
 	columns []layout.Segment // small ones, to merge with them
+	others  []layout.Segment // in columns, which stay as they are
 	gone    []layout.Segment // replaced already
 	under   string           // path that the segment gets; "": one of its own
 }
@@ -74,12 +75,14 @@ func planDays(visible, hidden []layout.Segment) []*day {
 
 	// Without new rows, segments in columns are as good as they will become.
 	for _, seg := range visible {
-		if !seg.InColumns() || len(seg.Parts) == 0 || seg.Size >= mergeColumnsBytes {
+		if !seg.InColumns() || len(seg.Parts) == 0 {
 			continue
 		}
 		d := dayOf(seg)
-		if rowBytes[d] > 0 && rowBytes[d] < mergeColumnsBytes && len(d.columns) < maxMergedColumns {
+		if rowBytes[d] > 0 && rowBytes[d] < mergeColumnsBytes && len(d.columns) < maxMergedColumns && seg.Size < mergeColumnsBytes {
 			d.columns = append(d.columns, seg)
+		} else {
+			d.others = append(d.others, seg)
 		}
 	}
 
@@ -136,6 +139,7 @@ func (c *compactor) compactDay(ctx context.Context, enc *zstd.Encoder, d *day) e
 			c.put = append(c.put, build.made...)
 			c.countDay(d, build.after, build.records)
 			c.st.Forgotten += build.left
+			c.st.Repeated += build.repeated
 			break
 		}
 		if !layout.IsDamage(err) {
@@ -232,6 +236,8 @@ type dayBuild struct {
 	clients  forget.Collector // of the records of w
 	ids      []forget.ID      // memory
 	left     int64            // records of forgotten clients
+	repeats  *repeats         // of the partition; nil: they stay
+	repeated int64            // records that were left out
 	reading  layout.Segment   // that is being read, in errors
 	sources  []*columnSource
 }
@@ -301,6 +307,10 @@ func (b *dayBuild) partition(dims schema.Dims, rows []layout.Segment) error {
 		if err := b.begin(); err != nil {
 			return err
 		}
+	}
+
+	if err := b.findRepeats(dims, rows); err != nil {
+		return err
 	}
 
 	// In the order in which jobs read them, so that a compaction does not change it.
@@ -421,6 +431,10 @@ func (b *dayBuild) add(dims schema.Dims, line []byte, msOfDay uint32) error {
 
 	if b.c.o.Forget.Has(ids, namespace) {
 		b.left++
+		return nil
+	}
+	if b.repeats.is(line) {
+		b.repeated++
 		return nil
 	}
 

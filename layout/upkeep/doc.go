@@ -28,6 +28,9 @@
 // a segment in columns, with what small ones of the day have. It replaces the rows as a
 // merged segment does (compact_columns.go).
 //
+// With CompactOptions.DropRepeats, what several servers published of the same ping becomes one
+// record (repeats.go).
+//
 // # Check and repair
 //
 //  1. Check reads every segment from end to end, on all cores.

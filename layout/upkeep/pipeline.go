@@ -101,6 +101,12 @@ type packer struct {
 
 // segments reads all segments of the merge.
 func (p *packer) segments(t *layout.Tree) error {
+	if len(p.m.in) > 0 {
+		if err := p.findRepeats(t); err != nil {
+			return err
+		}
+	}
+
 	for _, seg := range p.m.in {
 		var err error
 		p.leave, err = newLeaver(t, seg, p.forgotten, p.m.whatever, &p.m.clients)
@@ -157,7 +163,7 @@ func (p *packer) segment(t *layout.Tree, seg layout.Segment) error {
 		}
 		frameIDs := ids.Slice(record, record+int(count))
 		record += int(count)
-		lines, frameIDs = p.leave.of(lines, frameIDs)
+		lines, frameIDs = p.m.repeats.leaveOut(p.leave.of(lines, frameIDs))
 		if len(lines) == 0 {
 			continue
 		}
@@ -179,7 +185,7 @@ func (p *packer) segment(t *layout.Tree, seg layout.Segment) error {
 func (p *packer) text(t *layout.Tree, seg layout.Segment) error {
 	p.m.replaces = append(p.m.replaces, seg.Unique)
 	return t.Salvage(seg, true, func(lines []byte, ids segment.IDs) error {
-		return p.add(p.leave.of(lines, ids))
+		return p.add(p.m.repeats.leaveOut(p.leave.of(lines, ids)))
 	})
 }
 
