@@ -48,7 +48,7 @@ func newNetwork(t *testing.T, to string) *network {
 	return n
 }
 
-// setCut cuts the network, with all its connections, or mends it.
+// setCut cuts the network, with all its connections, or repairs it.
 func (n *network) setCut(cut bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
