@@ -112,6 +112,15 @@ await page.locator("#content .chart[tabindex]").first().focus();
 await page.keyboard.press("ArrowRight");
 if (!/\(.*%\)/.test(await page.locator(".tooltip").first().textContent())) wrong("the arrow keys do not read the buckets");
 
+// From a bar to the records behind it, which the editor finds.
+await page.keyboard.press("Enter");
+await page.waitForFunction(() => location.hash.startsWith("#/editor?text="));
+await page.getByLabel("Sample").selectOption("");
+await page.getByRole("button", { name: "Run" }).click();
+await page.locator("#content [role=status]", { hasText: /[1-9]\d* rows, 0 failed calls/ }).waitFor();
+await page.locator("th", { hasText: "document" }).waitFor();
+await go(page, of(measure, "&show=distribution"), "keyboard");
+
 // Every form of a chart is saved, and the HTML stands alone.
 where = "export";
 for (const form of ["CSV", "JSON", "PNG", "SVG", "HTML"]) {

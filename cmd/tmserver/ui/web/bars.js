@@ -107,7 +107,7 @@ export function bars(list, options) {
   const tip = h("div", { class: "tooltip", hidden: true });
   const mark = s("rect", { fill: "var(--text)", "fill-opacity": 0.07, y: top, height: height - top - bottom, width: step, visibility: "hidden" });
   svg.append(mark);
-  const chart = h("div", { class: "chart", tabindex: 0, role: "group", "aria-label": `${options.label}. Arrow keys read the buckets.` }, svg, tip);
+  const chart = h("div", { class: "chart", tabindex: 0, role: "group", "aria-label": `${options.label}. Arrow keys read the buckets${options.onpick ? ", Enter shows the records behind one" : ""}.` }, svg, tip);
   let at = -1;
   const show = (/** @type {number} */ i) => {
     at = Math.max(0, Math.min(shown - 1, i));
@@ -132,9 +132,12 @@ export function bars(list, options) {
     const box = svg.getBoundingClientRect();
     show(Math.floor(((event.clientX - box.left) / box.width * width - left) / step));
   });
+  const pick = () => { if (at >= 0 && !names) options.onpick?.(at + from); };
+  chart.addEventListener("click", pick);
   chart.addEventListener("pointerleave", hide);
   chart.addEventListener("blur", hide);
   chart.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Enter") pick();
     if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
     event.preventDefault();
     show(at + (event.key === "ArrowLeft" ? -1 : 1));

@@ -6,6 +6,7 @@ import { density, percentile, mean, bucketName, difference, unitOf, hasRanges } 
 import { bars, legend, colour, lineChart } from "./bars.js";
 import { lines } from "./lines.js";
 import { tools } from "./export.js";
+import { distributions, recordsBehind } from "./behind.js";
 
 export const title = "Explorer";
 
@@ -336,7 +337,11 @@ function drawDistribution(place, view, across) {
   const on = (/** @type {string} */ flag, /** @type {boolean} */ otherwise = false) => state.has(flag) ? state.get(flag) === "1" : otherwise;
   const flag = (/** @type {string} */ key, /** @type {string} */ label, /** @type {boolean} */ otherwise) => check(label, on(key, otherwise), (checked) => state.change({ [key]: checked === otherwise ? null : checked ? "1" : "0" }));
   const weight = byClient ? "share of clients" : "share of samples";
-  const options = { cumulative: on("cumulative"), log: on("log"), trim: on("trim", true), overflow: on("overflow", true), unit, weight, label: `Distribution of ${view.measure}` };
+  const options = { cumulative: on("cumulative"), log: on("log"), trim: on("trim", true), overflow: on("overflow", true), unit, weight, label: `Distribution of ${view.measure}`,
+    onpick: distributions.includes(sums.kind) ? (/** @type {number} */ bucket) => {
+      const address = list[0].bounds && recordsBehind(view, list[0].bounds[bucket], list[0].bounds[bucket + 1]);
+      if (address) location.hash = address;
+    } : undefined };
   const sideBySide = on("side") && list.length > 1;
   const charts = sideBySide ? list.map((d) => h("div", null, h("h3", null, d.name), bars([d], { ...options, label: `${options.label}, ${d.name}` }))) : [bars(list, options)];
 
@@ -353,7 +358,7 @@ function drawDistribution(place, view, across) {
       flag("cumulative", "cumulative", false), flag("log", "log scale", false), list[0].bounds ? flag("trim", "trim empty ends", true) : null, list[0].bounds && hasRanges(list[0]) ? flag("overflow", "overflow bucket", true) : null, list.length > 1 ? flag("side", "side by side", false) : null),
       h("span", { class: "grow" }), tools(exported)),
     list.length > 1 && !sideBySide ? legend(list.map((d) => d.name)) : null, charts,
-    h("p", { class: "small soft" }, subtitle(view, "")),
+    h("p", { class: "small soft" }, subtitle(view, ""), options.onpick && list[0].bounds ? " A click on a bar leads to the records behind it." : ""),
     found.length > list.length ? h("p", { class: "notice" }, `${found.length - list.length} values have other buckets and are not shown.`) : null,
     pings.size > maxSeries ? h("p", { class: "notice" }, `The ${maxSeries} most frequent of ${pings.size} values are shown.`) : null));
 
