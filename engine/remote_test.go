@@ -60,7 +60,7 @@ func TestRemoteJobsCount(t *testing.T) {
 	o.Cache = cache
 	for name, job := range map[string]engine.Job{
 		"plain":    remote{concat{}, 2},
-		"sample":   engine.Sample(remote{concat{}, 2}, 1),
+		"sample":   engine.Sample(remote{concat{}, 2}, engine.Whole()),
 		"combined": engine.Combining(remote{concat{}, 2}, 2),
 	} {
 		_, stats, err := runJob(t.Context(), src, job, o)

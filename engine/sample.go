@@ -8,21 +8,32 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Sampled is a Job that maps a share of the records: those whose document ID's
-// hash (XXH64) is small enough. So every run, on any machine, takes the same
-// records, those of a smaller share are among those of a larger one, and all
-// submissions of one document are in or out. It is safe for concurrent use.
-type Sampled struct {
-	Job
-	limit  uint64
-	mapped atomic.Int64
+// Share says which part of the records a job maps. Both conditions hold for each record.
+type Share struct {
+	Records float64 // from 0 to 1, by document ID
+	Clients int     // from 0 to 100, in percent, by client ID; records without a client ID only in 100
 }
 
-// Sample returns job on share of the records, between 0 and 1.
-func Sample(job Job, share float64) *Sampled {
-	sampled := &Sampled{Job: job, limit: math.MaxUint64}
-	if share < 1 {
-		sampled.limit = uint64(max(share, 0) * (1 << 63) * 2)
+// Whole is the Share of all records.
+func Whole() Share { return Share{Records: 1, Clients: 100} }
+
+// Sampled is a Job that maps a share of the records: those whose document ID's
+// hash (XXH64) is small enough, and whose client is in the sample. So every run, on
+// any machine, takes the same records, those of a smaller share are among those of a
+// larger one, and all submissions of one document are in or out. It is safe for
+// concurrent use.
+type Sampled struct {
+	Job
+	limit   uint64
+	clients int
+	mapped  atomic.Int64
+}
+
+// Sample returns job on a share of the records.
+func Sample(job Job, share Share) *Sampled {
+	sampled := &Sampled{Job: job, limit: math.MaxUint64, clients: share.Clients}
+	if share.Records < 1 {
+		sampled.limit = uint64(max(share.Records, 0) * (1 << 63) * 2)
 	}
 	return sampled
 }
@@ -58,6 +69,17 @@ func (m *sampledMapper) Map(record *Record, n int64) error {
 	// The hash of the ID decides, so every job reads the same sample.
 	if ok && xxhash.Sum64(id) > m.s.limit {
 		return nil
+	}
+
+	// The record is read only if its client matters.
+	if ok && m.s.clients < 100 {
+		sample, known, err := clientSample(record)
+		if err != nil {
+			return err
+		}
+		if !known || sample >= m.s.clients {
+			return nil
+		}
 	}
 
 	m.n++

@@ -39,7 +39,7 @@ func (m keepingMapper) Lookups() string { return "" }
 func TestSample(t *testing.T) {
 	sample := func(share float64) map[string]bool {
 		seen := map[string]bool{}
-		s := engine.Sample(keeping{seen: seen}, share)
+		s := engine.Sample(keeping{seen: seen}, engine.Share{Records: share, Clients: 100})
 		m, err := s.NewMapper(t.Context(), engine.Task{}, nil)
 		if err != nil {
 			t.Fatal(err)

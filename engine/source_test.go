@@ -57,7 +57,7 @@ func TestJobs(t *testing.T) {
 	}{
 		"concat":  {concat{combine: true}, "# preamble\nx\t134\ny\t2\n"},
 		"tally":   {tally{}, "x\t3\ny\t1\n"},
-		"sampled": {engine.Sample(tally{}, 1), "x\t3\ny\t1\n"},
+		"sampled": {engine.Sample(tally{}, engine.Whole()), "x\t3\ny\t1\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := enginetest.TestJob(t, src, tt.job); got != tt.want {

@@ -9,17 +9,20 @@
 const stamps = ["AMI_startup_begin", "XPI_startup_begin", "XPI_bootstrap_addons_begin", "XPI_bootstrap_addons_end", "XPI_startup_end", "AMI_startup_end"]
 
 export function map(id, dims, ping, ctx) {
-  const info = ping.info
-  if (!info || !info.OS) return
-  const where = [dims.appName, info.OS, dims.appVersion.split(".")[0], dims.appUpdateChannel]
+  // Current pings have the same in other places.
+  const { info, payload: current } = ping
+  const os = current ? ping.environment?.system?.os?.name : info && info.OS
+  if (!os) return
+  const where = [dims.appName, os, dims.appVersion.split(".")[0], dims.appUpdateChannel]
 
   ctx.write(["E", ...where, "Sessions"], 1)
-  const error = startError(ping.simpleMeasurements)
+  const error = !current && startError(ping.simpleMeasurements) // current ones have no times of the add-on manager
   if (error) ctx.write(["E", ...where, error], 1)
 
   // info.addons has the versions, "<escaped ID>:<version>,…"; details has the times.
-  const versions = Object.fromEntries((info.addons || "").split(",").map((item) => item.split(":")))
-  const details = (ping.addonDetails && ping.addonDetails.XPI) || {}
+  const versions = Object.fromEntries(((!current && info.addons) || "").split(",").map((item) => item.split(":")))
+  const active = current && ping.environment.addons?.activeAddons
+  const details = (current || ping).addonDetails?.XPI || {}
   for (const addon in details) {
     const found = {}
     for (const measure in details[addon]) {
@@ -28,7 +31,7 @@ export function map(id, dims, ping, ctx) {
     }
     if (Object.keys(found).length === 0) continue
     found.name = { [details[addon].name || "?"]: 1 }
-    ctx.write(["A", ...where, `${addon}:${versions[encodeURIComponent(addon)] || (info.addons ? "?" : "*")}`], found)
+    ctx.write(["A", ...where, `${addon}:${active?.[addon]?.version || versions[encodeURIComponent(addon)] || (active || info?.addons ? "?" : "*")}`], found)
   }
 }
 
@@ -45,15 +48,12 @@ const bucket = (v, spread) => (v < 1 ? 0 : Math.trunc(Math.exp(Math.trunc(Math.l
 // add adds up numbers, or objects of numbers of any depth.
 const add = (sum, v) => {
   if (typeof v === "number") return (sum || 0) + v
-  sum = sum || {}
-  for (const k in v) sum[k] = add(sum[k], v[k])
+  for (const k in v) (sum ||= {})[k] = add(sum[k], v[k])
   return sum
 }
 
 export function reduce(key, values, ctx) {
-  let sum
-  for (const v of values) sum = add(sum, v)
-  ctx.write(key, sum)
+  ctx.write(key, values.reduce((sum, v) => add(sum, v), undefined))
 }
 
 export const combine = reduce

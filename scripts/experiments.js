@@ -1,5 +1,7 @@
 // How many Firefox sessions took part in each experiment, and how experiments began
-// and ended.
+// and ended. Current pings say what they take part in, several experiments too; how these
+// began and ended is among their events. Glean's baseline pings count as sessions of
+// Firefox where it sends no others: --where appName=firefox_desktop.
 //
 // Output (CSV): "Totals", channel, version, sessions; "ACTIVE", channel, version,
 // experiment, branch, sessions; "EXPERIMENT_ACTIVATION" or "EXPERIMENT_TERMINATION",
@@ -8,7 +10,7 @@
 import { sum } from "stats"
 
 export function map(id, dims, ping, ctx) {
-  if (dims.appName !== "Firefox") return
+  if (dims.appName !== "Firefox" && !(dims.appName === "firefox_desktop" && dims.reason === "baseline")) return
   const where = [dims.appUpdateChannel, dims.appVersion]
   ctx.write(["Totals", ...where], 1)
 
@@ -22,6 +24,11 @@ export function map(id, dims, ping, ctx) {
   if (ping.indexOf("activeExperiment") >= 0) {
     const { activeExperiment, activeExperimentBranch } = ping.info
     if (activeExperiment) ctx.write(["ACTIVE", ...where, activeExperiment, activeExperimentBranch], 1)
+  }
+
+  if (ping.indexOf('"experiments"') >= 0) {
+    const active = (ping.ping_info ?? ping.environment)?.experiments
+    for (const name in active) ctx.write(["ACTIVE", ...where, name, active[name].branch], 1)
   }
 }
 

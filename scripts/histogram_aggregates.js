@@ -19,13 +19,17 @@ export const trees = count("folder", "path", { write: writeTree })
 const filters = {} // {path: ID}
 
 export function map(id, dims, ping) {
-  const { info, histograms } = ping
-  if (!info || !histograms) return
+  const histograms = ping.histograms ?? ping.payload?.histograms
+  if (!histograms || !ping.info && !ping.payload) return
+  const info = ping.payload ? current(ping.environment) : ping.info
   const folder = dims.appUpdateChannel + "/" + dims.appVersion.split(".")[0]
   const path = `${dims.reason}\0${dims.appName}\0${info.OS}\0${info.version}\0${info.arch}`
   trees.add(folder, path)
   measures.addEach(folder, dims.submission_date, (filters[path] ||= String(hash(path))), histograms)
 }
+
+// current returns what the info of a classic ping has, from a current one's environment.
+const current = (environment) => ({ OS: environment?.system?.os?.name, version: environment?.system?.os?.version, arch: environment?.build?.architecture })
 
 function writeMeasure([folder, measure], rows, ctx) {
   // Of several bucketings a file has one. Definitions grow, so the longest is the newest.

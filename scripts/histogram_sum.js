@@ -12,6 +12,8 @@
 // Without a definition the bucketing is "unknown", and only histograms of different
 // lengths are separate.
 //
+// Current pings say the bucketing themselves. Of their processes this is the parent.
+//
 // Output: channel, version, histogram, bucketing (kind, lowest and highest bound),
 // numbers per histogram, the added-up histogram as a JSON array.
 
@@ -23,5 +25,6 @@ const names = ["GC_MS", "CYCLE_COLLECTOR", "MEMORY_RESIDENT", "CACHE_HIT", "PAGE
 export const sums = histograms("channel", "version", "histogram", { show: ["bucketing", "length", "numbers"], header: false })
 
 export function map(id, dims, ping) {
-  if (ping.histograms) sums.addEach(dims.appUpdateChannel, dims.appVersion, ping.histograms, names)
+  const histograms = ping.histograms ?? ping.payload?.histograms
+  if (histograms) sums.addEach(dims.appUpdateChannel, dims.appVersion, histograms, names)
 }

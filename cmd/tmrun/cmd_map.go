@@ -22,12 +22,12 @@ type mapCmd struct {
 	DataDir     string   `short:"d" predictor:"folder" name:"data-dir" placeholder:"DIR" help:"The tree that the names are of (default: the one that the paths lie in)."`
 	InputFilter string   `short:"f" predictor:"filter" name:"input-filter" placeholder:"FILE" help:"JSON or JavaScript filter, or the name of a shipped one (default: everything valid)."`
 	Where       []string `name:"where" sep:"none" placeholder:"DIM=…" help:"dim=v1,v2 or dim=lo..hi; repeatable, combines with the filter."`
-	Sample      percent  `default:"100" placeholder:"PCT" help:"Map only this share of the records, such as 1%."`
-	Mappers     workers  `short:"m" name:"num-mappers" placeholder:"N" help:"Map tasks at a time (default: all processors)."`
-	Dims        string   `placeholder:"R/A/C/V/B/D" help:"Standard input is records of these dimensions, reason/app/channel/version/build/date, not names."`
-	Dedup       string   `hidden:"" enum:"none,latest" default:"none"`
-	Segment     string   `default:"stdin" help:"With --dims: the name of the input in messages."`
-	Pack        int      `default:"0" hidden:"" help:"Write packed pairs for so many shards, and how each task has ended."`
+	shareFlags  `embed:""`
+	Mappers     workers `short:"m" name:"num-mappers" placeholder:"N" help:"Map tasks at a time (default: all processors)."`
+	Dims        string  `placeholder:"R/A/C/V/B/D" help:"Standard input is records of these dimensions, reason/app/channel/version/build/date, not names."`
+	Dedup       string  `hidden:"" enum:"none,latest" default:"none"`
+	Segment     string  `default:"stdin" help:"With --dims: the name of the input in messages."`
+	Pack        int     `default:"0" hidden:"" help:"Write packed pairs for so many shards, and how each task has ended."`
 
 	tree string // that the paths lie in
 }
@@ -131,9 +131,7 @@ func (c *mapCmd) open(ctx context.Context, s *session) error {
 	if err := s.narrow(c.Where); err != nil {
 		return err
 	}
-	if c.Sample < 100 {
-		s.takeSample(c.Sample.share())
-	}
+	s.takeSample(c.share())
 	return nil
 }
 

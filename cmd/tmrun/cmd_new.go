@@ -25,7 +25,7 @@ const filterTemplate = "filter"
 // newCmd starts a script.
 type newCmd struct {
 	File       string `arg:"" predictor:"file" help:"The script to make: job.js, or job.ts for TypeScript."`
-	Template   string `short:"t" enum:"count,table,histogram,percentiles,list,median,filter" default:"count" help:"count: records by key; table: aggregations that Go does; histogram: add one up; percentiles: of a histogram; list: map only; median: quantiles of a measure; filter: no job, but a filter for jobs."`
+	Template   string `short:"t" enum:"count,table,histogram,percentiles,list,median,main,glean,filter" default:"count" help:"count: records by key; table: aggregations that Go does; histogram: add one up; percentiles: of a histogram; list: map only; median: quantiles of a measure; main: the main pings of Firefox; glean: pings of the Glean SDK; filter: no job, but a filter for jobs."`
 	Histograms string `predictor:"file" placeholder:"FILE" help:"A Histograms.json whose names editors complete."`
 }
 

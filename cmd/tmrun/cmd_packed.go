@@ -117,8 +117,8 @@ func (c *mapCmd) runPackedTask(ctx context.Context, s *session, task engine.Task
 	// The sample is of the records, so it wraps the job.
 	var work engine.Job = &job
 	var sampled *engine.Sampled
-	if c.Sample < 100 {
-		sampled = engine.Sample(work, c.Sample.share())
+	if c.share() != engine.Whole() {
+		sampled = engine.Sample(work, c.share())
 		work = sampled
 	}
 

@@ -154,9 +154,15 @@ func (c *reproCmd) replayTask(ctx context.Context, s *session, call *script.Call
 
 	s.plan.Tasks = s.plan.Tasks[at : at+1]
 
-	if call.Sample > 0 && call.Sample < 1 {
-		s.takeSample(call.Sample)
+	// What is 0 was not written.
+	share := engine.Whole()
+	if call.Sample > 0 {
+		share.Records = call.Sample
 	}
+	if call.Clients > 0 {
+		share.Clients = call.Clients
+	}
+	s.takeSample(share)
 
 	// Closing the sink writes the rows so far, even after an error.
 	sink := format.NewTSV(s.st.Stdout)

@@ -46,10 +46,10 @@ type runCmd struct {
 	TaskMemory  size          `name:"task-memory" default:"512MiB" placeholder:"SIZE" help:"With --isolate: memory that one task may use."`
 	TaskTimeout time.Duration `name:"task-timeout" default:"10m" zero:"no limit" help:"With --isolate: what one task may take; 0 is no limit."`
 
-	Sample     percent `default:"100" placeholder:"PCT" help:"Map only this share of the records, such as 1%: always the same ones, chosen by document ID."`
-	Explain    bool    `help:"Print what the job would read and an estimate of its time; run no more than a few tasks."`
-	Progress   string  `enum:"auto,plain,none" default:"auto" placeholder:"HOW" help:"auto: a bar if standard error is a terminal; plain: a line every five seconds; none: no summary either."`
-	Supervised bool    `hidden:"" help:"Write events as JSON lines to file descriptor 3, and end when stdin ends."`
+	shareFlags `embed:""`
+	Explain    bool   `help:"Print what the job would read and an estimate of its time; run no more than a few tasks."`
+	Progress   string `enum:"auto,plain,none" default:"auto" placeholder:"HOW" help:"auto: a bar if standard error is a terminal; plain: a line every five seconds; none: no summary either."`
+	Supervised bool   `hidden:"" help:"Write events as JSON lines to file descriptor 3, and end when stdin ends."`
 	supervisor *supervisor
 
 	Profile string `predictor:"file" placeholder:"FILE" help:"Write a profile of the script by line, for go tool pprof."`
@@ -330,8 +330,8 @@ func (c *runCmd) placeTasks(ctx context.Context, s *session) error {
 
 	// The results of a sample are not those of whole segments, so they bypass the
 	// cache.
-	if c.Sample < 100 {
-		s.takeSample(c.Sample.share())
+	if c.share() != engine.Whole() {
+		s.takeSample(c.share())
 	} else if !c.NoCache && c.Engine == "local" {
 		c.openCache(ctx, s)
 	}

@@ -179,9 +179,7 @@ func (c *runCmd) estimate(ctx context.Context, s *session) (trialRun, error) {
 	options.MaxErrors = -1
 	options.Rejected = nil
 	options.Log = engine.DefaultOptions().Log
-	if c.Sample < 100 {
-		s.takeSample(c.Sample.share())
-	}
+	s.takeSample(c.share())
 
 	trialCtx, cancel := context.WithTimeout(ctx, trialLimit)
 	defer cancel()

@@ -126,7 +126,8 @@ func (c *runCmd) saveFailed(s *session, err error) error {
 		if call.Phase == "mapFinished" {
 			call.DataDir = c.DataDir
 			call.Filter = c.InputFilter
-			call.Sample = c.Sample.share()
+			call.Sample = c.share().Records
+			call.Clients = c.share().Clients
 		}
 	}
 

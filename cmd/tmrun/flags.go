@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
+	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/layout"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
@@ -176,5 +177,31 @@ func (p *percent) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// share returns p as a number up to 1.
-func (p percent) share() float64 { return float64(p) / 100 }
+// shareFlags say which records are mapped.
+type shareFlags struct {
+	Sample        percent      `default:"100" placeholder:"PCT" help:"Map only this share of the records, such as 1%: always the same ones, chosen by document ID."`
+	SampleClients wholePercent `name:"sample-clients" default:"100" placeholder:"PCT" help:"Map only the records of this share of the clients, such as 1%: always the same clients, chosen by the CRC-32 of the client ID."`
+}
+
+// share returns what the flags say.
+func (f *shareFlags) share() engine.Share {
+	return engine.Share{Records: float64(f.Sample) / 100, Clients: int(f.SampleClients)}
+}
+
+// args returns the flags for a task elsewhere.
+func (f *shareFlags) args() []string {
+	return []string{"--sample", strconv.FormatFloat(float64(f.Sample), 'g', -1, 64), "--sample-clients", strconv.Itoa(int(f.SampleClients))}
+}
+
+// wholePercent is a flag value: clients are in one of a hundred samples.
+type wholePercent int
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (p *wholePercent) UnmarshalText(text []byte) error {
+	n, err := strconv.Atoi(strings.TrimSuffix(string(text), "%"))
+	if err != nil || n < 1 || n > 100 {
+		return fmt.Errorf("share of clients %q: want a whole percentage from 1%% to 100%%", text)
+	}
+	*p = wholePercent(n)
+	return nil
+}

@@ -97,6 +97,9 @@ func (c *runCmd) remoteRequest() (api.Request, error) {
 	if c.Sample < 100 {
 		request.Sample = fmt.Sprint(float64(c.Sample))
 	}
+	if c.SampleClients < 100 {
+		request.SampleClients = fmt.Sprint(float64(c.SampleClients))
+	}
 	if c.Dedup != "none" {
 		request.Dedup = c.Dedup
 	}

@@ -39,7 +39,7 @@ type session struct {
 	tables    tables.Set // of the script; nil: it has none
 
 	work    engine.Job      // what the engine runs: job, or what wraps it
-	sampled *engine.Sampled // the wrapper for --sample; nil without
+	sampled *engine.Sampled // the wrapper for --sample and --sample-clients; nil without
 
 	definitions *revisions.Cache // what job.Limits.Definitions is; nil without
 
@@ -185,10 +185,12 @@ func (s *session) exitWhenStuck(hint string, cleanUp func()) {
 	}
 }
 
-// takeSample maps only a share of the records, from 0 to 1.
-func (s *session) takeSample(share float64) {
-	s.sampled = engine.Sample(s.work, share)
-	s.work = s.sampled
+// takeSample maps only a share of the records.
+func (s *session) takeSample(share engine.Share) {
+	if share != engine.Whole() {
+		s.sampled = engine.Sample(s.work, share)
+		s.work = s.sampled
+	}
 }
 
 // consoleTo returns the function that prints what a script logs on stderr, with

@@ -248,7 +248,8 @@ func (c *runCmd) sparkJob(ctx context.Context, s *session) (*spark.Job, error) {
 		common = append(common, "--results", resultsName)
 	}
 
-	job.Map = append(slices.Clone(common), "-d", dataDir, "-m", "1", "--sample", strconv.FormatFloat(float64(c.Sample), 'g', -1, 64))
+	job.Map = append(slices.Clone(common), "-d", dataDir, "-m", "1")
+	job.Map = append(job.Map, c.shareFlags.args()...)
 	if filterName != "" {
 		job.Map = append(job.Map, "--input-filter", filterName)
 	}

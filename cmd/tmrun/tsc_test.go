@@ -51,6 +51,7 @@ func TestTypes(t *testing.T) {
 	for _, args := range [][]string{
 		{"--template", "count", "count.js"}, {"--template", "count", "typed.ts"}, {"--template", "histogram", "histogram.js"},
 		{"--template", "list", "list.ts"}, {"--template", "median", "median.ts"}, {"--template", "percentiles", "percentiles.ts"}, {"--template", "table", "table.ts"}, {"--template", "filter", "filter.js"},
+		{"--template", "main", "main.ts"}, {"--template", "glean", "glean.ts"},
 	} {
 		args[2] = filepath.Join(dir, args[2])
 		var stderr strings.Builder

@@ -129,7 +129,8 @@ func (m *Manager) arguments(run *api.Run, path string, exports api.Exports) []st
 
 	// An empty value means tmrun's default, so its flag is left out.
 	for flag, value := range map[string]string{
-		"--input-filter": filter, "--sample": request.Sample, "--table": request.Table, "--dedup": request.Dedup,
+		"--input-filter": filter, "--sample": request.Sample, "--sample-clients": request.SampleClients,
+		"--table": request.Table, "--dedup": request.Dedup,
 	} {
 		if value != "" {
 			args = append(args, flag+"="+value)

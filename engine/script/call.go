@@ -40,7 +40,8 @@ type Call struct {
 	// them were mapped. Package script leaves this to its caller.
 	DataDir string  `json:"data_dir,omitempty"`
 	Filter  string  `json:"filter,omitempty"`
-	Sample  float64 `json:"sample,omitempty"` // the share; 0 is all
+	Sample  float64 `json:"sample,omitempty"`         // the share; 0 is all
+	Clients int     `json:"sample_clients,omitempty"` // of clients, in percent; 0 is all
 
 	// Of combine and reduce.
 	Key  json.RawMessage `json:"key,omitempty"`  // to be read by people

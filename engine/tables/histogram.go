@@ -22,7 +22,7 @@ const (
 	// Lower is the lower bound of the bucket.
 	Lower Mode = "lower"
 	// Linear goes with the share of the bucket's samples that lie below, in the kinds
-	// whose buckets are ranges, exponential and linear; the buckets of all others are
+	// whose buckets are ranges, exponential, linear and those of Glean; the buckets of all others are
 	// values, so they are the lower bound.
 	Linear Mode = "linear"
 	// Geometric is Linear, but for exponential histograms lower^(1-share)·upper^share, as
@@ -317,7 +317,7 @@ func (h *histogram) place(bounds []int, bucket int, share float64, bucketing str
 const exponential = "exponential"
 
 // ranges are the kinds whose buckets are ranges of values.
-var ranges = []string{exponential, "linear"}
+var ranges = []string{exponential, "linear", "timing", "memory"}
 
 // kindOf returns the first word of a bucketing such as "exponential 1 to 10000".
 func kindOf(bucketing string) string {

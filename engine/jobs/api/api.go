@@ -21,6 +21,7 @@ type Request struct {
 	FilterDocument json.RawMessage `json:"filter_document,omitempty"`
 	Where          []string        `json:"where,omitempty"`  // as --where of tmrun
 	Sample         string          `json:"sample,omitempty"` // as --sample, such as 1%
+	SampleClients  string          `json:"sample_clients,omitempty"`
 	Format         string          `json:"format,omitempty"` // as --format; "" is jsonl
 	Table          string          `json:"table,omitempty"`
 	Dedup          string          `json:"dedup,omitempty"`

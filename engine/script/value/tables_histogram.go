@@ -35,6 +35,10 @@ func boundsOf(bucketing string, buckets int) []int {
 		return nil
 	}
 
+	// Glean's distributions have theirs by formula.
+	if kind, ok := revisions.GleanKind(name); ok {
+		return revisions.NewGlean(name, kind).Bounds()
+	}
 	kind, ok := revisions.ParseKind(name)
 	if !ok {
 		return nil
