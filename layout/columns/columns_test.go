@@ -183,6 +183,9 @@ func randomObject(b []byte, rnd *rand.Rand, depth int, colon, comma string) []by
 			b = append(append(b, ','), comma...)
 		}
 		names := []string{"a", "b", "c", "d", "a.b", "_x", "ü", fmt.Sprint(rnd.IntN(300))}
+		if rnd.IntN(30) == 0 {
+			names = []string{"", `\u00fc`, `\"`, `\\`, `a\n`, "_id", "."}
+		}
 		b = append(append(append(b, '"'), names[rnd.IntN(len(names))]...), '"', ':')
 		b = randomJSON(append(b, colon...), rnd, depth+1, colon, comma)
 	}
@@ -310,6 +313,44 @@ func TestEscapedNamesInRarePaths(t *testing.T) {
 		lines[i*30+7] = fmt.Appendf(nil, `%d	{"info":{"OS":"Linux"},"rare":%s}`, i, rare)
 	}
 	same(t, lines)
+}
+
+// TestAhead: records that are read one after the other, some of them put together at once,
+// are those that are read alone, in any order: with members in another order, rare ones,
+// several styles and odd ones.
+func TestAhead(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 1))
+	var lines [][]byte
+	for i := range 500 {
+		members := []string{`"a":1`, `"b":{"x":1,"y":{"z":2}}`, `"c":"\u00fc"`, `"d":{}`, fmt.Sprintf(`"e":{"f":%d,"g":[]}`, i)}
+		members = members[:1+rnd.IntN(len(members))]
+		switch rnd.IntN(8) {
+		case 0:
+			rnd.Shuffle(len(members), func(i, k int) { members[i], members[k] = members[k], members[i] })
+		case 1:
+			members = append(members, fmt.Sprintf(`"r%d":{"p":1,"q":{"s":%d}}`, rnd.IntN(90), i), `"h":0`)
+		case 2:
+			members = append(members, members[0])
+		}
+		comma := strings.Repeat(" ", rnd.IntN(5)/4)
+		lines = append(lines, fmt.Appendf(nil, "%d\t{%s}", i, strings.Join(members, ","+comma)))
+	}
+
+	file := same(t, lines)
+	f, err := columns.Open(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := f.Group(0)
+	for _, row := range rnd.Perm(len(lines)) {
+		// Some rows from here on, so that reading ahead begins and ends anywhere.
+		for ; row < len(lines) && rnd.IntN(20) > 0; row++ {
+			line, err := g.AppendLine(nil, row)
+			if err != nil || !bytes.Equal(line, lines[row]) {
+				t.Fatalf("row %d: %q, %v\nwanted %q", row, line, err, lines[row])
+			}
+		}
+	}
 }
 
 // TestSeveralGroups: row groups end, and later ones may bring other columns.

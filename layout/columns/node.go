@@ -130,55 +130,55 @@ func (t *tree) append(dst []byte, leaves []int32, s style, text func(leaf int32)
 
 // appendBelow is append for one object of the record: the leaves are those below it.
 func (t *tree) appendBelow(dst []byte, top int32, leaves []int32, s style, text func(leaf int32) []byte) []byte {
-	// open is the stack of objects that the text is inside of now.
-	var open [maxDepth + 1]int32 // the objects that the last member lies in
-	depth := 0                   // of them
-	base := t.nodes[top].depth
-
-	dst = append(dst, '{')
-	open[0] = top
-	first := true
-
+	last := top
 	for _, leaf := range leaves {
-		at := t.leaves[leaf]
-		n := &t.nodes[at]
-
-		// Find the objects that the member lies in, and how many of them are open already.
-		var chain [maxDepth + 1]int32
-		levels := int(n.depth - base) // of the member below top
-		for level, up := levels-1, n.parent; level >= 0; level, up = level-1, t.nodes[up].parent {
-			chain[level] = up
-		}
-
-		same := 0
-		for same+1 <= depth && same+1 < levels && open[same+1] == chain[same+1] {
-			same++
-		}
-
-		// Close the others, then open those that are missing.
-		for ; depth > same; depth-- {
-			dst = append(dst, '}')
-			first = false
-		}
-
-		if !first {
-			dst = append(append(dst, ','), s.comma...)
-		}
-
-		for depth < levels-1 {
-			depth++
-			open[depth] = chain[depth]
-			dst = t.appendName(dst, chain[depth], s)
-			dst = append(dst, '{')
-		}
-
-		dst = t.appendName(dst, at, s)
+		dst = t.appendBetween(dst, top, last, t.leaves[leaf], s)
 		dst = append(dst, text(leaf)...)
-		first = false
+		last = t.leaves[leaf]
+	}
+	return t.appendEnd(dst, top, last)
+}
+
+// appendBetween appends what stands between the texts of two nodes that follow each other
+// in the object top; last is top itself where the node is the first one.
+func (t *tree) appendBetween(dst []byte, top, last, node int32, s style) []byte {
+	inside := t.nodes[last].parent
+	if last == top {
+		inside = top
+		dst = append(dst, '{')
 	}
 
-	// Close what is still open, and the object itself.
-	for ; depth >= 0; depth-- {
+	// Close the objects that only the last member lies in.
+	common := t.nodes[node].parent
+	for inside != common {
+		if t.nodes[inside].depth >= t.nodes[common].depth {
+			inside = t.nodes[inside].parent
+			dst = append(dst, '}')
+		} else {
+			common = t.nodes[common].parent
+		}
+	}
+
+	// Then open those that only the next one lies in, the outer ones first.
+	if last != top {
+		dst = append(append(dst, ','), s.comma...)
+	}
+	for outer := t.nodes[common].depth + 1; outer < t.nodes[node].depth; outer++ {
+		opened := node
+		for t.nodes[opened].depth > outer {
+			opened = t.nodes[opened].parent
+		}
+		dst = append(t.appendName(dst, opened, s), '{')
+	}
+	return t.appendName(dst, node, s)
+}
+
+// appendEnd closes the object top, and those in it that are open behind its last text.
+func (t *tree) appendEnd(dst []byte, top, last int32) []byte {
+	if last == top {
+		return append(dst, '{', '}')
+	}
+	for open := t.nodes[last].depth; open > t.nodes[top].depth; open-- {
 		dst = append(dst, '}')
 	}
 	return dst

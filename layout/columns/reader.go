@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 
 	"github.com/parquet-go/parquet-go/encoding/delta"
 	"github.com/parquet-go/parquet-go/encoding/rle"
@@ -73,6 +74,9 @@ type Group struct {
 
 	restRow int // whose rare members are in rest
 	rest    map[int32][]byte
+
+	ahead ahead
+	raw   []byte // the pages that are being decoded
 }
 
 // Rows is how many records the group has.
@@ -117,7 +121,8 @@ func (g *Group) column(number int) (*column, error) {
 
 	// Read all pages of the chunk at once; a chunk that ends early is damage, not a failed read.
 	ch := &g.info.chunks[number]
-	raw := make([]byte, ch.bytes())
+	g.raw = slices.Grow(g.raw[:0], int(ch.bytes()))
+	raw := g.raw[:ch.bytes()]
 	if n, err := g.r.ReadAt(raw, ch.offset); n < len(raw) {
 		if err == io.EOF {
 			return nil, g.damaged(number, "column %s: %w", g.names[number], io.ErrUnexpectedEOF)
@@ -184,7 +189,8 @@ func (c *chunk) decode(raw []byte, rows int) (*column, error) {
 		}
 		err = decoded.setDictionary(dictionary, c.entries)
 	} else if c.values > 0 {
-		decoded.data, decoded.offsets, err = (&delta.LengthByteArrayEncoding{}).DecodeByteArray(nil, body, nil)
+		// The texts take the place of their lengths, so that a page is in memory once.
+		decoded.data, decoded.offsets, err = (&delta.LengthByteArrayEncoding{}).DecodeByteArray(body[:0], body, nil)
 	} else {
 		decoded.offsets = []uint32{0}
 	}
@@ -263,9 +269,9 @@ func (c *chunk) decodeCodes(body []byte) ([]int32, error) {
 	return codes, nil
 }
 
-// setDictionary decodes the entries of a dictionary.
+// setDictionary decodes the entries of a dictionary, which take the place of plain.
 func (c *column) setDictionary(plain []byte, entries int) error {
-	c.data = make([]byte, 0, len(plain))
+	c.data = plain[:0]
 	c.offsets = make([]uint32, 1, entries+1)
 	for range entries {
 		// Each entry has its length before it.
