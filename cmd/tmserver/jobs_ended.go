@@ -72,11 +72,11 @@ func reportFailure(ctx context.Context, target string, run api.Run) error {
 
 	if strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://") {
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(text))
-		if err != nil {
-			return err
+		var answer *http.Response
+		if err == nil {
+			request.Header.Set("Content-Type", "application/json")
+			answer, err = http.DefaultClient.Do(request)
 		}
-		request.Header.Set("Content-Type", "application/json")
-		answer, err := http.DefaultClient.Do(request)
 		if failed, ok := errors.AsType[*url.Error](err); ok {
 			return failed.Err // without the URL, which may hold a secret
 		}

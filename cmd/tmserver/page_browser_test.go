@@ -1,10 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -68,6 +68,25 @@ func hostilePing(t *testing.T) []byte {
 	return text
 }
 
+// pageScripts are scripts by name, whose rows have each of the shapes that the page draws, and
+// hostile texts wherever a script has its say.
+func pageScripts(t *testing.T) map[string]string {
+	t.Helper()
+	hostile, err := json.Marshal("<img src=x onerror=alert(3)>" + hostileText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const count = "export function reduce(key, counts, ctx) { ctx.write(key, counts.reduce((a, b) => a + b)) }\n"
+	return map[string]string{
+		"bars.js":    "export const schedule = '@daily'\nexport function map(id, dims, ping, ctx) { ctx.counter('seen').add(1); ctx.write(dims.appUpdateChannel, 1) }\n" + count,
+		"dates.js":   "export function map(id, dims, ping, ctx) { ctx.write(dims.submission_date, 1) }\n" + count,
+		"heat.js":    "export const chart = { type: 'heatmap' }\nexport function map(id, dims, ping, ctx) { ctx.write([dims.appUpdateChannel, dims.submission_date], 1) }\n" + count,
+		"hostile.js": fmt.Sprintf("export const title = %[1]s, description = %[1]s\nexport function map(id, dims, ping, ctx) { ctx.counter(%[1]s).add(1); ctx.write(%[1]s, 1) }\n", hostile) + count,
+		"throws.js":  fmt.Sprintf("export function map() { throw new Error(%s) }\n", hostile),
+		"broken.js":  "export function map( {<script>alert(4)</script>",
+	}
+}
+
 // TestBrowser visits every view of the page of a real server in a real browser.
 func TestBrowser(t *testing.T) {
 	tools := pageTools(t)
@@ -85,19 +104,43 @@ func TestBrowser(t *testing.T) {
 	tmserver("gen", "--count", "80", "--format", "rawlog", "--gzip", "-o", filepath.Join(dir, "week.v4"), "--definitions", filepath.Join(data, "histogram_cache"))
 	tmserver("import", "--data-dir", data, "--offline", filepath.Join(dir, "week.v4"))
 
+	// Scripts, one for each shape of a result, and one that does not load.
+	scripts := filepath.Join(dir, "scripts")
+	if err := os.Mkdir(scripts, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range pageScripts(t) {
+		if err := os.WriteFile(filepath.Join(scripts, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+
 	// The server, until the end of the test.
 	const token = "the operator's token"
 	ready := filepath.Join(dir, "ready")
-	server := exec.CommandContext(ctx, "tmserver", "serve", "--data-dir", data, "--offline", "--max-log-age", "1s",
+	server := exec.CommandContext(ctx, "tmserver", "serve", "--data-dir", data, "--offline", "--max-log-age", "1s", "--scripts", scripts,
 		"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ready-file", ready, "--tmrun", filepath.Join(clitest.Build(t, "tmrun"), "tmrun"))
 	server.Env = append(os.Environ(), "TMSERVER_ADMIN_TOKEN="+token)
-	server.Stderr = io.Discard
+	var log bytes.Buffer
+	server.Stderr = &log
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
+
+	// Nothing waits for a server that has ended by itself.
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		server.Wait()
+		cancel()
+	}()
 	defer func() {
 		server.Process.Kill()
-		server.Wait()
+		<-ended
+		if t.Failed() {
+			text := log.Bytes()
+			t.Logf("the server's log ends with\n%s", text[max(0, len(text)-5000):])
+		}
 	}()
 	until(ctx, t, "the server is ready", func() bool { _, err := os.Stat(ready); return err == nil })
 	text, err := os.ReadFile(ready)
@@ -146,7 +189,7 @@ func TestBrowser(t *testing.T) {
 		return false
 	})
 
-	visit := exec.CommandContext(ctx, "node", "ui/browser/visit.mjs", admin, submit, token)
+	visit := exec.CommandContext(ctx, "node", "ui/browser/visit.mjs", admin, submit, token, scripts)
 	visit.Env = append(os.Environ(), "NODE_PATH="+tools)
 	out, err := visit.CombinedOutput()
 	t.Logf("%s", out)

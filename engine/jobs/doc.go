@@ -11,6 +11,9 @@
 //  4. When it has ended, its state, counts and results are stored (store.go), and the
 //     oldest run of the script is removed.
 //
+// A backfill (backfill.go) starts such runs for one submission date after the other; each
+// becomes the result of its day.
+//
 // Runs that a crash interrupted say so when the folder is opened again. Process by process:
 //
 //	server ── stdin, open until the job has to end ──► tmrun ──► its tasks (package isolate)

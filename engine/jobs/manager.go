@@ -3,6 +3,7 @@ package jobs
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -63,11 +64,13 @@ type Manager struct {
 	store   *store
 	root    *os.Root      // of Options.Dir
 	waiting chan struct{} // a token for each run that waits
+	ended   chan struct{} // a token after runs that ended, for backfills
 
 	mu      sync.Mutex // protects what follows
 	runs    map[string]*tracked
-	queue   []string // IDs, in the order of running
-	last    string   // the greatest ID so far
+	ofDays  map[string]bool // IDs of the runs that are results of days, which are kept
+	queue   []string        // IDs, in the order of running
+	last    string          // the greatest ID so far
 	stopped bool
 }
 
@@ -92,7 +95,7 @@ func Open(options Options) (_ *Manager, err error) {
 		return nil, err
 	}
 
-	opened := &Manager{o: options, runs: map[string]*tracked{}, waiting: make(chan struct{}, options.Queue+1)}
+	opened := &Manager{o: options, runs: map[string]*tracked{}, ofDays: map[string]bool{}, waiting: make(chan struct{}, options.Queue+1), ended: make(chan struct{}, 1)}
 	if opened.root, err = os.OpenRoot(options.Dir); err != nil {
 		return nil, err
 	}
@@ -100,8 +103,17 @@ func Open(options Options) (_ *Manager, err error) {
 		return nil, errors.Join(err, opened.root.Close())
 	}
 
+	// The results of days are kept.
+	daysErr := opened.store.each(daysBucket, "", func(text []byte) error {
+		var day api.Day
+		err := json.Unmarshal(text, &day)
+		opened.ofDays[day.Run] = true
+		return err
+	})
+
 	// A run that has not ended belongs to a process that died.
 	all, err := opened.store.runs()
+	err = errors.Join(err, daysErr)
 	for _, run := range all {
 		if !run.State.Ended() {
 			run.State = api.Interrupted
@@ -344,13 +356,21 @@ func (m *Manager) runNext(ctx context.Context) {
 		m.o.Ended(ctx, run)
 	}
 	m.prune(run.Script)
+	select {
+	case m.ended <- struct{}{}:
+	default: // it has one
+	}
 }
 
-// prune removes the oldest runs of a script beyond those that are kept.
+// prune removes the oldest runs of a script beyond those that are kept. Results of days stay,
+// and the newest run, which may become one.
 func (m *Manager) prune(script string) {
 	kept := 0
 	for _, run := range m.Runs("") {
-		if run.Script != script || !run.State.Ended() {
+		m.mu.Lock()
+		ofDay := m.ofDays[run.ID]
+		m.mu.Unlock()
+		if run.Script != script || !run.State.Ended() || ofDay {
 			continue
 		}
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -22,6 +23,8 @@ type Scripts struct {
 	manager *Manager
 	dir     string
 	folder  *reload.Folder[loaded]
+
+	backfilling sync.Mutex // held while the state of backfills changes
 }
 
 // loaded is a script that can run.
@@ -100,9 +103,13 @@ func (s *Scripts) Run(ctx context.Context) {
 		if err := s.startDue(); err != nil {
 			s.manager.o.Log.Error("scheduled scripts cannot be started", "err", err)
 		}
+		if err := s.advance(); err != nil {
+			s.manager.o.Log.Error("backfills do not advance", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
+		case <-s.manager.ended:
 		case <-ticker.C:
 		}
 	}

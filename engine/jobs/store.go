@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,9 @@ const (
 var (
 	runsBucket  = []byte("runs")  // api.Run by ID
 	timesBucket = []byte("times") // when the schedule of a script was served last, by name
+
+	backfillsBucket = []byte("backfills") // api.Backfill by the name of its script
+	daysBucket      = []byte("days")      // api.Day by dayKey
 )
 
 // store keeps runs. Safe for concurrent use; a change is synced when the method returns.
@@ -35,9 +39,12 @@ func openStore(dir string) (*store, error) {
 	}
 
 	err = db.Update(func(tx *bbolt.Tx) error {
-		_, runsErr := tx.CreateBucketIfNotExists(runsBucket)
-		_, timesErr := tx.CreateBucketIfNotExists(timesBucket)
-		return errors.Join(runsErr, timesErr)
+		for _, bucket := range [][]byte{runsBucket, timesBucket, backfillsBucket, daysBucket} {
+			if _, err := tx.CreateBucketIfNotExists(bucket); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -70,14 +77,25 @@ func (s *store) get(bucket []byte, key string, value any) (ok bool, err error) {
 	return ok, err
 }
 
+// each calls a function with each value whose key has a prefix, in the order of the keys.
+func (s *store) each(bucket []byte, prefix string, call func(text []byte) error) error {
+	return s.db.View(func(tx *bbolt.Tx) error {
+		cursor := tx.Bucket(bucket).Cursor()
+		for key, text := cursor.Seek([]byte(prefix)); key != nil && bytes.HasPrefix(key, []byte(prefix)); key, text = cursor.Next() {
+			if err := call(text); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // runs returns all runs, the oldest first.
 func (s *store) runs() (all []*api.Run, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(runsBucket).ForEach(func(_, text []byte) error {
-			run := &api.Run{}
-			all = append(all, run)
-			return json.Unmarshal(text, run)
-		})
+	err = s.each(runsBucket, "", func(text []byte) error {
+		run := &api.Run{}
+		all = append(all, run)
+		return json.Unmarshal(text, run)
 	})
 	return all, err
 }

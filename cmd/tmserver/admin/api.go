@@ -37,6 +37,9 @@ var routes = []route{
 	{"GET /api/v1/scripts/{name}", (*API).getScript},
 	{"GET /api/v1/scripts/{name}/source", (*API).getSource},
 	{"GET /api/v1/declarations", (*API).declarations},
+	{"GET /api/v1/scripts/{name}/backfill", (*API).getBackfill},
+	{"POST /api/v1/scripts/{name}/backfill", (*API).startBackfill},
+	{"DELETE /api/v1/scripts/{name}/backfill", (*API).cancelBackfill},
 	{"GET /api/v1/jobs", (*API).listJobs},
 	{"POST /api/v1/jobs", (*API).startJob},
 	{"GET /api/v1/jobs/{id}", (*API).getJob},
@@ -140,22 +143,72 @@ func (a *API) declarations(w http.ResponseWriter, _ *http.Request) error {
 	return writeJSON(w, http.StatusOK, declare.Completions())
 }
 
+func (a *API) getBackfill(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("name")
+	if a.Scripts == nil {
+		return errNotFound
+	}
+	found, err := a.Scripts.Backfilled(name)
+	if err != nil {
+		return err
+	}
+
+	// Days stay when their script has gone.
+	if _, ok := a.Scripts.Get(name); !ok && found.Backfill == nil {
+		return errNotFound
+	}
+	return writeJSON(w, http.StatusOK, found)
+}
+
+func (a *API) startBackfill(w http.ResponseWriter, r *http.Request) error {
+	var days api.Range
+	if err := readJSON(w, r, &days); err != nil {
+		return err
+	}
+	if a.Scripts == nil {
+		return errNotFound
+	}
+	backfill, err := a.Scripts.Backfill(r.PathValue("name"), days)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusAccepted, backfill)
+}
+
+func (a *API) cancelBackfill(w http.ResponseWriter, r *http.Request) error {
+	if a.Scripts == nil {
+		return errNotFound
+	}
+	if err := a.Scripts.CancelBackfill(r.PathValue("name")); err != nil {
+		return err
+	}
+	return a.getBackfill(w, r)
+}
+
 func (a *API) listJobs(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, map[string]any{"jobs": a.Manager.Runs(r.URL.Query().Get("script"))})
 }
 
-func (a *API) startJob(w http.ResponseWriter, r *http.Request) error {
+// readJSON reads the body of a request.
+func readJSON(w http.ResponseWriter, r *http.Request, value any) error {
 	// A form of another site cannot send this type.
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
 		return fmt.Errorf("%w: Content-Type %q: want application/json", jobs.ErrRequest, r.Header.Get("Content-Type"))
 	}
 
 	// An unknown field is a mistake of the client, which silence would hide.
-	var request api.Request
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequestBytes))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&request); err != nil {
+	if err := decoder.Decode(value); err != nil {
 		return fmt.Errorf("%w: %w", jobs.ErrRequest, err)
+	}
+	return nil
+}
+
+func (a *API) startJob(w http.ResponseWriter, r *http.Request) error {
+	var request api.Request
+	if err := readJSON(w, r, &request); err != nil {
+		return err
 	}
 
 	run, err := a.start(request)

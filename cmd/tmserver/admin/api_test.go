@@ -249,6 +249,19 @@ echo '{"input":{"segments":1,"bytes":2,"sha256":"y"}}' >&3; echo '{"stats":{"rec
 	s.ask(t, 200, "GET", scripts+"/{name}", scripts+"/good.js", "")
 	s.ask(t, 200, "GET", list, list+"?script=good.js", "")
 
+	// A backfill, which is done again, and cancelled. Nothing advances it here.
+	const backfill = scripts + "/{name}/backfill"
+	s.ask(t, 202, "POST", backfill, scripts+"/good.js/backfill", `{"from":"20150701","to":"20150702"}`)
+	s.ask(t, 200, "GET", backfill, scripts+"/good.js/backfill", "")
+	if _, ended := s.ask(t, 200, "DELETE", backfill, scripts+"/good.js/backfill", ""); ended["backfill"].(map[string]any)["state"] != "cancelled" {
+		t.Errorf("%v", ended)
+	}
+	s.ask(t, 404, "GET", backfill, scripts+"/none.js/backfill", "")
+	s.ask(t, 404, "DELETE", backfill, scripts+"/none.js/backfill", "")
+	for name, body := range map[string]string{"none.js": `{"from":"20150701","to":"20150702"}`, "good.js": `{"from":"20150702","to":"20150701"}`, "broken.js": `{}`} {
+		s.ask(t, 400, "POST", backfill, scripts+"/"+name+"/backfill", body)
+	}
+
 	// A full queue: one runs, one waits.
 	_, first := s.ask(t, 202, "POST", list, list, `{"script":"wait.js"}`)
 	s.await(t, list+"/"+first["id"].(string)+"/events", "running")

@@ -9,7 +9,8 @@
 //  1. index.html loads main.js, which shows the view that the URL names after its #.
 //  2. A view (view_*.js) fetches JSON of /api/v1/ and makes elements with h (dom.js). What
 //     clients sent is only ever put in as text.
-//  3. Charts: lines by uPlot (lines.js), the rest as SVG (bars.js), exports by export.js.
+//  3. Charts: lines by uPlot (lines.js), the rest as SVG (bars.js), exports by export.js. Rows of a
+//     script's result have a chart by their shape (rows.js).
 //  4. Numbers of histograms (percentiles, densities, bootstrap) are in stats.js.
 //
 // To add a view:

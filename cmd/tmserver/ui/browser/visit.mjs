@@ -1,13 +1,13 @@
-// usage: NODE_PATH=… node visit.mjs ADDRESS SUBMIT TOKEN
+// usage: NODE_PATH=… node visit.mjs ADDRESS SUBMIT TOKEN SCRIPTS
 // Visits every view of the page, with the mouse and with the keyboard, over a store that
 // has hostile pings, and exits with 1 after printing what is wrong.
 import { createRequire } from "node:module";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 const require = createRequire(process.env.NODE_PATH + "/");
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
-const [address, submit, token] = process.argv.slice(2);
+const [address, submit, token, folder] = process.argv.slice(2);
 const problems = [];
 const wrong = (what) => { problems.push(what); console.error("WRONG:", what); };
 
@@ -16,6 +16,25 @@ let where = "the start";
 
 const read = async (path) => (await fetch(`${address}/api/v1/${path}`, { headers: { Authorization: `Bearer ${token}` } })).json();
 let cookies; // of signing in
+
+// A run of each script, to be shown; all have ended.
+const header = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+const runs = {};
+for (const { name, loaded } of (await read("scripts")).scripts) {
+  if (!loaded) continue;
+  const answer = await fetch(`${address}/api/v1/jobs`, { method: "POST", headers: header, body: JSON.stringify({ script: name }) });
+  runs[name] = (await answer.json()).id;
+}
+await fetch(`${address}/api/v1/scripts/bars.js/backfill`, { method: "POST", headers: header, body: JSON.stringify({ from: "20140203", to: "20140204" }) });
+while (["queued", "running"].includes((await read("scripts/bars.js/backfill")).backfill.state)) await new Promise((done) => setTimeout(done, 500));
+for (const [name, id] of Object.entries(runs)) {
+  let run = await read(`jobs/${id}`);
+  while (["queued", "running"].includes(run.state)) {
+    await new Promise((done) => setTimeout(done, 500));
+    run = await read(`jobs/${id}`);
+  }
+  if (run.state !== (name === "throws.js" ? "failed" : "done")) wrong(`the run of ${name}: ${run.state}, ${run.error}`);
+}
 
 /** A page whose errors, alerts, reports of the policy and requests elsewhere are noted. */
 async function open(options) {
@@ -80,7 +99,8 @@ const views = {
   overview: "#/overview", explorer: "#/explorer", evolution: of(measure, "&across=channel"), version: of(measure, "&by=version&line=mean"),
   share: of(measure, "&line=share"), distribution: of(measure, "&show=distribution"), compared: of(measure, "&show=distribution&across=channel"), clients: of(measure, "&weigh=clients&show=distribution"),
   cumulative: of(measure, "&show=distribution&cumulative=1&log=1&side=1&across=channel"), hostile: of(evil ?? measure, "&show=distribution"), "hostile over time": of(evil ?? measure),
-  "no such measure": of("nothing"), store: "#/store", partition: `#/store?in=${encodeURIComponent(segment.dims[0])}`, records: `#/store?segment=${encodeURIComponent(segment.path)}`,
+  "no such measure": of("nothing"), scripts: "#/scripts", ...Object.fromEntries(Object.keys(runs).map((name) => [`script ${name}`, `#/scripts?script=${name}`])),
+  "no run": "#/scripts?script=broken.js", "no such script": "#/scripts?script=none.js", "hostile run": `#/scripts?script=hostile.js&run=${runs["hostile.js"]}`, "failed run": `#/scripts?script=throws.js&run=${runs["throws.js"]}`, store: "#/store", partition: `#/store?in=${encodeURIComponent(segment.dims[0])}`, records: `#/store?segment=${encodeURIComponent(segment.path)}`,
   quarantine: "#/quarantine", editor: "#/editor", examples: `#/quarantine?class=${encodeURIComponent((await read("quarantine")).classes[0]?.class ?? "")}`,
 };
 
@@ -88,9 +108,9 @@ for (const [width, colorScheme] of [[1280, "light"], [390, "dark"], [1280, "dark
   const page = await open({ viewport: { width, height: 860 }, colorScheme });
   for (const [name, hash] of Object.entries(views)) {
     // All in one theme at each width; the other theme for the colours of the main ones.
-    if ((width === 1280) === (colorScheme === "dark") && !["overview", "compared", "quarantine", "editor"].includes(name)) continue;
+    if ((width === 1280) === (colorScheme === "dark") && !["overview", "compared", "quarantine", "editor", "scripts", "script heat.js"].includes(name)) continue;
     await go(page, hash, name);
-    await check(page, colorScheme === "light" && width === 1280 || ["overview", "compared", "hostile", "quarantine", "editor"].includes(name));
+    await check(page, colorScheme === "light" && width === 1280 || ["overview", "compared", "hostile", "quarantine", "editor", "scripts", "hostile run"].includes(name));
   }
   await page.close();
 }
@@ -151,6 +171,23 @@ await page.locator(".wrong-text", { hasText: "TypeError" }).waitFor();
 await page.evaluate(() => { const editor = document.querySelector(".CodeMirror").CodeMirror; editor.focus(); editor.setCursor(editor.lineCount(), 0); });
 await page.keyboard.type("export function f(ctx) { ctx.wr");
 await page.locator(".CodeMirror-hint", { hasText: "writeRow" }).waitFor();
+
+// A script that is dropped into the folder appears, runs, and shows its chart, without loading the page again.
+await go(page, "#/scripts", "a new script");
+writeFileSync(`${folder}/dropped.js`, "export const title = 'Just dropped'\nexport function map(id, dims, ping, ctx) { ctx.write(dims.appName, 1) }\nexport function reduce(key, counts, ctx) { ctx.write(key, counts.length) }\n");
+await page.getByRole("link", { name: "Just dropped" }).click();
+await page.getByRole("button", { name: "Run now" }).click();
+await page.locator('#content .chart svg[role="img"]').waitFor();
+await page.getByRole("cell", { name: "Firefox", exact: true }).first().waitFor();
+
+// The shapes have their charts.
+for (const [name, mark] of [["bars.js", ".chart rect title"], ["dates.js", ".chart path"], ["heat.js", ".chart rect[fill-opacity]"]]) {
+  await go(page, views[`script ${name}`], name);
+  if (await page.locator(`#content ${mark}`).count() === 0) wrong(`${name} has no ${mark}`);
+}
+
+await go(page, views["script bars.js"], "days");
+if (await page.getByRole("row", { name: /2014-02-04 new/ }).count() !== 1) wrong("the days of a backfill are not shown");
 
 // A ping that arrives is seen without loading the page again.
 await go(page, "#/overview", "live");

@@ -11,20 +11,21 @@ export class Failed extends Error {
 }
 
 /**
+ * What the server answers, as text.
  * @param {string} path below /api/v1/
  * @param {Record<string, string | string[] | undefined>} [parameters]
  * @param {RequestInit} [options]
  */
-export async function get(path, parameters = {}, options = {}) {
+export async function text(path, parameters = {}, options = {}) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
     for (const one of Array.isArray(value) ? value : value ? [value] : []) query.append(name, one);
   }
-  const text = query.toString();
+  const parts = query.toString();
 
   let answer;
   try {
-    answer = await fetch(`/api/v1/${path}${text ? "?" + text : ""}`, { credentials: "same-origin", ...options });
+    answer = await fetch(`/api/v1/${path}${parts ? "?" + parts : ""}`, { credentials: "same-origin", ...options });
   } catch {
     throw new Failed(0, "The server does not answer. Does it still run?");
   }
@@ -37,6 +38,15 @@ export async function get(path, parameters = {}, options = {}) {
     } catch { /* plain text */ }
     throw new Failed(answer.status, String(message || answer.statusText));
   }
+  return body;
+}
+
+/**
+ * What the server answers, of JSON.
+ * @param {string} path @param {Record<string, string | string[] | undefined>} [parameters] @param {RequestInit} [options]
+ */
+export async function get(path, parameters, options) {
+  const body = await text(path, parameters, options);
   return body ? JSON.parse(body) : null;
 }
 

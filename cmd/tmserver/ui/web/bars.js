@@ -157,7 +157,7 @@ function logTicks(low, high) {
  * @param {string} label @param {string[]} names of the points @param {{name: string, values: (number | null)[], dash?: string, colour?: string}[]} series
  */
 export function lineChart(label, names, series) {
-  const width = 900, height = 320, left = 60, right = 14, top = 12, bottom = 34;
+  const width = innerWidth < 700 ? 400 : 900, height = 320, left = 60, right = 14, top = 12, bottom = 34;
   const all = series.flatMap((one) => one.values.filter((value) => value !== null && Number.isFinite(value)));
   const high = Math.max(1e-9, .../** @type {number[]} */ (all)), low = Math.min(0, .../** @type {number[]} */ (all));
   const x = (/** @type {number} */ i) => left + (names.length < 2 ? 0.5 : i / (names.length - 1)) * (width - left - right);
@@ -167,7 +167,7 @@ export function lineChart(label, names, series) {
     svg.append(s("line", { stroke: "var(--line2)", x1: left, x2: width - right, y1: y(tick), y2: y(tick) }),
       s("text", { fill: "var(--soft)", "font-size": 11, x: left - 8, y: y(tick) + 4, "text-anchor": "end" }, short(tick)));
   }
-  const every = Math.max(1, Math.ceil(names.length / 9));
+  const every = Math.max(1, Math.ceil(names.length / (width / 100)));
   names.forEach((name, i) => {
     if (i % every === 0) svg.append(s("text", { fill: "var(--soft)", "font-size": 11, x: x(i), y: height - bottom + 18, "text-anchor": i === 0 && names.length > 1 ? "start" : "middle" }, name));
   });

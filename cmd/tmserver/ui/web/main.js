@@ -5,6 +5,7 @@ import { read } from "./state.js";
 import { Failed } from "./api.js";
 import * as overview from "./view_overview.js";
 import * as explorer from "./view_explorer.js";
+import * as scripts from "./view_scripts.js";
 import * as store from "./view_store.js";
 import * as quarantine from "./view_quarantine.js";
 import * as editor from "./view_editor.js";
@@ -13,7 +14,7 @@ import * as editor from "./view_editor.js";
  * @typedef {{title: string, show: (place: HTMLElement, state: import("./state.js").State, signal: AbortSignal) => Promise<void>}} View
  * @type {Record<string, View>}
  */
-const views = { overview, explorer, store, quarantine, editor };
+const views = { overview, explorer, scripts, store, quarantine, editor };
 
 const content = /** @type {HTMLElement} */ (document.getElementById("content"));
 let leave = new AbortController();
