@@ -14,6 +14,7 @@ import (
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/cmd/tmserver/admin"
 	"github.com/aitgithub/telemetry-server/engine/jobs"
+	"github.com/aitgithub/telemetry-server/engine/jobs/api"
 	"github.com/aitgithub/telemetry-server/layout"
 )
 
@@ -22,6 +23,7 @@ type jobFlags struct {
 	Scripts    string        `env:"TMSERVER_SCRIPTS" placeholder:"DIR" help:"Folder of scripts, which run by their schedule and from the page."`
 	Tmrun      string        `env:"TMSERVER_TMRUN" placeholder:"FILE" help:"The program tmrun, which runs jobs. Default: the one beside tmserver, else the one in PATH."`
 	OnFailure  string        `env:"TMSERVER_ON_FAILURE" placeholder:"CMD|URL" help:"What learns of a scheduled job that failed: a URL that gets a POST, or a shell command; either gets the job as JSON."`
+	OnAlert    string        `env:"TMSERVER_ON_ALERT" placeholder:"CMD|URL" help:"What learns of each change of a script's alert, as --on-failure of a job."`
 	JobQueue   int           `env:"TMSERVER_JOB_QUEUE" default:"16" placeholder:"N" help:"Jobs that wait; more are answered 429."`
 	JobResults int           `env:"TMSERVER_JOB_RESULTS" default:"30" placeholder:"N" help:"Runs of each script that are kept with their results, and of scripts that came with requests."`
 	JobTimeout time.Duration `env:"TMSERVER_JOB_TIMEOUT" default:"1h" help:"What one job may take."`
@@ -84,6 +86,13 @@ func (s *serving) buildJobs(ctx context.Context) (part, error) {
 	options.Log = s.st.Log
 	options.Program = func(ctx context.Context, args ...string) *exec.Cmd { return exec.CommandContext(ctx, tmrun, args...) }
 	options.Ended = s.jobEnded(s.jobMetrics())
+	if s.c.OnAlert != "" {
+		options.Alert = func(ctx context.Context, change api.AlertChange) error {
+			ctx, cancel := context.WithTimeout(ctx, failureTime)
+			defer cancel()
+			return report(ctx, s.c.OnAlert, change)
+		}
+	}
 	manager, err := jobs.Open(options)
 	if err != nil {
 		// Submissions must be received without jobs, too: the disk may be full.

@@ -37,7 +37,7 @@ func (s *serving) jobMetrics() jobMetrics {
 	return metrics
 }
 
-// failureTime is what a command or a request of --on-failure may take.
+// failureTime is what a command or a request of --on-failure and --on-alert may take.
 const failureTime = 30 * time.Second
 
 // jobEnded returns what counts jobs that ended, and reports scheduled ones that failed.
@@ -57,15 +57,15 @@ func (s *serving) jobEnded(metrics jobMetrics) func(context.Context, api.Run) {
 		}
 		ctx, cancel := context.WithTimeout(ctx, failureTime)
 		defer cancel()
-		if err := reportFailure(ctx, s.c.OnFailure, run); err != nil {
+		if err := report(ctx, s.c.OnFailure, run); err != nil {
 			s.st.Log.Error("--on-failure", "job", run.ID, "err", err)
 		}
 	}
 }
 
-// reportFailure posts a job to a URL, or hands it to a shell command's stdin.
-func reportFailure(ctx context.Context, target string, run api.Run) error {
-	text, err := json.Marshal(run)
+// report posts a value as JSON to a URL, or hands it to a shell command's stdin.
+func report(ctx context.Context, target string, value any) error {
+	text, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func reportFailure(ctx context.Context, target string, run api.Run) error {
 		return nil
 	}
 
-	// The job is data on stdin, never part of the command.
+	// The value is data on stdin, never part of the command.
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", target)
 	cmd.Stdin = bytes.NewReader(text)
 	cmd.WaitDelay = time.Second

@@ -78,7 +78,7 @@ func pageScripts(t *testing.T) map[string]string {
 	}
 	const count = "export function reduce(key, counts, ctx) { ctx.write(key, counts.reduce((a, b) => a + b)) }\n"
 	return map[string]string{
-		"bars.js":    "export const schedule = '@daily'\nexport function map(id, dims, ping, ctx) { ctx.counter('seen').add(1); ctx.write(dims.appUpdateChannel, 1) }\n" + count,
+		"bars.js":    "export const schedule = '@daily', alert = { above: 1 }\nexport function map(id, dims, ping, ctx) { ctx.counter('seen').add(1); ctx.write(dims.appUpdateChannel, 1) }\n" + count,
 		"dates.js":   "export function map(id, dims, ping, ctx) { ctx.write(dims.submission_date, 1) }\n" + count,
 		"heat.js":    "export const chart = { type: 'heatmap' }\nexport function map(id, dims, ping, ctx) { ctx.write([dims.appUpdateChannel, dims.submission_date], 1) }\n" + count,
 		"hostile.js": fmt.Sprintf("export const title = %[1]s, description = %[1]s\nexport function map(id, dims, ping, ctx) { ctx.counter(%[1]s).add(1); ctx.write(%[1]s, 1) }\n", hostile) + count,

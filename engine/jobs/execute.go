@@ -97,6 +97,15 @@ func (m *Manager) runProgram(ctx context.Context, id, source string) (code int, 
 		}
 	}
 
+	// Its rule is applied to the result.
+	rule, err := parseAlert(described.Alert)
+	if err != nil {
+		return 0, "", err
+	}
+	m.mu.Lock()
+	m.runs[id].rule = rule
+	m.mu.Unlock()
+
 	// The script's own filter is used where the request has none.
 	m.change(id, func(run *api.Run) { run.From.ScriptSum = described.Sum })
 	if len(run.Request.FilterDocument) == 0 && run.Request.Filter == "" && len(described.Filter) > 0 {

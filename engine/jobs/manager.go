@@ -38,6 +38,8 @@ type Options struct {
 	Version string
 	// Ended is called after each run that began, with its last state; may be nil.
 	Ended func(context.Context, api.Run)
+	// Alert reports a change of an alert; may be nil. One that fails is reported again.
+	Alert func(context.Context, api.AlertChange) error
 	Now   func() time.Time
 	Log   *slog.Logger
 }
@@ -65,6 +67,9 @@ type Manager struct {
 	root    *os.Root      // of Options.Dir
 	waiting chan struct{} // a token for each run that waits
 	ended   chan struct{} // a token after runs that ended, for backfills
+	alerted chan struct{} // a token after changes of alerts, to be reported
+
+	alerting sync.Mutex // held while the state of an alert changes
 
 	mu      sync.Mutex // protects what follows
 	runs    map[string]*tracked
@@ -80,6 +85,7 @@ type tracked struct {
 	source  string        // the path of a script of the folder; "": it came with the request
 	changed chan struct{} // closed at each change, and replaced
 	cancel  context.CancelCauseFunc
+	rule    *api.AlertRule // of the script as it was run; nil: none
 }
 
 // errCancelled is why a run ends that a person cancels.
@@ -95,7 +101,7 @@ func Open(options Options) (_ *Manager, err error) {
 		return nil, err
 	}
 
-	opened := &Manager{o: options, runs: map[string]*tracked{}, ofDays: map[string]bool{}, waiting: make(chan struct{}, options.Queue+1), ended: make(chan struct{}, 1)}
+	opened := &Manager{o: options, runs: map[string]*tracked{}, ofDays: map[string]bool{}, waiting: make(chan struct{}, options.Queue+1), ended: make(chan struct{}, 1), alerted: make(chan struct{}, 1)}
 	if opened.root, err = os.OpenRoot(options.Dir); err != nil {
 		return nil, err
 	}
@@ -136,6 +142,10 @@ func (m *Manager) Close() error { return errors.Join(m.store.close(), m.root.Clo
 
 // Run runs what is queued until ctx ends; then it interrupts what runs, and waits for it.
 func (m *Manager) Run(ctx context.Context) {
+	var reporting sync.WaitGroup
+	defer reporting.Wait()
+	reporting.Go(func() { m.reportAlerts(ctx) })
+
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
@@ -336,15 +346,15 @@ func (m *Manager) runNext(ctx context.Context) {
 	// From here on Cancel ends the run through ctx.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	m.runs[id].cancel = cancel
-	source := m.runs[id].source
+	known := m.runs[id]
+	known.cancel = cancel
 	m.mu.Unlock()
 
 	m.change(id, func(run *api.Run) {
 		run.State = api.Running
 		run.Started = m.o.Now().UTC()
 	})
-	m.execute(ctx, id, source)
+	m.execute(ctx, id, known.source)
 
 	// Tell the log and the caller, and make room for newer runs.
 	run, _, err := m.Get(id)
@@ -354,6 +364,9 @@ func (m *Manager) runNext(ctx context.Context) {
 	m.o.Log.Info("job ended", "job", id, "script", run.Name, "state", run.State, "exit_code", run.Code, "took", run.Ended.Sub(run.Started))
 	if m.o.Ended != nil {
 		m.o.Ended(ctx, run)
+	}
+	if err := m.checkAlert(known.rule, run); err != nil {
+		m.o.Log.Error("an alert cannot be checked", "job", run.ID, "err", err)
 	}
 	m.prune(run.Script)
 	select {

@@ -65,6 +65,9 @@ func OpenScripts(ctx context.Context, dir string, manager *Manager) (*Scripts, e
 					err = fmt.Errorf("%s: schedule: %w", path, err)
 				}
 			}
+			if err == nil {
+				_, err = parseAlert(found.Alert)
+			}
 			return found, described.Imports, err
 		},
 	})
@@ -203,6 +206,11 @@ func (s *Scripts) List() []api.Script {
 			if last, err := s.lastServed(version.Name, version.Value.Schedule, now); err == nil {
 				script.Next = version.Value.schedule.Next(last)
 			}
+		}
+
+		var alert api.Alert
+		if ok, err := s.manager.store.get(alertsBucket, version.Name, &alert); ok && err == nil {
+			script.State = &alert
 		}
 
 		if runs := s.manager.Runs(version.Name); len(runs) > 0 {

@@ -25,6 +25,7 @@ var (
 	timesBucket = []byte("times") // when the schedule of a script was served last, by name
 
 	backfillsBucket = []byte("backfills") // api.Backfill by the name of its script
+	alertsBucket    = []byte("alerts")    // api.Alert by the name of its script
 	daysBucket      = []byte("days")      // api.Day by dayKey
 )
 
@@ -39,7 +40,7 @@ func openStore(dir string) (*store, error) {
 	}
 
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, bucket := range [][]byte{runsBucket, timesBucket, backfillsBucket, daysBucket} {
+		for _, bucket := range [][]byte{runsBucket, timesBucket, backfillsBucket, daysBucket, alertsBucket} {
 			if _, err := tx.CreateBucketIfNotExists(bucket); err != nil {
 				return err
 			}

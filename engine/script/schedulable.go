@@ -31,7 +31,7 @@ func (s *Script) Schedulable(ctx context.Context, limits Limits) (found api.Expo
 
 		// Objects that others read, as JSON.
 		for name, object := range map[string]*json.RawMessage{
-			declare.Chart: &found.Chart, declare.JobFilter: &found.Filter,
+			declare.Chart: &found.Chart, declare.Alert: &found.Alert, declare.JobFilter: &found.Filter,
 		} {
 			exported, _ := h.export(name)
 			if exported == nil {

@@ -215,8 +215,8 @@ func writeProfile(t *testing.T) string {
 func TestOpenAPI(t *testing.T) {
 	sampled := writeProfile(t)
 	s := newServer(t, 1, map[string]string{
-		"good.js": `{"title":"Good","description":"D","schedule":"@daily","filter":{"version":1},"chart":{"type":"bars"},"columns":["a"],"script_sha256":"x"}
-echo '{"input":{"segments":1,"bytes":2,"sha256":"y"}}' >&3; echo '{"stats":{"records":1,"counters":{"n":1}}}' >&3; echo rows >"$output"; [ -z "$profile" ] || cp ` + sampled + ` "$profile"`,
+		"good.js": `{"title":"Good","description":"D","schedule":"@daily","filter":{"version":1},"chart":{"type":"bars"},"alert":{"above":3},"columns":["a"],"script_sha256":"x"}
+echo '{"input":{"segments":1,"bytes":2,"sha256":"y"}}' >&3; echo '{"stats":{"records":1,"counters":{"n":1}}}' >&3; echo '{"key":1,"value":4}' >"$output"; [ -z "$profile" ] || cp ` + sampled + ` "$profile"`,
 		"far.js":    `{"imports":["/elsewhere/imported.js"]}`,
 		"wait.js":   "{}\necho '{\"progress\":{\"tasks\":1}}' >&3; cat",
 		"broken.js": `{"error":"it does not compile"}`,
@@ -237,7 +237,7 @@ echo '{"input":{"segments":1,"bytes":2,"sha256":"y"}}' >&3; echo '{"stats":{"rec
 		t.Errorf("%v", run)
 	}
 	s.ask(t, 200, "GET", job+"/log", path+"/log", "")
-	if rows, _ := s.ask(t, 200, "GET", job+"/results/{result}", path+"/results/result.jsonl", ""); string(rows) != "rows\n" {
+	if rows, _ := s.ask(t, 200, "GET", job+"/results/{result}", path+"/results/result.jsonl", ""); string(rows) != `{"key":1,"value":4}`+"\n" {
 		t.Errorf("rows %q", rows)
 	}
 	if profiled, _ := s.ask(t, 200, "GET", job+"/profile", path+"/profile", ""); string(profiled) != `{"seconds":3,"lines":[{"file":"good.js","line":4,"seconds":2},{"file":"good.js","line":2,"seconds":1}]}`+"\n" {

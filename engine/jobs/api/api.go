@@ -130,6 +130,7 @@ type Exports struct {
 	Schedule    string          `json:"schedule,omitempty"`
 	Filter      json.RawMessage `json:"filter,omitempty"` // a filter document
 	Chart       json.RawMessage `json:"chart,omitempty"`
+	Alert       json.RawMessage `json:"alert,omitempty"` // an AlertRule
 	Columns     []string        `json:"columns,omitempty"`
 	Tables      []string        `json:"tables,omitempty"`
 	Sum         string          `json:"script_sha256,omitempty"` // of the script with all that it imports
@@ -151,6 +152,7 @@ type Script struct {
 	Failed time.Time `json:"failed,omitzero"`
 	Next   time.Time `json:"next_run,omitzero"` // of the schedule
 	Last   *Run      `json:"last_run,omitempty"`
+	State  *Alert    `json:"alert_state,omitempty"` // of a script that has a rule, or had one
 }
 
 // Source is the text of a script of the folder, and of what it imports, as in a Request.

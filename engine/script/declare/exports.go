@@ -17,6 +17,7 @@ const (
 	Schedule    = "schedule"
 	JobFilter   = "filter"
 	Chart       = "chart"
+	Alert       = "alert"
 
 	Dimensions     = "dimensions"
 	Accept         = "accept"
@@ -63,6 +64,8 @@ var exports = []Export{
 		Doc: "A filter document, which a server uses when no other filter is chosen."},
 	{Name: Chart, Of: Job, Result: "object",
 		Doc: "How the page of a server draws the rows."},
+	{Name: Alert, Of: Job, Result: "object",
+		Doc: "Which rows a server with the script in its folder warns of: `above` and `below` for each, `distance` from the result a week before."},
 
 	{Name: Dimensions, Of: Filter, Makes: true, Result: "Dimension[]",
 		Doc: "The same list as in JSON: prunes folders before they are listed."},

@@ -189,6 +189,8 @@ for (const [name, mark] of [["bars.js", ".chart rect title"], ["dates.js", ".cha
 await go(page, views["script bars.js"], "days");
 if (await page.getByRole("row", { name: /2014-02-04 new/ }).count() !== 1) wrong("the days of a backfill are not shown");
 
+if (!(await page.locator("#content").textContent()).includes("above 1")) wrong("the alert is not shown");
+
 // A ping that arrives is seen without loading the page again.
 await go(page, "#/overview", "live");
 const tile = page.locator(".tile", { hasText: "since the start" }).first();

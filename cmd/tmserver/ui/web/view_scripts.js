@@ -16,6 +16,9 @@ const maxResultBytes = 1_000_000, maxLogCharacters = 20_000;
 const badge = (state) => h("span", { class: `badge ${{ done: "good", failed: "bad", running: "busy", queued: "busy" }[state] ?? ""}` }, state);
 const isActive = (/** @type {Run} */ run) => run.state === "running" || run.state === "queued";
 
+/** What the script's rule says of its last result. @param {any} script */
+const alertBadge = (script) => script.alert_state && h("span", { class: `badge ${script.alert_state.state === "ok" ? "good" : "bad"}` }, `alert: ${script.alert_state.state}`);
+
 /** @param {Run} run */
 function progress(run) {
   const { tasks, tasks_done, records, shards, reduced } = run.progress;
@@ -35,7 +38,7 @@ export async function show(place, state, signal) {
   else showList(place, scripts);
 
   // What runs says how far it is; another state, script or run is shown from the beginning.
-  const version = (/** @type {any[]} */ list, /** @type {Run[]} */ runs) => JSON.stringify([list.map((one) => [one.name, one.loaded, one.error, one.last_run?.id, one.last_run?.state]), name ? runs.map((run) => [run.id, run.state]) : null]);
+  const version = (/** @type {any[]} */ list, /** @type {Run[]} */ runs) => JSON.stringify([list.map((one) => [one.name, one.loaded, one.error, one.last_run?.id, one.last_run?.state, one.alert_state?.state]), name ? runs.map((run) => [run.id, run.state]) : null]);
   const before = version(scripts, jobs);
   const timer = setInterval(async () => {
     if (document.hidden) return;
@@ -60,7 +63,7 @@ function showList(place, scripts) {
     return;
   }
   place.append(h("div", { class: "card" }, table("Scripts", ["Script", "Last run", "Schedule", "Next run"], scripts.map((one) => [
-    [h("a", { href: link(one.name) }, h("bdi", null, one.title || one.name)), one.error && h("div", { class: "small failed" }, h("bdi", null, one.error)), one.description && h("div", { class: "small soft" }, h("bdi", null, one.description))],
+    [h("a", { href: link(one.name) }, h("bdi", null, one.title || one.name)), one.error && h("div", { class: "small failed" }, h("bdi", null, one.error)), alertBadge(one), one.description && h("div", { class: "small soft" }, h("bdi", null, one.description))],
     one.last_run ? [badge(one.last_run.state), h("div", { class: "small soft" }, time(one.last_run.created))] : "never",
     one.schedule ? h("bdi", null, one.schedule) : "–", one.next_run ? time(one.next_run) : "–",
   ]))));
@@ -104,6 +107,11 @@ async function showScript(place, state, script, runs, operator) {
   if (!script) place.append(h("p", { class: "notice" }, "This script is no longer in the folder; what is kept of its runs is shown."));
   if (script?.description) place.append(h("p", null, h("bdi", null, script.description)));
   if (script?.error) place.append(h("div", { class: "card" }, h("h2", null, "This script does not load"), h("pre", { tabindex: 0 }, script.error), script.loaded && h("p", { class: "small" }, "The version before is in use.")));
+
+  if (script?.alert_state) {
+    place.append(h("div", { class: "card" }, h("h2", null, "Alert ", alertBadge(script)), table("Changes of its state, the newest first", ["When", "State", "Why"],
+      script.alert_state.changes.map((/** @type {any} */ change) => [h("a", { href: link(name, change.run) }, time(change.at)), change.state, h("bdi", null, change.text)]))));
+  }
 
   if (shown) await showResults(place, script, shown);
   if (chosen) await showRun(place, chosen);
