@@ -23,6 +23,7 @@ type lazyArray struct {
 	own     bool // a script has changed it: values are all there is
 	length  int  // if counted
 	counted bool
+	end     int // of the closing bracket of a flat array, if counted
 }
 
 var lazyArrayType = reflect.TypeFor[*lazyArray]()
@@ -66,9 +67,8 @@ func (a *lazyArray) Len() int {
 		if a.counted {
 			return a.length
 		}
-		if count, ok := flatLen(a.text[a.start+1:]); ok {
-			a.length, a.counted = count, true
-			return count
+		if a.count() {
+			return a.length
 		}
 		a.index()
 	}
@@ -76,31 +76,64 @@ func (a *lazyArray) Len() int {
 	return len(a.values)
 }
 
-// flatLen counts the elements of an array without strings, arrays and objects in
-// it; text begins behind its bracket. ok is false for other arrays.
-func flatLen(text []byte) (n int, ok bool) {
-	end := bytes.IndexByte(text, ']')
-	if end < 0 {
-		return 0, false
+// count counts the elements of a flat array: one without strings, arrays and objects
+// in it. It returns false for other arrays.
+func (a *lazyArray) count() bool {
+	begin := a.start + 1
+	length := bytes.IndexByte(a.text[begin:], ']')
+	if length < 0 {
+		return false
 	}
 
 	// In a flat array every comma stands between two elements.
-	flat := text[:end]
+	flat := a.text[begin : begin+length]
 	for _, c := range []byte(`"[{`) {
 		if bytes.IndexByte(flat, c) >= 0 {
-			return 0, false
+			return false
 		}
 	}
 
-	if jsonscan.Space(flat, 0) == len(flat) {
-		return 0, true
+	if jsonscan.Space(flat, 0) < length {
+		a.length = bytes.Count(flat, []byte(",")) + 1
+	}
+	a.end, a.counted = begin+length, true
+	return true
+}
+
+// nearEnd bounds how far from the end of an array an element is read without an index
+// of all: the sums of a histogram are its last five numbers.
+const nearEnd = 8
+
+// fromEnd returns element i of a flat array whose length a script has read, if it is one
+// of the last: h[h.length - 5] needs none of the elements before it. It returns nil for
+// other elements, and for other arrays. The element is a scalar, so that it may be made
+// anew each time.
+func (a *lazyArray) fromEnd(i int) goja.Value {
+	if !a.counted || i < 0 || i >= a.length || a.length-i > nearEnd {
+		return nil
 	}
 
-	return bytes.Count(flat, []byte(",")) + 1, true
+	// Back over the elements behind it, then to the comma or the bracket before it.
+	end := a.end
+	for range a.length - 1 - i {
+		end = bytes.LastIndexByte(a.text[:end], ',')
+	}
+	begin := end
+	for a.text[begin-1] != ',' && a.text[begin-1] != '[' {
+		begin--
+	}
+	return a.r.lazy(a.text, begin, a.gen)
 }
 
 // Get implements goja.DynamicArray.
 func (a *lazyArray) Get(i int) goja.Value {
+	a.alive()
+	if !a.ready {
+		if element := a.fromEnd(i); element != nil {
+			return element
+		}
+	}
+
 	a.index()
 	if i < 0 || i >= len(a.values) {
 		return nil

@@ -11,9 +11,14 @@ const names = ["GC_MS", "CYCLE_COLLECTOR", "MEMORY_RESIDENT", "CACHE_HIT", "PAGE
 const ofColumns = {
   dims_only: `SELECT _reason, _appName, _appUpdateChannel, _appVersion, _appBuildID, _submission_date, count(*) FROM '${glob}' GROUP BY ALL ORDER BY ALL`,
   os_distribution: `SELECT "info.OS" os, count(*) FROM '${glob}' GROUP BY 1 ORDER BY 1`,
+  count_keys: `SELECT count(COLUMNS('^histograms[.]')) FROM '${glob}'`,
   histogram_sum: sums(`SELECT _appUpdateChannel ch, _appVersion v, [${names.map((n) => `"histograms.${n}"`).join(", ")}] hs FROM '${glob}'`),
 }
+const histograms = `SELECT split_part(filename, '/', -3) ch, unnest(map_entries(json_transform(json_extract(j, '$.histograms'), '"MAP(VARCHAR, DOUBLE[])"'))) h FROM ${lines}`
 const ofLines = {
+  count_keys: `SELECT sum(len(json_keys(j, '$.histograms'))) FROM ${lines}`,
+  mean_sums: `SELECT ch, h.key, count(*), avg(h.value[-5]) FROM (${histograms}) GROUP BY ALL ORDER BY ALL`,
+  bucket_sums: `SELECT ch, sum(list_sum(h.value[:-6])) FROM (${histograms}) GROUP BY ALL ORDER BY ALL`,
   dims_only: `SELECT regexp_replace(filename, '[.]v2[.]log.*$', '') d, count(*) FROM ${lines} GROUP BY 1 ORDER BY 1`,
   os_distribution: `SELECT json_extract_string(j, '$.info.OS') os, count(*) FROM ${lines} GROUP BY 1 ORDER BY 1`,
   histogram_sum: sums(`SELECT split_part(filename, '/', -3) ch, split_part(filename, '/', -2) v,
