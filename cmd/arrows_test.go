@@ -72,19 +72,20 @@ var arrows = []struct {
 // owners says which folder alone may import a library, so that it can be swapped; two
 // folders, with a space between, where two formats are made of it.
 var owners = map[string]struct{ folder, why string }{
-	"github.com/dop251/goja":           {"engine/script", "goja's values must not leak into Go code"},
-	"modernc.org/libquickjs":           {"engine/script/ecma/pattern", "translated C is called in one place"},
-	"github.com/evanw/esbuild":         {"engine/script/bundle", "bundling is part of compiling a script"},
-	"github.com/go-chi/chi/v5":         {"ingest", "the rest of the program sees an http.Handler"},
-	"github.com/alecthomas/kong":       {"cmd", "libraries take options structs, not flags"},
-	"github.com/willabides/kongplete":  {"cmd/cli", "both commands complete alike"},
-	"github.com/ulikunitz/xz":          {"layout/segment", "old containers are read in one place"},
-	"github.com/parquet-go/parquet-go": {"engine/format layout/columns", "Parquet is a format of the output, and the column form of segments"},
-	"github.com/minio/minio-go/v7":     {"layout/backend/objects", "an object store is a way to keep segments"},
-	"github.com/twmb/franz-go":         {"ingest", "Kafka is a source of submissions"},
-	"github.com/rogpeppe/go-internal":  {"cmd", "testscripts run commands"},
-	"github.com/schollz/progressbar":   {"cmd", "libraries report numbers, not bars"},
-	"github.com/SaveTheRbtz/zstd-seek": {"layout/segment", "segments are written and read in one place"},
+	"github.com/dop251/goja":                   {"engine/script", "goja's values must not leak into Go code"},
+	"modernc.org/libquickjs":                   {"engine/script/ecma/pattern", "translated C is called in one place"},
+	"github.com/santhosh-tekuri/jsonschema/v6": {"ingest/convert/schemas", "what a schema is, one package knows"},
+	"github.com/evanw/esbuild":                 {"engine/script/bundle", "bundling is part of compiling a script"},
+	"github.com/go-chi/chi/v5":                 {"ingest", "the rest of the program sees an http.Handler"},
+	"github.com/alecthomas/kong":               {"cmd", "libraries take options structs, not flags"},
+	"github.com/willabides/kongplete":          {"cmd/cli", "both commands complete alike"},
+	"github.com/ulikunitz/xz":                  {"layout/segment", "old containers are read in one place"},
+	"github.com/parquet-go/parquet-go":         {"engine/format layout/columns", "Parquet is a format of the output, and the column form of segments"},
+	"github.com/minio/minio-go/v7":             {"layout/backend/objects", "an object store is a way to keep segments"},
+	"github.com/twmb/franz-go":                 {"ingest", "Kafka is a source of submissions"},
+	"github.com/rogpeppe/go-internal":          {"cmd", "testscripts run commands"},
+	"github.com/schollz/progressbar":           {"cmd", "libraries report numbers, not bars"},
+	"github.com/SaveTheRbtz/zstd-seek":         {"layout/segment", "segments are written and read in one place"},
 }
 
 // pkg is a package as `go list -json` describes it.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aitgithub/telemetry-server/ingest/convert"
+	"github.com/aitgithub/telemetry-server/ingest/convert/schemas"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout/pipeline"
 )
@@ -24,6 +25,9 @@ type validation struct {
 	Dimensions []string `json:"dimensions,omitempty"`
 	Partition  string   `json:"partition,omitempty"`
 	record     []byte   // JSON
+	// SchemaErrors are all places that fail its JSON Schema, up to a bound, also if the
+	// server only counts such submissions.
+	SchemaErrors []schemas.Place `json:"schema_errors,omitempty"`
 }
 
 // newValidators returns the converters that validate shares, one per processor:
@@ -33,7 +37,7 @@ func newValidators(converter func() *convert.Converter) chan *convert.Converter 
 	// Receiving one from the channel is taking it, sending it is putting it back.
 	for range cap(validators) {
 		validator := converter()
-		validator.NoWait = true
+		validator.NoWait, validator.CheckAll = true, true
 		validators <- validator
 	}
 	return validators
@@ -82,9 +86,9 @@ func (h *handler) validate(w http.ResponseWriter, r *http.Request) {
 	rejection, isRejected := errors.AsType[*convert.Rejection](err)
 	switch {
 	case err == nil:
-		h.sendValidation(w, http.StatusOK, h.validRecord(record))
+		h.sendValidation(w, http.StatusOK, h.validRecord(record, conv.FailedPlaces))
 	case isRejected:
-		h.sendValidation(w, http.StatusBadRequest, validation{Class: rejection.Class, Message: rejection.Message})
+		h.sendValidation(w, http.StatusBadRequest, validation{Class: rejection.Class, Message: rejection.Message, SchemaErrors: conv.FailedPlaces})
 	case errors.Is(err, convert.ErrBusy):
 		answerUnavailable.send(w)
 	default: // the definitions are not available now
@@ -95,8 +99,8 @@ func (h *handler) validate(w http.ResponseWriter, r *http.Request) {
 
 // validRecord returns the answer for a submission that was converted. It refers to
 // the record's bytes.
-func (h *handler) validRecord(record convert.Record) validation {
-	v := validation{Valid: true, ID: string(record.ID), Dimensions: record.Dims[:], record: record.JSON}
+func (h *handler) validRecord(record convert.Record, failed []schemas.Place) validation {
+	v := validation{Valid: true, ID: string(record.ID), Dimensions: record.Dims[:], record: record.JSON, SchemaErrors: failed}
 	if h.o.Schema != nil {
 		v.Partition = h.o.Schema.Partition(record.Dims).String()
 	}

@@ -22,6 +22,7 @@ type dataFolderFlags struct {
 	filterFlags    `embed:""`
 	repeatFlags    `embed:""`
 	partitionFlags `embed:""`
+	schemaFlags    `embed:""`
 	PublishTo      string `env:"TMSERVER_PUBLISH_TO" placeholder:"URL" help:"Object store to publish segments to, such as s3://bucket/prefix?region=us-east-1, instead of the data folder. Raw logs, quarantine and state stay there."`
 
 	maxWait time.Duration // serve sets it; see worker.Options
@@ -138,6 +139,10 @@ func (f *dataFolderFlags) openDataFolder(ctx context.Context, st *cli.State, dir
 	folder.options = f.converterOptions(folder.Schema())
 	folder.options.Turns = convert.NewTurns()
 	folder.options.Deletions = folder.Deletions()
+	folder.options.Schemas, err = f.schemaFlags.load()
+	if err != nil {
+		return nil, err
+	}
 	folder.filters, err = f.openFilters(ctx, st.Log, folder.definitions)
 	if folder.filters != nil {
 		folder.filters.data = folder.Data

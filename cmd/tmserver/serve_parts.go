@@ -181,6 +181,7 @@ func (s *serving) buildDataFolder(ctx context.Context) (part, error) {
 	}
 
 	s.folder = folder
+	s.watchSchemas(folder.options.Schemas)
 	ingest.RegisterBacklog(s.registry, folder.Data)
 	return part{close: folder.Close}, nil
 }

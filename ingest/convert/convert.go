@@ -7,6 +7,7 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
+	"github.com/aitgithub/telemetry-server/ingest/convert/schemas"
 	"github.com/aitgithub/telemetry-server/ingest/rawlog"
 	"github.com/aitgithub/telemetry-server/layout/forget"
 	"github.com/aitgithub/telemetry-server/layout/schema"
@@ -33,6 +34,8 @@ type Options struct {
 	// info.revision; nil: they are rejected. A record whose revision was found so
 	// has it as info.revision, and how as info.revisionFallback.
 	Fallback Fallback
+	// Schemas checks pings against JSON Schemas; nil: they are not checked.
+	Schemas *schemas.Checker
 }
 
 // DefaultOptions returns the limits and hosts of a public server.
@@ -96,6 +99,10 @@ type Converter struct {
 	// error is returned. NoWait makes ErrBusy of the waiting.
 	BeforeLarge func() error
 	NoWait      bool
+	// CheckAll checks all pings against schemas, whatever the sample, and does not count
+	// them. FailedPlaces are where the last one fails.
+	CheckAll     bool
+	FailedPlaces []schemas.Place
 
 	source  Definitions
 	options Options
@@ -138,6 +145,7 @@ func (c *Converter) Sibling() *Converter { return New(c.source, c.options) }
 // server, which would meet it again after each start.
 func (c *Converter) Convert(ctx context.Context, s *rawlog.Submission) (Record, error) {
 	c.Release()
+	c.FailedPlaces = nil
 	r, err := c.convertSubmission(ctx, s)
 	if err != errLarge {
 		return r, err
@@ -157,6 +165,7 @@ func (c *Converter) convertSubmission(ctx context.Context, s *rawlog.Submission)
 			fresh := c.Sibling() // because what c holds may be half done
 			fresh.Dropped = c.Dropped
 			fresh.BeforeLarge, fresh.NoWait, fresh.large = c.BeforeLarge, c.NoWait, c.large
+			fresh.CheckAll = c.CheckAll
 			*c = *fresh
 			r, err = Record{}, reject(ClassConversion, fmt.Sprintf("panic, a bug of the converter: %v", bug))
 		}
@@ -192,6 +201,9 @@ func (c *Converter) convertSubmission(ctx context.Context, s *rawlog.Submission)
 		return Record{}, err
 	}
 	c.setSubject(&r, from)
+	if err := c.checkSchema(from, &r); err != nil {
+		return Record{}, err
+	}
 
 	// Add what the ping does not say by itself.
 	if len(s.Country) == 2 {

@@ -24,6 +24,7 @@ const (
 	ClassMissingRevision = "missing_revision"      // histograms without info.revision
 	ClassRevisionRepo    = "missing_revision_repo" // a revision URL without repository
 	ClassEndedProcess    = "ended_process"         // its conversion ended the process, twice
+	ClassSchema          = "schema_error"          // not as its JSON Schema wants
 	ClassConversion      = "conversion_error"      // everything else
 	ClassFilter          = "ingest_filter"         // rejected by the operator's filter
 	ClassFilterError     = "ingest_filter_error"   // the operator's filter failed on it
@@ -32,7 +33,7 @@ const (
 // Classes are all of them.
 var Classes = []string{
 	ClassCorrupt, ClassEmpty, ClassTooLarge, ClassPath, ClassControlChar, ClassBadPayload, ClassMissingRevision,
-	ClassRevisionRepo, ClassEndedProcess, ClassConversion, ClassFilter, ClassFilterError,
+	ClassRevisionRepo, ClassEndedProcess, ClassSchema, ClassConversion, ClassFilter, ClassFilterError,
 }
 
 // Rejection is the error for a submission that cannot be converted: bad data, which
