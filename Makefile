@@ -14,7 +14,7 @@ export PATH := $(CACHE)/bin:$(PATH)
 # of the fuzzer stay out of the user's build cache. .ci/run passes that of its machine.
 CI_GOCACHE ?= $(CACHE)/go-build
 
-.PHONY: build test ci deps format check fuzz release release-check memory race bench-peers bench-acquire screenshots clean clean-ci
+.PHONY: build test ci deps format check fuzz release release-check memory race bench-peers bench-million bench-acquire screenshots clean clean-ci
 .NOTPARALLEL: ci
 
 build:
@@ -64,6 +64,10 @@ release-check:
 # The same jobs in DuckDB and in Node, on the same segments.
 bench-peers:
 	@.ci/bench-peers
+
+# A million pings in columns: half an hour or more, 3 GB of disk.
+bench-million:
+	@.ci/bench-million
 
 # Submissions per second, compared with servers that never sync.
 bench-acquire:
