@@ -72,8 +72,8 @@ The filters in the folder of --filters are loaded again when they change; one th
 does not load leaves its version before in use, and /status says why. A raw log is
 converted with one version of the ingest filter from its start to its end.
 
-SIGHUP loads the certificate and the filters again and opens the log of requests
-anew, for a rotation of logs. GET /livez and /readyz say whether the server answers
+SIGHUP loads the certificate, the filters and the JSON Schemas again and opens the log
+of requests anew, for a rotation of logs. GET /livez and /readyz say whether the server answers
 and whether it is ready, GET /status with 503 that a submission would not be taken.
 
 Prints "listening URL" and "admin URL" to stdout once connections are accepted.
