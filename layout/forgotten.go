@@ -6,31 +6,76 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path"
+	"path/filepath"
 
+	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/columns"
 	"github.com/aitgithub/telemetry-server/layout/forget"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 )
 
 // SkipForgotten makes Readers leave out the records of the clients that the data folder
-// forgets. Call it before anything else. A tree that is no data folder has none.
+// forgets. Call it before anything else. A tree that is neither a data folder nor its
+// published/ has none.
 func (t *Tree) SkipForgotten(ctx context.Context) error {
+	set, err := t.readForgotten(ctx)
+	if err == nil {
+		t.forgotten = set
+	}
+	return err
+}
+
+// readForgotten returns whom the data folder forgets.
+func (t *Tree) readForgotten(ctx context.Context) (*forget.Set, error) {
+	files := t.files
 	if !t.data {
-		return nil
+		// The list files lie beside published/, so they are none of the tree's files.
+		dir := t.dataFolder()
+		if dir == "" {
+			return &forget.Set{}, nil
+		}
+
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			return nil, err
+		}
+		defer root.Close()
+		files = localBackend(root, true)
 	}
+
 	set := &forget.Set{}
-	if _, err := readForgotten(ctx, t.files, set); err != nil {
-		return err
+	_, err := readForgotten(ctx, files, set)
+	return set, err
+}
+
+// dataFolder returns the data folder whose published/, or a part of it or of the
+// quarantine, is opened as a tree of its own; "" if there is none that forgets clients.
+func (t *Tree) dataFolder() string {
+	dir, err := filepath.Abs(t.name)
+	if err != nil || backend.IsURL(t.name) {
+		return ""
 	}
-	t.forgotten = set
-	return nil
+	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = resolved
+	}
+
+	for above := filepath.Dir(dir); above != dir; dir, above = above, filepath.Dir(above) {
+		if base := filepath.Base(dir); base != PublishedDir && base != QuarantineDir {
+			continue
+		}
+		if info, err := os.Stat(filepath.Join(above, ForgottenDir)); err == nil && info.IsDir() {
+			return above
+		}
+	}
+	return ""
 }
 
 // ForgottenChanged says whether clients were added since SkipForgotten.
 func (t *Tree) ForgottenChanged(ctx context.Context) (bool, error) {
-	now := &forget.Set{}
-	if _, err := readForgotten(ctx, t.files, now); err != nil {
+	now, err := t.readForgotten(ctx)
+	if err != nil {
 		return false, err
 	}
 	return now.Sum() != t.forgotten.Sum(), nil

@@ -81,10 +81,10 @@ declare namespace tm {
   interface Ping extends Pick<String, "length" | "indexOf" | "lastIndexOf" | "includes" | "match" | "search" | "slice" | "substring" | "split" | "startsWith" | "endsWith" | "replace" | "toString"> {
     histograms: Histograms
     /**
-     * A histogram with its layout: the one that the ping's revision gives it, that it says itself, or that Glean's timing and memory distributions have. A process other than parent, and the key of a keyed histogram or the label of a labeled one, go into where. undefined where the ping has none.
+     * A histogram with its layout: the one that the ping's revision gives it, that it says itself, or that Glean's timing and memory distributions have. A process other than parent, and the key of a keyed histogram or the label of a labeled one, go into where; and the kind, range and buckets that metrics.yaml gives a custom distribution of Glean, whose pings do not say them. undefined where the ping has none.
      * @example ping.histogram("GC_MS", { process: "content" })
      */
-    histogram(name: string, where?: { process?: string, key?: string }): BoundHistogram | undefined
+    histogram(name: string, where?: { process?: string, key?: string, kind?: "linear" | "exponential", range?: [number, number], buckets?: number }): BoundHistogram | undefined
     /**
      * A scalar, or one key of a keyed scalar, of a process (parent); undefined where the ping has none.
      * @example ping.scalar("browser.engagement.total_uri_count")

@@ -41,8 +41,8 @@ var objects = []object{
 	}},
 	{name: Ping, extends: pickString(), doc: "The record's JSON, read lazily; string methods work on its text. It is valid during its own call.", members: []member{
 		{name: "histograms", typ: ": Histograms", ofDocument: true},
-		{name: "histogram", typ: "(name: string, where?: { process?: string, key?: string }): BoundHistogram | undefined",
-			doc:     "A histogram with its layout: the one that the ping's revision gives it, that it says itself, or that Glean's timing and memory distributions have. A process other than parent, and the key of a keyed histogram or the label of a labeled one, go into where. undefined where the ping has none.",
+		{name: "histogram", typ: "(name: string, where?: { process?: string, key?: string, kind?: \"linear\" | \"exponential\", range?: [number, number], buckets?: number }): BoundHistogram | undefined",
+			doc:     "A histogram with its layout: the one that the ping's revision gives it, that it says itself, or that Glean's timing and memory distributions have. A process other than parent, and the key of a keyed histogram or the label of a labeled one, go into where; and the kind, range and buckets that metrics.yaml gives a custom distribution of Glean, whose pings do not say them. undefined where the ping has none.",
 			example: `ping.histogram("GC_MS", { process: "content" })`},
 		{name: "scalar", typ: "(name: string, where?: { process?: string, key?: string }): any",
 			doc:     "A scalar, or one key of a keyed scalar, of a process (parent); undefined where the ping has none.",

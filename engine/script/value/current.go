@@ -20,6 +20,15 @@ type place struct {
 	process string
 	key     string
 	keyed   bool
+	custom  customBuckets
+}
+
+// customBuckets are the buckets of a custom distribution of Glean, as metrics.yaml has
+// them: its pings do not say them.
+type customBuckets struct {
+	kind      string // linear or exponential; "": they are not known
+	low, high int
+	buckets   int
 }
 
 // placeOf reads the argument {process, key}.
@@ -40,8 +49,19 @@ func (r *Runtime) placeOf(v goja.Value) place {
 		case "key":
 			where.key = value.String()
 			where.keyed = true
+		case "kind":
+			where.custom.kind = value.String()
+		case "buckets":
+			where.custom.buckets = int(value.ToInteger())
+		case "range":
+			bounds, ok := value.(*goja.Object)
+			if !ok {
+				r.ThrowType("range is an array of the lowest and the highest bound")
+			}
+			where.custom.low = int(at(bounds, 0).ToInteger())
+			where.custom.high = int(at(bounds, 1).ToInteger())
 		default:
-			r.ThrowType("the second argument has the members process and key, not %s", name)
+			r.ThrowType("the second argument has the members process, key, kind, range and buckets, not %s", name)
 		}
 	}
 	return where
@@ -81,6 +101,9 @@ func orUndefined(v goja.Value) goja.Value {
 func (r *Runtime) pingScalar(call goja.FunctionCall) goja.Value {
 	ping := r.pingOf(call, "scalar")
 	where := r.placeOf(call.Argument(1))
+	if where.custom != (customBuckets{}) {
+		r.ThrowType("kind, range and buckets are of histograms")
+	}
 	process := objectOf(descend(ping, "payload", "processes", where.process))
 	return orUndefined(where.member(process, "scalars", "keyedScalars", call.Argument(0).String()))
 }
@@ -237,36 +260,56 @@ var gleanTypes = []struct {
 }
 
 // gleanDistribution returns a distribution of a Glean ping; nil if it has none of that name
-// and label. A custom_distribution does not count: its ping does not say its buckets.
-func (r *Runtime) gleanDistribution(ping *lazyObject, name, label string) *bound {
+// and label. A custom one needs its buckets: its ping does not say them.
+func (r *Runtime) gleanDistribution(ping *lazyObject, name string, where place) *bound {
+	metric := func(plain, labeled string) *lazyObject {
+		if where.keyed {
+			return objectOf(descend(ping, "metrics", labeled, name, where.key))
+		}
+		return objectOf(descend(ping, "metrics", plain, name))
+	}
+
 	for _, of := range gleanTypes {
-		stored := descend(ping, "metrics", of.name, name)
-		if label != "" {
-			stored = descend(ping, "metrics", of.labeled, name, label)
+		if distribution := metric(of.name, of.labeled); distribution != nil {
+			return r.distributionOf(distribution, revisions.NewGlean(name, of.kind))
 		}
-		distribution := objectOf(stored)
-		if distribution == nil {
-			continue
-		}
+	}
+	if where.custom == (customBuckets{}) {
+		return nil
+	}
 
-		def := revisions.NewGlean(name, of.kind)
-		numbers := make([]float64, def.BucketCount, def.BucketCount+layout.TailNumbers)
-		if values := objectOf(distribution.Get("values")); values != nil {
-			values.materialise()
-			for it := jsonscan.MembersTrusted(values.text, values.start); it.Next(); {
-				lower, isBound := jsonscan.Int(it.Key)
-				count, isCount := number(it.Value())
-				if isBound && isCount {
-					numbers[def.GleanBucket(lower)] += count
-				}
-			}
-		}
-
-		sum := -1.0
-		if said := distribution.Get("sum"); said != nil {
-			sum = said.ToFloat()
-		}
-		return &bound{r: r, def: def, numbers: append(numbers, sum, -1, -1, -1, -1)}
+	// The buckets are checked even where the ping has no such metric, so that a mistake shows.
+	kind, ok := revisions.ParseKind(where.custom.kind)
+	if !ok || kind != revisions.Linear && kind != revisions.Exponential {
+		r.ThrowType("histogram %s: kind is %q, want linear or exponential", name, where.custom.kind)
+	}
+	def, err := revisions.NewDefinition(name, kind, where.custom.low, where.custom.high, where.custom.buckets)
+	if err != nil {
+		r.ThrowType("histogram %s: %s", name, err)
+	}
+	if distribution := metric("custom_distribution", "labeled_custom_distribution"); distribution != nil {
+		return r.distributionOf(distribution, def)
 	}
 	return nil
+}
+
+// distributionOf returns a distribution with the buckets of a definition.
+func (r *Runtime) distributionOf(distribution *lazyObject, def *revisions.Definition) *bound {
+	numbers := make([]float64, def.BucketCount, def.BucketCount+layout.TailNumbers)
+	if values := objectOf(distribution.Get("values")); values != nil {
+		values.materialise()
+		for it := jsonscan.MembersTrusted(values.text, values.start); it.Next(); {
+			lower, isBound := jsonscan.Int(it.Key)
+			count, isCount := number(it.Value())
+			if isBound && isCount {
+				numbers[def.GleanBucket(lower)] += count
+			}
+		}
+	}
+
+	sum := -1.0
+	if said := distribution.Get("sum"); said != nil {
+		sum = said.ToFloat()
+	}
+	return &bound{r: r, def: def, numbers: append(numbers, sum, -1, -1, -1, -1)}
 }

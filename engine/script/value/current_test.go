@@ -21,7 +21,8 @@ const (
 			"timing_distribution":{"t.one":{"values":{"1":3,"2435":4},"sum":9743}},
 			"memory_distribution":{"m.one":{"values":{"511":1},"sum":600}},
 			"labeled_timing_distribution":{"lt.one":{"fast":{"values":{"8":1},"sum":8}}},
-			"custom_distribution":{"cu.one":{"values":{"10":1},"sum":10}}},
+			"custom_distribution":{"cu.one":{"values":{"10":1},"sum":10}},
+			"labeled_custom_distribution":{"lc.one":{"a":{"values":{"0":1,"10":2},"sum":25}}}},
 		"events":[{"timestamp":0,"category":"nav","name":"click","extra":{"to":"x"}}]}`
 	classicPing = `{"ver":1,"clientID":"old","info":{"OS":"WINNT","appVersion":"26.0a1","appBuildID":"2013"},"histograms":{}}`
 )
@@ -60,6 +61,10 @@ func TestCurrentPings(t *testing.T) {
 		{gleanPing, `const m = ping.histogram("m.one"); [m.kind, m.samples, m.counts[m.bounds.indexOf(511)]].join()`, `memory,1,1`},
 		{gleanPing, `ping.histogram("lt.one", {key: "fast"}).samples`, `1`},
 		{gleanPing, `[ping.histogram("cu.one"), ping.histogram("lt.one"), ping.histogram("lt.one", {key: "slow"})].join()`, `,,`},
+		{gleanPing, `const l = ping.histogram("cu.one", {kind: "linear", range: [1, 20], buckets: 21}); [l.kind, l.sum, l.samples, l.counts[10], l.bounds.length].join()`, `linear,10,1,1,21`},
+		{gleanPing, `const e = ping.histogram("lc.one", {key: "a", kind: "exponential", range: [1, 100], buckets: 4}); String(e.counts) + " " + e.bounds`, `1,0,2,0 0,1,10,100`},
+		{gleanPing, `ping.histogram("t.one", {kind: "linear", range: [1, 20], buckets: 21}).kind`, `timing`},
+		{gleanPing, `[ping.histogram("lc.one", {key: "b", kind: "linear", range: [1, 20], buckets: 21})].join()`, ``},
 		{gleanPing, `ping.histogram("t.one").add(ping.histogram("t.one")).samples`, `14`},
 	} {
 		rt := goja.New()
@@ -77,7 +82,9 @@ func TestPlaceIsChecked(t *testing.T) {
 	rt := goja.New()
 	r := New(rt, nil)
 	rt.Set("ping", r.Ping([]byte(unifiedPing)))
-	for _, expression := range []string{`ping.histogram("H", {proces: "content"})`, `ping.scalar("s.one", "content")`} {
+	for _, expression := range []string{`ping.histogram("H", {proces: "content"})`, `ping.scalar("s.one", "content")`,
+		`ping.scalar("s.one", {buckets: 7})`, `ping.histogram("none", {buckets: 7})`, `ping.histogram("none", {kind: "linear", range: 7, buckets: 7})`,
+		`ping.histogram("none", {kind: "timing", range: [1, 10], buckets: 7})`, `ping.histogram("none", {kind: "linear", range: [10, 1], buckets: 7})`} {
 		if got, err := rt.RunString(expression); err == nil {
 			t.Errorf("%s: %v, want an error", expression, got)
 		}

@@ -36,7 +36,7 @@ func (r *Runtime) pingHistogram(call goja.FunctionCall) goja.Value {
 	where := r.placeOf(call.Argument(1))
 	object := storedHistogram(ping, name, where)
 	if object == nil {
-		if distribution := r.gleanDistribution(ping, name, where.key); distribution != nil {
+		if distribution := r.gleanDistribution(ping, name, where); distribution != nil {
 			return distribution.view()
 		}
 		return goja.Undefined()
