@@ -25,6 +25,8 @@ const (
 	MapResultsDir = StateDir + "/map_results"
 	// JobsDir holds the jobs that a server runs, with their results.
 	JobsDir = StateDir + "/jobs"
+	// ACMEDir holds the certificates that a server got from an authority, with their keys.
+	ACMEDir = StateDir + "/acme"
 	// ReplacedDir holds segments that compaction replaced, for the jobs that still
 	// read them: <unix seconds>-<hash of the path>.
 	ReplacedDir = StateDir + "/replaced"

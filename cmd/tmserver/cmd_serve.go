@@ -30,8 +30,6 @@ type serveCmd struct {
 
 	AdminToken      string `env:"TMSERVER_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bearer token for the admin address; needed unless it is a loopback address. Better given in the environment."`
 	ViewerToken     string `env:"TMSERVER_VIEWER_TOKEN" placeholder:"TOKEN" help:"Bearer token with which the admin address may only be read. Needs --admin-token. Better given in the environment."`
-	TLSCert         string `env:"TMSERVER_TLS_CERT" type:"existingfile" placeholder:"FILE" help:"Certificate chain (PEM); with --tls-key, both addresses speak TLS."`
-	TLSKey          string `env:"TMSERVER_TLS_KEY" type:"existingfile" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
 	H2C             bool   `env:"TMSERVER_H2C" name:"h2c" help:"Also speak HTTP/2 without TLS, as some load balancers do."`
 	MaxConnections  int    `env:"TMSERVER_MAX_CONNECTIONS" default:"0" help:"Connections at the same time; more wait to be accepted. 0: 10000, or fewer on a machine with little memory. Never more than the open files of the process, less 256."`
 	MaxInFlight     int64  `env:"TMSERVER_MAX_IN_FLIGHT" default:"0" placeholder:"BYTES" help:"Memory for bodies being received; requests beyond it are answered 503. 0: 256 MiB, or an eighth of --memory if that is less."`
@@ -54,6 +52,7 @@ type serveCmd struct {
 	dataFolderFlags `embed:""`
 	idleFlags       `embed:""`
 	jobFlags        `embed:""`
+	tlsFlags        `embed:""`
 }
 
 func (*serveCmd) Help() string {
@@ -71,6 +70,10 @@ read to its end is kept in damaged/ there.
 The filters in the folder of --filters are loaded again when they change; one that
 does not load leaves its version before in use, and /status says why. A raw log is
 converted with one version of the ingest filter from its start to its end.
+
+With --acme-domain the public address gets its certificate from Let's Encrypt, or
+the authority of --acme-directory, and renews it; it is kept in state/acme/ of the
+data folder. A certificate in files is loaded again when they change.
 
 SIGHUP loads the certificate, the filters and the JSON Schemas again and opens the log
 of requests anew, for a rotation of logs. GET /livez and /readyz say whether the server answers
@@ -115,8 +118,6 @@ func (c *serveCmd) validate() error {
 
 	// The admin address shows profiles: it is private, or has a token.
 	switch {
-	case (c.TLSCert == "") != (c.TLSKey == ""):
-		return cli.Usage("--tls-cert and --tls-key belong together")
 	case c.AdminListen != "" && c.AdminToken == "" && !isLoopback(c.AdminListen):
 		return cli.WithHint(cli.Usage("--admin-listen %s: others could reach it, and there is no token", c.AdminListen),
 			"set TMSERVER_ADMIN_TOKEN, or listen on 127.0.0.1")
@@ -126,7 +127,7 @@ func (c *serveCmd) validate() error {
 		return cli.Usage("--viewer-token and --admin-token are the same")
 	}
 
-	if err := errors.Join(c.idleFlags.validate(), c.jobFlags.validate()); err != nil {
+	if err := errors.Join(c.validateTLS(), c.idleFlags.validate(), c.jobFlags.validate()); err != nil {
 		return err
 	}
 	return c.sourceFlags.validate()

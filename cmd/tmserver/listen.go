@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -37,9 +38,9 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 	}
 
 	// The public server is the first one, for listenAll and announce.
-	servers := []*http.Server{s.c.newServer(s.c.Listen, handler, s.st.Log)}
+	servers := []*http.Server{s.c.newServer(s.c.Listen, handler, s.publicTLS, s.st.Log)}
 	if s.c.AdminListen != "" {
-		servers = append(servers, s.c.newServer(s.c.AdminListen, newAdmin(s.registry, s.guard(), s.health.handler(), s.registerJobs, s.newPage().register, s.tap.Register), s.st.Log))
+		servers = append(servers, s.c.newServer(s.c.AdminListen, newAdmin(s.registry, s.guard(), s.health.handler(), s.registerJobs, s.newPage().register, s.tap.Register), s.adminTLS, s.st.Log))
 	}
 
 	// A ready file of a former run must not say that this one is ready.
@@ -53,7 +54,7 @@ func (s *serving) buildHTTP(ctx context.Context) (part, error) {
 		err = s.c.announce(s.st, opened.listeners)
 	}
 	if err == nil {
-		s.submitURL.set(s.c.scheme() + "://" + opened.listeners[0].Addr().String())
+		s.submitURL.set(scheme(s.c.public()) + "://" + opened.listeners[0].Addr().String())
 	}
 	for _, listener := range opened.listeners {
 		s.addresses = strings.TrimSpace(s.addresses + " " + listener.Addr().String())
@@ -180,7 +181,7 @@ func (c *serveCmd) announce(st *cli.State, listeners []net.Listener) error {
 	// The lines of stdout are those of the file.
 	text := ""
 	for i, listener := range listeners {
-		text += fmt.Sprintf("%s %s://%s\n", []string{"listening", "admin"}[i], c.scheme(), listener.Addr())
+		text += fmt.Sprintf("%s %s://%s\n", []string{"listening", "admin"}[i], scheme([]bool{c.public(), c.admin()}[i]), listener.Addr())
 	}
 	if _, err := fmt.Fprint(st.Stdout, text); err != nil {
 		return err
@@ -203,9 +204,9 @@ func (c *serveCmd) announce(st *cli.State, listeners []net.Listener) error {
 	return out.Commit()
 }
 
-// scheme is that of both addresses.
-func (c *serveCmd) scheme() string {
-	if c.TLSCert != "" {
+// scheme is that of an address.
+func scheme(tls bool) string {
+	if tls {
 		return "https"
 	}
 	return "http"
@@ -244,16 +245,17 @@ const (
 	maxHeadBytes = 32 << 10
 )
 
-// newServer returns a server for an address.
-func (c *serveCmd) newServer(addr string, h http.Handler, log *slog.Logger) *http.Server {
+// newServer returns a server for an address, with TLS unless config is nil.
+func (c *serveCmd) newServer(addr string, h http.Handler, config *tls.Config, log *slog.Logger) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(c.TLSCert != "")
+	protocols.SetHTTP2(config != nil)
 	protocols.SetUnencryptedHTTP2(c.H2C)
 
 	return &http.Server{
 		Addr:              addr,
 		Handler:           h,
+		TLSConfig:         config,
 		Protocols:         &protocols,
 		ReadHeaderTimeout: headTimeout,
 		ReadTimeout:       bodyTimeout,
@@ -278,18 +280,6 @@ func withAddressCode(err error) error {
 // listenAll opens the servers' addresses. The first one, which is public, takes a
 // limited number of connections; for refused see ingest.FewerReads.
 func (s *serving) listenAll(servers []*http.Server, refused func(code int)) ([]net.Listener, error) {
-	// Both addresses have the same certificate.
-	if s.c.TLSCert != "" {
-		cert, err := loadCertificate(s.c.TLSCert, s.c.TLSKey)
-		if err != nil {
-			return nil, err
-		}
-		s.reloaders.add(cert.reload)
-		for _, server := range servers {
-			server.TLSConfig = cert.config()
-		}
-	}
-
 	var listeners []net.Listener
 	for i, server := range servers {
 		listener, err := net.Listen("tcp", server.Addr)

@@ -28,7 +28,7 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	dir := t.TempDir()
 	log := ingesttest.Log(t, dir, nil)
 	c := &serveCmd{MaxConnections: 100}
-	s := c.newServer("127.0.0.1:0", ingest.NewHandler(log, ingest.DefaultHandlerOptions()), slog.New(slog.DiscardHandler))
+	s := c.newServer("127.0.0.1:0", ingest.NewHandler(log, ingest.DefaultHandlerOptions()), nil, slog.New(slog.DiscardHandler))
 	if s.ReadHeaderTimeout <= 0 || s.ReadTimeout <= 0 || s.WriteTimeout <= 0 || s.IdleTimeout <= 0 {
 		t.Fatalf("a time limit is missing: %+v", s)
 	}

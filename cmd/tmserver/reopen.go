@@ -1,10 +1,8 @@
 package main
 
 import (
-	"crypto/tls"
 	"os"
 	"sync"
-	"sync/atomic"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 )
@@ -52,33 +50,4 @@ func (f *reopenedFile) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.file.Close()
-}
-
-// certificate is a certificate with its key, in files that may be replaced.
-type certificate struct {
-	certFile, keyFile string
-	current           atomic.Pointer[tls.Certificate]
-}
-
-func loadCertificate(certFile, keyFile string) (*certificate, error) {
-	c := &certificate{certFile: certFile, keyFile: keyFile}
-	if err := c.reload(); err != nil {
-		return nil, cli.Fail(cli.ExitUsage, err)
-	}
-	return c, nil
-}
-
-// reload reads the files again. After an error the certificate of before stays in use.
-func (c *certificate) reload() error {
-	loaded, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
-	if err != nil {
-		return err
-	}
-	c.current.Store(&loaded)
-	return nil
-}
-
-// config returns what servers use: each handshake gets the certificate of then.
-func (c *certificate) config() *tls.Config {
-	return &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.current.Load(), nil }}
 }

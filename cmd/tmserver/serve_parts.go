@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,11 +31,11 @@ import (
 // They are stopped and closed in reverse, which is the direction in which submissions
 // flow:
 //
-//	9 HTTP ──┐                        8 jobs, which read what is published
+//	10 HTTP ─┐   9 certificate (for 10)   8 jobs, which read what is published
 //	7 Kafka ─┴─► 2 raw logs ──┐
 //	6 spool folder ───────────┼─► 1 data folder
 //	5 compaction ─────────────┘       │
-//	4 page (for 9) ◄──────────────────┘
+//	4 page (for 10) ◄──────────────────┘
 //	3 filters (for 2 and 6)
 //
 // To add a part: a build function beside its flags, and a row here, after the parts
@@ -51,6 +52,7 @@ var serveParts = []struct {
 	{"spool folder", (*serving).buildSpool},
 	{"Kafka", (*serving).buildKafka},
 	{"jobs", (*serving).buildJobs},
+	{"certificate", (*serving).buildCertificate},
 	{"HTTP", (*serving).buildHTTP},
 }
 
@@ -86,6 +88,8 @@ type serving struct {
 	api    *admin.API     // jobs; nil: the server runs none
 
 	days *measures.Store // page
+
+	publicTLS, adminTLS *tls.Config // certificate; nil: without TLS
 
 	tap       *tap.Tap // HTTP: shows submissions at the admin address
 	submitURL address  // HTTP: for the page
