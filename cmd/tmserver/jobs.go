@@ -81,6 +81,7 @@ func (s *serving) buildJobs(ctx context.Context) (part, error) {
 	options.Time = s.c.JobTimeout
 	options.TaskBytes = s.c.JobMemory
 	options.OutputBytes = s.c.JobOutput
+	options.Published = s.published.Load
 	options.Version = cli.Version()
 	options.Now = s.st.Now
 	options.Log = s.st.Log

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -85,7 +86,9 @@ type serving struct {
 	folder *dataFolder    // data folder
 	log    *rawlog.Log    // raw logs
 	worker *worker.Worker // raw logs
-	api    *admin.API     // jobs; nil: the server runs none
+	// published counts the raw logs whose records this server has published.
+	published atomic.Int64
+	api       *admin.API // jobs; nil: the server runs none
 
 	days *measures.Store // page
 
@@ -220,7 +223,7 @@ func (s *serving) buildRawLogs(ctx context.Context) (part, error) {
 
 	// The worker, which the spool folder uses too. It pauses while clients wait for the
 	// log.
-	s.worker = s.folder.newWorker(s.log, conversionReporter{s.metrics, &s.overLimit, s.st.Log})
+	s.worker = s.folder.newWorker(s.log, conversionReporter{s.metrics, &s.overLimit, &s.published, s.st.Log})
 	close := func() error { return errors.Join(s.log.Close(), dir.Close()) }
 	if s.c.Workers == 0 { // tmserver convert converts them
 		return part{stop: s.log.Close, close: close}, nil
@@ -276,6 +279,7 @@ func (s *serving) buildFilters(ctx context.Context) (part, error) {
 type conversionReporter struct {
 	metrics *ingest.Metrics
 	over    *overLimitCounts
+	logs    *atomic.Int64
 	log     *slog.Logger
 }
 
@@ -283,6 +287,7 @@ type conversionReporter struct {
 func (r conversionReporter) Converted(name string, stats worker.Stats, took time.Duration) {
 	r.metrics.Converted(stats)
 	r.over.add(stats)
+	r.logs.Add(1)
 	for kind, values := range stats.OverLimit {
 		r.log.Warn("new values beyond the limit became OTHER; tmserver stats lists the most frequent ones", "log", name, "kind", kind, "values", len(values))
 	}

@@ -34,6 +34,9 @@ type Options struct {
 	Time        time.Duration
 	TaskBytes   int64
 	OutputBytes int64
+	// Published returns a number that grows when records were published, for scripts that
+	// are live; nil: none of them is run.
+	Published func() int64
 	// Version of the server, for the results.
 	Version string
 	// Ended is called after each run that began, with its last state; may be nil.
@@ -375,10 +378,14 @@ func (m *Manager) runNext(ctx context.Context) {
 	}
 }
 
+// keptLive is how many runs of a live script are kept that publications have started: the
+// newest result, and that of before.
+const keptLive = 2
+
 // prune removes the oldest runs of a script beyond those that are kept. Results of days stay,
 // and the newest run, which may become one.
 func (m *Manager) prune(script string) {
-	kept := 0
+	kept, live := 0, 0
 	for _, run := range m.Runs("") {
 		m.mu.Lock()
 		ofDay := m.ofDays[run.ID]
@@ -387,7 +394,12 @@ func (m *Manager) prune(script string) {
 			continue
 		}
 
-		if kept++; kept <= m.o.Keep {
+		// Those of live scripts are many, and replace each other.
+		if run.Cause == api.ByLive {
+			if live++; live <= keptLive {
+				continue
+			}
+		} else if kept++; kept <= m.o.Keep {
 			continue
 		}
 

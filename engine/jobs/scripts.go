@@ -25,6 +25,8 @@ type Scripts struct {
 	folder  *reload.Folder[loaded]
 
 	backfilling sync.Mutex // held while the state of backfills changes
+
+	live map[string]shown // by script: what its newest live run has; of Run
 }
 
 // loaded is a script that can run.
@@ -48,7 +50,7 @@ func OpenScripts(ctx context.Context, dir string, manager *Manager) (*Scripts, e
 	}
 
 	// A script is described in a process of its own; here only its schedule is parsed.
-	opened := &Scripts{manager: manager, dir: dir}
+	opened := &Scripts{manager: manager, dir: dir, live: map[string]shown{}}
 	opened.folder, err = reload.Open(ctx, dir, reload.Options[loaded]{
 		Wants: isScript,
 		Log:   manager.o.Log,
@@ -105,6 +107,9 @@ func (s *Scripts) Run(ctx context.Context) {
 	for {
 		if err := s.startDue(); err != nil {
 			s.manager.o.Log.Error("scheduled scripts cannot be started", "err", err)
+		}
+		if err := s.startLive(); err != nil {
+			s.manager.o.Log.Error("live scripts cannot be started", "err", err)
 		}
 		if err := s.advance(); err != nil {
 			s.manager.o.Log.Error("backfills do not advance", "err", err)

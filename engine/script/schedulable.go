@@ -29,6 +29,13 @@ func (s *Script) Schedulable(ctx context.Context, limits Limits) (found api.Expo
 			}
 		}
 
+		if exported, _ := h.export(declare.Live); exported != nil {
+			var ok bool
+			if found.Live, ok = exported.Export().(bool); !ok {
+				return &Error{File: s.Name, Phase: "load", Message: declare.Live + " must be true or false"}
+			}
+		}
+
 		// Objects that others read, as JSON.
 		for name, object := range map[string]*json.RawMessage{
 			declare.Chart: &found.Chart, declare.Alert: &found.Alert, declare.JobFilter: &found.Filter,

@@ -50,6 +50,7 @@ const (
 	ByRequest  = "request"
 	BySchedule = "schedule"
 	ByCatchUp  = "catch-up" // of runs that were missed
+	ByLive     = "live"     // records were published
 )
 
 // Run is one run of a job, as the server keeps it.
@@ -128,6 +129,7 @@ type Exports struct {
 	Title       string          `json:"title,omitempty"`
 	Description string          `json:"description,omitempty"`
 	Schedule    string          `json:"schedule,omitempty"`
+	Live        bool            `json:"live,omitempty"`
 	Filter      json.RawMessage `json:"filter,omitempty"` // a filter document
 	Chart       json.RawMessage `json:"chart,omitempty"`
 	Alert       json.RawMessage `json:"alert,omitempty"` // an AlertRule

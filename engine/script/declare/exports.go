@@ -15,6 +15,7 @@ const (
 	Title       = "title"
 	Description = "description"
 	Schedule    = "schedule"
+	Live        = "live"
 	JobFilter   = "filter"
 	Chart       = "chart"
 	Alert       = "alert"
@@ -60,6 +61,8 @@ var exports = []Export{
 		Doc: "A sentence below the title."},
 	{Name: Schedule, Of: Job, Result: "string",
 		Doc: "When a server with the script in its folder runs it, in UTC: a cron expression of five fields, or `@hourly`, `@daily`, `@weekly`, `@monthly`."},
+	{Name: Live, Of: Job, Result: "boolean",
+		Doc: "True: a server with the script in its folder runs it whenever it has published records, and keeps the newest results."},
 	{Name: JobFilter, Of: Job, Result: "object",
 		Doc: "A filter document, which a server uses when no other filter is chosen."},
 	{Name: Chart, Of: Job, Result: "object",

@@ -65,7 +65,7 @@ function showList(place, scripts) {
   place.append(h("div", { class: "card" }, table("Scripts", ["Script", "Last run", "Schedule", "Next run"], scripts.map((one) => [
     [h("a", { href: link(one.name) }, h("bdi", null, one.title || one.name)), one.error && h("div", { class: "small failed" }, h("bdi", null, one.error)), alertBadge(one), one.description && h("div", { class: "small soft" }, h("bdi", null, one.description))],
     one.last_run ? [badge(one.last_run.state), h("div", { class: "small soft" }, time(one.last_run.created))] : "never",
-    one.schedule ? h("bdi", null, one.schedule) : "–", one.next_run ? time(one.next_run) : "–",
+    h("bdi", null, [one.live && "live", one.schedule].filter(Boolean).join(", ") || "–"), one.next_run ? time(one.next_run) : "–",
   ]))));
 }
 
@@ -100,7 +100,7 @@ async function showScript(place, state, script, runs, operator) {
   };
   const far = h("span", { class: "small soft" }, active ? progress(active) : "");
   place.append(
-    h("div", { class: "head" }, h("h1", null, h("bdi", null, script?.title || name)), h("a", { href: "#/scripts" }, "All scripts"), h("span", { class: "grow" }),
+    h("div", { class: "head" }, h("h1", null, h("bdi", null, script?.title || name)), h("a", { href: "#/scripts" }, "All scripts"), script?.loaded && h("a", { href: `#/editor?script=${encodeURIComponent(name)}` }, "Open in the editor"), h("span", { class: "grow" }),
       active && [badge(active.state), far],
       operator && (active ? button("Cancel", () => send(`jobs/${active.id}`, undefined, "DELETE")) : script?.loaded && button("Run now", () => send("jobs", { script: name })))),
     notice);
