@@ -11,7 +11,7 @@ export const opened = sum("application", "version")
 export const times = histograms("application", "version", { percentiles: [50, 95], show: ["pings", "samples", "mean", "p50", "p95"] })
 export const events = count("application", "category", "name")
 
-export function map(id, dims, ping) {
+export function map(id, dims, ping, ctx) {
   const application = dims.appName // with _ for what is no letter and no digit
   systems.add(application, dims.reason, ping.environment?.system?.os?.name)
   clients.add(application, dims.submission_date, ping.client) // what is missing is skipped and counted

@@ -13,7 +13,7 @@ export const pages = quantiles("channel", { of: [0.5, 0.95] })
 export const pauses = histograms("channel", "process", { percentiles: [50, 95] })
 export const events = count("category", "name")
 
-export function map(id, dims, ping) {
+export function map(id, dims, ping, ctx) {
   if (dims.reason !== "main") return
   const channel = dims.appUpdateChannel
   systems.add(channel, ping.environment?.system?.os?.name)
