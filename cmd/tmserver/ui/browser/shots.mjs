@@ -13,6 +13,9 @@ const views = {
   percentiles: "#/explorer?measure=GC_MS&p=5&p=50&p=95&pin=20140205" + week,
   distribution: "#/explorer?measure=GC_MS&show=distribution" + week,
   compared: "#/explorer?measure=CYCLE_COLLECTOR&show=distribution&across=channel" + week,
+  scripts: "#/scripts",
+  script: "#/scripts?script=systems.js",
+  editor: "#/editor?script=systems.js",
   store: "#/store",
   quarantine: "#/quarantine",
 };
