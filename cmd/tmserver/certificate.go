@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +24,7 @@ type tlsFlags struct {
 	TLSCert string `env:"TMSERVER_TLS_CERT" type:"existingfile" placeholder:"FILE" help:"Certificate chain (PEM); with --tls-key, both addresses speak TLS. It is loaded again when the files change."`
 	TLSKey  string `env:"TMSERVER_TLS_KEY" type:"existingfile" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
 
-	ACMEDomains   []string `name:"acme-domain" env:"TMSERVER_ACME_DOMAINS" placeholder:"NAME" help:"Get the certificate of the public address for these names from an authority by ACME, and renew it; you agree to its terms. The authority connects to port 443 of the name."`
+	ACMEDomains   []string `name:"acme-domain" env:"TMSERVER_ACME_DOMAIN" placeholder:"NAME" help:"Get the certificate of the public address for these names from an authority by ACME, and renew it; you agree to its terms. The authority connects to port 443 of the name."`
 	ACMEDirectory string   `name:"acme-directory" env:"TMSERVER_ACME_DIRECTORY" default:"https://acme-v02.api.letsencrypt.org/directory" placeholder:"URL" help:"Directory of the authority."`
 	ACMEEmail     string   `name:"acme-email" env:"TMSERVER_ACME_EMAIL" placeholder:"ADDRESS" help:"Address that the authority writes to when something is wrong with the certificate."`
 }
@@ -93,6 +94,9 @@ func (s *serving) acme() {
 type certificate struct {
 	certFile, keyFile string
 	current           atomic.Pointer[tls.Certificate]
+
+	mu    sync.Mutex // held while the files are read
+	tried string     // their version when that began
 }
 
 func loadCertificate(certFile, keyFile string) (*certificate, error) {
@@ -105,6 +109,9 @@ func loadCertificate(certFile, keyFile string) (*certificate, error) {
 
 // reload reads the files again. After an error the certificate of before stays in use.
 func (c *certificate) reload() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tried = c.version()
 	loaded, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
 		return err
@@ -132,6 +139,13 @@ func (c *certificate) version() (text string) {
 	return text
 }
 
+// hasChanged says whether the files are other ones than when they were read last.
+func (c *certificate) hasChanged() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.version() != c.tried
+}
+
 // certificateEvery is how often the files are looked at.
 const certificateEvery = 10 * time.Second
 
@@ -141,19 +155,16 @@ func (s *serving) watchCertificate(ctx context.Context, c *certificate, every ti
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 
-	for before := c.version(); ; {
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
 
-		now := c.version()
-		if now == before {
+		if !c.hasChanged() {
 			continue
 		}
-
-		before = now
 		if err := c.reload(); err != nil {
 			s.st.Log.Error("the certificate has changed and cannot be loaded; the one of before stays in use", "cert", c.certFile, "key", c.keyFile, "err", err)
 			continue

@@ -190,7 +190,7 @@ func TestDeclaredConstantsAreRead(t *testing.T) {
 
 	// What a server that runs jobs reads.
 	for name, text := range map[string]string{
-		declare.Title: `"a"`, declare.Description: `"a"`, declare.Schedule: `"a"`, declare.Chart: `{"a":1}`, declare.Alert: `{"a":1}`, declare.JobFilter: `{"version":1,"dimensions":[]}`,
+		declare.Title: `"a"`, declare.Description: `"a"`, declare.Schedule: `"a"`, declare.Live: `true`, declare.Chart: `{"a":1}`, declare.Alert: `{"a":1}`, declare.JobFilter: `{"version":1,"dimensions":[]}`,
 	} {
 		checks[name] = func(t *testing.T, name string) {
 			got, err := compile(t, "const "+name+" = "+text).Schedulable(t.Context(), script.DefaultLimits())
