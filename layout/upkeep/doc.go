@@ -26,7 +26,7 @@
 // In columns (CompactOptions.Columns), all partitions of a day come together: for each
 // day that has rows, the partitions are read in the order of their paths, and written to
 // a segment in columns, with what small ones of the day have. It replaces the rows as a
-// merged segment does (compact_columns.go).
+// merged segment does (compact_columns.go, day_build.go).
 //
 // With CompactOptions.DropRepeats, what several servers published of the same ping becomes one
 // record (repeats.go).
