@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
+	"golang.org/x/time/rate"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/layout"
@@ -78,15 +79,20 @@ func (s *serving) acme() {
 		Client:     &acme.Client{DirectoryURL: s.c.ACMEDirectory, UserAgent: "tmserver/" + cli.Version(), HTTPClient: &http.Client{Timeout: time.Minute}},
 	}
 
-	// An authority that refuses is news for operators; names that nobody asked for are not.
+	// An authority that refuses is news for operators; names of strangers are not.
+	// Each client meets the refusal, so it is logged once a minute.
 	s.publicTLS = manager.TLSConfig()
 	get := s.publicTLS.GetCertificate
+	refused := rate.Sometimes{Interval: time.Minute}
 	s.publicTLS.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		found, err := get(hello)
-		if err != nil && slices.Contains(s.c.ACMEDomains, hello.ServerName) {
-			s.st.Log.Error("no certificate from the authority", "name", hello.ServerName, "directory", s.c.ACMEDirectory, "err", err)
+		if err == nil || !slices.Contains(s.c.ACMEDomains, hello.ServerName) {
+			return found, err
 		}
-		return found, err
+		refused.Do(func() {
+			s.st.Log.Error("no certificate from the authority", "name", hello.ServerName, "directory", s.c.ACMEDirectory, "err", err)
+		})
+		return nil, err
 	}
 }
 

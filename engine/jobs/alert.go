@@ -54,11 +54,16 @@ func parseAlert(text json.RawMessage) (*api.AlertRule, error) {
 	return rule, nil
 }
 
+// isPart reports whether a request reads less than its script says: a sample, a day of a
+// backfill, or what a filter of its own selects.
+func isPart(request api.Request) bool {
+	return len(request.Where) > 0 || request.Sample != "" || request.SampleClients != "" || request.Filter != "" || request.Table != "" || len(request.FilterDocument) > 0
+}
+
 // checkAlert applies the rule of a script to a run that is done, and stores a change of its
-// state. Runs that read a part of the data only, such as those of backfills, are not checked.
+// state.
 func (m *Manager) checkAlert(rule *api.AlertRule, run api.Run) error {
-	partial := len(run.Request.Where) > 0 || run.Request.Sample != "" || run.Request.Filter != ""
-	if rule == nil || run.State != api.Done || run.Script == "" || partial || run.Cause == api.ByBackfill {
+	if rule == nil || run.State != api.Done || run.Script == "" || isPart(run.Request) {
 		return nil
 	}
 
@@ -117,7 +122,7 @@ func (m *Manager) crossed(rule *api.AlertRule, run api.Run) (string, error) {
 	// The newest result that is old enough; the first days have none.
 	limit := run.Created.AddDate(0, 0, -rule.Days)
 	for _, before := range m.Runs(run.Script) {
-		if before.State != api.Done || before.Created.After(limit) || len(before.Request.Where) > 0 || before.Request.Sample != "" {
+		if before.State != api.Done || before.Created.After(limit) || isPart(before.Request) {
 			continue
 		}
 		old, err := m.distribution(before, rule.Value)

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -80,6 +81,8 @@ func TestAlert(t *testing.T) {
 		{2, `{"key":"a","value":101}` + "\n", api.Request{}, true, api.AlertFiring},
 		{3, `{"key":"a","value":102}` + "\n", api.Request{}, true, api.AlertFiring},
 		{3, `{"key":"a","value":3}` + "\n", api.Request{Sample: "1%"}, true, api.AlertFiring}, // of a part of the data
+		{3, `{"key":"a","value":3}` + "\n", api.Request{SampleClients: "1"}, true, api.AlertFiring},
+		{3, `{"key":"a","value":3}` + "\n", api.Request{FilterDocument: json.RawMessage(`{"version":1}`)}, true, api.AlertFiring},
 		{4, `{"key":"a","value":50}` + "\n" + `{"key":"b","value":50}` + "\n", api.Request{}, false, api.AlertOK},
 		{5, `{"key":"a","value":0}` + "\n", api.Request{}, false, api.AlertFiring},
 		{6, `{"key":"a","value":0}` + "\n", api.Request{}, true, api.AlertFiring},

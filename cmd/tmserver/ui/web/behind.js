@@ -22,12 +22,13 @@ export function recordsBehind(view, low, high) {
   const from = state.get("from"), to = state.get("to");
   if (from || to) filter.push(/** @type {any} */ ({ field_name: "submission_date", allowed_values: { ...(from && { min: from }), ...(to && { max: to }) } }));
   const chosen = (/** @type {string} */ field) => state.get(field) ? state.all(field) : (sums.choices[field] ?? []).map((/** @type {any} */ one) => one.value).filter((/** @type {string} */ value) => value !== "(other)");
-  const processes = chosen("process").filter(Boolean), keys = chosen("key").filter(Boolean).slice(0, 50);
+  const processes = chosen("process").filter(Boolean), keys = chosen("key").filter(Boolean);
+  const others = !state.get("key") && (sums.choices.key ?? []).some((/** @type {any} */ one) => one.value === "(other)");
   const system = state.get("os");
 
   const range = high === undefined ? `from ${low} on` : `from ${low} to below ${high}`;
   return `#/editor?text=${encodeURIComponent(`// Records with samples of ${measure.replace(/\s/g, " ")} ${range}.
-export const columns = ["document", "channel", "version", "build", "date", "samples"]
+${others ? "// Keys beyond those that the sums of a day name are not looked at: add them to the list.\n" : ""}export const columns = ["document", "channel", "version", "build", "date", "samples"]
 ${filter.length ? `export const filter = ${text({ version: 1, dimensions: filter })}\n` : ""}
 const processes = ${text(processes.length ? processes : ["parent"])}
 const keys = ${text(keys.length ? keys : [null])}

@@ -1,8 +1,9 @@
 // @ts-check
 // An editor that tries a script on a sample of the records, with the errors and the time at
 // its lines. The script runs on the server as any job does, in processes of its own.
-import { h, replace, number, percent, table } from "./dom.js";
-import { get, send, Failed } from "./api.js";
+import { h, replace, number, percent } from "./dom.js";
+import { get, send, text as read, Failed } from "./api.js";
+import { showResults } from "./results.js";
 
 export const title = "Editor";
 
@@ -127,8 +128,9 @@ function follow(job, changed, signal) {
 
 /** Shows what became of a job. @param {any} job @param {any} editor @param {string} main @param {HTMLElement} status @param {HTMLElement} output */
 async function outcome(job, editor, main, status, output) {
-  const [log, profile, rows] = await Promise.all([text(`jobs/${job.id}/log`), get(`jobs/${job.id}/profile`).catch(() => null),
-    job.results?.length ? text(`jobs/${job.id}/results/${encodeURIComponent(job.results[0].name)}`) : ""]);
+  // A script that does not load has no profile.
+  const none = (/** @type {any} */ error) => { if (error.status !== 404) throw error; };
+  const [log, profile] = await Promise.all([read(`jobs/${job.id}/log`), get(`jobs/${job.id}/profile`).catch(none)]);
 
   // Errors and warnings name their places as FILE:LINE:COLUMN.
   for (const [at, message] of places(`${job.error ?? ""}\n${log}`, main)) mark(editor, at, message);
@@ -142,23 +144,8 @@ async function outcome(job, editor, main, status, output) {
   const ended = job.state === "done" ? `${number(job.stats?.records ?? 0)} records, ${number(job.stats?.rows ?? 0)} rows, ${number(job.stats?.failed_calls ?? 0)} failed calls.` : "";
   replace(status, job.state === "done" ? ended : h("span", { class: "failed" }, `${job.state}: ${job.error || "see what it printed"}`));
 
-  const shown = rows.trim() ? rows.trim().split("\n").slice(0, maxRows).map((row) => JSON.parse(row)) : [];
-  if (shown.length) {
-    const columns = [...new Set(shown.flatMap((row) => Object.keys(row)))];
-    output.append(h("div", { class: "card" }, h("h2", null, "Result"),
-      table(shown.length < maxRows ? `${number(shown.length)} rows` : `The first ${number(maxRows)} rows`, columns,
-        shown.map((row) => columns.map((column) => typeof row[column] === "number" ? number(row[column]) : h("bdi", null, typeof row[column] === "string" ? row[column] : JSON.stringify(row[column]) ?? ""))),
-        columns.filter((column) => shown.every((row) => typeof row[column] === "number")))));
-  }
+  await showResults(output, null, job);
   if (log.trim()) output.append(h("div", { class: "card" }, h("h2", null, "Printed"), h("pre", { tabindex: 0 }, log.slice(0, 20_000))));
-}
-
-const maxRows = 200;
-
-/** @param {string} path */
-async function text(path) {
-  const answer = await fetch(`/api/v1/${path}`);
-  return answer.ok ? answer.text() : "";
 }
 
 /** The places of the main file that messages name. @param {string} messages @param {string} main @returns {Map<number, string>} */

@@ -2,13 +2,12 @@
 // The scripts of the server's folder: their state, last results, and history; to start and to cancel.
 import { h, replace, number, bytes, date, duration, time, table } from "./dom.js";
 import { get, send, text } from "./api.js";
-import { parse, shape, chart, rowsTable } from "./rows.js";
-import { tools } from "./export.js";
+import { showResults } from "./results.js";
 
 export const title = "Scripts";
 
 const every = 2000; // ms between two looks
-const maxResultBytes = 1_000_000, maxLogCharacters = 20_000;
+const maxLogCharacters = 20_000;
 
 /** @typedef {any} Run as api.Run of the server */
 
@@ -126,29 +125,6 @@ async function showScript(place, state, script, runs, operator) {
     const run = now.find((one) => one.id === active?.id);
     if (run) replace(far, progress(run));
   };
-}
-
-/** The files of a run's result. @param {HTMLElement} place @param {any} script @param {Run} run */
-async function showResults(place, script, run) {
-  for (const file of run.results ?? []) {
-    const address = `jobs/${run.id}/results/${encodeURIComponent(file.name)}`;
-    const card = h("div", { class: "card" }, h("h2", null, run.results.length > 1 ? file.name.replace(/\.\w+$/, "") : "Result", h("span", { class: "small soft" }, ` of ${time(run.ended)}, `, h("a", { href: `/api/v1/${address}` }, file.name), `, ${bytes(file.bytes)}`)));
-    place.append(card);
-    if (!file.name.endsWith(".jsonl")) continue;
-
-    // A table for people needs no more than the beginning.
-    const whole = file.bytes <= maxResultBytes;
-    const rows = parse(file.bytes ? await text(address, {}, whole ? {} : { headers: { Range: `bytes=0-${maxResultBytes - 1}` } }) : "");
-    if (rows.rows.length === 0) {
-      card.append(h("p", { class: "empty" }, whole ? "It has no rows." : "Its first row is longer than what is shown here."));
-      continue;
-    }
-    if (!whole) card.append(h("p", { class: "notice" }, `What is shown is the first ${bytes(maxResultBytes)} of ${bytes(file.bytes)}.`));
-    const label = `${script?.title || run.name}, ${file.name}`;
-    const drawn = chart(rows, shape(rows, script?.chart), label);
-    if (drawn) card.append(h("div", { class: "chart" }, drawn.picture), drawn.more ?? "", h("p", { class: "small soft" }, drawn.note));
-    card.append(tools(() => ({ title: label, subtitle: `run ${run.id}`, columns: rows.columns, rows: rows.rows, picture: () => drawn?.picture ?? null })), rowsTable(rows, "Rows"));
-  }
 }
 
 /** The days of backfills. @param {HTMLElement} place @param {string} name */
