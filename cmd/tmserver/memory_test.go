@@ -64,6 +64,9 @@ func TestMemoryUnderAttack(t *testing.T) {
 	if clitest.RaceDetector {
 		t.Skip("the race detector takes several times the memory")
 	}
+	if testing.Short() {
+		t.Skip("attacks of some seconds each")
+	}
 	duration := 3 * time.Second
 	if os.Getenv("SOAK") != "" {
 		duration = 10 * time.Minute
