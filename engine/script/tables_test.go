@@ -148,6 +148,20 @@ func TestTableResults(t *testing.T) {
 				t.addEach("function", ping.n, (name) => name === "b")
 				t.addEach("global", ping.n, /[ab]/g)
 			}`, "function\tb\t7\nglobal\ta\t2\nglobal\tb\t7\nlist\tb\t7\nre\ta\t2\n"},
+		{"a filter that changes from call to call", `
+			export const t = sum("how", "name")
+			const list = ["a"]
+			export function map(id, dims, ping) {
+				t.addEach("list", ping.n, list)
+				list[0] = "b"
+				t.addEach("changed", ping.n, list)
+				list.push("a")
+				t.addEach("longer", ping.n, list)
+				list.length = 1
+				list[0] = { toString: () => "a" }
+				t.addEach("object", ping.n, list)
+				list[0] = "a"
+			}`, "changed\tb\t7\nlist\ta\t2\nlonger\ta\t2\nlonger\tb\t7\nobject\ta\t2\n"},
 		{"objects in objects", `
 			export const t = count("outer", "inner")
 			export function map(id, dims, ping) { t.addEach(ping.nested); t.addEach(ping.nested, /q/); t.addEach({ z: { y: 1 } }) }`,

@@ -123,7 +123,8 @@ func (g *Group) addStretches(row int) (ok bool) {
 	if odd, err := g.Odd(row); err != nil || odd != nil {
 		return err == nil
 	}
-	if g.readShape(row) != nil {
+	leaves, err := g.leaves(row)
+	if err != nil {
 		return false
 	}
 
@@ -131,13 +132,13 @@ func (g *Group) addStretches(row int) (ok bool) {
 	t := &g.info.tree
 	var current *stretch
 	last := int32(-1)
-	for _, leaf := range g.leaves {
+	for _, leaf := range leaves {
 		// A member that comes before its place in the tree begins a stretch, which follows
 		// the last one. The memory of earlier rows is used again.
 		if current == nil || leaf <= last {
 			a.stretches = slices.Grow(a.stretches, 1)[:len(a.stretches)+1]
 			current = &a.stretches[len(a.stretches)-1]
-			*current = stretch{row: row, style: g.style, text: current.text[:0], leaves: slices.Grow(current.leaves[:0], len(t.leaves)/8+1)[:len(t.leaves)/8+1]}
+			*current = stretch{row: row, style: g.shape.style, text: current.text[:0], leaves: slices.Grow(current.leaves[:0], len(t.leaves)/8+1)[:len(t.leaves)/8+1]}
 			clear(current.leaves)
 			if last >= 0 {
 				current.last = t.leaves[last]

@@ -246,7 +246,7 @@ func compareObject(t *testing.T, g *columns.Group, row int, node int32, text []b
 	if err := json.Unmarshal(text, &want); err != nil {
 		t.Fatal(err)
 	}
-	members, err := g.Members(nil, row, node)
+	members, err := g.Members(nil, row, node, g.Children(node))
 	if err != nil || len(members) != len(want) {
 		t.Fatalf("%d members, %v; want %d: %s", len(members), err, len(want), text)
 	}

@@ -21,10 +21,13 @@ type node struct {
 	records int32 // of the row group that have it
 	objects int32 // of these, records in which it is an object with members
 
-	label    string // the name as it stands before a text: in quotes, with the colon
-	leaf     int32  // its number among the nodes with texts, or -1
-	children []int32
-	byName   map[string]int32 // of children; nil if there are few
+	label string // the name as it stands before a text: in quotes, with the colon
+	leaf  int32  // its number among the nodes with texts, or -1
+	// The leaves from the first one to before the end are the node itself, if it is one,
+	// and those inside it.
+	firstLeaf, endLeaf int32
+	children           []int32
+	byName             map[string]int32 // of children; nil if there are few
 }
 
 // tree is the nodes of a row group.
@@ -46,10 +49,12 @@ func (t *tree) link() {
 
 		// Nodes with a column, and those in the column of rare paths, are the leaves.
 		n.leaf = -1
+		n.firstLeaf = int32(len(t.leaves))
 		if n.column != noColumn {
 			n.leaf = int32(len(t.leaves))
 			t.leaves = append(t.leaves, int32(i))
 		}
+		n.endLeaf = int32(len(t.leaves))
 		if i == 0 {
 			continue
 		}
@@ -58,6 +63,12 @@ func (t *tree) link() {
 		parent := &t.nodes[n.parent]
 		n.depth = parent.depth + 1
 		parent.children = append(parent.children, int32(i))
+	}
+
+	// Members come behind their object, so the last ones come first here.
+	for i := len(t.nodes) - 1; i > 0; i-- {
+		parent := &t.nodes[t.nodes[i].parent]
+		parent.endLeaf = max(parent.endLeaf, t.nodes[i].endLeaf)
 	}
 
 	// Objects with many children get an index by name.

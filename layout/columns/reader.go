@@ -1,7 +1,6 @@
 package columns
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -53,7 +52,7 @@ func (f *File) Info() *Info { return &f.ix.Info }
 // Group returns a row group for reading, of a file that is open as r.
 func (f *File) Group(number int) *Group {
 	info := &f.ix.Groups[number]
-	return &Group{info: info, r: f.r, path: f.path, names: f.ix.columns, loaded: make([]*column, len(info.chunks)), restRow: -1, shapeRow: -1}
+	return &Group{info: info, r: f.r, path: f.path, names: f.ix.columns, loaded: make([]*column, len(info.chunks)), restRow: -1, shape: shape{row: -1, leavesRow: -1}}
 }
 
 // Group is a row group that is read: columns are fetched and unpacked when they are
@@ -67,10 +66,7 @@ type Group struct {
 	loaded []*column // by number; nil: not touched
 	bytes  int64     // read
 
-	shapeRow int // whose members are in leaves and has
-	leaves   []int32
-	style    style
-	has      []bool // by node
+	shape shape // of one row
 
 	restRow int // whose rare members are in rest
 	rest    map[int32][]byte
@@ -315,75 +311,6 @@ func (p *page) unpack(raw []byte) ([]byte, error) {
 		return nil, fmt.Errorf("a page of %d bytes, the index says %d", len(plain), p.plainBytes)
 	}
 	return plain, nil
-}
-
-// readShape makes leaves, style and has those of a row that is not odd.
-func (g *Group) readShape(row int) error {
-	// The same row mostly has several members read.
-	if g.shapeRow == row {
-		return nil
-	}
-
-	// Until the shape is read completely, no row has it.
-	g.shapeRow = -1
-	c, err := g.column(shapeColumn)
-	if err != nil {
-		return err
-	}
-
-	// The lowest bit of the tag says how the leaves are stored; the others are the style's number.
-	shape := c.text(row)
-	tag, width := binary.Uvarint(shape)
-	if width <= 0 || tag>>1 >= uint64(len(g.info.styles)) {
-		return g.badShape(row)
-	}
-
-	shape = shape[width:]
-	g.style = g.info.styles[tag>>1]
-	g.leaves = g.leaves[:0]
-	leaves := len(g.info.tree.leaves)
-
-	if tag&1 == 0 {
-		// A bit for each leaf, in the order of the tree.
-		if len(shape) != (leaves+7)/8 {
-			return g.badShape(row)
-		}
-		for leaf := range leaves {
-			if shape[leaf/8]>>(leaf%8)&1 != 0 {
-				g.leaves = append(g.leaves, int32(leaf))
-			}
-		}
-	} else {
-		// Otherwise a list of leaves, in the order of the record.
-		for len(shape) > 0 {
-			leaf, width := binary.Uvarint(shape)
-			if width <= 0 || leaf >= uint64(leaves) {
-				return g.badShape(row)
-			}
-			g.leaves = append(g.leaves, int32(leaf))
-			shape = shape[width:]
-		}
-	}
-
-	// An object is in the row if a leaf below it is: mark the parents of all leaves.
-	nodes := g.info.tree.nodes
-	if g.has == nil {
-		g.has = make([]bool, len(nodes))
-	}
-	clear(g.has)
-
-	for _, leaf := range g.leaves {
-		for n := g.info.tree.leaves[leaf]; n >= 0 && !g.has[n]; n = nodes[n].parent {
-			g.has[n] = true
-		}
-	}
-
-	g.shapeRow = row
-	return nil
-}
-
-func (g *Group) badShape(row int) error {
-	return g.damaged(shapeColumn, "malformed shape of record %d", row)
 }
 
 func (g *Group) damaged(column int, format string, args ...any) error {

@@ -118,7 +118,7 @@ func (g *Group) Kind(row int, node int32) (Kind, []byte, error) {
 	if err := g.readShape(row); err != nil {
 		return Absent, nil, err
 	}
-	if g.has[node] {
+	if g.has(node) {
 		return Object, nil, nil
 	}
 	return Absent, nil, nil
@@ -188,36 +188,6 @@ func hasEscapedName(object []byte) bool {
 	return false
 }
 
-// Members appends the nodes of the members of a record's object, in the order of the
-// record.
-func (g *Group) Members(dst []int32, row int, node int32) ([]int32, error) {
-	if err := g.readShape(row); err != nil {
-		return dst, err
-	}
-
-	// Each leaf belongs to one member: the node above it that is one level below the object.
-	t := &g.info.tree
-	depth := t.nodes[node].depth
-	last := int32(-1)
-	for _, leaf := range g.leaves {
-		n := t.leaves[leaf]
-
-		if t.nodes[n].depth <= depth {
-			continue
-		}
-		for t.nodes[n].depth > depth+1 {
-			n = t.nodes[n].parent
-		}
-
-		// The leaves of one member stand together, so comparing with the last one is enough.
-		if n != last && t.nodes[n].parent == node {
-			dst = append(dst, n)
-			last = n
-		}
-	}
-	return dst, nil
-}
-
 // AppendObject appends the text of a record's object at a node, as it was.
 func (g *Group) AppendObject(dst []byte, row int, node int32) ([]byte, error) {
 	// A job that reads the text of every record has many of them put together at once.
@@ -227,21 +197,22 @@ func (g *Group) AppendObject(dst []byte, row int, node int32) ([]byte, error) {
 		}
 	}
 
-	if err := g.readShape(row); err != nil {
+	leaves, err := g.leaves(row)
+	if err != nil {
 		return dst, err
 	}
 
-	// The leaves below the node stand together: find where they begin and end.
+	// The leaves inside the node stand together: find where they begin and end.
 	t := &g.info.tree
-	leaves := g.leaves
+	inside := func(leaf int32) bool { return leaf >= t.nodes[node].firstLeaf && leaf < t.nodes[node].endLeaf }
 	if node != 0 {
 		lo := 0
-		for lo < len(leaves) && !t.below(t.leaves[leaves[lo]], node) {
+		for lo < len(leaves) && !inside(leaves[lo]) {
 			lo++
 		}
 
 		hi := lo
-		for hi < len(leaves) && t.below(t.leaves[leaves[hi]], node) {
+		for hi < len(leaves) && inside(leaves[hi]) {
 			hi++
 		}
 		leaves = leaves[lo:hi]
@@ -249,7 +220,7 @@ func (g *Group) AppendObject(dst []byte, row int, node int32) ([]byte, error) {
 
 	// Put the texts together in the order and style of the record.
 	var failed error
-	dst = t.appendBelow(dst, node, leaves, g.style, func(leaf int32) []byte {
+	dst = t.appendBelow(dst, node, leaves, g.shape.style, func(leaf int32) []byte {
 		// Most texts are in a column that was read for the record before.
 		if number := t.nodes[t.leaves[leaf]].column; number >= 0 && g.loaded[number] != nil {
 			if text := g.loaded[number].text(row); text != nil {
@@ -280,16 +251,6 @@ func (g *Group) leafText(row int, node int32) ([]byte, error) {
 		return nil, err
 	}
 	return c.text(row), nil
-}
-
-// below says whether a node is inside another one.
-func (t *tree) below(n, top int32) bool {
-	for n = t.nodes[n].parent; n >= 0; n = t.nodes[n].parent {
-		if n == top {
-			return true
-		}
-	}
-	return false
 }
 
 // Verify reads all columns of the group, those that no record needs too, and compares

@@ -71,7 +71,7 @@ func (c *inColumns) has(r *Runtime, name string) bool {
 // names returns the names of the members, in the order of the record. The names are the
 // row group's own strings, and no text is parsed.
 func (c *inColumns) names(r *Runtime) []string {
-	nodes, err := c.group.Members(nil, c.row, c.node)
+	nodes, err := c.group.Members(nil, c.row, c.node, c.group.Children(c.node))
 	if err != nil {
 		r.ThrowEngine(err)
 	}

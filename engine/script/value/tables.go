@@ -39,12 +39,13 @@ type scriptTable struct {
 // tableState is the part of a Runtime that concerns tables.
 type tableState struct {
 	declared []*scriptTable
-	sealed   bool         // the script's top level has run
-	task     *tables.Task // what map adds to; nil elsewhere
-	document []byte       // the ID of the record
-	numbers  []float64    // of a histogram, reused
-	each     uint64       // counts the calls of addEach
-	filters  map[string]map[string]bool
+	sealed   bool                   // the script's top level has run
+	task     *tables.Task           // what map adds to; nil elsewhere
+	document []byte                 // the ID of the record
+	numbers  []float64              // of a histogram, reused
+	each     uint64                 // counts the calls of addEach
+	filters  map[string]*nameFilter // of regular expressions, by their texts
+	list     *listFilter            // the last array of names
 	spec     pingSpec
 }
 

@@ -104,9 +104,6 @@ func (t *scriptTable) findMember(name []byte) *memberInfo {
 	return info
 }
 
-// filterNames decides which names addEach takes; nil takes all.
-type filterNames func(name string) bool
-
 // addEach is table.addEach(key…, object, filter?): it adds every member of the object,
 // whose name is the last key column, or that of the option each; or, if one column more is
 // missing, every member of the objects in it, whose names are the last two. The filter decides about the names in the
@@ -126,7 +123,7 @@ func (t *scriptTable) addEach(call goja.FunctionCall) {
 	if position < 0 || len(arguments) <= position || len(arguments) > position+2 {
 		t.r.ThrowType("%s.addEach takes %s, not %d arguments", t.name(), t.eachSignature(), len(arguments))
 	}
-	var takes filterNames
+	var takes *nameFilter
 	if len(arguments) == position+2 {
 		takes = t.r.filterOf(arguments[position+1])
 	}
@@ -175,7 +172,7 @@ func isExpression(object *goja.Object) bool {
 
 // addMembers adds the members of an object, levels deep. named is the member of the first
 // level that a second one is in.
-func (t *scriptTable) addMembers(key []byte, object goja.Value, levels int, named *memberInfo, takes filterNames) {
+func (t *scriptTable) addMembers(key []byte, object goja.Value, levels int, named *memberInfo, takes *nameFilter) {
 	if goja.IsUndefined(object) || goja.IsNull(object) {
 		t.r.tables.task.Skip(t.number)
 		return
@@ -200,7 +197,7 @@ func (t *scriptTable) addMembers(key []byte, object goja.Value, levels int, name
 	}
 
 	for _, name := range members.Keys() {
-		if takes != nil && !takes(name) {
+		if !takes.has(name) {
 			continue
 		}
 		info := t.member([]byte(name))
@@ -215,15 +212,15 @@ func (t *scriptTable) addMembers(key []byte, object goja.Value, levels int, name
 
 // addColumns adds the members of an object whose members lie in columns: those that the
 // filter takes are fetched, and no others.
-func (t *scriptTable) addColumns(key []byte, in *inColumns, levels int, named *memberInfo, takes filterNames) {
-	nodes, err := in.group.Members(nil, in.row, in.node)
+func (t *scriptTable) addColumns(key []byte, in *inColumns, levels int, named *memberInfo, takes *nameFilter) {
+	nodes, err := in.group.Members(nil, in.row, in.node, takes.among(in.group, in.node))
 	if err != nil {
 		t.r.ThrowEngine(err)
 	}
 
 	for _, node := range nodes {
 		name := in.group.Name(node)
-		if takes != nil && !takes(name) {
+		if !takes.has(name) {
 			continue
 		}
 		kind, text, err := in.group.Kind(in.row, node)
@@ -249,7 +246,7 @@ func (t *scriptTable) addColumns(key []byte, in *inColumns, levels int, named *m
 }
 
 // addText adds the members of the object at text[start].
-func (t *scriptTable) addText(key, text []byte, start, levels int, named *memberInfo, takes filterNames) {
+func (t *scriptTable) addText(key, text []byte, start, levels int, named *memberInfo, takes *nameFilter) {
 	task := t.r.tables.task
 	mark := task.Mark()
 	t.r.tables.each++
@@ -278,7 +275,7 @@ func (t *scriptTable) addText(key, text []byte, start, levels int, named *member
 }
 
 // addList is addText for an object whose members are indexed.
-func (t *scriptTable) addList(key, text []byte, list []member, levels int, named *memberInfo, takes filterNames) {
+func (t *scriptTable) addList(key, text []byte, list []member, levels int, named *memberInfo, takes *nameFilter) {
 	task := t.r.tables.task
 	mark := task.Mark()
 	t.r.tables.each++
@@ -297,7 +294,7 @@ func (t *scriptTable) addList(key, text []byte, list []member, levels int, named
 }
 
 // addLast adds the last member of each name.
-func (t *scriptTable) addLast(key, text []byte, list []member, levels int, named *memberInfo, takes filterNames) {
+func (t *scriptTable) addLast(key, text []byte, list []member, levels int, named *memberInfo, takes *nameFilter) {
 	last := make(map[string]int, len(list))
 	for i := range list {
 		last[string(list[i].name(text))] = i
@@ -312,8 +309,8 @@ func (t *scriptTable) addLast(key, text []byte, list []member, levels int, named
 
 // addMember adds the member whose value is at text[at]. It returns the offset behind the
 // value, or 0 if it has not come to know it.
-func (t *scriptTable) addMember(key, text []byte, at, levels int, info, named *memberInfo, takes filterNames) (end int) {
-	if takes != nil && !takes(info.name) {
+func (t *scriptTable) addMember(key, text []byte, at, levels int, info, named *memberInfo, takes *nameFilter) (end int) {
+	if !takes.has(info.name) {
 		return 0
 	}
 	if levels > 1 {
@@ -358,73 +355,4 @@ func (t *scriptTable) notObject(text []byte, at int, name string) {
 		t.r.ThrowType("%s.addEach: %s, %s, is no object", t.name(), name, clip(datum.AppendMessage(nil, encoded)))
 	}
 	t.r.tables.task.Skip(t.number)
-}
-
-// filterOf returns the filter that a script has given. What a regular expression decides
-// is cached by its text.
-func (r *Runtime) filterOf(given goja.Value) filterNames {
-	object, ok := given.(*goja.Object)
-	if !ok {
-		if goja.IsUndefined(given) {
-			return nil
-		}
-		r.ThrowType("addEach: the filter must be a regular expression, an array of names or a function, not %s", given)
-	}
-
-	switch object.ClassName() {
-	case "Function":
-		call, _ := goja.AssertFunction(object)
-		return func(name string) bool {
-			returned, err := call(goja.Undefined(), r.rt.ToValue(name))
-			if err != nil {
-				panic(err)
-			}
-			return returned.ToBoolean()
-		}
-	case "Array":
-		var names []string
-		if err := r.rt.ExportTo(object, &names); err != nil {
-			r.ThrowType("addEach: the names to take: %s", err)
-		}
-		set := make(map[string]bool, len(names))
-		for _, name := range names {
-			set[name] = true
-		}
-		return func(name string) bool { return set[name] }
-	}
-	if !isExpression(object) {
-		r.ThrowType("addEach: the filter must be a regular expression, an array of names or a function")
-	}
-	return r.cachedFilter(object)
-}
-
-// cachedFilter returns the filter of a regular expression.
-func (r *Runtime) cachedFilter(expression *goja.Object) filterNames {
-	text := expression.String()
-	decided := r.tables.filters[text]
-	if decided == nil {
-		decided = map[string]bool{}
-		if r.tables.filters == nil || len(r.tables.filters) > maxInterns {
-			r.tables.filters = map[string]map[string]bool{}
-		}
-		r.tables.filters[text] = decided
-	}
-
-	test, _ := goja.AssertFunction(expression.Get("test"))
-	return func(name string) bool {
-		takes, ok := decided[name]
-		if !ok {
-			// A global or sticky expression would go on where it ended the last time.
-			expression.Set("lastIndex", 0)
-			returned, err := test(expression, r.rt.ToValue(name))
-			if err != nil {
-				panic(err)
-			}
-			takes = returned.ToBoolean()
-			if len(decided) < maxMembers {
-				decided[name] = takes
-			}
-		}
-		return takes
-	}
 }
