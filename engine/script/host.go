@@ -13,6 +13,7 @@ import (
 	"github.com/aitgithub/telemetry-server/engine/script/bundle"
 	"github.com/aitgithub/telemetry-server/engine/script/declare"
 	"github.com/aitgithub/telemetry-server/engine/script/ecma"
+	"github.com/aitgithub/telemetry-server/engine/script/ecma/numeric"
 	"github.com/aitgithub/telemetry-server/engine/script/value"
 	"github.com/aitgithub/telemetry-server/engine/tables"
 	"github.com/aitgithub/telemetry-server/layout/schema"
@@ -60,6 +61,7 @@ func newHost(ctx context.Context, s *Script, limits Limits, console func(level, 
 
 	// What the script sees of the host.
 	made.Runtime = value.New(made.rt, limits.definitions(ctx))
+	made.ecma.Numbers = func(v goja.Value) numeric.List { return made.Runtime.Numbers(v) }
 	made.Runtime.SetData(s.Data, s.results)
 	made.installConsole(console)
 	if s.setup != nil {

@@ -143,6 +143,26 @@ func TestJobs(t *testing.T) {
 			function map(id, dims, ping, ctx) { ctx.write(id, 1) }
 			function reduce(k, v, ctx) { ctx.writecsv([k, 'a,"b"', 1.5]); ctx.writeline("line " + k) }`,
 			records: []string{pingA}}, "a,\"a,\"\"b\"\"\",1.5\r\nline a\n"},
+		{"loops in Go over values and arrays", job{text: `
+			export function map(id, dims, ping, ctx) {
+				let sum = 0, last = 0
+				for (const x of ping.histograms.GC_MS ?? []) sum += x
+				for (let i = 0; i < ping.n?.length; i++) { sum += ping.n[i]; last = ping.n[i] }
+				ping.n?.push(5)
+				for (const x of ping.n ?? []) last += x
+				for (let i = 0; i < 20000; i++) ctx.write("many", i)
+				ctx.write("sums", sum); ctx.write("sums", last)
+				ctx.write("mixed", 1); ctx.write("mixed", id); ctx.write("mixed", 2)
+			}
+			function add(values) { let n = 0; for (const v of values) n += v; return n }
+			export function reduce(k, values, ctx) {
+				const early = values[3], first = add(values), again = add(values)
+				let back = 0
+				for (let i = values.length - 1; i >= 0; i--) back += values[i]
+				ctx.write(k, [first, again, first === back, early === values[3], values[0], values.length])
+			}`, records: []string{pingA}},
+			`many	[199990000,199990000,true,true,0,20000]` + "\n" + `mixed	["1a2","1a2",false,true,1,3]` + "\n" +
+				`sums	[3019,3019,true,true,1014.5,2]` + "\n"},
 		{"array keys", job{text: `
 			export function map(id, dims, ping, ctx) { ctx.write([dims.appUpdateChannel, dims[1], 2], 1); ctx.write(dims, 1); ctx.write(["b"], 1); ctx.write([10], 1); ctx.write([9], 1) }
 			export function reduce(k, v, ctx) { ctx.write(k, Array.isArray(k) ? v.length : "no array") }`,

@@ -12,7 +12,7 @@ import (
 
 // run runs a script in a runtime with the environment and returns its last value
 // as text, or the error.
-func run(t *testing.T, script string) string {
+func run(t testing.TB, script string) string {
 	t.Helper()
 	program, err := goja.Parse("test.js", script)
 	if err != nil {

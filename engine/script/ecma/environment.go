@@ -6,12 +6,17 @@ import (
 	"github.com/dop251/goja"
 	"golang.org/x/text/collate"
 
+	"github.com/aitgithub/telemetry-server/engine/script/ecma/numeric"
 	"github.com/aitgithub/telemetry-server/engine/script/ecma/pattern"
 )
 
 // Environment is what a runtime has of this package. It belongs to the runtime's
 // goroutine, but for Interrupt.
 type Environment struct {
+	// Numbers returns an array of the host's as numbers, or nil if v is none. It may be
+	// nil: then loops over arrays stay the script's own.
+	Numbers func(v goja.Value) numeric.List
+
 	rt          *goja.Runtime
 	matcher     *pattern.Matcher // nil until the first match
 	interrupted atomic.Bool
@@ -49,6 +54,12 @@ func Install(rt *goja.Runtime, features Features) *Environment {
 	}
 	if features.source {
 		e.installSource()
+	}
+	if features.loops {
+		e.installLoops()
+	}
+	if len(features.calculations) > 0 {
+		e.installCalculations(features.calculations)
 	}
 	e.installPolyfills(features.polyfills)
 

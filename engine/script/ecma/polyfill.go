@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"sync"
 
+	"github.com/aitgithub/telemetry-server/engine/script/ecma/numeric"
 	"github.com/dop251/goja"
 )
 
@@ -70,7 +71,10 @@ type Features struct {
 	date      bool
 	number    bool
 	locale    bool
+	loops     bool // over arrays, by index
 	polyfills []int
+
+	calculations []*numeric.Loop // loops that only calculate
 }
 
 var (

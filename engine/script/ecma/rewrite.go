@@ -45,6 +45,11 @@ func Prepare(program *ast.Program, text string) (Features, error) {
 	features := featuresOf(text)
 	hasLiterals, err := rewriteCalls(program)
 	features.regExp = features.regExp || hasLiterals
+	if !iteratorWords.MatchString(text) {
+		features.loops = true
+		new(loops).rewrite(reflect.ValueOf(program))
+		features.calculations = rewriteCalculations(program)
+	}
 
 	return features, err
 }
@@ -54,7 +59,11 @@ func Prepare(program *ast.Program, text string) (Features, error) {
 func rewriteCalls(program *ast.Program) (hasLiterals bool, firstErr error) {
 
 	// goja cannot compile some text for a direct eval in a field of a class.
-	fields(reflect.ValueOf(program), func(field *ast.FieldDefinition) {
+	everyNode(reflect.ValueOf(program), func(node any) {
+		field, ok := node.(*ast.FieldDefinition)
+		if !ok {
+			return
+		}
 		rewrite(reflect.ValueOf(&field.Initializer).Elem(), func(node ast.Expression) ast.Expression {
 			call, ok := node.(*ast.CallExpression)
 			if !ok {
@@ -167,27 +176,25 @@ func rewrite(v reflect.Value, change func(ast.Expression) ast.Expression) {
 	}
 }
 
-// fields calls found with every field of a class below v.
-func fields(v reflect.Value, found func(*ast.FieldDefinition)) {
+// everyNode calls found with every node below v, parents first.
+func everyNode(v reflect.Value, found func(node any)) {
 	switch v.Kind() {
 	case reflect.Interface:
 		if !v.IsNil() {
-			fields(v.Elem(), found)
+			everyNode(v.Elem(), found)
 		}
 
 	case reflect.Slice:
 		for i := range v.Len() {
-			fields(v.Index(i), found)
+			everyNode(v.Index(i), found)
 		}
 
 	case reflect.Pointer:
 		if v.IsNil() || v.Type().Elem().PkgPath() != astPackage {
 			return
 		}
-		if field, ok := v.Interface().(*ast.FieldDefinition); ok {
-			found(field)
-		}
-		fields(v.Elem(), found)
+		found(v.Interface())
+		everyNode(v.Elem(), found)
 
 	case reflect.Struct:
 		if v.Type().PkgPath() != astPackage {
@@ -195,7 +202,7 @@ func fields(v reflect.Value, found func(*ast.FieldDefinition)) {
 		}
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); f.IsExported() && f.Name != "DeclarationList" {
-				fields(v.Field(i), found)
+				everyNode(v.Field(i), found)
 			}
 		}
 	}

@@ -23,7 +23,8 @@ type lazyArray struct {
 	own     bool // a script has changed it: values are all there is
 	length  int  // if counted
 	counted bool
-	end     int // of the closing bracket of a flat array, if counted
+	end     int       // of the closing bracket of a flat array, if counted
+	flat    []float64 // the elements, if a loop has read them as numbers
 }
 
 var lazyArrayType = reflect.TypeFor[*lazyArray]()
