@@ -201,6 +201,9 @@ declare namespace tm {
   /** Called once, after the last key of the whole job: one reducer then sees all keys in order, so that globals may hold what reduce has collected. */
   type ReduceFinished = (ctx: ReduceContext) => void
 
+  /** Called after each run on a server with the script in its folder, with its rows and those of the run before. What it returns, a message or true, is what the server warns of. It may be an object that declares a rule instead: `above` and `below` for each row, `distance` from the result a week before. */
+  type Alert = (rows: Record<string, any>[], previous: Record<string, any>[] | null) => boolean | string | { message: string } | void
+
   /** Called once per partition. False skips its segments. */
   type Accept = (dims: Dims) => boolean
 

@@ -59,6 +59,7 @@ type grammar struct {
 
 	Child    childCmd    `cmd:"" hidden:"" help:"Run tasks for --isolate."`
 	Describe describeCmd `cmd:"" hidden:"" help:"Print what a script exports for a server that runs it."`
+	Alert    alertCmd    `cmd:"" hidden:"" help:"Print what a script's alert says of rows."`
 
 	cli.Common
 }

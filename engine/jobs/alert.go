@@ -7,7 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +42,9 @@ func parseAlert(text json.RawMessage) (*api.AlertRule, error) {
 	if err := decoder.Decode(rule); err != nil {
 		return nil, fmt.Errorf("alert: %w", err)
 	}
+	if rule.Function {
+		return rule, nil
+	}
 	if rule.Above == nil && rule.Below == nil && rule.Distance == nil {
 		return nil, errors.New("alert: want one of above, below and distance")
 	}
@@ -60,15 +66,63 @@ func isPart(request api.Request) bool {
 	return len(request.Where) > 0 || request.Sample != "" || request.SampleClients != "" || request.Filter != "" || request.Table != "" || len(request.FilterDocument) > 0
 }
 
+// errAlertTable is why a rule cannot be applied to a result.
+var errAlertTable = errors.New("the rule needs one table of JSON lines of at most 64 MiB")
+
+// onlyTable returns the name of a run's result if that is one table of JSON lines, else "".
+func onlyTable(results []api.Result) string {
+	if len(results) != 1 || !strings.HasSuffix(results[0].Name, ".jsonl") || results[0].Bytes > maxAlertBytes {
+		return ""
+	}
+	return results[0].Name
+}
+
+// callAlert calls the function alert of the script at path, in a process of its own, with the
+// rows of a run and those of the run before. An error of the function is text, with its code.
+func (m *Manager) callAlert(ctx context.Context, run api.Run, path string, log io.Writer) (code int, text string, err error) {
+	results, err := m.results(run.ID)
+	name := onlyTable(results)
+	if err != nil || name == "" {
+		return 0, "", err // the state of the alert says that it cannot decide
+	}
+	file := func(id, name string) string { return filepath.Join(m.o.Dir, runDir(id), resultsDir, name) }
+	args := []string{"alert", "--rows=" + file(run.ID, name)}
+
+	// Files of results are removed when a client in them is forgotten.
+	for _, before := range m.Runs(run.Script) {
+		name := onlyTable(before.Results)
+		if before.State != api.Done || isPart(before.Request) || name == "" {
+			continue
+		}
+		if _, err := os.Stat(file(before.ID, name)); err == nil {
+			args = append(args, "--previous="+file(before.ID, name))
+			break
+		}
+	}
+
+	var answer api.Alerted
+	code, err = m.answer(ctx, path, args, log, &answer)
+	m.mu.Lock()
+	m.runs[run.ID].message = answer.Message
+	m.mu.Unlock()
+	return code, answer.Error, err
+}
+
 // checkAlert applies the rule of a script to a run that is done, and stores a change of its
-// state.
-func (m *Manager) checkAlert(rule *api.AlertRule, run api.Run) error {
+// state. message is what the function alert said.
+func (m *Manager) checkAlert(rule *api.AlertRule, message string, run api.Run) error {
 	if rule == nil || run.State != api.Done || run.Script == "" || isPart(run.Request) {
 		return nil
 	}
 
 	state, text := api.AlertOK, "within the bounds"
-	crossed, err := m.crossed(rule, run)
+	crossed, err := message, error(nil)
+	switch {
+	case rule.Function && onlyTable(run.Results) == "":
+		err = errAlertTable
+	case !rule.Function:
+		crossed, err = m.crossed(rule, run)
+	}
 	switch {
 	case err != nil:
 		state, text = api.AlertError, err.Error()
@@ -145,10 +199,11 @@ type share struct {
 
 // distribution reads the only table of a result in JSON lines.
 func (m *Manager) distribution(run api.Run, column string) (rows []share, err error) {
-	if len(run.Results) != 1 || !strings.HasSuffix(run.Results[0].Name, ".jsonl") || run.Results[0].Bytes > maxAlertBytes {
-		return nil, errors.New("the rule needs one table of JSON lines of at most 64 MiB")
+	name := onlyTable(run.Results)
+	if name == "" {
+		return nil, errAlertTable
 	}
-	file, err := m.OpenResult(run.ID, run.Results[0].Name)
+	file, err := m.OpenResult(run.ID, name)
 	if err != nil {
 		return nil, err
 	}

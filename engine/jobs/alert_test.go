@@ -17,7 +17,7 @@ import (
 // TestAlertRules: what a rule may say.
 func TestAlertRules(t *testing.T) {
 	for text, want := range map[string]string{
-		``: "", `{"above":1}`: "", `{"below":0,"value":"n"}`: "", `{"distance":0.5,"days":1}`: "",
+		``: "", `{"above":1}`: "", `{"below":0,"value":"n"}`: "", `{"function":true}`: "", `{"distance":0.5,"days":1}`: "",
 		`{}`: "want one of", `{"distance":2}`: "from 0 to 1", `{"above":"1"}`: "alert: ", `{"above":1,"bellow":2}`: "bellow", `[1]`: "alert: ", `{"above":1,"days":-1}`: "days",
 	} {
 		_, err := parseAlert([]byte(text))
@@ -135,6 +135,66 @@ func TestAlert(t *testing.T) {
 	}
 	if len(reported) != len(want) {
 		t.Errorf("reported %q", reported)
+	}
+}
+
+// TestAlertFunction: a function gets the rows of the run and of the run before, its message is
+// the state of the alert, and its error is one of the run.
+func TestAlertFunction(t *testing.T) {
+	f := newBackfillFolder(t)
+	f.options.Keep = 30
+	f.write(t, filepath.Join(f.scripts, "a.js"), `{"alert":{"function":true}}`+"\ncat '"+f.data+`' >"$output"`)
+	f.write(t, filepath.Join(f.scripts, "a.js.alert"), `
+read -r now <"$rows"
+before=none
+if [ -n "$previous" ]; then read -r before <"$previous"; fi
+case $now in
+bad) echo '{"error":"alert: TypeError"}'; exit 5;;
+silent) exit 1;;
+quiet) echo '{"message":""}';;
+*) echo "{\"message\":\"$now after $before\"}";;
+esac`)
+
+	manager, folder := f.open(t)
+	defer manager.Close()
+	for _, step := range []struct {
+		rows    string
+		request api.Request
+		state   api.State
+		code    int
+		alert   api.AlertState
+		text    string // of the last change
+	}{
+		{"quiet", api.Request{}, api.Done, 0, "", ""},
+		{"one", api.Request{}, api.Done, 0, api.AlertFiring, "one after quiet"},
+		{"two", api.Request{}, api.Done, 0, api.AlertFiring, "one after quiet"}, // no change
+		{"bad", api.Request{Sample: "1%"}, api.Done, 0, api.AlertFiring, "one after quiet"},
+		{"bad", api.Request{}, api.Failed, 5, api.AlertFiring, "one after quiet"},
+		{"silent", api.Request{}, api.Failed, 1, api.AlertFiring, "one after quiet"},
+		{"csv", api.Request{Format: "csv"}, api.Done, 0, api.AlertError, errAlertTable.Error()},
+		{"three", api.Request{}, api.Done, 0, api.AlertFiring, "three after two"},
+		{"quiet", api.Request{}, api.Done, 0, api.AlertOK, "within the bounds"},
+	} {
+		f.write(t, f.data, step.rows+"\n")
+		started, err := folder.Start("a.js", step.request, api.ByRequest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-manager.waiting
+		manager.runNext(t.Context())
+
+		run, _, err := manager.Get(started.ID)
+		if err != nil || run.State != step.state || run.Code != step.code || step.code == 5 && run.Error != "alert: TypeError" {
+			t.Errorf("%s: %v, %+v", step.rows, err, run)
+		}
+		script, _ := folder.Get("a.js")
+		state, text := api.AlertState(""), ""
+		if script.State != nil {
+			state, text = script.State.State, script.State.Changes[0].Text
+		}
+		if state != step.alert || text != step.text {
+			t.Errorf("%s: the alert is %q, %q", step.rows, state, text)
+		}
 	}
 }
 

@@ -11,8 +11,8 @@
 //  4. When it has ended, its state, counts and results are stored (store.go), and the
 //     oldest run of the script is removed.
 //
-// The rule of a script (alert.go) is applied to each result; a change of its state is stored,
-// then reported.
+// The rule of a script (alert.go) is applied to each result, or its function is called in a
+// process of its own; a change of its state is stored, then reported.
 //
 // A backfill (backfill.go) starts such runs for one submission date after the other; each
 // becomes the result of its day.

@@ -22,8 +22,8 @@ import (
 const (
 	// endTime is how long tmrun may take to end when it has to.
 	endTime = 10 * time.Second
-	// describeTime is what running the top level of a script may take.
-	describeTime = time.Minute
+	// answerTime is what running the top level of a script, or its alert, may take.
+	answerTime = time.Minute
 	// maxLogBytes bounds the log of a run; what is printed beyond it is dropped.
 	maxLogBytes = 4 << 20
 )
@@ -105,6 +105,7 @@ func (m *Manager) runProgram(ctx context.Context, id, source string) (code int, 
 	m.mu.Lock()
 	m.runs[id].rule = rule
 	m.mu.Unlock()
+	whole := !isPart(run.Request)
 
 	// The script's own filter is used where the request has none.
 	m.change(id, func(run *api.Run) { run.From.ScriptSum = described.Sum })
@@ -130,23 +131,37 @@ func (m *Manager) runProgram(ctx context.Context, id, source string) (code int, 
 			}
 		})
 	})
+
+	// What its function says of the rows belongs to the run.
+	if err != nil || code != 0 && code != rejectedCode || rule == nil || !rule.Function || !whole || run.Script == "" {
+		return code, text, err
+	}
+	alertCode, alertText, err := m.callAlert(ctx, run, path, log)
+	if alertCode != 0 {
+		return alertCode, alertText, err
+	}
 	return code, text, err
 }
 
 // describe returns the exports of a script, found by a process of its own, whose stderr goes
 // to log. An error of the script is in described.Error.
 func (m *Manager) describe(ctx context.Context, path string, log io.Writer) (described api.Described, code int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, describeTime)
+	code, err = m.answer(ctx, path, []string{"describe"}, log, &described)
+	return described, code, err
+}
+
+// answer runs a command of tmrun for the script at path, and reads the JSON that it prints.
+func (m *Manager) answer(ctx context.Context, path string, args []string, log io.Writer, value any) (code int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 
 	var out bytes.Buffer
-	args := []string{"describe", fmt.Sprintf("--task-memory=%d", m.o.TaskBytes), "--", filepath.Base(path)}
+	args = append(args, fmt.Sprintf("--task-memory=%d", m.o.TaskBytes), "--", filepath.Base(path))
 	code, err = m.command(ctx, filepath.Dir(path), args, &out, log, nil)
-	if unmarshalErr := json.Unmarshal(out.Bytes(), &described); err == nil && unmarshalErr != nil {
-		err = fmt.Errorf("describe the script: exit code %d, %w", code, unmarshalErr)
+	if unmarshalErr := json.Unmarshal(out.Bytes(), value); err == nil && unmarshalErr != nil {
+		err = fmt.Errorf("%s the script: exit code %d, %w", args[0], code, unmarshalErr)
 	}
-
-	return described, code, err
+	return code, err
 }
 
 // command runs tmrun in the script's folder, so that messages name the script and no path

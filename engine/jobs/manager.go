@@ -89,6 +89,7 @@ type tracked struct {
 	changed chan struct{} // closed at each change, and replaced
 	cancel  context.CancelCauseFunc
 	rule    *api.AlertRule // of the script as it was run; nil: none
+	message string         // what its function alert said of the result
 }
 
 // errCancelled is why a run ends that a person cancels.
@@ -368,7 +369,7 @@ func (m *Manager) runNext(ctx context.Context) {
 	if m.o.Ended != nil {
 		m.o.Ended(ctx, run)
 	}
-	if err := m.checkAlert(known.rule, run); err != nil {
+	if err := m.checkAlert(known.rule, known.message, run); err != nil {
 		m.o.Log.Error("an alert cannot be checked", "job", run.ID, "err", err)
 	}
 	m.prune(run.Script)

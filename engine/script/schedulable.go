@@ -44,7 +44,11 @@ func (s *Script) Schedulable(ctx context.Context, limits Limits) (found api.Expo
 			if exported == nil {
 				continue
 			}
-			if *object, err = h.json(exported); err != nil {
+			toJSON := h.json
+			if name == declare.Alert {
+				toJSON = h.alertRule
+			}
+			if *object, err = toJSON(exported); err != nil {
 				return &Error{File: s.Name, Phase: "load", Message: name + " must be an object that JSON can hold"}
 			}
 		}

@@ -7,12 +7,17 @@ import (
 )
 
 // program answers describe with the first line of the script, and runs what the lines
-// behind it say.
+// behind it say. alert runs what a file beside it says, named after it, with $rows and
+// $previous.
 const program = `
 for last; do :; done
 case "$1" in
 describe)
 	head -n 1 "$last"
+	;;
+alert)
+	for arg; do case "$arg" in --rows=*) rows=${arg#--rows=};; --previous=*) previous=${arg#--previous=};; esac; done
+	. "./$last.alert"
 	;;
 run)
 	for arg; do case "$arg" in --output=*) output=${arg#--output=};; --profile=*) profile=${arg#--profile=};; esac; done

@@ -67,8 +67,9 @@ var exports = []Export{
 		Doc: "A filter document, which a server uses when no other filter is chosen."},
 	{Name: Chart, Of: Job, Result: "object",
 		Doc: "How the page of a server draws the rows."},
-	{Name: Alert, Of: Job, Result: "object",
-		Doc: "Which rows a server with the script in its folder warns of: `above` and `below` for each, `distance` from the result a week before."},
+	{Name: Alert, Of: Job, Parameters: []Parameter{{"rows", "Record<string, any>[]"}, {"previous", "Record<string, any>[] | null"}}, Result: "boolean | string | { message: string } | void",
+		Called: "after each run on a server with the script in its folder, with its rows and those of the run before",
+		Doc:    "What it returns, a message or true, is what the server warns of. It may be an object that declares a rule instead: `above` and `below` for each row, `distance` from the result a week before."},
 
 	{Name: Dimensions, Of: Filter, Makes: true, Result: "Dimension[]",
 		Doc: "The same list as in JSON: prunes folders before they are listed."},
