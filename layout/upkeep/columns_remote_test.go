@@ -2,6 +2,7 @@ package upkeep
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -25,6 +26,21 @@ func (w countedWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
+// countingGateway is a real S3 server, with the count of the bytes that it has sent of
+// segments in columns.
+func countingGateway(t *testing.T) (url string, answered *atomic.Int64) {
+	answered = new(atomic.Int64)
+	url = versityGateway(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "."+columns.Extension) {
+				w = countedWriter{w, answered}
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	return url, answered
+}
+
 // TestColumnsInObjectStore: compaction makes columns in a real S3 server too, rows and
 // columns are read from there, and a column that is touched costs its own bytes and the
 // index.
@@ -32,15 +48,7 @@ func TestColumnsInObjectStore(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a server")
 	}
-	var answered atomic.Int64
-	url := versityGateway(t, func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "."+columns.Extension) {
-				w = countedWriter{w, &answered}
-			}
-			next.ServeHTTP(w, r)
-		})
-	})
+	url, answered := countingGateway(t)
 	d := layouttest.Open(t)
 	if err := d.PublishTo(url); err != nil {
 		t.Fatal(err)
@@ -80,24 +88,37 @@ func TestColumnsInObjectStore(t *testing.T) {
 	compact(testNow.Add(2 * time.Hour))
 	segs := checkStore(t, tree, 1, want)
 
-	// One column of it, by a reader who knows nothing yet.
+	index, column := readOneField(t, url, segs[0], answered, len(want))
+	if column > 1000 || index > segs[0].Size/2 {
+		t.Errorf("the index took %d bytes and the column %d of %d", index, column, segs[0].Size)
+	}
+}
+
+// readOneField reads info.OS of all records, as a reader who knows nothing yet, and returns the
+// bytes that the server has sent for it: to open the segment, and after that.
+func readOneField(t *testing.T, url string, seg layout.Segment, answered *atomic.Int64, want int) (index, column int64) {
+	t.Helper()
 	fresh, err := layout.OpenTree(url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer fresh.Close()
 	answered.Store(0)
-	reader, err := fresh.Open(segs[0], 0, -1)
+	reader, err := fresh.Open(seg, 0, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	index := answered.Load()
+	index = answered.Load()
+
 	records := 0
 	for {
 		block, err := reader.NextBlock()
-		if err != nil {
+		if err == io.EOF {
 			break
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 		for _, row := range block.Rows {
 			info := block.Group.Child(0, "info")
@@ -107,8 +128,58 @@ func TestColumnsInObjectStore(t *testing.T) {
 			records++
 		}
 	}
-	column := answered.Load() - index
-	if records != len(want) || column <= 0 || column > 1000 || index > segs[0].Size/2 {
-		t.Errorf("%d records; the index took %d bytes and the column %d of %d", records, index, column, segs[0].Size)
+	column = answered.Load() - index
+	if records != want || column <= 0 {
+		t.Errorf("%d records, %d bytes", records, column)
+	}
+	return index, column
+}
+
+// TestOneFieldOfRealPings: of records as Firefox sends them, one field takes less than 1.5 %
+// of the segment, the index included.
+func TestOneFieldOfRealPings(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a server")
+	}
+	url, answered := countingGateway(t)
+	d := layouttest.Open(t)
+	if err := d.PublishTo(url); err != nil {
+		t.Fatal(err)
+	}
+	const records = 2000
+	w, err := d.NewWriter("log", layout.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := range layouttest.Varied(t, records) {
+		if err := w.Add(layouttest.Partition, r.ID, r.JSON); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	place, err := Open(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer place.Close()
+	if _, err := place.Compact(t.Context(), CompactOptions{Filter: schema.All(), Now: testNow, Columns: true}); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := layout.OpenTree(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	segs, err := tree.Segments(t.Context(), schema.All())
+	if err != nil || len(segs) != 1 {
+		t.Fatal(segs, err)
+	}
+
+	index, column := readOneField(t, url, segs[0], answered, records)
+	t.Logf("of %d bytes: the index %d, the field %d", segs[0].Size, index, column)
+	if 1000*(index+column) > 15*segs[0].Size {
+		t.Errorf("the index took %d bytes and the field %d of %d", index, column, segs[0].Size)
 	}
 }
