@@ -23,6 +23,7 @@ type runCmd struct {
 
 	DataDir     string        `short:"d" predictor:"folder" name:"data-dir" env:"TMRUN_DATA_DIR" placeholder:"DIR" help:"A server's data folder, or any partition tree. Needed, unless there is --server."`
 	Server      string        `name:"server" placeholder:"URL" help:"Run the job there: the admin address of a tmserver. The environment variable TMRUN_TOKEN has the token, if it needs one."`
+	Backfill    string        `name:"backfill" placeholder:"FROM..TO" help:"With --server: run the script of this name in the server's folder for each of these submission dates, and write how each result differs from that before."`
 	InputFilter string        `short:"f" predictor:"filter" name:"input-filter" placeholder:"FILE" help:"JSON or JavaScript filter, or the name of a shipped one (default: everything valid)."`
 	Where       []string      `name:"where" sep:"none" placeholder:"DIM=…" help:"dim=v1,v2 or dim=lo..hi; repeatable, combines with the filter."`
 	Dedup       string        `enum:"none,latest" default:"none" placeholder:"latest" help:"latest: each document counts once, by its latest submission; a saved-session replaces the idle-dailies of its session."`
@@ -83,6 +84,9 @@ func (c *runCmd) Run(ctx context.Context, st *cli.State) error {
 
 	if c.Server != "" {
 		return c.runRemote(ctx, st)
+	}
+	if c.Backfill != "" {
+		return cli.Usage("--backfill needs --server")
 	}
 	if c.DataDir == "" {
 		return cli.Usage("missing flags: --data-dir=DIR")

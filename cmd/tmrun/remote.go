@@ -31,12 +31,15 @@ func (c *runCmd) runRemote(ctx context.Context, st *cli.State) error {
 		return err
 	}
 
+	client := &jobClient{server: strings.TrimSuffix(c.Server, "/"), token: st.Env(tokenVariable)}
+	if c.Backfill != "" {
+		return explainError(st, c.runBackfill(ctx, st, client), "")
+	}
+
 	request, err := c.remoteRequest()
 	if err != nil {
 		return explainError(st, err, "")
 	}
-
-	client := &jobClient{server: strings.TrimSuffix(c.Server, "/"), token: st.Env(tokenVariable)}
 	run, err := client.start(ctx, request)
 	if err != nil {
 		return err
@@ -254,9 +257,14 @@ func fetchResult(ctx context.Context, stdout io.Writer, client *jobClient, id st
 	return out.Commit()
 }
 
+// showsProgress reports whether the progress on a server is printed.
+func (c *runCmd) showsProgress(st *cli.State) bool {
+	return c.Progress == "plain" || c.Progress == "auto" && isTerminal(st.Stderr)
+}
+
 // showRemote returns what prints the progress of a job on a server now and then.
 func (c *runCmd) showRemote(st *cli.State) func(api.Run) {
-	if c.Progress == "none" || c.Progress == "auto" && !isTerminal(st.Stderr) {
+	if !c.showsProgress(st) {
 		return func(api.Run) {}
 	}
 

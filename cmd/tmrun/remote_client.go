@@ -157,6 +157,16 @@ func (c *jobClient) stream(ctx context.Context, run *api.Run, show func(api.Run)
 	}
 }
 
+// getJSON reads what the server answers into value.
+func (c *jobClient) getJSON(ctx context.Context, path string, value any) error {
+	answer, err := c.do(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	return json.NewDecoder(answer).Decode(value)
+}
+
 // copy writes what the server answers.
 func (c *jobClient) copy(ctx context.Context, path string, w io.Writer) error {
 	answer, err := c.do(ctx, http.MethodGet, path, nil)
