@@ -69,6 +69,7 @@ func TestRegExp(t *testing.T) {
 		{`eval("/\\p{Lu}/u.test('Ä')") + "," + new Function("s", "return /^b/m.test(s)")("a\rb")`, "true,true"},
 		{`(() => { const local = 1; return eval("local + /a/.source.length") })()`, "2"},
 		{`class C { x = eval("1 + 1") }; new C().x`, "2"},
+		{`const set = (o, v) => o.x = v; (() => { const C = class { constructor() { set(this, eval("1 + 1")) } }; return new C().x })()`, "2"},
 		{`class D { x = eval("1;\narguments;") }; try { new D() } catch (e) { e.name }`, "ReferenceError"},
 		{`"aXbX".replaceAll(/x/gi, "")`, "ab"},
 		{`try { "a".replaceAll(/a/, "") } catch (e) { e.name }`, "TypeError"},

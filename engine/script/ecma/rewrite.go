@@ -58,23 +58,17 @@ func Prepare(program *ast.Program, text string) (Features, error) {
 // are regular expressions in it.
 func rewriteCalls(program *ast.Program) (hasLiterals bool, firstErr error) {
 
-	// goja cannot compile some text for a direct eval in a field of a class.
+	// goja cannot compile a direct eval in a field of a class, nor in a class without a
+	// name of its own.
 	everyNode(reflect.ValueOf(program), func(node any) {
-		field, ok := node.(*ast.FieldDefinition)
-		if !ok {
-			return
+		switch node := node.(type) {
+		case *ast.FieldDefinition:
+			globalEval(reflect.ValueOf(&node.Initializer).Elem())
+		case *ast.ClassLiteral:
+			if node.Name == nil {
+				globalEval(reflect.ValueOf(node))
+			}
 		}
-		rewrite(reflect.ValueOf(&field.Initializer).Elem(), func(node ast.Expression) ast.Expression {
-			call, ok := node.(*ast.CallExpression)
-			if !ok {
-				return node
-			}
-			if callee, ok := call.Callee.(*ast.Identifier); ok && callee.Name == "eval" {
-				call.Callee = &ast.Identifier{Name: hiddenEval, Idx: callee.Idx}
-			}
-
-			return node
-		})
 	})
 
 	rewrite(reflect.ValueOf(program), func(node ast.Expression) ast.Expression {
@@ -110,6 +104,21 @@ func rewriteCalls(program *ast.Program) (hasLiterals bool, firstErr error) {
 	})
 
 	return hasLiterals, firstErr
+}
+
+// globalEval lets every eval below v see global names only.
+func globalEval(v reflect.Value) {
+	rewrite(v, func(node ast.Expression) ast.Expression {
+		call, ok := node.(*ast.CallExpression)
+		if !ok {
+			return node
+		}
+		if callee, ok := call.Callee.(*ast.Identifier); ok && callee.Name == "eval" {
+			call.Callee = &ast.Identifier{Name: hiddenEval, Idx: callee.Idx}
+		}
+
+		return node
+	})
 }
 
 // stringValue returns a text that goja's parser has read as goja's string.
