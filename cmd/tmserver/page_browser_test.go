@@ -79,7 +79,10 @@ func pageScripts(t *testing.T) map[string]string {
 	const count = "export function reduce(key, counts, ctx) { ctx.write(key, counts.reduce((a, b) => a + b)) }\n"
 	return map[string]string{
 		"bars.js":    "export const schedule = '@daily', alert = { above: 1 }\nexport function map(id, dims, ping, ctx) { ctx.counter('seen').add(1); ctx.write(dims.appUpdateChannel, 1) }\n" + count,
-		"dates.js":   "export function map(id, dims, ping, ctx) { ctx.write(dims.submission_date, 1) }\n" + count,
+		"slow.js":    "export function map(id, dims, ping, ctx) { for (const start = console; start; ); }\n" + count,
+		"buckets.js": "import { histograms } from 'tables'\nexport const gc = histograms('channel')\nexport function map(id, dims, ping) { const found = ping.histogram('GC_MS'); if (found) gc.add(dims.appUpdateChannel, found) }\n",
+		"bounds.js":  "export const columns = ['bound', 'samples']\nexport function map(id, dims, ping, ctx) { ping.histogram('GC_MS')?.counts.forEach((n, i) => { if (n) ctx.write(ping.histogram('GC_MS').bounds[i], n) }) }\n" + count,
+		"dates.js":   "export function alert(rows, previous) { return { message: `${rows.length} days, before ${previous?.length}` } }\nexport function map(id, dims, ping, ctx) { ctx.write(dims.submission_date, 1) }\n" + count,
 		"heat.js":    "export const chart = { type: 'heatmap' }\nexport function map(id, dims, ping, ctx) { ctx.write([dims.appUpdateChannel, dims.submission_date], 1) }\n" + count,
 		"hostile.js": fmt.Sprintf("export const title = %[1]s, description = %[1]s\nexport function map(id, dims, ping, ctx) { ctx.counter(%[1]s).add(1); ctx.write(%[1]s, 1) }\n", hostile) + count,
 		"throws.js":  fmt.Sprintf("export function map() { throw new Error(%s) }\n", hostile),
@@ -116,11 +119,11 @@ func TestBrowser(t *testing.T) {
 	}
 
 	// The server, until the end of the test.
-	const token = "the operator's token"
+	const token, viewer = "the operator's token", "a viewer's token"
 	ready := filepath.Join(dir, "ready")
 	server := exec.CommandContext(ctx, "tmserver", "serve", "--data-dir", data, "--offline", "--max-log-age", "1s", "--scripts", scripts,
-		"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ready-file", ready, "--tmrun", filepath.Join(clitest.Build(t, "tmrun"), "tmrun"))
-	server.Env = append(os.Environ(), "TMSERVER_ADMIN_TOKEN="+token)
+		"--job-timeout", "20m", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ready-file", ready, "--tmrun", filepath.Join(clitest.Build(t, "tmrun"), "tmrun"))
+	server.Env = append(os.Environ(), "TMSERVER_ADMIN_TOKEN="+token, "TMSERVER_VIEWER_TOKEN="+viewer)
 	var log bytes.Buffer
 	server.Stderr = &log
 	if err := server.Start(); err != nil {
@@ -189,7 +192,7 @@ func TestBrowser(t *testing.T) {
 		return false
 	})
 
-	visit := exec.CommandContext(ctx, "node", "ui/browser/visit.mjs", admin, submit, token, scripts)
+	visit := exec.CommandContext(ctx, "node", "ui/browser/visit.mjs", admin, submit, token, viewer, scripts)
 	visit.Env = append(os.Environ(), "NODE_PATH="+tools)
 	out, err := visit.CombinedOutput()
 	t.Logf("%s", out)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/aitgithub/telemetry-server/revisions"
 )
 
 // maxPageBytes is what the page may have without the editor's library, which is loaded when
@@ -163,6 +166,41 @@ func TestTypes(t *testing.T) {
 	arguments := append([]string{filepath.Join(dir, "typescript", "bin", "tsc"), "--noEmit", "--allowJs", "--checkJs", "--target", "es2023", "--lib", "es2023,dom,dom.iterable",
 		"--module", "esnext", "--moduleResolution", "bundler", "--strictNullChecks", "--noImplicitThis"}, modules...)
 	if out, err := exec.CommandContext(t.Context(), "node", arguments...).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// The page's bounds of buckets are the product's.
+func TestBounds(t *testing.T) {
+	nodePackages(t)
+	type bounds struct {
+		Bucketing string
+		Bounds    []int
+	}
+	cases := []bounds{}
+	for _, of := range []struct {
+		kind              string
+		low, high, amount int
+	}{{"exponential", 1, 10000, 50}, {"exponential", 1, 2147483646, 100}, {"exponential", 50, 60, 10}, {"exponential", 1, 3, 3}, {"linear", 1, 100, 102}, {"linear", 1, 1000, 7}, {"boolean", 1, 2, 3}, {"enumerated", 1, 4, 5}} {
+		kind, _ := revisions.ParseKind(of.kind)
+		definition, err := revisions.NewDefinition("X", kind, of.low, of.high, of.amount)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cases = append(cases, bounds{fmt.Sprintf("%s %d to %d", of.kind, of.low, of.high), definition.Bounds()})
+	}
+	text, err := json.Marshal(cases)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	const script = `import { boundsOf } from "./web/stats.js";
+		for (const { Bucketing, Bounds } of JSON.parse(process.argv[1])) {
+			const got = String(boundsOf(Bucketing, Bounds.length));
+			if (got !== String(Bounds)) throw new Error(Bucketing + ": " + got + ", want " + Bounds);
+		}
+		if (boundsOf("unknown", 5) !== null || boundsOf("timing_distribution 0 to 0", 5) !== null) throw new Error("bounds of what has none");`
+	if out, err := exec.CommandContext(t.Context(), "node", "--input-type=module", "--eval", script, string(text)).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

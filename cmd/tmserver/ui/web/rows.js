@@ -2,10 +2,11 @@
 // Rows of a script's result: as a table, and as the chart that suits their shape.
 import { h, s, number, short, table } from "./dom.js";
 import { colour, legend, lineChart } from "./bars.js";
+import { histogramsOf, histogramChart } from "./histograms.js";
 
 /** @typedef {string | number | null} Cell */
 /** @typedef {{columns: string[], rows: Cell[][], keys: number}} Rows the first columns are keys */
-/** @typedef {{kind: "bars" | "lines" | "heatmap" | "none", value: number}} Shape value is the column that is drawn */
+/** @typedef {{kind: "bars" | "lines" | "heatmap" | "histogram" | "none", value: number, histograms?: import("./stats.js").Density[]}} Shape value is the column that is drawn */
 
 // What a chart can show and a person can read.
 const maxBars = 40, maxLines = 8, maxSide = 40;
@@ -37,6 +38,13 @@ export function shape(of, wanted) {
   /** @type {Shape} */
   const found = { kind: "none", value };
   if (value < 0 || of.rows.length === 0) return found;
+  if (!wanted?.type || wanted.type === "histogram") {
+    found.histograms = histogramsOf(of, wanted);
+    if (found.histograms.length) {
+      found.kind = "histogram";
+      return found;
+    }
+  }
   if (["bars", "lines", "heatmap", "none"].includes(wanted?.type)) found.kind = wanted.type;
   else if (of.keys <= 2 && of.rows.every((row) => isDate(row[0]))) found.kind = "lines";
   else if (of.keys === 2) found.kind = "heatmap";
@@ -52,9 +60,10 @@ const clip = (/** @type {string} */ text, /** @type {number} */ length) => text.
 /** The key of a row as one text. @param {Rows} of @param {Cell[]} row @param {number} [from] */
 const keyOf = (of, row, from = 0) => row.slice(from, of.keys).map(name).join(" · ");
 
-/** @param {Rows} of @param {Shape} shape @param {string} label @returns {{picture: SVGElement, note: string, more?: Node} | null} */
+/** @param {Rows} of @param {Shape} shape @param {string} label @returns {{picture: SVGElement | null, note: string, place?: Node, more?: Node} | null} */
 export function chart(of, shape, label) {
   const numeric = (/** @type {Cell[]} */ row) => typeof row[shape.value] === "number" ? Number(row[shape.value]) : 0;
+  if (shape.kind === "histogram") return histogramChart(shape.histograms ?? [], label);
   if (shape.kind === "bars") return barsOf(of, numeric, label);
   if (shape.kind === "lines") return linesOf(of, shape, label);
   if (shape.kind === "heatmap") return heatMap(of, numeric, label, of.columns[shape.value]);

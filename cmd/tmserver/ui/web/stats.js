@@ -41,6 +41,25 @@ export function density(name, sums, bounds, byClient) {
   return result.total > 0 ? result : null;
 }
 
+/**
+ * The lower bounds of a bucketing such as "exponential 1 to 10000", as browsers compute them; null if it does not say them.
+ * @param {string} bucketing @param {number} n buckets
+ */
+export function boundsOf(bucketing, n) {
+  const [, kind, from, to] = /^(exponential|linear|boolean|flag|count|enumerated|categorical) (\d+) to (\d+)$/.exec(bucketing) ?? [];
+  if (!kind || n < 3) return null;
+  const low = Number(from), high = Number(to), bounds = [0, low];
+  for (let i = 2; i < n; i++) {
+    if (kind === "exponential") {
+      const before = Math.log(bounds[i - 1]);
+      bounds.push(Math.max(Math.floor(Math.exp(before + (Math.log(high) - before) / (n - i)) + 0.5), bounds[i - 1] + 1));
+    } else {
+      bounds.push(Math.floor((low * (n - 1 - i) + high * (i - 1)) / (n - 2) + 0.5));
+    }
+  }
+  return bounds;
+}
+
 /** Labels that are numbers come in their order, others the most frequent first. @param {Density} d */
 function sortLabels(d) {
   const numbers = d.labels.every((label) => /^-?\d+$/.test(label));
