@@ -14,7 +14,7 @@ export PATH := $(CACHE)/bin:$(PATH)
 # of the fuzzer stay out of the user's build cache. .ci/run passes that of its machine.
 CI_GOCACHE ?= $(CACHE)/go-build
 
-.PHONY: build test ci deps format check fuzz release release-check memory race bench-peers bench-million bench-acquire screenshots clean clean-ci
+.PHONY: build test ci deps format check fuzz release release-check memory race bench-peers bench-million bench-acquire bench-page screenshots clean clean-ci
 .NOTPARALLEL: ci
 
 build:
@@ -72,6 +72,10 @@ bench-million:
 # Submissions per second, compared with servers that never sync.
 bench-acquire:
 	@.ci/bench-acquire
+
+# First paint and choices in the explorer over a million pings: ten minutes, 1 GB of disk.
+bench-page:
+	@.ci/bench-page
 
 # Pictures of every view of the web page, in dist/screenshots, to look at.
 screenshots:

@@ -189,6 +189,10 @@ func TestBounds(t *testing.T) {
 		}
 		cases = append(cases, bounds{fmt.Sprintf("%s %d to %d", of.kind, of.low, of.high), definition.Bounds()})
 	}
+	for _, kind := range []revisions.Kind{revisions.Timing, revisions.Memory} {
+		definition := revisions.NewGlean("x", kind)
+		cases = append(cases, bounds{fmt.Sprintf("%s %d to %d", kind, definition.Low, definition.High), definition.Bounds()})
+	}
 	text, err := json.Marshal(cases)
 	if err != nil {
 		t.Fatal(err)
@@ -199,7 +203,7 @@ func TestBounds(t *testing.T) {
 			const got = String(boundsOf(Bucketing, Bounds.length));
 			if (got !== String(Bounds)) throw new Error(Bucketing + ": " + got + ", want " + Bounds);
 		}
-		if (boundsOf("unknown", 5) !== null || boundsOf("timing_distribution 0 to 0", 5) !== null) throw new Error("bounds of what has none");`
+		if (boundsOf("unknown", 5) !== null || boundsOf("exponential", 5) !== null) throw new Error("bounds of what has none");`
 	if out, err := exec.CommandContext(t.Context(), "node", "--input-type=module", "--eval", script, string(text)).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

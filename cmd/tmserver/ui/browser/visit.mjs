@@ -141,6 +141,19 @@ await page.locator("#content [role=status]", { hasText: /[1-9]\d* rows, 0 failed
 await page.locator("th", { hasText: "document" }).waitFor();
 await go(page, of(measure, "&show=distribution"), "keyboard");
 
+// A cohort is an expression over the ping; a job finds its distribution, and a link keeps it.
+await page.getByLabel("Pings for which this is true").fill('dims.appUpdateChannel === "release"');
+await page.getByLabel("Cohort's sample").selectOption("all");
+await page.getByRole("button", { name: "Compare" }).click();
+await page.locator(".legend li", { hasText: "the cohort" }).waitFor();
+await page.getByRole("cell", { name: "the others − the cohort" }).first().waitFor();
+await check(page, true);
+if (!page.url().includes("cohort=dims")) wrong("the URL does not keep the cohort");
+await page.getByLabel("Pings for which this is true").fill("ping.(");
+await page.getByRole("button", { name: "Compare" }).click();
+await page.locator("[role=status] .failed", { hasText: "cohort.js" }).waitFor();
+await go(page, of(measure, "&show=distribution"), "keyboard");
+
 // Every form of a chart is saved, and the HTML stands alone.
 where = "export";
 for (const form of ["CSV", "JSON", "PNG", "SVG", "HTML"]) {
@@ -202,7 +215,7 @@ for (const name of ["buckets.js", "bounds.js"]) {
   if (!(name === "buckets.js" ? /^\d+ – \d+ · / : /^\d+ · /).test(said)) wrong(`${name} reads its buckets as ${said}`);
 }
 
-// A run that goes on is cancelled. Its script is started here, and ends by itself only after the longest time of a call.
+// A run that goes on is cancelled. Its script takes a minute or more.
 await go(page, "#/scripts?script=slow.js", "cancel");
 await page.getByRole("button", { name: "Run now" }).click();
 await page.locator("#content .badge.busy").first().waitFor();
@@ -226,6 +239,8 @@ if ((await read("jobs?script=slow.js")).jobs[0].state !== "cancelled") wrong("th
   await go(reader, "#/editor?script=bars.js", "viewer");
   await reader.getByText("takes the operator's token").waitFor();
   if (await reader.getByRole("button", { name: "Run" }).isEnabled()) wrong("a viewer can run what is in the editor");
+  await go(reader, of(measure, "&show=distribution"), "viewer");
+  if (await reader.getByRole("button", { name: "Compare" }).isEnabled()) wrong("a viewer can compare a cohort");
   const answers = await reader.evaluate(async (id) => Promise.all([["POST", "jobs", { script: "bars.js" }], ["POST", "jobs", { files: { "a.js": "" }, main: "a.js" }], ["DELETE", `jobs/${id}`], ["POST", "scripts/bars.js/backfill", { from: "20140203", to: "20140203" }], ["DELETE", "scripts/bars.js/backfill"]]
     .map(async ([method, path, body]) => (await fetch(`/api/v1/${path}`, { method, headers: { "Content-Type": "application/json" }, body: body && JSON.stringify(body) })).status)), runs["bars.js"]);
   if (answers.some((status) => status !== 403)) wrong(`a viewer's requests are answered ${answers}`);

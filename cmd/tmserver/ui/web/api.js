@@ -54,3 +54,16 @@ export async function get(path, parameters, options) {
 export function send(path, body, method = "POST") {
   return get(path, {}, { method, headers: { "Content-Type": "application/json" }, body: body === undefined ? undefined : JSON.stringify(body) });
 }
+
+/** Follows a job until it has ended. @param {any} job @param {(job: any) => void} changed @param {AbortSignal} signal @returns {Promise<any>} */
+export function follow(job, changed, signal) {
+  return new Promise((done, failed) => {
+    const events = new EventSource(`/api/v1/jobs/${job.id}/events`);
+    const end = () => events.close();
+    signal.addEventListener("abort", () => { end(); failed(new Failed(0, "left")); });
+    events.addEventListener("progress", (event) => changed(JSON.parse(event.data)));
+    events.addEventListener("end", (event) => { end(); done(JSON.parse(event.data)); });
+    // The browser tries again by itself, unless the server has refused.
+    events.addEventListener("error", () => { if (events.readyState === EventSource.CLOSED) failed(new Failed(0, "The server does not answer.")); });
+  });
+}

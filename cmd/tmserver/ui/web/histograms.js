@@ -8,10 +8,10 @@ import { boundsOf } from "./stats.js";
 
 const maxOverlaid = 8, maxChoices = 200;
 
-/** @param {string} name @param {string} bucketing @param {number[]} bounds @param {number[]} weights @returns {Density} */
-const density = (name, bucketing, bounds, weights) => {
+/** @param {string} name @param {string} bucketing @param {number[]} bounds @param {number[]} weights @param {number} [pings] @param {number} [mean] @returns {Density} */
+const density = (name, bucketing, bounds, weights, pings = 0, mean = NaN) => {
   const total = weights.reduce((a, b) => a + b, 0);
-  return { name, bucketing, bounds, labels: [], weights, total, pings: 0, clients: 0, samples: total, sum: 0, summed: 0 };
+  return { name, bucketing, bounds, labels: [], weights, total, pings, clients: 0, samples: total, sum: mean * total || 0, summed: mean * total ? total : 0 };
 };
 
 /**
@@ -30,7 +30,7 @@ export function histogramsOf(of, wanted) {
       // What is stored has five sums behind its counts.
       if (length >= 0) weights = weights.slice(0, Number(row[length]) - 5);
       const bounds = boundsOf(bucketing, weights.length);
-      return bounds && weights.some(Boolean) ? [density(row.slice(0, at).map((cell) => cell ?? "(none)").join(" · "), bucketing, bounds, weights)] : [];
+      return bounds && weights.some(Boolean) ? [density(row.slice(0, at).map((cell) => cell ?? "(none)").join(" · "), bucketing, bounds, weights, Number(row[of.columns.indexOf("pings")] ?? 0), Number(row[of.columns.indexOf("mean")] ?? NaN))] : [];
     });
   }
 

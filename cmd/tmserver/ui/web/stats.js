@@ -46,8 +46,9 @@ export function density(name, sums, bounds, byClient) {
  * @param {string} bucketing @param {number} n buckets
  */
 export function boundsOf(bucketing, n) {
-  const [, kind, from, to] = /^(exponential|linear|boolean|flag|count|enumerated|categorical) (\d+) to (\d+)$/.exec(bucketing) ?? [];
+  const [, kind, from, to] = /^(exponential|linear|boolean|flag|count|enumerated|categorical|timing|memory) (\d+) to (\d+)$/.exec(bucketing) ?? [];
   if (!kind || n < 3) return null;
+  if (kind === "timing" || kind === "memory") return gleanBounds(kind === "timing" ? 8 : 16);
   const low = Number(from), high = Number(to), bounds = [0, low];
   for (let i = 2; i < n; i++) {
     if (kind === "exponential") {
@@ -56,6 +57,21 @@ export function boundsOf(bucketing, n) {
     } else {
       bounds.push(Math.floor((low * (n - 1 - i) + high * (i - 1)) / (n - 2) + 0.5));
     }
+  }
+  return bounds;
+}
+
+/**
+ * The lower bounds of Glean's distributions, as the product computes them: whole numbers below powers of a rounded root.
+ * @param {number} perDoubling buckets
+ */
+function gleanBounds(perDoubling) {
+  const scale = 300n, root = BigInt(2 ** (1 / perDoubling) * 2 ** 52), bounds = [0];
+  let power = 1n << scale;
+  for (let i = 0; i <= 53 * perDoubling; i++) {
+    const bound = Math.floor(Number(power) / 2 ** Number(scale));
+    if (bound > bounds[bounds.length - 1]) bounds.push(bound);
+    power = power * root >> 52n;
   }
   return bounds;
 }

@@ -2,7 +2,7 @@
 // An editor that tries a script on a sample of the records, with the errors and the time at
 // its lines. The script runs on the server as any job does, in processes of its own.
 import { h, replace, number, percent } from "./dom.js";
-import { get, send, text as read, Failed } from "./api.js";
+import { get, send, follow, text as read, Failed } from "./api.js";
 import { showResults } from "./results.js";
 
 export const title = "Editor";
@@ -111,19 +111,6 @@ export async function show(place, state, signal) {
       cancel.disabled = true;
     }
   }
-}
-
-/** Follows a job until it has ended. @param {any} job @param {(job: any) => void} changed @param {AbortSignal} signal @returns {Promise<any>} */
-function follow(job, changed, signal) {
-  return new Promise((done, failed) => {
-    const events = new EventSource(`/api/v1/jobs/${job.id}/events`);
-    const end = () => events.close();
-    signal.addEventListener("abort", () => { end(); failed(new Failed(0, "left")); });
-    events.addEventListener("progress", (event) => changed(JSON.parse(event.data)));
-    events.addEventListener("end", (event) => { end(); done(JSON.parse(event.data)); });
-    // The browser tries again by itself, unless the server has refused.
-    events.addEventListener("error", () => { if (events.readyState === EventSource.CLOSED) failed(new Failed(0, "The server does not answer.")); });
-  });
 }
 
 /** Shows what became of a job. @param {any} job @param {any} editor @param {string} main @param {HTMLElement} status @param {HTMLElement} output */

@@ -2,18 +2,19 @@
 // The measure explorer: how a measure changes (evolution), and how its values lie (distribution).
 import { h, replace, number, short, percent, date, time, table, choice, select, check } from "./dom.js";
 import { get } from "./api.js";
-import { density, percentile, mean, bucketName, difference, unitOf, hasRanges } from "./stats.js";
+import { density, percentile, mean, bucketName, unitOf, hasRanges } from "./stats.js";
 import { bars, legend, colour, lineChart } from "./bars.js";
 import { lines } from "./lines.js";
 import { tools } from "./export.js";
 import { distributions, recordsBehind } from "./behind.js";
+import { allPercentiles, drawNumbers } from "./numbers.js";
+import { drawCohort } from "./cohort.js";
 
 export const title = "Explorer";
 
 /** @typedef {import("./stats.js").Density} Density @typedef {import("./stats.js").Sum} Sum @typedef {import("./state.js").State} State */
 
 const fields = /** @type {[string, string][]} */ ([["application", "Application"], ["channel", "Channel"], ["version", "Version"], ["build", "Build"], ["os", "System"], ["process", "Process"], ["key", "Key"], ["reason", "Reason"]]);
-const allPercentiles = ["0.1", "1", "5", "25", "50", "75", "95", "99", "99.9"];
 const maxSeries = 8;
 
 /** @param {HTMLElement} place @param {State} state @param {AbortSignal} signal */
@@ -62,7 +63,10 @@ export async function show(place, state, signal) {
   }
   const view = { state, measure, sums, byClient, unit: unitOf(measure, sums.kind), labels: definition.labels ?? null };
   if (evolution) drawEvolution(main, view, by, across, versions, signal);
-  else drawDistribution(main, view, across);
+  else {
+    drawDistribution(main, view, across);
+    await drawCohort(main, view, signal);
+  }
 }
 
 /** Loads the view again after some time. @param {State} state @param {AbortSignal} signal @param {number} ms */
@@ -362,12 +366,7 @@ function drawDistribution(place, view, across) {
     found.length > list.length ? h("p", { class: "notice" }, `${found.length - list.length} values have other buckets and are not shown.`) : null,
     pings.size > maxSeries ? h("p", { class: "notice" }, `The ${maxSeries} most frequent of ${pings.size} values are shown.`) : null));
 
-  if (list[0].bounds) {
-    const chosen = ["lower", "linear", "geometric"];
-    place.append(h("div", { class: "card" }, h("h2", null, "Percentiles"), list.map((d) => table(`${list.length > 1 ? d.name + ": " : ""}${number(d.pings)} pings, ${number(d.samples)} samples, ${number(Math.round(d.clients))} clients, mean ${number(mean(d, byClient))}${unit ? " " + unit : ""}`,
-      ["Percentile", "Lower bound", "Linear", "Geometric"], allPercentiles.map((p) => [p, ...chosen.map((mode) => number(percentile(d, Number(p), mode)))]), ["Percentile", "Lower bound", "Linear", "Geometric"]))));
-  }
-  if (list.length > 1 && list[0].bounds) drawDifferences(place, list, byClient);
+  drawNumbers(place, list, byClient, unit);
   const rows = exported();
   place.append(h("details", { class: "card" }, h("summary", null, "As a table"), table(`${number(rows.rows.length)} buckets with samples`, rows.columns,
     rows.rows.map((row) => row.map((cell, i) => typeof cell === "number" ? (i % 2 === 0 ? percent(cell) : number(cell)) : cell)), rows.columns.slice(1))));
@@ -380,17 +379,4 @@ function name(list, labels) {
     d.labels = d.weights.map((_, i) => labels[i] ?? `spare ${i}`).filter((_, i) => i < labels.length || d.weights[i]);
     d.weights = d.weights.filter((weight, i) => i < labels.length || weight);
   }
-}
-
-/** @param {HTMLElement} place @param {Density[]} list @param {boolean} byClient */
-function drawDifferences(place, list, byClient) {
-  const rows = [];
-  for (const other of list.slice(1)) {
-    for (const [label, of] of /** @type {[string, (d: Density) => number][]} */ ([["median", (d) => percentile(d, 50, "linear")], ["95th percentile", (d) => percentile(d, 95, "linear")], ["mean of buckets", (d) => mean(d, true)]])) {
-      const found = difference(list[0], other, byClient, of);
-      const clear = found.low > 0 || found.high < 0;
-      rows.push([`${other.name} − ${list[0].name}`, label, number(found.value), `${number(found.low)} to ${number(found.high)}`, h("span", { class: `badge ${clear ? "bad" : ""}` }, clear ? "differs" : "may be chance")]);
-    }
-  }
-  place.append(h("div", { class: "card" }, h("h2", null, "Differences"), table(`95 % bootstrap intervals, as if each ${byClient ? "client" : "ping"} had one sample`, ["Difference", "Of", "Value", "Interval", ""], rows, ["Value", "Interval"])));
 }
