@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -144,6 +147,32 @@ func TestFixtures(t *testing.T) {
 		lines = append(lines, append(append(r.ID, '\t'), r.JSON...))
 	}
 	same(t, lines)
+
+	// Pings of today's clients, and of the schemas that say what is right and what is not; as
+	// they are, or on one line.
+	for _, name := range []string{"clients", "pipeline-schemas", "raw"} {
+		pings := 0
+		err := filepath.WalkDir(layouttest.SharedData(t, name), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || filepath.Ext(path) != ".json" {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			var compacted bytes.Buffer
+			if json.Compact(&compacted, text) == nil {
+				lines = append(lines, fmt.Appendf(nil, "%s\t%s", path, compacted.Bytes()))
+			}
+			lines = append(lines, fmt.Appendf(nil, "%s\t%s", path, bytes.ReplaceAll(text, []byte("\n"), []byte(" "))))
+			pings++
+			return nil
+		})
+		if err != nil || pings == 0 {
+			t.Fatal(name, pings, err)
+		}
+	}
+	compareMembers(t, lines, same(t, lines))
 }
 
 // randomJSON appends a random value; small alphabets make paths meet.
@@ -447,7 +476,8 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// TestOnlyTouched: a member costs its column and no other.
+// TestOnlyTouched: a member costs its column and no other, and the names of members cost the
+// shape; each is read once.
 func TestOnlyTouched(t *testing.T) {
 	var lines [][]byte
 	for i := range 500 {
@@ -469,5 +499,16 @@ func TestOnlyTouched(t *testing.T) {
 	}
 	if names, read, _ := g.Touched(); fmt.Sprint(names) != "[info.OS]" || read <= 0 || read > int64(len(file))/10 {
 		t.Errorf("touched %v, %d bytes of %d", names, read, len(file))
+	}
+	var once int64
+	for row := range g.Rows() {
+		members, err := g.Members(nil, row, 0, g.Children(0))
+		names, read, _ := g.Touched()
+		if row == 0 {
+			once = read
+		}
+		if err != nil || len(members) != 2 || g.Name(members[0]) != "info" || fmt.Sprint(names) != "[_shape info.OS]" || read != once {
+			t.Fatal(row, members, err, names, read, once)
+		}
 	}
 }

@@ -18,9 +18,9 @@ func RequireLinear(t *testing.T, n int, prepare func(n int) (work func())) {
 	fastest := func(work func()) time.Duration {
 		best := time.Hour
 		for range 5 {
-			start := processorTime(t)
+			start := ProcessorTime(t)
 			work()
-			best = min(best, processorTime(t)-start)
+			best = min(best, ProcessorTime(t)-start)
 		}
 		return best
 	}
@@ -36,8 +36,8 @@ func RequireLinear(t *testing.T, n int, prepare func(n int) (work func())) {
 	t.Errorf("8 times as much takes %.0f times as long: %v and %v", float64(large)/float64(small), small, large)
 }
 
-// processorTime returns what this process has used so far.
-func processorTime(t *testing.T) time.Duration {
+// ProcessorTime returns what this process has used so far.
+func ProcessorTime(t testing.TB) time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 		t.Fatal(err)

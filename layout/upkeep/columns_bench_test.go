@@ -6,7 +6,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"syscall"
 	"testing"
 	"time"
 
@@ -48,10 +47,10 @@ func BenchmarkCompactColumns(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	before := processorSeconds(b)
+	before := layouttest.ProcessorTime(b)
 	start := time.Now()
 	st := compactColumns(b, d, 0)
-	used := processorSeconds(b) - before
+	used := (layouttest.ProcessorTime(b) - before).Seconds()
 	if st.Partitions != partitions || st.Records != int64(b.N) {
 		b.Fatalf("%+v", st)
 	}
@@ -59,15 +58,6 @@ func BenchmarkCompactColumns(b *testing.B) {
 	fmt.Fprintf(os.Stderr, "%d records, %.0f MB, of %d segments: %.1f MB to %.1f MB, %.1f s, %.1f s of processor time, %.1f MB per second of it; %s\n",
 		st.Records, float64(raw)/1e6, st.Segments, float64(st.Before)/1e6, float64(st.After)/1e6, time.Since(start).Seconds(), used, float64(raw)/1e6/used, peakMemory(b))
 	b.ReportMetric(0, "ns/op")
-}
-
-// processorSeconds is how long the process has used processors.
-func processorSeconds(t testing.TB) float64 {
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
 }
 
 // peakMemory is the line of the process's peak of memory.

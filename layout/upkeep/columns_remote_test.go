@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/backend/backendtest"
 	"github.com/aitgithub/telemetry-server/layout/columns"
 	"github.com/aitgithub/telemetry-server/layout/layouttest"
 	"github.com/aitgithub/telemetry-server/layout/schema"
@@ -181,5 +183,51 @@ func TestOneFieldOfRealPings(t *testing.T) {
 	t.Logf("of %d bytes: the index %d, the field %d", segs[0].Size, index, column)
 	if 1000*(index+column) > 15*segs[0].Size {
 		t.Errorf("the index took %d bytes and the field %d of %d", index, column, segs[0].Size)
+	}
+}
+
+// TestColumnsKilledAtEveryRemoteChange: at every change of an object store a reader sees each
+// record once, and the next compaction completes what was begun.
+func TestColumnsKilledAtEveryRemoteChange(t *testing.T) {
+	step := 1
+	if testing.Short() {
+		step = 3
+	}
+	for _, grace := range []time.Duration{0, time.Hour} {
+		for n, completed := 0, false; !completed; n += step {
+			var left atomic.Int64
+			left.Store(1 << 30)
+			url := backendtest.S3(t, &backendtest.Faults{Wrap: func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					// The lock would have to expire first.
+					change := r.Method != http.MethodGet && r.Method != http.MethodHead && !strings.Contains(r.URL.Path, layout.LockDir)
+					if change && left.Add(-1) < 0 {
+						http.Error(w, "killed", http.StatusForbidden)
+						return
+					}
+					next.ServeHTTP(w, r)
+				})
+			}})
+			d := layouttest.Open(t)
+			if err := d.PublishTo(url); err != nil {
+				t.Fatal(err)
+			}
+			want := layouttest.Publish(t, d, "log.1", 2, layouttest.Channel("a"), channelOn("b", "20130801"))
+			compactColumns(t, d, 0)
+			want = append(want, layouttest.Publish(t, d, "late", 2, layouttest.Channel("a"), layouttest.Channel("c"))...)
+			slices.Sort(want)
+
+			left.Store(int64(n))
+			_, err := In(d).Compact(t.Context(), CompactOptions{Filter: schema.All(), Grace: grace, Now: testNow, Columns: true})
+			completed = err == nil
+			left.Store(1 << 30)
+			for range 2 {
+				if got := layouttest.ReadAll(t, d.Tree(), schema.All()); !slices.Equal(got, want) {
+					t.Fatalf("kill %d: read %q, want %q", n, got, want)
+				}
+				compactColumns(t, d, grace)
+			}
+			checkStore(t, d.Tree(), 2, want)
+		}
 	}
 }
