@@ -103,10 +103,17 @@ func (g *Group) Kind(row int, node int32) (Kind, []byte, error) {
 		}
 	}
 
-	// Without one, the text is among those of rare paths.
+	// Without one, the text is among those of rare paths. The shape says whether the record has
+	// it, so that the rare paths of other records are not parsed.
 	if n.column == restColumn {
-		text, err := g.restText(row, node)
-		if err != nil || text != nil {
+		if err := g.readShape(row); err != nil {
+			return Absent, nil, err
+		}
+		if g.hasLeaves(n.leaf, n.leaf+1) {
+			text, err := g.restText(row, node)
+			if err == nil && text == nil {
+				err = g.badShape(row)
+			}
 			return Text, text, err
 		}
 		if n.objects == 0 {
@@ -118,7 +125,7 @@ func (g *Group) Kind(row int, node int32) (Kind, []byte, error) {
 	if err := g.readShape(row); err != nil {
 		return Absent, nil, err
 	}
-	if g.has(node) {
+	if g.hasLeaves(n.firstLeaf, n.endLeaf) {
 		return Object, nil, nil
 	}
 	return Absent, nil, nil

@@ -93,13 +93,13 @@ func (g *Group) leaves(row int) ([]int32, error) {
 	return s.leaves, nil
 }
 
-// has says whether the row whose shape was read has a node.
-func (g *Group) has(node int32) bool {
-	n := &g.info.tree.nodes[node]
+// hasLeaves says whether the row whose shape was read has a leaf from the first one to before
+// the end.
+func (g *Group) hasLeaves(first, end int32) bool {
 	if g.shape.bits == nil {
-		return slices.ContainsFunc(g.shape.leaves, func(leaf int32) bool { return leaf >= n.firstLeaf && leaf < n.endLeaf })
+		return slices.ContainsFunc(g.shape.leaves, func(leaf int32) bool { return leaf >= first && leaf < end })
 	}
-	for leaf := n.firstLeaf; leaf < n.endLeaf; leaf++ {
+	for leaf := first; leaf < end; leaf++ {
 		if g.shape.bits[leaf/8]>>(leaf%8)&1 != 0 {
 			return true
 		}
@@ -119,9 +119,10 @@ func (g *Group) Members(dst []int32, row int, node int32, among []int32) ([]int3
 	}
 
 	// Most records have the order of the tree.
+	t := &g.info.tree
 	if g.shape.bits != nil {
 		for _, child := range among {
-			if g.has(child) {
+			if n := &t.nodes[child]; g.hasLeaves(n.firstLeaf, n.endLeaf) {
 				dst = append(dst, child)
 			}
 		}
@@ -129,7 +130,6 @@ func (g *Group) Members(dst []int32, row int, node int32, among []int32) ([]int3
 	}
 
 	// Each leaf belongs to one member: the node above it that is one level below the object.
-	t := &g.info.tree
 	object := &t.nodes[node]
 	last := int32(-1)
 	for _, leaf := range g.shape.leaves {
