@@ -191,6 +191,54 @@ func TestParquetOfManyRowGroups(t *testing.T) {
 	}
 }
 
+// TestParquetOfAllTypes: a file of several row groups holds what was written, with nulls at
+// any place, and long texts end a row group early.
+func TestParquetOfAllTypes(t *testing.T) {
+	var buf bytes.Buffer
+	s, err := format.New("parquet", &buf, []string{"yes", "whole", "part", "text", "list", "none"}, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// Each row has another set of nulls; the last column has nothing else.
+	var want strings.Builder
+	want.WriteString("yes:BOOLEAN whole:INT(64,true) part:DOUBLE text:STRING list:JSON none:STRING \n")
+	long := strings.Repeat("x", 20_000)
+	for i := range 70_000 {
+		text := fmt.Sprint("text", i)
+		if i < 3000 {
+			text += long
+		}
+		cells := [][]byte{datum.AppendBool(nil, i%3 == 0), num(float64(i - 40_000)), num(float64(i) + 0.5), str(text), array(num(float64(i)))}
+		printed := []string{fmt.Sprint(i%3 == 0), fmt.Sprint(i - 40_000), fmt.Sprint(float64(i) + 0.5), text, fmt.Sprintf("[%d]", i)}
+
+		for j := range cells {
+			if (i*7+j*j)%11%(j+2) == 1 {
+				cells[j] = null()
+				printed[j] = "<null>"
+			}
+		}
+		if err := s.Record(array(append(cells, null())...)); err != nil {
+			t.Fatal(err)
+		}
+		want.WriteString(strings.Join(printed, " ") + " <null> \n")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	if got := readParquet(t, buf.Bytes()); got != want.String() {
+		t.Error("the rows read differ from those written")
+	}
+	f, err := pq.OpenFile(bytes.NewReader(buf.Bytes()), int64(buf.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(f.RowGroups()); n != 3 {
+		t.Errorf("%d row groups, want 3", n)
+	}
+}
+
 // readers return the rows of a file, by format: a line for each, its cells
 // separated by commas.
 var readers = map[string]func(t *testing.T, file []byte) string{

@@ -10,14 +10,9 @@ import (
 	"os"
 	"slices"
 
-	pq "github.com/parquet-go/parquet-go"
-
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/datum"
 )
-
-// rowGroupRows bounds what of the file is in memory while it is written.
-const rowGroupRows = 64 << 10
 
 // parquet keeps the rows in a temporary file until Close: only then is known
 // which columns there are and of what type.
@@ -31,16 +26,6 @@ type parquet struct {
 	spool *os.File // each row: uvarint cells, then per cell uvarint column, uvarint length, datum
 	buf   *bufio.Writer
 	rows  int64
-}
-
-// pqColumn is a column while its rows come in.
-type pqColumn struct {
-	cell  cell // its class and index
-	seen  [datum.Histogram + 1]bool
-	float bool // a number that is no integer
-	place int  // in the file
-	json  bool
-	text  bool
 }
 
 var _ engine.Sink = (*parquet)(nil)
@@ -126,67 +111,6 @@ func (p *parquet) column(field cell) int {
 	return at
 }
 
-// node decides the column's type: every column may be null.
-func (c *pqColumn) node() pq.Node {
-	boolean := c.seen[datum.False] || c.seen[datum.True]
-
-	// Booleans are two kinds of datum, but one type.
-	kinds := 0
-	for _, seen := range []bool{boolean, c.seen[datum.Number], c.seen[datum.String]} {
-		if seen {
-			kinds++
-		}
-	}
-
-	switch {
-	case c.seen[datum.Array] || c.seen[datum.Object] || c.seen[datum.Histogram]:
-		c.json = true
-		return pq.Optional(pq.JSON())
-	case kinds != 1 || c.seen[datum.String]:
-		c.text = true
-		return pq.Optional(pq.String())
-	case boolean:
-		return pq.Optional(pq.Leaf(pq.BooleanType))
-	case c.float:
-		return pq.Optional(pq.Leaf(pq.DoubleType))
-	}
-	return pq.Optional(pq.Int(64))
-}
-
-// value returns a field as the column's type has it, or null.
-func (c *pqColumn) value(field []byte) pq.Value {
-	if isEmpty(field) {
-		return pq.NullValue()
-	}
-
-	// The type is the one that node has decided.
-	switch {
-	case c.json:
-		return pq.ByteArrayValue(datum.AppendJSON(nil, field))
-	case c.text:
-		return pq.ByteArrayValue(datum.AppendText(nil, field))
-	case datum.Kind(field[0]) != datum.Number:
-		return pq.BooleanValue(datum.Kind(field[0]) == datum.True)
-	case c.float:
-		return pq.DoubleValue(datum.Float(field))
-	}
-	return pq.Int64Value(int64(datum.Float(field)))
-}
-
-// group is a schema's root whose columns have an order; parquet-go sorts by name.
-type group struct {
-	pq.Group
-	order []string
-}
-
-func (g group) Fields() []pq.Field {
-	fields := g.Group.Fields()
-	slices.SortFunc(fields, func(a, b pq.Field) int {
-		return cmp.Compare(slices.Index(g.order, a.Name()), slices.Index(g.order, b.Name()))
-	})
-	return fields
-}
-
 // Close implements engine.Sink: it writes the file.
 func (p *parquet) Close() error {
 	// Without any row there is no spool, but there is a file.
@@ -201,20 +125,23 @@ func (p *parquet) Close() error {
 	}
 
 	// Only now all columns and their types are known.
-	root := p.schema()
-	file := pq.NewGenericWriter[any](p.w, pq.NewSchema("rows", root), pq.Compression(&pq.Zstd), pq.MaxRowsPerRowGroup(rowGroupRows))
-	if err := p.copyRows(file, len(root.order)); err != nil {
+	file, err := newParquetFile(p.w, p.order())
+	if err != nil {
 		return err
 	}
+	defer file.enc.Close()
 
-	if err := file.Close(); err != nil {
+	if err := p.copyRows(file); err != nil {
+		return err
+	}
+	if err := file.finish(); err != nil {
 		return fmt.Errorf("write Parquet: %w", err)
 	}
 	return nil
 }
 
-// schema decides names, types and places of the columns.
-func (p *parquet) schema() group {
+// order decides names, types and places of the columns.
+func (p *parquet) order() []*pqColumn {
 	// Named columns are in the file even if no row has them, and a file must have columns.
 	for place := range p.columns {
 		p.column(cell{class: named, index: place})
@@ -229,32 +156,25 @@ func (p *parquet) schema() group {
 		return cmp.Or(cmp.Compare(a.cell.class, b.cell.class), cmp.Compare(a.cell.index, b.cell.index))
 	})
 
-	root := group{Group: pq.Group{}}
-	for place, col := range order {
-		col.place = place
-
+	taken := map[string]bool{}
+	for _, col := range order {
 		// A script may name a column like one of ours.
-		name := col.cell.name(p.columns)
-		for root.Group[name] != nil {
-			name += "_"
+		col.name = col.cell.name(p.columns)
+		for taken[col.name] {
+			col.name += "_"
 		}
-		root.Group[name] = col.node()
-		root.order = append(root.order, name)
+		taken[col.name] = true
+		col.decide()
 	}
-	return root
+	return order
 }
 
 // copyRows moves the rows from the spool to the file.
-func (p *parquet) copyRows(file *pq.GenericWriter[any], columns int) error {
+func (p *parquet) copyRows(file *parquetFile) error {
 	spool := bufio.NewReaderSize(p.spool, 256<<10)
-	row := make(pq.Row, columns)
 	var cellData []byte
 
 	for range p.rows {
-		for i := range row {
-			row[i] = pq.NullValue().Level(0, 0, i)
-		}
-
 		// The row has the cells it has; the other columns stay null.
 		cells, err := binary.ReadUvarint(spool)
 		for ; cells > 0 && err == nil; cells-- {
@@ -263,16 +183,12 @@ func (p *parquet) copyRows(file *pq.GenericWriter[any], columns int) error {
 			if err != nil {
 				break
 			}
-
-			col := p.cols[at]
-			if value := col.value(cellData); !value.IsNull() {
-				row[col.place] = value.Level(0, 1, col.place)
-			}
+			file.held += p.cols[at].add(file.rows, cellData)
 		}
 		if err != nil {
 			return fmt.Errorf("read spooled rows: %w", err)
 		}
-		if _, err := file.WriteRows([]pq.Row{row}); err != nil {
+		if err := file.endRow(); err != nil {
 			return fmt.Errorf("write Parquet: %w", err)
 		}
 	}
