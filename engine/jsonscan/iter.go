@@ -20,6 +20,7 @@ type Iter struct {
 	keyStart int // the offset of Key
 	end      int // behind the value, or 0 as long as it is unknown
 	at       int // where the next member is searched
+	levels   int // that a value may have
 	close    byte
 	trusted  bool
 	plain    bool // Key is known to have no escapes
@@ -32,6 +33,14 @@ type Iter struct {
 // whitespace, behind b[i].
 func Members(b []byte, i int) Iter { return newIter(b, i, '{', false) }
 
+// Inner returns the strict Iter of the current value of a strict Iter, an object. Once it
+// has ended without Err the value is checked as End does it, and ends at its After().
+func (it *Iter) Inner() Iter {
+	inner := Members(it.b, it.Start)
+	inner.levels = it.levels - 1
+	return inner
+}
+
 // Elements returns the strict Iter of the array whose '[' is at or behind b[i].
 func Elements(b []byte, i int) Iter { return newIter(b, i, '[', false) }
 
@@ -42,7 +51,7 @@ func MembersTrusted(b []byte, i int) Iter { return newIter(b, i, '{', true) }
 func ElementsTrusted(b []byte, i int) Iter { return newIter(b, i, '[', true) }
 
 func newIter(b []byte, i int, open byte, trusted bool) Iter {
-	it := Iter{b: b, close: open + 2, trusted: trusted, first: true, at: Space(b, i)}
+	it := Iter{b: b, levels: MaxDepth, close: open + 2, trusted: trusted, first: true, at: Space(b, i)}
 	if it.at >= len(b) || b[it.at] != open {
 		it.err = syntax(b, it.at, "'"+string(open)+"'")
 		it.done = true
@@ -88,7 +97,7 @@ func (it *Iter) Next() bool {
 		it.keyStart = i + 1
 		switch {
 		case it.trusted && i < len(b) && b[i] == '"':
-			i, it.plain = stringShort(b, i), false
+			i, it.plain = StringTrusted(b, i), false
 		default:
 			end, escaped, err := String(b, i)
 			if err != nil {
@@ -136,7 +145,7 @@ func (it *Iter) End() int {
 	if it.end == 0 {
 		if it.trusted {
 			it.end = SkipTrusted(it.b, it.Start)
-		} else if it.end, it.err = Skip(it.b, it.Start); it.err != nil {
+		} else if it.end, it.err = skip(it.b, it.Start, it.levels); it.err != nil {
 			it.done = true
 		}
 	}

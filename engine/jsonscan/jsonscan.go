@@ -75,6 +75,15 @@ func Space(b []byte, i int) int {
 	return i
 }
 
+// Indent is Space for what is often a line end and many spaces: it reads eight at a time.
+func Indent(b []byte, i int) int {
+	i = min(i+1, Space(b, i))
+	for i+8 <= len(b) && binary.LittleEndian.Uint64(b[i:]) == ones*' ' {
+		i += 8
+	}
+	return Space(b, i)
+}
+
 // Valid checks that b is one JSON value with nothing but whitespace around it.
 // The error is a *SyntaxError.
 func Valid(b []byte) error {
@@ -107,9 +116,10 @@ func String(b []byte, i int) (end int, escaped bool, err error) {
 		// Find the end of the plain text, first eight bytes at a time.
 		for i+8 <= len(b) {
 			x := binary.LittleEndian.Uint64(b[i:])
-			quote, slash := x^(ones*'"'), x^(ones*'\\')
+			// With this bit flipped a quote is 0x20, a space 0x22, and control bytes stay below.
+			low, slash := x^(ones*2), x^(ones*'\\')
 			// The lowest flag is exact: a quote, a backslash or a control byte.
-			if m := ((quote-ones)&^quote | (slash-ones)&^slash | (x-ones*0x20)&^x) & highs; m != 0 {
+			if m := ((low-ones*0x21)&^low | (slash-ones)&^slash) & highs; m != 0 {
 				i += bits.TrailingZeros64(m) >> 3
 				break
 			}
@@ -220,7 +230,10 @@ func literal(b []byte, i int, word string) (int, error) {
 
 // Skip checks the value that begins at or, after whitespace, behind b[i] and
 // returns the offset after it. The error is a *SyntaxError.
-func Skip(b []byte, i int) (end int, err error) {
+func Skip(b []byte, i int) (end int, err error) { return skip(b, i, MaxDepth) }
+
+// skip is Skip for a value that may have so many levels.
+func skip(b []byte, i, levels int) (end int, err error) {
 	var objects [MaxDepth / 64]uint64 // bit d: the container at depth d is an object
 	depth := 0
 	object := false // the container at depth is an object
@@ -239,7 +252,7 @@ value:
 		case c == '"':
 			i, _, err = String(b, i)
 		case c == '{' || c == '[':
-			if depth == MaxDepth {
+			if depth == levels {
 				return i, &SyntaxError{Offset: i, Reason: fmt.Sprintf("nested deeper than %d", MaxDepth)}
 			}
 

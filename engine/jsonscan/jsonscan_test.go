@@ -179,3 +179,38 @@ func BenchmarkSkip(b *testing.B) {
 		})
 	}
 }
+
+// TestIndent: it is Space, for whitespace of any length at any offset.
+func TestIndent(t *testing.T) {
+	for spaces := range 40 {
+		for _, end := range []string{"", "x", "\n  x", "\t", "\x01"} {
+			text := []byte("a\n" + strings.Repeat(" ", spaces) + end)
+			for i := range len(text) + 1 {
+				if got, want := Indent(text, i), Space(text, i); got != want {
+					t.Fatalf("%q from %d: %d, want %d", text, i, got, want)
+				}
+			}
+		}
+	}
+}
+
+// TestInner: a value that is walked is as deep as one that is skipped.
+func TestInner(t *testing.T) {
+	for _, depth := range []int{1, MaxDepth - 1, MaxDepth, MaxDepth + 1} {
+		text := []byte(`{"a":{"b":` + strings.Repeat("[", depth-1) + strings.Repeat("]", depth-1) + `}}`)
+		if depth == 1 {
+			text = []byte(`{"a":{"b":1}}`)
+		}
+		skipped, walked := Members(text, 0), Members(text, 0)
+		skipped.Next()
+		end := skipped.End()
+
+		walked.Next()
+		inner := walked.Inner()
+		for inner.Next() {
+		}
+		if (inner.Err() == nil) != (skipped.Err() == nil) || inner.Err() == nil && inner.After() != end {
+			t.Errorf("depth %d: walked %v, skipped %v", depth, inner.Err(), skipped.Err())
+		}
+	}
+}

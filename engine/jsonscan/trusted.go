@@ -44,9 +44,8 @@ func SkipTrusted(b []byte, i int) (end int) {
 // ends are the bytes that may follow a number or a literal.
 var ends = [256]bool{',': true, '}': true, ']': true, ' ': true, '\n': true, '\r': true, '\t': true, ':': true}
 
-// StringTrusted returns the offset after the string whose opening quote is at
-// b[i]; b must be text that Skip has accepted.
-func StringTrusted(b []byte, i int) (end int) {
+// stringLong is StringTrusted without the fast path for short strings.
+func stringLong(b []byte, i int) (end int) {
 	i++
 	for {
 		n := bytes.IndexByte(b[min(i, len(b)):], '"')
@@ -83,7 +82,7 @@ func skipNested(b []byte, i, depth int) int {
 
 		i += bits.TrailingZeros64(m) >> 3
 		if b[i] == '"' {
-			i = stringShort(b, i)
+			i = StringTrusted(b, i)
 			continue
 		}
 		if b[i]&0x06 == 0x02 { // '[' or '{'
@@ -116,8 +115,10 @@ func skipNested(b []byte, i, depth int) int {
 	return len(b)
 }
 
-// stringShort is StringTrusted, fastest on the short strings that names are.
-func stringShort(b []byte, i int) int {
+// StringTrusted returns the offset after the string whose opening quote is at
+// b[i]; b must be text that Skip has accepted. It is fastest on the short strings that
+// names are.
+func StringTrusted(b []byte, i int) int {
 	k := i + 1
 	for range 3 {
 		if k+8 > len(b) {
@@ -134,5 +135,5 @@ func stringShort(b []byte, i int) int {
 		}
 		k += 8
 	}
-	return StringTrusted(b, i)
+	return stringLong(b, i)
 }

@@ -29,6 +29,10 @@ const lookBackBytes = 4 << 10
 // like.
 func (a *ahead) guess(text []byte, known map[string]*revisions.Spec, rewriter *histogram.Rewriter) {
 	a.start = 0
+	if len(known) == 0 {
+		return
+	}
+
 	const histogramsName = `"histograms":`
 	at := bytes.Index(text, []byte(histogramsName+"{"))
 	if at < 0 {

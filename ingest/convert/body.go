@@ -110,23 +110,22 @@ func (u *unpacker) tidy(text []byte) []byte {
 	// Strings stay as they are, and so text that is not JSON does not become JSON. A
 	// space stays where two tokens would become one.
 	out := slices.Grow(u.tidied[:0], len(text))
-	from := 0 // what has not been copied yet
 	for i := 0; i < len(text); {
-		switch text[i] {
+		switch c := text[i]; c {
 		case '"':
-			i = jsonscan.StringTrusted(text, i)
+			end := jsonscan.StringTrusted(text, i)
+			out = append(out, text[i:end]...)
+			i = end
 		case ' ', '\n', '\r', '\t':
-			out = append(out, text[from:i]...)
-			i = jsonscan.Space(text, i)
-			from = i
+			i = jsonscan.Indent(text, i)
 			if len(out) > 0 && i < len(text) && word(out[len(out)-1]) && word(text[i]) {
 				out = append(out, ' ')
 			}
 		default:
+			out = append(out, c)
 			i++
 		}
 	}
-	out = append(out, text[min(from, len(text)):]...)
 	u.tidied = out
 	return out
 }

@@ -124,12 +124,14 @@ type Converter struct {
 
 // New returns a Converter that fetches definitions from source.
 func New(source Definitions, options Options) *Converter {
+	resolver, sieve := newResolver(source, options), histogram.NewSieve()
 	return &Converter{
 		Dropped:  histogram.DropCounts{},
 		source:   source,
 		options:  options,
-		resolver: newResolver(source, options),
-		writer:   writer{rewriter: histogram.NewRewriter(), sieve: histogram.NewSieve()},
+		document: document{sieve: sieve, atHand: resolver.atHand},
+		resolver: resolver,
+		writer:   writer{rewriter: histogram.NewRewriter(), sieve: sieve},
 		values:   jsonscan.Interner{},
 	}
 }
@@ -275,10 +277,11 @@ func (c *Converter) convert(ctx context.Context, text []byte, from *received) (R
 
 	// Index it. Histograms of a known revision are rewritten on the way.
 	c.writer.ahead.start = 0
+	c.writer.sieve.Begin(nil)
 	if !from.isApplication() {
 		c.writer.ahead.guess(text, c.resolver.known, c.writer.rewriter)
 	}
-	if err := c.document.index(text, &c.writer.ahead); err != nil {
+	if err := c.document.index(text, &c.writer.ahead, from.isApplication()); err != nil {
 		return Record{}, err
 	}
 

@@ -18,7 +18,8 @@
 //
 //  1. Unpack it (package inflate), at most so many bytes; what is not UTF-8 becomes
 //     U+FFFD. Walk its members and note where they lie; nothing is decoded.
-//     Everything is checked but the histograms, which are only skipped.
+//     Everything is checked but the histograms, which are only skipped, or read ahead
+//     (ahead.go, payload.go) because they are most of a ping.
 //  2. Find its format by its namespace, and then by ver or version. The format makes a plan: an ordered list of
 //     values to copy, fields to write and histograms to rewrite, with the dimensions
 //     and the revision that is needed. It never writes.

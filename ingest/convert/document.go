@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
+	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
+	"github.com/aitgithub/telemetry-server/revisions"
 )
 
 // maxMembers bounds the members of the objects that are indexed: an index takes several
@@ -25,11 +27,18 @@ type document struct {
 	payload    jsonscan.Object // of a unified ping, by indexPayload
 	ahead      *ahead          // histograms whose end is known
 	glean      gleanIDs
+
+	isApplication bool // of another namespace than telemetry
+	payloadAt     int  // where the payload lies that is indexed; 0: none is
+
+	sieve  *histogram.Sieve           // of the writer
+	atHand map[string]*revisions.Spec // of the resolver
 }
 
 // index indexes the top level of a ping. The error is a *Rejection.
-func (d *document) index(text []byte, ahead *ahead) error {
+func (d *document) index(text []byte, ahead *ahead, isApplication bool) error {
 	d.text, d.ahead, d.glean = text, ahead, gleanIDs{}
+	d.isApplication, d.payloadAt = isApplication, 0
 	d.info.Reset(text)
 	d.payload.Reset(text)
 
@@ -41,7 +50,7 @@ func (d *document) index(text []byte, ahead *ahead) error {
 		return reject(ClassConversion, "Missing payload version")
 	}
 
-	end, err := d.indexObject(&d.top, d.begin, "histograms", "payload")
+	end, err := d.indexObject(&d.top, d.begin, d.passTop)
 	if err == errTooManyMembers {
 		return err
 	}
@@ -53,9 +62,9 @@ func (d *document) index(text []byte, ahead *ahead) error {
 }
 
 // indexObject indexes the object at text[start], and returns the offset behind it.
-// The values of members with the names in unchecked are only skipped. The error is a
-// *jsonscan.SyntaxError or errTooManyMembers.
-func (d *document) indexObject(o *jsonscan.Object, start int, unchecked ...string) (end int, err error) {
+// pass may set the end of a value, and says whether it is to be checked later; nil: all
+// are checked now. The error is a *jsonscan.SyntaxError or errTooManyMembers.
+func (d *document) indexObject(o *jsonscan.Object, start int, pass func(*jsonscan.Iter) (unchecked bool)) (end int, err error) {
 	o.Reset(d.text)
 	it := jsonscan.Members(d.text, start)
 	for it.Next() {
@@ -63,42 +72,37 @@ func (d *document) indexObject(o *jsonscan.Object, start int, unchecked ...strin
 			return start, errTooManyMembers
 		}
 
-		skipped := false // not checked, because a later step reads it anyway
-		for _, name := range unchecked {
-			skipped = skipped || string(it.Key) == name
-		}
-		if skipped {
-			end, ok := d.ahead.endOf(it.Start)
-			if !ok {
-				end = jsonscan.SkipTrusted(d.text, it.Start)
-			}
-			it.SetEnd(end)
-		}
-		o.Add(&it, skipped)
+		o.Add(&it, pass != nil && pass(&it))
 	}
 	return it.After(), it.Err()
 }
 
-// indexPayload indexes the payload of a unified ping; one that is no object has no
-// members. The error is a *Rejection.
-func (d *document) indexPayload(payload *jsonscan.Member) error {
-	start := int(payload.Start)
-	if d.text[start] != '{' {
-		return nil
-	}
+// passTop passes over the members of the top level that a later step reads anyway, or that
+// are best read now.
+func (d *document) passTop(it *jsonscan.Iter) (unchecked bool) {
+	switch string(it.Key) {
+	default:
+		return false
+	case "metrics":
+		if d.isApplication {
+			d.readMetrics(it)
+		}
+		return false
 
-	end, err := d.indexObject(&d.payload, start, "histograms", "keyedHistograms", "processes")
-	if err == errTooManyMembers {
-		return err
+	case "histograms":
+		end, ok := d.ahead.endOf(it.Start)
+		if !ok {
+			end = jsonscan.SkipTrusted(d.text, it.Start)
+		}
+		it.SetEnd(end)
+	case "payload":
+		end, ok := d.readPayload(it.Start)
+		if !ok {
+			end = jsonscan.SkipTrusted(d.text, it.Start)
+		}
+		it.SetEnd(end)
 	}
-	if err == nil && end != int(payload.End) {
-		err = jsonscan.Valid(d.text) // skipping went astray, so this is an error
-	}
-	if err != nil {
-		return notJSON(err)
-	}
-	payload.Unchecked = false
-	return nil
+	return true
 }
 
 // indexInfo indexes the info of an object, top or payload. The error is a
@@ -113,7 +117,7 @@ func (d *document) indexInfo(ping *jsonscan.Object) error {
 		return reject(ClassConversion, "Not an object: info")
 	}
 
-	_, err := d.indexObject(&d.info, int(m.Start))
+	_, err := d.indexObject(&d.info, int(m.Start), nil)
 	if err == errTooManyMembers {
 		return err
 	}

@@ -73,7 +73,11 @@ const (
 type gleanIDs struct {
 	read   bool   // else they are not known
 	client []byte // client_info.client_id as JSON, nil if there is none
-	uuids  []byte // the member uuid of the metrics, likewise
+
+	// Of the metrics at text[metrics]; 0: none were read.
+	metrics int
+	texts   int    // where the object metrics.string lies, 0 if there is none
+	uuids   []byte // the member uuid as JSON, nil if there is none
 }
 
 // gleanDims sets the dimensions that a Glean ping has. Its type and namespace are in the
@@ -94,12 +98,15 @@ func (d *document) gleanDims(p *plan) {
 	if metrics == nil {
 		return
 	}
-	texts := d.metricTexts(int(metrics.Start))
-	if texts < 0 {
+	if d.glean.metrics != int(metrics.Start) {
+		it := jsonscan.MembersTrusted(d.text, int(metrics.Start)) // its name has an escape, or it is no object
+		d.walkMetrics(int(metrics.Start), &it)
+	}
+	if d.glean.texts == 0 {
 		return
 	}
 
-	for it := jsonscan.MembersTrusted(d.text, texts); it.Next(); {
+	for it := jsonscan.MembersTrusted(d.text, d.glean.texts); it.Next(); {
 		if len(it.Key) <= len(crashPrefix) {
 			continue
 		}
@@ -114,24 +121,33 @@ func (d *document) gleanDims(p *plan) {
 	}
 }
 
-// metricTexts returns where the object metrics.string lies, negative if there is none. It
-// finds the IDs on the way, because metrics may be long.
-func (d *document) metricTexts(metrics int) (texts int) {
-	texts = -1
-	if d.text[metrics] != '{' {
-		return texts
+// readMetrics checks the metrics, the current member of it, and finds on the way what is
+// needed of them, because they may be most of a ping.
+func (d *document) readMetrics(it *jsonscan.Iter) {
+	if d.text[it.Start] != '{' {
+		return
 	}
-	for it := jsonscan.MembersTrusted(d.text, metrics); it.Next(); {
-		switch {
-		case jsonscan.Is(it.Key, "uuid"):
+	inner := it.Inner()
+	d.walkMetrics(it.Start, &inner)
+	if inner.Err() == nil {
+		it.SetEnd(inner.After())
+	}
+}
+
+// walkMetrics finds what is needed of the metrics at d.text[start], whose members it walks.
+func (d *document) walkMetrics(start int, it *jsonscan.Iter) {
+	d.glean.metrics, d.glean.texts, d.glean.uuids = start, 0, nil
+	for it.Next() {
+		switch string(it.Name()) {
+		case "uuid":
 			d.glean.uuids = it.Value()
-		case jsonscan.Is(it.Key, "string") && d.text[it.Start] == '{':
-			texts = it.Start
-		case jsonscan.Is(it.Key, "string"):
-			texts = -1
+		case "string":
+			d.glean.texts = 0
+			if d.text[it.Start] == '{' {
+				d.glean.texts = it.Start
+			}
 		}
 	}
-	return texts
 }
 
 // scalar returns a member of the top level, nil if it is missing, null, an object or an

@@ -74,6 +74,7 @@ func (c *Converter) Release() {
 	}
 	if c.large {
 		c.document.text = nil
+		c.writer.sieve.Begin(nil) // which has the text too
 		c.large = false
 		<-c.options.Turns.free
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 	"github.com/aitgithub/telemetry-server/ingest/convert/histogram"
-	"github.com/aitgithub/telemetry-server/revisions"
 )
 
 // writer executes plans, in memory that it uses again.
@@ -23,9 +22,14 @@ func (w *writer) dropped() []histogram.Drop { return w.out.Dropped }
 // what of the ping was not checked before. found are the definitions that the plan
 // needs. The error is a *Rejection.
 func (w *writer) write(d *document, p *plan, found *definitions) ([]byte, error) {
+	// What was read ahead is of no use if the guess at the revision was wrong, or if not all
+	// of it counts.
+	if w.sieve.Spec() != found.spec || d.payload.Repeats() {
+		w.sieve.Begin(found.spec)
+	}
+
 	// Write the parts. Histograms are checked on the way.
 	w.out.Reset()
-	w.sieve.Begin()
 	for i := range p.parts {
 		part := &p.parts[i]
 		if part.key != nil {
@@ -45,7 +49,7 @@ func (w *writer) write(d *document, p *plan, found *definitions) ([]byte, error)
 			}
 
 		case copyHistograms:
-			if err := w.copyHistograms(d.text, part, found.spec); err != nil {
+			if err := w.copyHistograms(d.text, part); err != nil {
 				return nil, err
 			}
 
@@ -104,9 +108,9 @@ func (w *writer) histograms(text []byte, m *jsonscan.Member, found *definitions)
 	return nil
 }
 
-// copyHistograms copies the histograms of a part, and checks them. spec may be nil.
-func (w *writer) copyHistograms(text []byte, p *part, spec *revisions.Spec) error {
-	end, err := w.sieve.Copy(&w.out, text, int(p.histograms.Start), p.section, spec)
+// copyHistograms copies the histograms of a part, and checks them if they are not yet.
+func (w *writer) copyHistograms(text []byte, p *part) error {
+	end, err := w.sieve.Copy(&w.out, text, int(p.histograms.Start), p.section)
 	if err != nil {
 		return notJSON(err)
 	}

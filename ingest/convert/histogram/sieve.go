@@ -1,6 +1,8 @@
 package histogram
 
 import (
+	"slices"
+
 	"github.com/aitgithub/telemetry-server/engine/jsonscan"
 	"github.com/aitgithub/telemetry-server/revisions"
 )
@@ -21,11 +23,20 @@ type Sieve struct {
 	bucketings bucketings
 	names      jsonscan.Interner // of dropped histograms
 
-	// Of the call in hand:
+	// Of the ping in hand:
 	text    []byte
 	spec    *revisions.Spec // or nil
+	checked []checked
 	cuts    []cut
 	dropped []Drop
+}
+
+// checked is a section that was checked.
+type checked struct {
+	section    Section
+	start, end int // in the text
+	// Where its cuts and drops end; they begin where those of the one before end.
+	cuts, dropped int
 }
 
 // cut is a part of the text that is left out.
@@ -34,18 +45,24 @@ type cut struct{ from, to int }
 // NewSieve returns a Sieve.
 func NewSieve() *Sieve { return &Sieve{names: jsonscan.Interner{}, bucketings: newBucketings()} }
 
-// Begin begins another ping. A ping may have so many different bucketings, whatever the
-// ones before had.
-func (s *Sieve) Begin() { s.bucketings.begin() }
+// Begin begins another ping, or the same one again. A ping may have so many different
+// bucketings, whatever the ones before had. spec checks its histograms; it may be nil.
+func (s *Sieve) Begin(spec *revisions.Spec) {
+	s.bucketings.begin()
+	s.text, s.spec = nil, spec
+	s.checked, s.cuts = s.checked[:0], s.cuts[:0]
+	s.dropped = s.dropped[:0]
+}
 
-// Copy appends the section at text[start] to out, without the histograms that cannot be
-// used, and returns the offset behind it. It only reads as far, so the rest of the text may
-// be anything. spec may be nil. The error is a *jsonscan.SyntaxError.
-func (s *Sieve) Copy(out *Output, text []byte, start int, section Section, spec *revisions.Spec) (end int, err error) {
-	s.text, s.spec = text, spec
-	s.cuts = s.cuts[:0]
-	s.dropped = out.Dropped
+// Spec returns what the histograms of the ping in hand are checked by, or nil.
+func (s *Sieve) Spec() *revisions.Spec { return s.spec }
 
+// Ahead checks the section at text[start], before it is known whether it will be copied, and
+// returns the offset behind it. It only reads as far, so the rest of the text may be
+// anything. The error is a *jsonscan.SyntaxError.
+func (s *Sieve) Ahead(text []byte, start int, section Section) (end int, err error) {
+	s.text = text
+	cuts, dropped := len(s.cuts), len(s.dropped)
 	switch section {
 	case Plain:
 		end, err = s.histograms(start)
@@ -55,18 +72,44 @@ func (s *Sieve) Copy(out *Output, text []byte, start int, section Section, spec 
 		end, err = s.processes(start)
 	}
 	if err != nil {
+		s.cuts, s.dropped = s.cuts[:cuts], s.dropped[:dropped]
 		return start, err
 	}
+	s.checked = append(s.checked, checked{section, start, end, len(s.cuts), len(s.dropped)})
+	return end, nil
+}
+
+// Copy appends the section at text[start] to out, without the histograms that cannot be
+// used, and returns the offset behind it. What Ahead has checked is not checked again. The
+// error is a *jsonscan.SyntaxError.
+func (s *Sieve) Copy(out *Output, text []byte, start int, section Section) (end int, err error) {
+	at := s.find(start, section)
+	if at < 0 {
+		if end, err := s.Ahead(text, start, section); err != nil {
+			return end, err
+		}
+		at = len(s.checked) - 1
+	}
+
+	var before checked
+	if at > 0 {
+		before = s.checked[at-1]
+	}
+	found := &s.checked[at]
+	out.Dropped = append(out.Dropped, s.dropped[before.dropped:found.dropped]...)
 
 	// Nearly always everything is copied at once.
-	for _, cut := range s.cuts {
+	for _, cut := range s.cuts[before.cuts:found.cuts] {
 		out.JSON = append(out.JSON, text[start:cut.from]...)
 		start = cut.to
 	}
-	out.JSON = append(out.JSON, text[start:end]...)
-	out.Dropped = s.dropped
-	s.text, s.spec, s.dropped = nil, nil, nil
-	return end, nil
+	out.JSON = append(out.JSON, text[start:found.end]...)
+	return found.end, nil
+}
+
+// find returns the number of a section that was checked, negative if it was not.
+func (s *Sieve) find(start int, section Section) int {
+	return slices.IndexFunc(s.checked, func(c checked) bool { return c.start == start && c.section == section })
 }
 
 // processes walks the processes at s.text[start].

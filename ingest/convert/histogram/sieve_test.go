@@ -17,7 +17,7 @@ func TestUsualSieveAgrees(t *testing.T) {
 	check := func(text []byte) {
 		usual, careful := NewSieve(), NewSieve()
 		for _, s := range []*Sieve{usual, careful} {
-			s.Begin()
+			s.Begin(nil)
 			s.text = text
 		}
 		end, said, ok := usual.usual(0)
@@ -39,6 +39,7 @@ func TestUsualSieveAgrees(t *testing.T) {
 
 	for _, text := range []string{
 		`{"bucket_count":100,"histogram_type":0,"sum":139,"range":[1,64000],"values":{"1":0,"2":1,"75":0}}`,
+		`{"bucket_count":100,"histogram_type":0,"range":[1,64000],"sum":139,"values":{"1":0,"2":1,"75":0}}`,
 		`{"bucket_count":3,"histogram_type":2,"sum":0,"range":[1,2],"values":{}}`,
 		`{"bucket_count":51,"histogram_type":5,"sum":4,"range":[1,50],"values":{"0":0,"1":4,"2":0}}`,
 	} {
@@ -64,7 +65,7 @@ func TestPingBuckets(t *testing.T) {
 	s := NewSieve()
 	first := 0
 	for round := range 3 {
-		s.Begin()
+		s.Begin(nil)
 		refused := 0
 		for n := range int64(40) {
 			if s.bucketings.bounds(&bucketing{kind: 1, low: 1, high: 20_000 + n, buckets: 9_000}, nil) == nil {
