@@ -46,7 +46,7 @@ fuzz:
 
 # What the race detector would falsify.
 memory:
-	go test -run MemoryUnderAttack ./cmd/tmserver
+	go test -run Memory ./cmd/tmserver
 
 # Without atexit_sleep_ms the race detector lets every process sleep for a second at
 # its end. These are all tests, those of make test included.

@@ -300,14 +300,13 @@ func (t *Tree) columnsInfo(s Segment) (Info, error) {
 	return made, nil
 }
 
-// partPath names a part of a segment for package dedup.
-func partPath(name string, part Part) string { return fmt.Sprintf("%s#%d", name, part.Record) }
+// PartPath names a part of a segment for package dedup.
+func PartPath(name string, part Part) string { return fmt.Sprintf("%s#%d", name, part.Record) }
 
-// latestParts is what dedup.Latest compares of a segment in columns: each part by itself,
-// because it has dimensions of its own.
-func (t *Tree) latestParts(s Segment) (list []dedup.Segment) {
+// comparedParts is Compared for a segment in columns.
+func (t *Tree) comparedParts(s Segment) (list []dedup.Segment) {
 	for _, part := range s.Parts {
-		list = append(list, dedup.Segment{Path: partPath(s.Path, part), Dims: part.Dims, ReadIDs: func(use func(segment.IDs) error) error {
+		list = append(list, dedup.Segment{Path: PartPath(s.Path, part), Dims: part.Dims, ReadIDs: func(use func(segment.IDs) error) error {
 			file, f, err := t.openColumnsFile(s)
 			if err != nil {
 				return err

@@ -89,7 +89,7 @@ func (c *columnReader) nextBlock() (Block, error) {
 
 		var dropped dedup.Records
 		if c.drop != nil {
-			dropped = c.drop.Of(partPath(c.path, part))
+			dropped = c.drop.Of(PartPath(c.path, part))
 		}
 		c.rows = c.rows[:0]
 		for row := part.Lo; row < part.Hi; row++ {

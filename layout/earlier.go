@@ -199,15 +199,17 @@ func (w *Writer) findEarlier(found *earlier, p *part, seg Segment) error {
 		return w.findLines(found, seg.Path)
 	}
 
-	ids, err := ix.ReadIDs(file)
+	ids, err := ix.IDs(file)
 	if err != nil {
 		return InFile(seg.Path, err)
 	}
-	for record := range ids.Len() {
-		id, msOfDay := ids.At(record)
-		found.receipts[receipt{id, msOfDay}]++
-	}
-	return nil
+	return ids.Each(func(ids segment.IDs) error {
+		for record := range ids.Len() {
+			id, msOfDay := ids.At(record)
+			found.receipts[receipt{id, msOfDay}]++
+		}
+		return nil
+	})
 }
 
 // findLines adds the lines of a segment.
@@ -308,14 +310,21 @@ func (w *Writer) rewrite(p *part, found *earlier) (content []byte, err error) {
 	// The IDs are in the order of the lines.
 	sum := sha256.New()
 	staged := newTree(w.d.dir, localBackend(w.d.folder.Root, false), true)
-	ids, err := readIDs(staged, oldStaged)
+	file, ix, err := staged.Index(Segment{Path: oldStaged})
 	if err != nil {
 		return nil, err
 	}
-	record := 0
+	defer file.Close()
+	ids, err := ix.IDs(file)
+	if err != nil {
+		return nil, err
+	}
 	err = eachLine(staged, oldStaged, func(id, json []byte) error {
-		recordID, msOfDay := ids.At(record)
-		record++
+		next, err := ids.Next(1)
+		if err != nil {
+			return err
+		}
+		recordID, msOfDay := next.At(0)
 		if found.has(id, json, receipt{recordID, msOfDay}) {
 			return nil
 		}
@@ -329,17 +338,6 @@ func (w *Writer) rewrite(p *part, found *earlier) (content []byte, err error) {
 	}
 
 	return sum.Sum(nil), p.Finish()
-}
-
-// readIDs returns the IDs of a segment that has an index, whatever its name.
-func readIDs(tree *Tree, name string) (segment.IDs, error) {
-	file, ix, err := tree.Index(Segment{Path: name})
-	if err != nil {
-		return segment.IDs{}, err
-	}
-	defer file.Close()
-
-	return ix.ReadIDs(file)
 }
 
 // eachLine reads a segment that has an index, whatever its name: the name of a staged

@@ -26,18 +26,12 @@ func (t *Tree) Latest(ctx context.Context, segments []Segment, o dedup.Options) 
 		if seg.Quarantined {
 			continue
 		}
-		if seg.InColumns() {
-			for part, records := range t.latestParts(seg) {
-				found = append(found, ordered{seg.OrderOf(part), records})
+		for part, records := range t.Compared(seg) {
+			if !seg.InColumns() {
+				part = -1
 			}
-			continue
+			found = append(found, ordered{seg.OrderOf(part), records})
 		}
-		found = append(found, ordered{seg.OrderOf(-1), dedup.Segment{
-			Path:    seg.Path,
-			Dims:    seg.Dims,
-			ReadIDs: func(use func(segment.IDs) error) error { return t.readIDs(seg, use) },
-			Without: func() (dedup.Records, error) { return t.forgottenRecords(seg) },
-		}})
 	}
 	slices.SortStableFunc(found, func(a, b ordered) int { return a.order.Compare(b.order) })
 
@@ -46,6 +40,20 @@ func (t *Tree) Latest(ctx context.Context, segments []Segment, o dedup.Options) 
 		list[i] = records.Segment
 	}
 	return dedup.Latest(ctx, list, o)
+}
+
+// Compared returns what package dedup compares of a segment: that of each part, because these
+// have dimensions of their own; one if it is in rows.
+func (t *Tree) Compared(s Segment) []dedup.Segment {
+	if s.InColumns() {
+		return t.comparedParts(s)
+	}
+	return []dedup.Segment{{
+		Path:    s.Path,
+		Dims:    s.Dims,
+		ReadIDs: func(use func(segment.IDs) error) error { return t.readIDs(s, use) },
+		Without: func() (dedup.Records, error) { return t.forgottenRecords(s) },
+	}}
 }
 
 // readIDs calls use with the ID index of the segment, part by part.
@@ -61,11 +69,11 @@ func (t *Tree) readIDs(s Segment, use func(segment.IDs) error) error {
 	}
 	defer file.Close()
 
-	ids, err := ix.ReadIDs(file)
+	ids, err := ix.IDs(file)
 	if err != nil {
 		return InFile(s.Path, err)
 	}
-	return use(ids)
+	return ids.Each(use)
 }
 
 // IDs returns the IDs of all records of a segment, with the times of receipt.

@@ -70,16 +70,16 @@ func (v *salvage) run() error {
 		v.f.Ahead(ix.Span(0, len(ix.Frames)))
 	}
 
-	record := 0
 	for number := range ix.Frames {
 		var frameIDs segment.IDs
-		if ids.Len() > 0 {
-			end := record + int(ix.PerFrame[number])
-			frameIDs = ids.Slice(record, end)
-			record = end
+		if ids != nil {
+			frameIDs, err = ids.Next(int(ix.PerFrame[number]))
+			if err != nil {
+				return err
+			}
 		}
 
-		err := v.frame(ix, number, frameIDs, ids.Len() > 0)
+		err := v.frame(ix, number, frameIDs, ids != nil)
 		if err != nil && !v.passes(err) {
 			return err
 		}
@@ -105,12 +105,12 @@ func (v *salvage) passes(err error) bool {
 }
 
 // index reads the index and the ID index. Without the first, frames are searched in
-// the data; without the second, ids is empty.
-func (v *salvage) index() (*segment.Index, segment.IDs, error) {
+// the data; without the second, ids is nil.
+func (v *salvage) index() (*segment.Index, *segment.IDReader, error) {
 	ix, err := segment.ReadIndex(v.f, v.f.Size())
 	if err != nil {
 		if !v.passes(err) {
-			return nil, segment.IDs{}, err
+			return nil, nil, err
 		}
 
 		ix = &segment.Index{Frames: segment.FindFrames(v.f, v.f.Size())}
@@ -119,14 +119,17 @@ func (v *salvage) index() (*segment.Index, segment.IDs, error) {
 	// Found frames have no trailer.
 	if err == nil {
 		if err := ix.CheckHead(v.f); err != nil && !v.passes(err) {
-			return nil, segment.IDs{}, err
+			return nil, nil, err
 		}
 	}
 
-	// An index made of found frames has no records, so its IDs are empty.
-	ids, err := ix.ReadIDs(v.f)
+	// An index made of found frames has no records, and no IDs.
+	ids, err := ix.IDs(v.f)
 	if err != nil && !v.passes(err) {
-		return nil, segment.IDs{}, err
+		return nil, nil, err
+	}
+	if err != nil || ix.Records == 0 {
+		ids = nil
 	}
 	return ix, ids, nil
 }

@@ -2,13 +2,9 @@ package layout
 
 import (
 	"cmp"
-	"errors"
-	"io"
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/aitgithub/telemetry-server/layout/segment"
 )
 
 // spill writes the largest waiting frames to their staging files until half of
@@ -41,30 +37,9 @@ func (w *Writer) spillIDs() error {
 		}
 
 		w.ids -= p.IDsInMemory()
-		if err := p.SpillIDs(w.idSpill(p)); err != nil {
+		if err := p.SpillIDs(w.d.folder.Spill(p.staged)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// idSpill returns the staging files for the IDs of a part.
-func (w *Writer) idSpill(p *part) segment.Spill {
-	folder := &w.d.folder
-	ids, times := p.staged+".ids", p.staged+".times"
-	return segment.Spill{
-		IDs:   folder.Appender(ids),
-		Times: folder.Appender(times),
-		Open: func() (io.ReadCloser, io.ReadCloser, error) {
-			idFile, err := folder.Root.Open(ids)
-			if err != nil {
-				return nil, nil, err
-			}
-			timeFile, err := folder.Root.Open(times)
-			if err != nil {
-				return nil, nil, errors.Join(err, idFile.Close())
-			}
-			return idFile, timeFile, nil
-		},
-	}
 }

@@ -36,9 +36,9 @@ const (
 	defaultMemoryBytes = 96 << 20
 	// maxSourceBytes leaves room in a file name for what staging adds.
 	maxSourceBytes = 200
-	// defaultMaxIDs bounds the IDs of records in memory, of 20 bytes each and some room to
-	// grow, over all partitions.
-	defaultMaxIDs = 1 << 19
+	// MaxIDs bounds the IDs of records in memory, of 20 bytes each and some room to grow: of
+	// all partitions of a Writer, and of a compaction. Further ones go to files.
+	MaxIDs = 1 << 19
 )
 
 // Writer publishes the records of one raw log, all or none: readers see nothing
@@ -104,7 +104,7 @@ func (d *Data) NewWriter(source string, o WriterOptions) (*Writer, error) {
 	}
 	w.maxIDs = o.MaxIDs
 	if w.maxIDs <= 0 {
-		w.maxIDs = defaultMaxIDs
+		w.maxIDs = MaxIDs
 	}
 
 	if err := w.start(); err != nil {

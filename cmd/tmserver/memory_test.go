@@ -7,14 +7,19 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli/clitest"
 	"github.com/aitgithub/telemetry-server/ingest/ingesttest"
+	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/layouttest"
 )
 
 // smallMachine is the memory that the server of TestMemoryUnderAttack may take.
@@ -119,6 +124,61 @@ func TestMemoryUnderAttack(t *testing.T) {
 	}
 	if stored != acknowledged {
 		t.Errorf("%d of %d acknowledged submissions are published", stored, acknowledged)
+	}
+}
+
+// manyRecords is how many records each of the raw logs of TestMemoryOfCompaction has.
+const manyRecords = 1_500_000
+
+// TestMemoryOfCompaction: the memory of a compaction does not grow with the records of a
+// partition. Before IDs went to files, it took 20 to 100 bytes for each.
+func TestMemoryOfCompaction(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the unit of a process's peak of memory differs between systems")
+	}
+	if testing.Short() || clitest.RaceDetector {
+		t.Skip("three million records; the race detector takes several times the memory")
+	}
+
+	dir := t.TempDir()
+	data, err := layout.OpenData(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
+
+	// Half of the records of a raw log are in the other one, too.
+	for log := range 2 {
+		w, err := data.NewWriter(fmt.Sprintf("log.a.1.138000000000%d", log), layout.WriterOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range manyRecords {
+			id := strconv.AppendInt(nil, int64(i+log*manyRecords/2), 36)
+			if err := w.Add(layouttest.Partition, id, []byte(`{}`)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := w.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	// Each processor has three frames of so small records, with their IDs, on their way.
+	for _, limit := range []struct {
+		form      string
+		peakBytes int64
+	}{{"rows", 288 << 20}, {"columns", 160 << 20}} {
+		cmd := exec.Command("tmserver", "compact", "--data-dir", dir, "--form", limit.form, "--grace", "0s", "--drop-repeats", "--zstd", "")
+		cmd.Env = append(os.Environ(), "GOGC=20", "GOMAXPROCS=2")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+		t.Logf("%s: %d MiB", limit.form, peak>>20)
+		if peak > limit.peakBytes {
+			t.Errorf("%s: compaction took %d MiB, want %d at most", limit.form, peak>>20, limit.peakBytes>>20)
+		}
 	}
 }
 

@@ -37,6 +37,9 @@
 //  2. Each set of entries is sorted: the last entry of a document is its latest record.
 //     All others are marked.
 //
+// Shared marks, in the same way, the records of documents that have several. Compaction
+// compares their lines (Lines).
+//
 // # To add a kind of document
 //
 // Say in kindOf which reasons belong together, and which of them replaces the others;

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,8 +19,7 @@ const (
 	shardCount = 256 // files that entries are spread over when memory is full
 )
 
-// entry is one record. Entries are written to files by encoding/binary, which needs
-// exported fields of fixed size.
+// entry is one record.
 type entry struct {
 	ID      segment.ID
 	Kind    uint16
@@ -28,6 +28,34 @@ type entry struct {
 	MsOfDay uint32
 	Segment uint32 // index in the list
 	Record  uint32 // number in the segment
+}
+
+// storedBytes is the length of an entry in files.
+const storedBytes = len(segment.ID{}) + 20
+
+// append appends the entry as files have it.
+func (e *entry) append(b []byte) []byte {
+	b = append(b, e.ID[:]...)
+	b = binary.LittleEndian.AppendUint16(b, e.Kind)
+	b = binary.LittleEndian.AppendUint16(b, e.Rank)
+	b = binary.LittleEndian.AppendUint32(b, e.Date)
+	b = binary.LittleEndian.AppendUint32(b, e.MsOfDay)
+	b = binary.LittleEndian.AppendUint32(b, e.Segment)
+	return binary.LittleEndian.AppendUint32(b, e.Record)
+}
+
+// parseEntry is the inverse of append.
+func parseEntry(b []byte) entry {
+	fields := b[len(segment.ID{}):]
+	return entry{
+		ID:      segment.ID(b),
+		Kind:    binary.LittleEndian.Uint16(fields),
+		Rank:    binary.LittleEndian.Uint16(fields[2:]),
+		Date:    binary.LittleEndian.Uint32(fields[4:]),
+		MsOfDay: binary.LittleEndian.Uint32(fields[8:]),
+		Segment: binary.LittleEndian.Uint32(fields[12:]),
+		Record:  binary.LittleEndian.Uint32(fields[16:]),
+	}
 }
 
 // compare orders the entries of one document from the earliest to the latest.
@@ -48,40 +76,45 @@ type entrySet struct {
 	memoryBytes int
 
 	list   []entry
-	dir    string // of the shards; "" while all entries are in memory
+	spread bool // all entries are in files
 	shards [shardCount]*os.File
 	bufs   [shardCount]*bufio.Writer
 }
 
 // add adds a copy of the entry.
 func (s *entrySet) add(e *entry) error {
-	if s.dir != "" {
-		return binary.Write(s.bufs[e.ID[15]], binary.LittleEndian, e)
+	if s.spread {
+		shard := s.bufs[e.ID[15]]
+		_, err := shard.Write(e.append(shard.AvailableBuffer()))
+		return err
 	}
 
 	s.list = append(s.list, *e)
 	if len(s.list)*entryBytes < s.memoryBytes {
 		return nil
 	}
-	return s.spread()
+	return s.toFiles()
 }
 
-// spread moves the entries from memory to files.
-func (s *entrySet) spread() error {
+// toFiles moves the entries from memory to files. These lose their names at once, so that
+// nothing is left of them after a crash.
+func (s *entrySet) toFiles() error {
 	dir, err := os.MkdirTemp(s.workDir, "latest-")
 	if err != nil {
 		return err
 	}
-
-	s.dir = dir
 	for i := range s.shards {
-		if s.shards[i], err = os.Create(fmt.Sprintf("%s/%d", s.dir, i)); err != nil {
-			return err
+		if s.shards[i], err = os.Create(fmt.Sprintf("%s/%d", dir, i)); err != nil {
+			return errors.Join(err, os.RemoveAll(dir))
 		}
 		s.bufs[i] = bufio.NewWriterSize(s.shards[i], 32<<10)
 	}
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
 
-	// With dir set, add writes to the files.
+	// From here on, add writes to the files.
+	s.spread = true
 	for i := range s.list {
 		if err := s.add(&s.list[i]); err != nil {
 			return err
@@ -94,7 +127,7 @@ func (s *entrySet) spread() error {
 // eachSet calls use with sets of entries, in which every document is whole. A set is
 // valid until use returns.
 func (s *entrySet) eachSet(use func([]entry)) error {
-	if s.dir == "" {
+	if !s.spread {
 		use(s.list)
 		return nil
 	}
@@ -125,21 +158,23 @@ func (s *entrySet) load(shard int) error {
 	}
 
 	// The memory of the shard before is used again.
-	count := int(size) / binary.Size(entry{})
-	s.list = slices.Grow(s.list[:0], count)[:count]
-	return binary.Read(bufio.NewReaderSize(file, 1<<20), binary.LittleEndian, s.list)
+	s.list = slices.Grow(s.list[:0], int(size)/storedBytes)
+	stored := bufio.NewReaderSize(file, 1<<20)
+	var text [storedBytes]byte
+	for range int(size) / storedBytes {
+		if _, err := io.ReadFull(stored, text[:]); err != nil {
+			return err
+		}
+		s.list = append(s.list, parseEntry(text[:]))
+	}
+	return nil
 }
 
-// close removes the files.
+// close closes the files, which frees their space.
 func (s *entrySet) close() {
-	if s.dir == "" {
-		return
-	}
-
 	for _, file := range s.shards {
 		if file != nil {
 			file.Close()
 		}
 	}
-	os.RemoveAll(s.dir)
 }

@@ -44,7 +44,10 @@ func Latest(ctx context.Context, segments []Segment, o Options) (*Duplicates, er
 		o.MemoryBytes = defaultMemoryBytes
 	}
 
-	found, err := latest(ctx, segments, o)
+	// The last entry of a document is its latest record, which stays.
+	found, err := find(ctx, segments, o, func(set []entry, i int) bool {
+		return i+1 < len(set) && set[i].sameDocument(&set[i+1])
+	})
 	if err != nil {
 		return nil, fmt.Errorf("deduplicate: %w", err)
 	}
@@ -52,7 +55,17 @@ func Latest(ctx context.Context, segments []Segment, o Options) (*Duplicates, er
 	return found, nil
 }
 
-func latest(ctx context.Context, segments []Segment, o Options) (*Duplicates, error) {
+// Shared returns the records whose document has another record in the segments, which are of
+// one partition.
+func Shared(ctx context.Context, segments []Segment, o Options) (*Duplicates, error) {
+	return find(ctx, segments, o, func(set []entry, i int) bool {
+		return i > 0 && set[i].sameDocument(&set[i-1]) || i+1 < len(set) && set[i].sameDocument(&set[i+1])
+	})
+}
+
+// find returns the records for which is says so of an entry, by its place among the sorted
+// entries.
+func find(ctx context.Context, segments []Segment, o Options, is func(set []entry, i int) bool) (*Duplicates, error) {
 	entries := entrySet{workDir: o.WorkDir, memoryBytes: o.MemoryBytes}
 	defer entries.close()
 
@@ -71,9 +84,8 @@ func latest(ctx context.Context, segments []Segment, o Options) (*Duplicates, er
 	err := entries.eachSet(func(set []entry) {
 		slices.SortFunc(set, func(a, b entry) int { return a.compare(&b) })
 
-		// The last entry of a document is its latest record, which stays.
-		for i := range len(set) - 1 {
-			if set[i].sameDocument(&set[i+1]) {
+		for i := range set {
+			if is(set, i) {
 				found.add(segments[set[i].Segment].Path, int(set[i].Record))
 			}
 		}

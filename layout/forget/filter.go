@@ -62,6 +62,10 @@ func (c *Collector) AddFilter(f *Filter, records int64) {
 	}
 }
 
+// LeaveOut makes a filter of so many records fewer: another one of the same clients repeats
+// each of them.
+func (c *Collector) LeaveOut(records int64) { c.records -= records }
+
 // settle brings the numbers into order.
 func (c *Collector) settle() {
 	slices.Sort(c.numbers)

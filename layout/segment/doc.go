@@ -8,7 +8,7 @@
 //	Add ──► frame being filled ──► zstd ──► out      Builder
 //	                                         │
 //	ReadIndex ──► Index ──► Frames ──► lines ◄┤       seekable: any frame, any order
-//	                └─────► ReadIDs ──► IDs   │       which documents, without the data
+//	                └─────► IDs ──► IDReader  │       which documents, without the data
 //	OpenText ─────────────► Text ────► lines ◄┘       .log .gz .xz .lzma: end to end
 //
 // Writing:

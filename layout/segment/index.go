@@ -3,7 +3,6 @@ package segment
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -309,19 +308,4 @@ func (t *tail) before(end, n int64) ([]byte, error) {
 		err = nil
 	}
 	return piece, err
-}
-
-// ReadIDs reads the ID index.
-func (ix *Index) ReadIDs(r io.ReaderAt) (IDs, error) {
-	entries := make([]byte, ix.Records*entryBytes)
-	n, err := r.ReadAt(entries, ix.idsAt)
-	if n < len(entries) && err != nil && err != io.EOF {
-		return IDs{}, err
-	}
-
-	// A file that is too short fails here too.
-	if crc32.Checksum(entries, crcTable) != ix.idsCRC {
-		return IDs{}, &CorruptError{Offset: ix.idsAt, Err: errors.New("checksum of the ID index does not match")}
-	}
-	return IDs{entries[:ix.Records*idBytes], entries[ix.Records*idBytes:]}, nil
 }

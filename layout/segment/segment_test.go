@@ -68,7 +68,10 @@ func decode(file []byte) (text []byte, ids IDs, err error) {
 		}
 		text = append(text, b...)
 	}
-	ids, err = ix.ReadIDs(r)
+	reader, err := ix.IDs(r)
+	if err == nil {
+		ids, err = reader.Next(int(ix.Records))
+	}
 	return text, ids, err
 }
 

@@ -1,6 +1,7 @@
 package upkeep
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -54,10 +55,16 @@ type CompactOptions struct {
 	// has: two servers that publish in one place have received the same.
 	DropRepeats bool
 
+	// MaxIDs bounds the IDs of records in memory, of each step; further ones go to files. 0
+	// means layout.MaxIDs.
+	MaxIDs int
+
 	// Columns brings all records of a day, of whatever partitions, into segments in
 	// columns. Without it, each partition gets a segment in rows; those in columns stay.
 	Columns bool
 }
+
+func (o CompactOptions) maxIDs() int { return cmp.Or(o.MaxIDs, layout.MaxIDs) }
 
 // graceIsOver says whether the grace period of what a name in state/replaced stands
 // for has ended. The name begins with the time of the replacement.
@@ -125,6 +132,7 @@ type merge struct {
 	forgotten int64            // records that were left out, likewise
 
 	dropRepeats bool
+	maxIDs      int
 	repeats     *repeats // the producer's until the last frame; nil: they stay
 
 	out      *segment.Builder // consumer's, as is staged
@@ -257,8 +265,9 @@ func (c *compactor) run(ctx context.Context) error {
 func (c *compactor) merge(ctx context.Context, work []*merge) error {
 	for _, m := range work {
 		m.dropRepeats = c.o.DropRepeats
+		m.maxIDs = c.o.maxIDs()
 	}
-	err := compress(ctx, c.t, newTool(c.o), work, c.o.Forget, func(f *frame) error { return c.emit(ctx, f) })
+	err := compress(ctx, c.t, c.site.scratch(), newTool(c.o), work, c.o.Forget, func(f *frame) error { return c.emit(ctx, f) })
 	if err != nil {
 		return err
 	}
@@ -280,7 +289,13 @@ func (c *compactor) emit(ctx context.Context, f *frame) error {
 			return err
 		}
 	}
-	return m.out.AddFrame(f.plain, f.packed, f.ids)
+	if err := m.out.AddFrame(f.plain, f.packed, f.ids); err != nil {
+		return err
+	}
+	if m.out.IDsInMemory() < m.maxIDs {
+		return nil
+	}
+	return m.out.SpillIDs(c.site.scratch().Spill(m.stagedPath()))
 }
 
 // begin starts the staged segment of a merge.
@@ -333,7 +348,7 @@ func (c *compactor) abandon(m *merge) error {
 	if m.out == nil {
 		return nil
 	}
-	return c.site.scratch().Remove(m.stagedPath())
+	return errors.Join(c.site.scratch().Remove(m.stagedPath()), c.site.scratch().RemoveSpill(m.stagedPath()))
 }
 
 // complete writes the end of the staged segment and makes it durable.
@@ -341,6 +356,9 @@ func (c *compactor) complete(m *merge) error {
 	m.out.Replaces = m.replaces
 	m.out.Clients = m.clients.Text()
 	if err := m.out.Finish(); err != nil {
+		return err
+	}
+	if err := c.site.scratch().RemoveSpill(m.stagedPath()); err != nil {
 		return err
 	}
 	if err := c.site.scratch().Sync(m.stagedPath()); err != nil {
@@ -359,9 +377,7 @@ func (c *compactor) count(m *merge) {
 	c.st.After += m.out.Size()
 	c.st.Records += m.out.Records
 	c.st.Forgotten += m.forgotten
-	if m.repeats != nil {
-		c.st.Repeated += m.repeats.found
-	}
+	c.st.Repeated += m.repeats.count()
 	c.bytes += m.out.Size()
 }
 

@@ -321,7 +321,7 @@ func TestColumnsLatest(t *testing.T) {
 }
 
 // publishLines publishes lines under a source.
-func publishLines(t *testing.T, d *layout.Data, source string, dims schema.Dims, lines []string) {
+func publishLines(t testing.TB, d *layout.Data, source string, dims schema.Dims, lines []string) {
 	t.Helper()
 	w, err := d.NewWriter(source, layout.WriterOptions{})
 	if err != nil {

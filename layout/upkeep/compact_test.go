@@ -124,7 +124,11 @@ func TestCompactCopiesFullFrames(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	ids, err := ix.ReadIDs(f)
+	reader, err := ix.IDs(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := reader.Next(int(ix.Records))
 	if err != nil || ids.Len() != 21 {
 		t.Fatalf("%d IDs, %v", ids.Len(), err)
 	}

@@ -76,7 +76,7 @@ func (b *dayBuild) run(ctx context.Context) error {
 			return err
 		}
 
-		if err := b.partition(dims, byPartition[dims]); err != nil {
+		if err := b.partition(ctx, dims, byPartition[dims]); err != nil {
 			return err
 		}
 
@@ -102,16 +102,17 @@ func (b *dayBuild) begin() (err error) {
 }
 
 // partition adds the records of a partition.
-func (b *dayBuild) partition(dims schema.Dims, rows []layout.Segment) error {
+func (b *dayBuild) partition(ctx context.Context, dims schema.Dims, rows []layout.Segment) error {
 	if b.w == nil {
 		if err := b.begin(); err != nil {
 			return err
 		}
 	}
 
-	if err := b.findRepeats(dims, rows); err != nil {
+	if err := b.findRepeats(ctx, dims, rows); err != nil {
 		return err
 	}
+	defer b.repeats.close()
 
 	// In the order in which jobs read them, so that a compaction does not change it.
 	type input struct {
@@ -145,6 +146,7 @@ func (b *dayBuild) copyPart(source *columnSource, dims schema.Dims) error {
 	b.reading = source.seg
 	for len(source.parts) > 0 && source.parts[0].Dims == dims {
 		part := source.parts[0]
+		compared := layout.PartPath(source.seg.Path, part)
 		source.parts = source.parts[1:]
 
 		// Neighbouring parts are often in the same group: it is read once for them.
@@ -170,7 +172,7 @@ func (b *dayBuild) copyPart(source *columnSource, dims schema.Dims) error {
 				return err
 			}
 
-			if err := b.add(dims, line, received); err != nil {
+			if err := b.add(dims, line, received, compared, row-part.Lo); err != nil {
 				return err
 			}
 		}
@@ -187,7 +189,7 @@ func (b *dayBuild) copyRows(seg layout.Segment) error {
 	}
 	defer file.Close()
 
-	ids, err := ix.ReadIDs(file)
+	ids, err := ix.IDs(file)
 	if err != nil {
 		return layout.InFile(seg.Path, err)
 	}
@@ -197,19 +199,25 @@ func (b *dayBuild) copyRows(seg layout.Segment) error {
 	defer frames.Close()
 
 	record := 0
-	for range ix.Frames {
+	for _, count := range ix.PerFrame {
 		lines, err := frames.Next()
 		if err != nil {
 			return layout.InFile(seg.Path, err)
 		}
+		frameIDs, err := ids.Next(int(count))
+		if err != nil {
+			return layout.InFile(seg.Path, err)
+		}
 
+		ofFrame := 0
 		for line := range bytes.Lines(lines) {
-			_, msOfDay := ids.At(record)
-			record++
-			if err := b.add(seg.Dims, bytes.TrimSuffix(line, []byte("\n")), msOfDay); err != nil {
+			_, msOfDay := frameIDs.At(ofFrame)
+			if err := b.add(seg.Dims, bytes.TrimSuffix(line, []byte("\n")), msOfDay, seg.Path, record+ofFrame); err != nil {
 				return err
 			}
+			ofFrame++
 		}
+		record += ofFrame
 	}
 
 	// It also replaces what this one replaced when it was merged.
@@ -223,8 +231,9 @@ func (b *dayBuild) copyRows(seg layout.Segment) error {
 	return nil
 }
 
-// add adds a record, unless its client is forgotten.
-func (b *dayBuild) add(dims schema.Dims, line []byte, msOfDay uint32) error {
+// add adds a record, unless its client is forgotten or it repeats another one; see
+// repeats.is for where it is from.
+func (b *dayBuild) add(dims schema.Dims, line []byte, msOfDay uint32, compared string, record int) error {
 	_, text, _ := bytes.Cut(line, []byte("\t"))
 	ids, namespace := forget.Clients(b.ids[:0], text)
 	b.ids = ids
@@ -233,7 +242,11 @@ func (b *dayBuild) add(dims schema.Dims, line []byte, msOfDay uint32) error {
 		b.left++
 		return nil
 	}
-	if b.repeats.is(line) {
+	repeated, err := b.repeats.is(compared, record, line)
+	if err != nil {
+		return err
+	}
+	if repeated {
 		b.repeated++
 		return nil
 	}

@@ -60,10 +60,11 @@ func ImportTree(ctx context.Context, data *layout.Data, tree *layout.Tree, filte
 
 // importFile publishes the records of one file, all or none.
 func importFile(ctx context.Context, data *layout.Data, tree *layout.Tree, seg layout.Segment) (TreeStats, error) {
-	source, ids, err := identify(tree, seg)
+	source, times, err := identify(tree, seg)
 	if err != nil {
 		return TreeStats{}, err
 	}
+	defer times.close()
 
 	w, err := data.NewWriter(source, layout.WriterOptions{})
 	if err != nil {
@@ -72,7 +73,7 @@ func importFile(ctx context.Context, data *layout.Data, tree *layout.Tree, seg l
 	defer w.Abort()
 	w.SetVersion(seg.Version)
 
-	file := fileImport{w: w, path: seg.Path, schema: data.Schema(), ids: ids}
+	file := fileImport{w: w, path: seg.Path, schema: data.Schema(), times: times}
 	if err := file.read(ctx, tree, seg); err != nil {
 		return file.stats, err
 	}
@@ -81,35 +82,71 @@ func importFile(ctx context.Context, data *layout.Data, tree *layout.Tree, seg l
 	return file.stats, err
 }
 
-// identify returns the name under which a file is published, made from its content,
-// and its ID index; an old file has none.
-func identify(tree *layout.Tree, seg layout.Segment) (source string, ids segment.IDs, err error) {
+// receipts are the times of receipt of a file's records, in their order. An old file has none.
+type receipts struct {
+	file   io.Closer
+	reader *segment.IDReader // nil: there are none
+	block  segment.IDs       // those that were read
+	at     int               // the next one of block
+}
+
+// timesAtOnce is how many receipts are in memory.
+const timesAtOnce = 4096
+
+// next returns the milliseconds of the day of the next record.
+func (r *receipts) next() (msOfDay uint32, known bool, err error) {
+	if r.reader == nil {
+		return 0, false, nil
+	}
+	if r.at == r.block.Len() {
+		r.at = 0
+		r.block, err = r.reader.Next(timesAtOnce)
+		if err != nil || r.block.Len() == 0 {
+			return 0, false, err
+		}
+	}
+
+	_, msOfDay = r.block.At(r.at)
+	r.at++
+	return msOfDay, true, nil
+}
+
+func (r *receipts) close() error { return r.file.Close() }
+
+// identify returns the name under which a file is published, made from its content, and the
+// times of its records. The caller closes these.
+func identify(tree *layout.Tree, seg layout.Segment) (source string, times *receipts, err error) {
 	file, err := tree.OpenFile(seg)
 	if err != nil {
-		return "", ids, err
+		return "", nil, err
 	}
-	defer file.Close()
+	times = &receipts{file: file}
+	defer func() {
+		if err != nil {
+			times.close()
+		}
+	}()
 
 	// A second import of the same content gets the same name.
 	sum := sha256.New()
 	file.Ahead(0, file.Size())
 	if _, err := io.Copy(sum, io.NewSectionReader(file, 0, file.Size())); err != nil {
-		return "", ids, err
+		return "", nil, err
 	}
 	source = "tree-" + hex.EncodeToString(sum.Sum(nil)[:16])
 	if !seg.Seekable() {
-		return source, ids, nil
+		return source, times, nil
 	}
 
 	// The ID index has the times of receipt, which the lines do not have.
 	ix, err := segment.ReadIndex(file, file.Size())
 	if err == nil {
-		ids, err = ix.ReadIDs(file)
+		times.reader, err = ix.IDs(file)
 	}
 	if err != nil {
-		return "", ids, layout.InFile(seg.Path, err)
+		return "", nil, layout.InFile(seg.Path, err)
 	}
-	return source, ids, nil
+	return source, times, nil
 }
 
 // fileImport is the import of one file.
@@ -118,8 +155,8 @@ type fileImport struct {
 	path      string
 	schema    *schema.Schema
 	partition schema.Dims // of the records being read
-	ids       segment.IDs // empty for an old file
-	lines     int         // so far
+	times     *receipts
+	lines     int // so far
 	stats     TreeStats
 }
 
@@ -190,15 +227,18 @@ func (f *fileImport) addRows(block layout.Block, part layout.Part) error {
 
 // add adds one line to the partition, or to the quarantine if it is not a record.
 func (f *fileImport) add(line []byte) error {
-	if f.lines < f.ids.Len() {
-		_, msOfDay := f.ids.At(f.lines)
+	msOfDay, known, err := f.times.next()
+	if err != nil {
+		return err
+	}
+	if known {
 		f.w.SetTime(time.UnixMilli(int64(msOfDay)))
 	}
 	f.lines++
 
 	line = bytes.TrimRight(line, "\r\n")
 	id, json, _ := bytes.Cut(line, []byte("\t"))
-	err := f.w.Add(f.partition, id, json)
+	err = f.w.Add(f.partition, id, json)
 	if errors.Is(err, layout.ErrBadRecord) || errors.Is(err, layout.ErrRecordTooLarge) {
 		f.stats.BadLines++
 		return f.w.AddRejected(layout.Rejected{

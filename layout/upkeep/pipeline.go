@@ -8,6 +8,7 @@ import (
 	"runtime"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/backend"
 	"github.com/aitgithub/telemetry-server/layout/forget"
 	"github.com/aitgithub/telemetry-server/layout/pipeline"
 	"github.com/aitgithub/telemetry-server/layout/segment"
@@ -30,16 +31,16 @@ type frame struct {
 // compress reads the segments of each merge, packs their records in frames and
 // calls emit with those, in one goroutine. Damage in a segment sets the merge's err
 // and ends this merge; any other error ends everything.
-func compress(ctx context.Context, t *layout.Tree, program *tool, work []*merge, forgotten *forget.Set, emit func(*frame) error) error {
+func compress(ctx context.Context, t *layout.Tree, scratch *backend.Disk, program *tool, work []*merge, forgotten *forget.Set, emit func(*frame) error) error {
 	// Compression takes nearly all of the time, so each core does one frame.
 	workers := min(runtime.NumCPU(), runtime.GOMAXPROCS(0))
 
 	return pipeline.Run(ctx, pipeline.Stages[*frame, *frame]{
 		Workers: workers,
 		Ahead:   2 * workers,
-		Produce: func(_ context.Context, send func(*frame) error) error {
+		Produce: func(ctx context.Context, send func(*frame) error) error {
 			for _, m := range work {
-				if err := read(t, m, forgotten, send); err != nil {
+				if err := read(ctx, t, scratch, m, forgotten, send); err != nil {
 					return err
 				}
 			}
@@ -51,10 +52,10 @@ func compress(ctx context.Context, t *layout.Tree, program *tool, work []*merge,
 }
 
 // read sends the frames of one merge, and then the last one.
-func read(t *layout.Tree, m *merge, forgotten *forget.Set, send func(*frame) error) error {
+func read(ctx context.Context, t *layout.Tree, scratch *backend.Disk, m *merge, forgotten *forget.Set, send func(*frame) error) error {
 	p := packer{m: m, current: &frame{of: m}, send: send, forgotten: forgotten}
 
-	err := p.segments(t)
+	err := p.segments(ctx, t, scratch)
 	if err != nil && !layout.IsDamage(err) && !errors.Is(err, layout.ErrNewer) {
 		return err
 	}
@@ -100,15 +101,15 @@ type packer struct {
 }
 
 // segments reads all segments of the merge.
-func (p *packer) segments(t *layout.Tree) error {
-	if len(p.m.in) > 0 {
-		if err := p.findRepeats(t); err != nil {
-			return err
-		}
+func (p *packer) segments(ctx context.Context, t *layout.Tree, scratch *backend.Disk) error {
+	if err := p.findRepeats(ctx, t, scratch); err != nil {
+		return err
 	}
+	defer p.m.repeats.close()
 
 	for _, seg := range p.m.in {
 		var err error
+		repeated := p.m.repeats.count()
 		p.leave, err = newLeaver(t, seg, p.forgotten, p.m.whatever, &p.m.clients)
 		if err == nil && seg.Seekable() {
 			err = p.segment(t, seg)
@@ -119,6 +120,11 @@ func (p *packer) segments(t *layout.Tree) error {
 			return err
 		}
 		p.m.forgotten += p.leave.left
+
+		// The filter of a segment that need not be read counts all its records.
+		if !p.leave.everyLine {
+			p.m.clients.LeaveOut(p.m.repeats.count() - repeated)
+		}
 	}
 
 	return p.flush()
@@ -143,7 +149,7 @@ func (p *packer) segment(t *layout.Tree, seg layout.Segment) error {
 		return err
 	}
 	defer file.Close()
-	ids, err := ix.ReadIDs(file)
+	ids, err := ix.IDs(file)
 	if err != nil {
 		return layout.InFile(seg.Path, err)
 	}
@@ -152,7 +158,7 @@ func (p *packer) segment(t *layout.Tree, seg layout.Segment) error {
 	p.m.replaces = append(p.m.replaces, ix.Replaces...)
 	p.m.replaces = append(p.m.replaces, seg.Unique)
 
-	// The index says how many records each frame has, and so which IDs are its own.
+	// The index says how many records each frame has, and so how many IDs are its own.
 	file.Ahead(ix.Span(0, len(ix.Frames)))
 	frames := segment.NewFrames(file, ix.Frames)
 	record := 0
@@ -161,9 +167,16 @@ func (p *packer) segment(t *layout.Tree, seg layout.Segment) error {
 		if err != nil {
 			return layout.InFile(seg.Path, err)
 		}
-		frameIDs := ids.Slice(record, record+int(count))
+		frameIDs, err := ids.Next(int(count))
+		if err != nil {
+			return layout.InFile(seg.Path, err)
+		}
+		lines, frameIDs, err = p.m.repeats.leaveOut(seg.Path, record, lines, frameIDs)
+		if err != nil {
+			return err
+		}
 		record += int(count)
-		lines, frameIDs = p.m.repeats.leaveOut(p.leave.of(lines, frameIDs))
+		lines, frameIDs = p.leave.of(lines, frameIDs)
 		if len(lines) == 0 {
 			continue
 		}
@@ -185,7 +198,7 @@ func (p *packer) segment(t *layout.Tree, seg layout.Segment) error {
 func (p *packer) text(t *layout.Tree, seg layout.Segment) error {
 	p.m.replaces = append(p.m.replaces, seg.Unique)
 	return t.Salvage(seg, true, func(lines []byte, ids segment.IDs) error {
-		return p.add(p.m.repeats.leaveOut(p.leave.of(lines, ids)))
+		return p.add(p.leave.of(lines, ids))
 	})
 }
 

@@ -2,11 +2,12 @@ package upkeep
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
-	"slices"
+	"context"
+	"path"
 
 	"github.com/aitgithub/telemetry-server/layout"
+	"github.com/aitgithub/telemetry-server/layout/backend"
+	"github.com/aitgithub/telemetry-server/layout/dedup"
 	"github.com/aitgithub/telemetry-server/layout/schema"
 	"github.com/aitgithub/telemetry-server/layout/segment"
 )
@@ -14,143 +15,155 @@ import (
 // repeats finds the records of a partition that come twice: the same line, with its ID. A
 // server drops what it received twice before it publishes (package dedup); what two servers
 // received meets for the first time when their segments are merged. A nil one finds nothing.
+//
+// Its memory is bounded, but for a bit for each record: what exceeds that is in files.
 type repeats struct {
-	twice map[uint64]bool            // beginnings of IDs that come more than once
-	lines map[[sha256.Size]byte]bool // of records with such IDs, so far
-	found int64
+	shared *dedup.Duplicates // records whose ID another one has
+	lines  *dedup.Lines      // of those among them that came so far
+	found  int64
 }
 
-// beginning is enough of an ID to find those that may be equal, in half of the memory.
-func beginning(id segment.ID) uint64 { return binary.BigEndian.Uint64(id[:]) }
+// comparedBytes is what a record takes while IDs are compared.
+const comparedBytes = 40
 
-// newRepeats returns what finds the repeats among records, of whose IDs it gets the
-// beginnings. They are sorted in place.
-func newRepeats(ids []uint64) *repeats {
-	r := &repeats{twice: map[uint64]bool{}, lines: map[[sha256.Size]byte]bool{}}
-	slices.Sort(ids)
-	for i := 1; i < len(ids); i++ {
-		if ids[i] == ids[i-1] {
-			r.twice[ids[i]] = true
-		}
+// newRepeats returns what finds the repeats among the records of segments; nil if no two have
+// the same ID. So many IDs, and half as many lines, are in memory. The caller closes it.
+func newRepeats(ctx context.Context, segments []dedup.Segment, scratch *backend.Disk, maxIDs int) (*repeats, error) {
+	// What is in the folder for segments in the making is removed after each batch.
+	folder := path.Dir(layout.CompactDir)
+	shared, err := dedup.Shared(ctx, segments, dedup.Options{WorkDir: path.Join(scratch.Root.Name(), folder), MemoryBytes: maxIDs * comparedBytes})
+	if err != nil || shared.Dropped == 0 {
+		return nil, err
 	}
-	return r
+	return &repeats{shared: shared, lines: dedup.NewLines(scratch.Root, path.Join(folder, "lines"), max(1, maxIDs/2))}, nil
 }
 
-// is says whether a record repeats one that came before. The line may have its newline.
-func (r *repeats) is(line []byte) bool {
+// count returns how many repeats were found so far.
+func (r *repeats) count() int64 {
+	if r == nil {
+		return 0
+	}
+	return r.found
+}
+
+func (r *repeats) close() {
+	if r != nil {
+		r.lines.Close() // its file has no name: an error loses nothing
+	}
+}
+
+// is says whether a record repeats one that came before: the record with that number in what
+// package dedup compared under that path.
+func (r *repeats) is(compared string, record int, line []byte) (bool, error) {
 	// Few IDs come twice, so most lines are not hashed.
-	if r == nil || len(r.twice) == 0 {
-		return false
-	}
-	line = bytes.TrimSuffix(line, []byte("\n"))
-	id, _, _ := bytes.Cut(line, []byte("\t"))
-	if !r.twice[beginning(segment.IDOf(id))] {
-		return false
+	if r == nil || !r.shared.Of(compared).Has(record) {
+		return false, nil
 	}
 
-	sum := sha256.Sum256(line)
-	if r.lines[sum] {
+	known, err := r.lines.Add(bytes.TrimSuffix(line, []byte("\n")))
+	if known {
 		r.found++
-		return true
 	}
-	r.lines[sum] = true
-	return false
+	return known, err
 }
 
-// leaveOut returns the lines and the IDs of the records that repeat no other. Lines are
-// changed in place.
-func (r *repeats) leaveOut(lines []byte, ids segment.IDs) ([]byte, segment.IDs) {
-	if r == nil || len(r.twice) == 0 {
-		return lines, ids
+// leaveOut returns the lines and the IDs of the records that repeat no other; the first has
+// that number in the segment. Lines are changed in place.
+func (r *repeats) leaveOut(compared string, first int, lines []byte, ids segment.IDs) ([]byte, segment.IDs, error) {
+	if r == nil || r.shared.Of(compared) == nil {
+		return lines, ids, nil
 	}
 
 	kept := lines[:0]
 	var keptIDs segment.IDs
 	record := 0
 	for line := range bytes.Lines(lines) {
-		if !r.is(line) {
+		repeated, err := r.is(compared, first+record, line)
+		if err != nil {
+			return nil, ids, err
+		}
+		if !repeated {
 			kept = append(kept, line...)
 			keptIDs.Append(ids.Slice(record, record+1))
 		}
 		record++
 	}
-	return kept, keptIDs
-}
-
-// appendBeginnings adds those of a segment in rows.
-func appendBeginnings(ids []uint64, t *layout.Tree, seg layout.Segment) ([]uint64, error) {
-	all, err := t.IDs(seg)
-	for record := range all.Len() {
-		id, _ := all.At(record)
-		ids = append(ids, beginning(id))
-	}
-	return ids, err
+	return kept, keptIDs, nil
 }
 
 // findRepeats prepares the search in the segments of a merge.
-func (p *packer) findRepeats(t *layout.Tree) error {
-	if !p.m.dropRepeats || p.m.in[0].Quarantined {
+func (p *packer) findRepeats(ctx context.Context, t *layout.Tree, scratch *backend.Disk) (err error) {
+	if !p.m.dropRepeats || len(p.m.in) == 0 || p.m.in[0].Quarantined {
 		return nil
 	}
 
-	var ids []uint64
+	var all []dedup.Segment
 	for _, seg := range p.m.in {
-		var err error
-		ids, err = appendBeginnings(ids, t, seg)
-		if err != nil {
-			return err
-		}
+		all = append(all, t.Compared(seg)...)
 	}
-	p.m.repeats = newRepeats(ids)
-	return nil
+	p.m.repeats, err = newRepeats(ctx, all, scratch, p.m.maxIDs)
+	return err
 }
 
 // findRepeats prepares the search in a partition: among its rows, the columns that are merged
 // with them, and those that stay as they are, of which nothing is left out.
-func (b *dayBuild) findRepeats(dims schema.Dims, rows []layout.Segment) (err error) {
+func (b *dayBuild) findRepeats(ctx context.Context, dims schema.Dims, rows []layout.Segment) (err error) {
+	b.repeats = nil
 	if !b.c.o.DropRepeats {
 		return nil
 	}
 
-	var ids []uint64
+	var all []dedup.Segment
+	add := func(seg layout.Segment, stays bool) {
+		for _, compared := range b.c.t.Compared(seg) {
+			if compared.Dims != dims {
+				continue
+			}
+
+			readIDs := compared.ReadIDs
+			compared.ReadIDs = func(use func(segment.IDs) error) error {
+				b.reading = seg
+				err := readIDs(use)
+
+				// Damage in what is not merged is for others to report; its records are no
+				// repeats then.
+				if stays && layout.IsDamage(err) {
+					return nil
+				}
+				return err
+			}
+			all = append(all, compared)
+		}
+	}
 	for _, seg := range rows {
-		b.reading = seg
-		ids, err = appendBeginnings(ids, b.c.t, seg)
-		if err != nil {
-			return err
-		}
+		add(seg, false)
 	}
-	addID := func(id, _ []byte) { ids = append(ids, beginning(segment.IDOf(id))) }
 	for _, seg := range b.d.columns {
-		b.reading = seg
-		if err := b.eachRow(seg, dims, nil, addID); err != nil {
-			return err
-		}
+		add(seg, false)
+	}
+	for _, seg := range b.d.others {
+		add(seg, true)
 	}
 
-	// Damage in what is not merged is for others to report; its records are no repeats then.
-	for _, seg := range b.d.others {
-		if err := b.eachRow(seg, dims, nil, addID); err != nil && !layout.IsDamage(err) {
-			return err
-		}
+	b.repeats, err = newRepeats(ctx, all, b.c.site.scratch(), b.c.o.maxIDs())
+	if b.repeats == nil || err != nil {
+		return err
 	}
-
-	b.repeats = newRepeats(ids)
 	for _, seg := range b.d.others {
-		err := b.eachRow(seg, dims, b.repeats.twice, func(_, line []byte) { b.repeats.lines[sha256.Sum256(line)] = true })
-		if err != nil && !layout.IsDamage(err) {
+		if err := b.addLines(seg, dims); err != nil && !layout.IsDamage(err) {
 			return err
 		}
 	}
 	return nil
 }
 
-// eachRow calls do with the ID of each record that a segment in columns has of a partition;
-// with of, only of these IDs, and with the line too. do must not keep them.
-func (b *dayBuild) eachRow(seg layout.Segment, dims schema.Dims, of map[uint64]bool, do func(id, line []byte)) error {
+// addLines adds the lines that a segment in columns, which stays, has of a partition and that
+// may be repeated.
+func (b *dayBuild) addLines(seg layout.Segment, dims schema.Dims) error {
 	var line []byte
 	for _, part := range seg.Parts {
-		if part.Dims != dims || of != nil && len(of) == 0 {
+		shared := b.repeats.shared.Of(layout.PartPath(seg.Path, part))
+		if part.Dims != dims || shared == nil {
 			continue
 		}
 		group, err := b.c.t.ColumnGroup(seg, part.Group)
@@ -159,20 +172,16 @@ func (b *dayBuild) eachRow(seg layout.Segment, dims schema.Dims, of map[uint64]b
 		}
 
 		for row := part.Lo; row < part.Hi; row++ {
-			id, err := group.ID(row)
+			if !shared.Has(row - part.Lo) {
+				continue
+			}
+			line, err = group.AppendLine(line[:0], row)
 			if err != nil {
 				return err
 			}
-			if of != nil {
-				if !of[beginning(segment.IDOf(id))] {
-					continue
-				}
-				line, err = group.AppendLine(line[:0], row)
-				if err != nil {
-					return err
-				}
+			if _, err := b.repeats.lines.Add(line); err != nil {
+				return err
 			}
-			do(id, line)
 		}
 	}
 	return nil
