@@ -209,6 +209,30 @@ func TestSpark(t *testing.T) {
 		}
 	})
 
+	t.Run("large", func(t *testing.T) { testSparkLarge(t, c, app, url) })
 	t.Run("errors", func(t *testing.T) { testSparkErrors(t, c, app, url) })
 	t.Run("killed", func(t *testing.T) { testSparkKilled(t, c, app, url) }) // last: a worker is gone
+}
+
+// testSparkLarge: 40 MB of rows, all of one key, are the same bytes.
+func testSparkLarge(t *testing.T, c *cluster, app *spark.Session, url string) {
+	script := filepath.Join(t.TempDir(), "large.js")
+	text := `export function map(id, dims, ping, ctx) { ctx.write('all', 1) }
+	export function reduce(key, counts, ctx) {
+		const text = 'x'.repeat(10000)
+		for (let i = 0; i < 4000; i++) ctx.write(i, text + i)
+	}`
+	if err := os.WriteFile(script, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+
+	args := []string{"-d", url, script}
+	want, said, code := tmrun("", append([]string{"--progress", "none"}, args...)...)
+	if code != 0 || len(want) < 40_000_000 {
+		t.Fatalf("tmrun ended with %d and %d bytes: %s", code, len(want), said)
+	}
+	got, said, code := c.on(t, app, args...)
+	if code != 0 || got != want {
+		t.Errorf("on Spark it ended with %d and %d bytes, here with %d: %s", code, len(got), len(want), said)
+	}
 }

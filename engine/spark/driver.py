@@ -84,6 +84,25 @@ def without_statuses(phase, statuses):
     return run
 
 
+PIECE = 1 << 20  # bytes of rows that come back as one object
+PIECES = 16  # objects that come back together
+
+
+def in_pieces(lines):
+    """Cuts rows into pieces, because the rows of one key may be one line of any length, and
+    Java's heap has to hold several copies of what comes back together."""
+    text = bytearray()
+    for line in lines:
+        text += line
+        text += b"\n"
+        cut = len(text) - len(text) % PIECE
+        for at in range(0, cut, PIECE):
+            yield bytes(text[at : at + PIECE])
+        del text[:cut]
+    if text:
+        yield bytes(text)
+
+
 def watch(sc, statuses, done, cancelled, period=0.3):
     """Prints statuses as they come in, until done is set; then the rest. Cancels the job when
     the file of that name appears."""
@@ -146,18 +165,20 @@ def run(sc, job):
             pairs.mapPartitionsWithIndex(lambda shard, pairs: itertools.chain([b"#%d" % shard], (line for _, line in pairs)))
             .mapPartitions(piped(reduce_command, cpus))
             .mapPartitions(without_statuses("reduce", statuses))
+            .mapPartitions(in_pieces)
             .persist(StorageLevel.DISK_ONLY)
         )
-        rows.foreachPartition(lambda lines: collections.deque(lines, 0))
+        counts = rows.mapPartitions(lambda pieces: [sum(1 for _ in pieces)]).collect()
     finally:
         done.set()
         watcher.join()
 
-    # One shard after the other, because this process has the memory of one machine only.
-    for shard in range(shards):
+    # Some pieces after the others, because this process has the memory of one machine only.
+    for shard, count in enumerate(counts):
         with open(os.path.join(job["rows"], "%d" % shard), "wb") as out:
-            for line in sc.runJob(rows, lambda lines: lines, [shard]):
-                out.write(line + b"\n")
+            for at in range(0, count, PIECES):
+                for piece in sc.runJob(rows, lambda pieces: itertools.islice(pieces, at, at + PIECES), [shard]):
+                    out.write(piece)
     rows.unpersist()
     say(event="done", shards=shards)
 
@@ -166,6 +187,14 @@ def message(err):
     """The text of an error, Java's if it comes from there."""
     java = getattr(err, "java_exception", None)
     return java.getMessage() if java is not None else "%s: %s" % (type(err).__name__, err)
+
+
+def alive(sc):
+    """Says whether Spark's process is there and works."""
+    try:
+        return not sc._jsc.sc().isStopped()
+    except Exception:
+        return False
 
 
 def main(folder):
@@ -188,6 +217,9 @@ def main(folder):
         try:
             run(sc, job)
         except Exception as err:
+            # What ended Spark's process is in its output, and session.go sees that it is gone.
+            if not alive(sc):
+                sys.exit(1)
             traceback.print_exc()
             say(event="error", text=message(err))
     sc.stop()

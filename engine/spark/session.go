@@ -76,6 +76,10 @@ func Start(ctx context.Context, cluster Cluster) (_ *Session, err error) {
 	s.cmd = exec.CommandContext(s.ctx, cluster.Submit, append(args, program, dir)...)
 	s.cmd.Stderr = &s.said
 
+	// A JVM whose heap is full may lose the thread that others wait for, and then wait for ever.
+	// So it ends. Java reads this variable itself; options of Spark would replace the user's.
+	s.cmd.Env = append(os.Environ(), "JDK_JAVA_OPTIONS=-XX:+ExitOnOutOfMemoryError "+os.Getenv("JDK_JAVA_OPTIONS"))
+
 	// It starts a JVM and Python, so its signals go to the whole process group.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	s.cmd.Cancel = func() error { return syscall.Kill(-s.cmd.Process.Pid, syscall.SIGTERM) }

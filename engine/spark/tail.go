@@ -27,11 +27,18 @@ func (t *tail) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// String returns the lines that it has.
+// String returns the lines that it has, without those that only say what Spark does.
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return strings.TrimSpace(strings.ToValidUTF8(string(t.text), ""))
+
+	var kept strings.Builder
+	for line := range strings.Lines(strings.ToValidUTF8(string(t.text), "")) {
+		if !strings.Contains(line, " INFO ") {
+			kept.WriteString(line)
+		}
+	}
+	return strings.TrimSpace(kept.String())
 }
 
 // firstLines returns the first lines of what Spark says, without the stacks of Java.
