@@ -12,6 +12,8 @@ type Output struct {
 	io.Writer
 	file *os.File // nil for stdout
 	name string
+	// finished says that the file is closed.
+	finished bool
 	// special says that the name is that of a device or a pipe, which is written to as it
 	// is: a file in its place would take it from all other programs.
 	special bool
@@ -44,15 +46,14 @@ func OpenOutput(name string, stdout io.Writer) (*Output, error) {
 	return &Output{Writer: f, file: f, name: name}, nil
 }
 
-// Commit renames the finished file into place.
-func (o *Output) Commit() error {
-	if o.file == nil {
+// Finish closes the file, when all is written: Commit then only renames it.
+func (o *Output) Finish() error {
+	if o.file == nil || o.finished {
 		return nil
 	}
+	o.finished = true
 	if o.special {
-		file := o.file
-		o.file = nil
-		return file.Close()
+		return o.file.Close()
 	}
 
 	// CreateTemp makes files that only their owner reads; a result is for others too.
@@ -66,14 +67,27 @@ func (o *Output) Commit() error {
 	if err == nil {
 		err = closeErr
 	}
-	if err == nil {
-		err = os.Rename(o.file.Name(), o.name)
-	}
 	if err != nil {
 		return fmt.Errorf("write output %s: %w", o.name, err)
 	}
-	o.file = nil
 	return nil
+}
+
+// Commit renames the finished file into place.
+func (o *Output) Commit() error {
+	if o.file == nil {
+		return nil
+	}
+	err := o.Finish()
+	if err == nil && !o.special {
+		if err = os.Rename(o.file.Name(), o.name); err != nil {
+			err = fmt.Errorf("write output %s: %w", o.name, err)
+		}
+	}
+	if err == nil || o.special {
+		o.file = nil
+	}
+	return err
 }
 
 // Discard removes the file unless it was committed.

@@ -27,7 +27,8 @@ type runCmd struct {
 	InputFilter string        `short:"f" predictor:"filter" name:"input-filter" placeholder:"FILE" help:"JSON or JavaScript filter, or the name of a shipped one (default: everything valid)."`
 	Where       []string      `name:"where" sep:"none" placeholder:"DIM=…" help:"dim=v1,v2 or dim=lo..hi; repeatable, combines with the filter."`
 	Dedup       string        `enum:"none,latest" default:"none" placeholder:"latest" help:"latest: each document counts once, by its latest submission; a saved-session replaces the idle-dailies of its session."`
-	Output      string        `short:"o" predictor:"file" placeholder:"FILE" help:"Where the result goes (default: standard output). A folder gets a file for each table of the script."`
+	Output      string        `short:"o" predictor:"file" placeholder:"FILE" help:"Where the result goes (default: standard output); s3://bucket/name too. A folder gets a file for each table of the script."`
+	PartSize    size          `name:"part-size" default:"0" placeholder:"SIZE" help:"Write into the folder of --output files of about that many bytes of rows, which follow each other; 0: one file."`
 	Table       string        `name:"table" placeholder:"NAME" help:"Write one table of the script (default: the only one, or all into the folder of --output)."`
 	Format      string        `enum:"${formats}," default:"" placeholder:"F" help:"One of ${formats} (default: what the output file's ending says, else tsv)."`
 	OrderBy     []string      `name:"order-by" sep:"none" placeholder:"COLUMN[:desc]" help:"Order of the rows: columns, the first decides first; repeatable, or with commas (default: the order of the keys)."`
@@ -144,6 +145,10 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 		return stats, err
 	}
 
+	if c.PartSize > 0 && !c.isFolder() {
+		return stats, cli.Usage("--part-size needs a folder: --output FOLDER/")
+	}
+
 	order, err := c.order()
 	if err != nil {
 		return stats, err
@@ -173,7 +178,7 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 
 	// The output is opened before the work, so that a wrong name or wrong columns
 	// cost no hours.
-	out, err := c.openResult(s)
+	out, err := c.openResult(ctx, s)
 	if err != nil {
 		return stats, err
 	}
@@ -214,7 +219,7 @@ func (c *runCmd) run(ctx context.Context, s *session) (stats engine.Stats, err e
 		return stats, orderError(fmt.Errorf("write output: %w", err))
 	}
 
-	if err := out.commit(); err != nil {
+	if err := out.commit(ctx); err != nil {
 		return stats, err
 	}
 

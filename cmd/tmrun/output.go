@@ -3,12 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
+	"path/filepath"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
 	"github.com/aitgithub/telemetry-server/engine"
 	"github.com/aitgithub/telemetry-server/engine/format"
 	"github.com/aitgithub/telemetry-server/engine/script/suggest"
+	"github.com/aitgithub/telemetry-server/engine/tables"
 )
 
 // formatName returns the output's format: the flag's, or the one that the output
@@ -18,27 +19,59 @@ func (c *runCmd) formatName() (string, error) {
 		return c.Format, nil
 	}
 
-	name, err := format.Of(c.Output)
+	name, err := format.Of(c.outputName())
 	if err != nil {
 		return "", cli.WithHint(cli.Fail(cli.ExitUsage, err), "--format chooses one whatever the ending is")
 	}
 	return name, nil
 }
 
-// newSink opens the sink of the job's rows. The caller closes or discards it.
-func (s *session) newSink(ctx context.Context, name string, w io.Writer, order format.OrderOptions) (*format.Order, error) {
-	columns, err := s.job.Script.Columns(ctx, s.job.Limits)
+// newSink adds to opened what writes the rows of a table, nil for those that reduce writes,
+// to the output or, in a folder, to a file or parts named base.
+func (c *runCmd) newSink(ctx context.Context, s *session, opened *result, table *tables.Table, base, formatName string, order format.OrderOptions) (engine.Sink, error) {
+	names, err := s.job.Script.Columns(ctx, s.job.Limits)
+	if err != nil {
+		return nil, err
+	}
+	columns := names
+
+	// A table without a header writes no line of names.
+	if table != nil {
+		names = table.Columns()
+		columns = names
+		if !table.Header && format.HasHeader(formatName) {
+			columns = nil
+		}
+	}
+
+	var sink engine.Sink
+	switch path := filepath.Join(c.Output, base); {
+	case c.PartSize > 0:
+		sink, err = newParts(opened, path, formatName, columns, s.engine.WorkDir, int64(c.PartSize))
+	case c.isFolder():
+		var file *cli.Output
+		if file, err = cli.OpenOutput(path+"."+formatName, nil); err != nil {
+			return nil, err
+		}
+		opened.files = append(opened.files, file)
+		sink, err = format.New(formatName, file, columns, s.engine.WorkDir)
+	default:
+		sink, err = format.New(formatName, opened.files[0], columns, s.engine.WorkDir)
+	}
+
+	// What can be wrong is the columns, so the script is at fault.
+	if err != nil && table == nil {
+		err = cli.Fail(cli.ExitScript, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 
-	// What can be wrong is the columns, so the script is at fault.
-	sink, err := format.New(name, w, columns, s.engine.WorkDir)
-	if err != nil {
-		return nil, cli.Fail(cli.ExitScript, err)
+	ordered, err := s.orderRows(sink, names, order)
+	if err == nil {
+		opened.orders = append(opened.orders, ordered)
 	}
-
-	return s.orderRows(sink, columns, order)
+	return ordered, err
 }
 
 // orderRows returns a sink that orders the rows for another one.

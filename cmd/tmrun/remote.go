@@ -84,7 +84,7 @@ func remoteError(run api.Run) error {
 // validateRemote fails for flags that a server does not know.
 func (c *runCmd) validateRemote() error {
 	for flag, set := range map[string]bool{
-		"--explain": c.Explain, "--profile": c.Profile != "", "--order-by": len(c.OrderBy) > 0, "--limit": c.Limit != 0,
+		"--explain": c.Explain, "--profile": c.Profile != "", "--order-by": len(c.OrderBy) > 0, "--limit": c.Limit != 0, "--part-size": c.PartSize != 0,
 		"--work-dir": c.WorkDir != "", "--timeout": c.Timeout != 0, "--revision-cache": c.RevisionCache != "", "--revision-server": c.RevisionServer != "",
 	} {
 		if set {
@@ -222,6 +222,12 @@ func (f *sentFiles) name(path string) string {
 
 // fetchResults writes the result of a run to where --output says.
 func (c *runCmd) fetchResults(ctx context.Context, st *cli.State, client *jobClient, run api.Run) error {
+	up, err := c.openUpload(ctx)
+	if err != nil {
+		return err
+	}
+	defer up.close()
+
 	if c.isFolder() {
 		if err := os.MkdirAll(c.Output, 0o777); err != nil {
 			return fmt.Errorf("create output folder: %w", err)
@@ -240,7 +246,7 @@ func (c *runCmd) fetchResults(ctx context.Context, st *cli.State, client *jobCli
 			return err
 		}
 	}
-	return nil
+	return up.send(ctx)
 }
 
 // fetchResult writes a file of a result to a file of that name, "" for stdout.

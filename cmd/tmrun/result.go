@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/aitgithub/telemetry-server/cmd/cli"
@@ -20,16 +19,17 @@ type result struct {
 	engine.Sink
 	orders []*format.Order // of each output
 	files  []*cli.Output
+	upload *upload // nil: the output is on this machine
 }
 
-// commit renames the finished files into place.
-func (r *result) commit() error {
+// commit renames the finished files into place, and uploads them.
+func (r *result) commit(ctx context.Context) error {
 	for _, file := range r.files {
 		if err := file.Commit(); err != nil {
 			return err
 		}
 	}
-	return nil
+	return r.upload.send(ctx)
 }
 
 // dropped returns how many rows --limit has left out.
@@ -48,11 +48,12 @@ func (r *result) discard() {
 	for _, file := range r.files {
 		file.Discard()
 	}
+	r.upload.close()
 }
 
 // isFolder reports whether --output names a folder, in which each table gets a file.
 func (c *runCmd) isFolder() bool {
-	if strings.HasSuffix(c.Output, "/") {
+	if strings.HasSuffix(c.outputName(), "/") {
 		return true
 	}
 	info, err := os.Stat(c.Output)
@@ -78,8 +79,9 @@ func (c *runCmd) chooseTables(ctx context.Context, s *session) (err error) {
 		return cli.Usage("--table %s: the script has no tables", c.Table)
 	case c.Table != "" && s.tables.Find(c.Table) < 0:
 		return cli.Usage("--table %s: the script has the tables %s", c.Table, names)
-	case c.isFolder() && s.tables == nil:
-		return cli.Usage("--output %s is a folder: only tables are written into one, and the script has none", c.Output)
+	case c.isFolder() && s.tables == nil && c.PartSize == 0:
+		return cli.WithHint(cli.Usage("--output %s is a folder: only tables are written into one, and the script has none", c.Output),
+			"--part-size writes the rows into files of that size")
 	case len(s.tables) > 1 && c.Table == "" && !c.isFolder() && !c.Explain:
 		return cli.WithHint(cli.Usage("the script has %d tables: %s", len(s.tables), names),
 			"--output FOLDER/ writes each into a file, --table NAME one of them")
@@ -90,21 +92,27 @@ func (c *runCmd) chooseTables(ctx context.Context, s *session) (err error) {
 }
 
 // openResult opens the output, if that is one, or makes the folder. begin does the rest.
-func (c *runCmd) openResult(s *session) (*result, error) {
-	opened := &result{}
-	if c.isFolder() {
-		if err := os.MkdirAll(c.Output, 0o777); err != nil {
-			return nil, fmt.Errorf("create output folder: %w", err)
-		}
-		return opened, nil
-	}
-
-	file, err := cli.OpenOutput(c.Output, s.st.Stdout)
-	if err != nil {
+func (c *runCmd) openResult(ctx context.Context, s *session) (opened *result, err error) {
+	opened = &result{}
+	if opened.upload, err = c.openUpload(ctx); err != nil {
 		return nil, err
 	}
-	opened.files = append(opened.files, file)
-	return opened, nil
+	if c.isFolder() {
+		err = os.MkdirAll(c.Output, 0o777)
+		if err != nil {
+			err = fmt.Errorf("create output folder: %w", err)
+		} else {
+			err = c.checkParts()
+		}
+	} else {
+		var file *cli.Output
+		file, err = cli.OpenOutput(c.Output, s.st.Stdout)
+		opened.files = append(opened.files, file)
+	}
+	if err != nil {
+		opened.upload.close()
+	}
+	return opened, err
 }
 
 // begin makes the sinks of a result, once it is known which columns and tables the script
@@ -116,7 +124,7 @@ func (c *runCmd) begin(ctx context.Context, s *session, order format.OrderOption
 		}
 	}
 	if c.isFolder() {
-		return c.openFolder(s, order, opened)
+		return c.openFolder(ctx, s, order, opened)
 	}
 
 	formatName, err := c.formatName()
@@ -125,26 +133,25 @@ func (c *runCmd) begin(ctx context.Context, s *session, order format.OrderOption
 	}
 
 	// Without tables the rows are those that reduce writes.
-	var ordered *format.Order
-	if s.tables == nil {
-		ordered, err = s.newSink(ctx, formatName, opened.files[0], order)
-	} else {
-		ordered, err = s.newTableSink(s.tables[max(0, s.tables.Find(c.Table))], formatName, opened.files[0], order)
+	var table *tables.Table
+	if s.tables != nil {
+		table = s.tables[max(0, s.tables.Find(c.Table))]
 	}
-	if err != nil {
-		return err
-	}
-
-	opened.orders = append(opened.orders, ordered)
-	opened.Sink = ordered
-	return nil
+	opened.Sink, err = c.newSink(ctx, s, opened, table, "", formatName, order)
+	return err
 }
 
-// openFolder opens a file for each table that is written.
-func (c *runCmd) openFolder(s *session, order format.OrderOptions, opened *result) error {
+// openFolder opens a file, or the first part, for each table that is written.
+func (c *runCmd) openFolder(ctx context.Context, s *session, order format.OrderOptions, opened *result) (err error) {
 	formatName := c.Format
 	if formatName == "" {
 		formatName = format.Names()[0]
+	}
+
+	// Rows of no table are parts: a folder of one file would need no folder.
+	if s.tables == nil {
+		opened.Sink, err = c.newSink(ctx, s, opened, nil, "part", formatName, order)
+		return err
 	}
 
 	byTable := &tableSinks{sinks: map[string]engine.Sink{}}
@@ -153,19 +160,12 @@ func (c *runCmd) openFolder(s *session, order format.OrderOptions, opened *resul
 			continue
 		}
 
-		file, err := cli.OpenOutput(filepath.Join(c.Output, table.Name+"."+formatName), nil)
+		sink, err := c.newSink(ctx, s, opened, table, table.Name, formatName, order)
 		if err != nil {
 			return err
 		}
-		opened.files = append(opened.files, file)
-
-		ordered, err := s.newTableSink(table, formatName, file, order)
-		if err != nil {
-			return err
-		}
-		opened.orders = append(opened.orders, ordered)
 		byTable.names = append(byTable.names, table.Name)
-		byTable.sinks[table.Name] = ordered
+		byTable.sinks[table.Name] = sink
 	}
 
 	// A job that writes one table does not put its name in front of the rows.
@@ -174,22 +174,6 @@ func (c *runCmd) openFolder(s *session, order format.OrderOptions, opened *resul
 		opened.Sink = byTable.sinks[byTable.names[0]]
 	}
 	return nil
-}
-
-// newTableSink returns the sink of a table's rows. The caller closes or discards it.
-func (s *session) newTableSink(table *tables.Table, formatName string, file *cli.Output, order format.OrderOptions) (*format.Order, error) {
-	columns := table.Columns()
-
-	// A table without a header writes no line of names.
-	if !table.Header && format.HasHeader(formatName) {
-		columns = nil
-	}
-
-	sink, err := format.New(formatName, file, columns, s.engine.WorkDir)
-	if err != nil {
-		return nil, err
-	}
-	return s.orderRows(sink, table.Columns(), order)
 }
 
 // tableSinks are the sinks of several tables, the name of which is the first cell of each

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -209,6 +210,7 @@ func TestSpark(t *testing.T) {
 		}
 	})
 
+	t.Run("output", func(t *testing.T) { testSparkOutput(t, c, app, url) })
 	t.Run("large", func(t *testing.T) { testSparkLarge(t, c, app, url) })
 	t.Run("errors", func(t *testing.T) { testSparkErrors(t, c, app, url) })
 	t.Run("killed", func(t *testing.T) { testSparkKilled(t, c, app, url) }) // last: a worker is gone
@@ -234,5 +236,38 @@ func testSparkLarge(t *testing.T, c *cluster, app *spark.Session, url string) {
 	got, said, code := c.on(t, app, args...)
 	if code != 0 || got != want {
 		t.Errorf("on Spark it ended with %d and %d bytes, here with %d: %s", code, len(got), len(want), said)
+	}
+}
+
+// testSparkOutput: parts and tables in a real object store are the same objects as the local
+// engine's; credentials that it refuses are found before the work.
+func testSparkOutput(t *testing.T, c *cluster, app *spark.Session, url string) {
+	writeScripts(t)
+	for i, args := range [][]string{
+		{"--part-size", "1KiB", "rows.js"},
+		{"--part-size", "1KiB", "tables.js"},
+		{"tables.js"},
+		{"--format", "parquet", "--table", "versions", "tables.js"},
+	} {
+		args = append([]string{"-d", url}, args...)
+		here := in(url, fmt.Sprintf("here%d", i))
+		there := in(url, fmt.Sprintf("spark%d", i))
+		if _, said, code := tmrun("", append([]string{"--progress", "none", "-o", strings.Replace(here, "?", "/?", 1)}, args...)...); code != 0 {
+			t.Fatalf("%q ended with %d: %s", args, code, said)
+		}
+		if _, said, code := c.on(t, app, append([]string{"-r", "3", "-o", strings.Replace(there, "?", "/?", 1)}, args...)...); code != 0 {
+			t.Fatalf("%q on Spark ended with %d: %s", args, code, said)
+		}
+		want, names := objectsIn(t, here)
+		got, _ := objectsIn(t, there)
+		if !maps.Equal(got, want) || len(names) == 0 {
+			t.Errorf("%q on Spark: %q; want %q", args, got, want)
+		}
+	}
+
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+	data := publishRecords(t, 3, "")
+	if _, said, code := tmrun("", "-d", data, "--progress", "none", "-o", in(url, "out.tsv"), "rows.js"); code != cli.ExitFailed || !strings.Contains(said, "signature") {
+		t.Errorf("wrong credentials: exit %d, %s", code, said)
 	}
 }

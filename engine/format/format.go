@@ -107,3 +107,30 @@ func New(name string, out io.Writer, columns []string, dir string) (engine.Sink,
 	}
 	return nil, fmt.Errorf("no format %q: there are %s", name, strings.Join(Names(), ", "))
 }
+
+// Continue is New for a file that goes on where another one ends: it has no line of names.
+func Continue(name string, out io.Writer, columns []string, dir string) (engine.Sink, error) {
+	rest := &later{w: out}
+	sink, err := New(name, rest, columns, dir)
+
+	// The line of names is all that a sink of text holds now, and Close writes what it holds.
+	if err == nil && HasHeader(name) {
+		err = sink.Close()
+	}
+	rest.begun = true
+	return sink, err
+}
+
+// later drops what is written before it has begun.
+type later struct {
+	w     io.Writer
+	begun bool
+}
+
+// Write implements io.Writer.
+func (l *later) Write(b []byte) (int, error) {
+	if !l.begun {
+		return len(b), nil
+	}
+	return l.w.Write(b)
+}
