@@ -242,6 +242,8 @@ func testSparkLarge(t *testing.T, c *cluster, app *spark.Session, url string) {
 // testSparkOutput: parts and tables in a real object store are the same objects as the local
 // engine's; credentials that it refuses are found before the work.
 func testSparkOutput(t *testing.T, c *cluster, app *spark.Session, url string) {
+	data := publishRecords(t, 3, "")
+	output := strings.Replace(url, "some/prefix", "output", 1)
 	writeScripts(t)
 	for i, args := range [][]string{
 		{"--part-size", "1KiB", "rows.js"},
@@ -250,8 +252,8 @@ func testSparkOutput(t *testing.T, c *cluster, app *spark.Session, url string) {
 		{"--format", "parquet", "--table", "versions", "tables.js"},
 	} {
 		args = append([]string{"-d", url}, args...)
-		here := in(url, fmt.Sprintf("here%d", i))
-		there := in(url, fmt.Sprintf("spark%d", i))
+		here := in(output, fmt.Sprintf("here%d", i))
+		there := in(output, fmt.Sprintf("spark%d", i))
 		if _, said, code := tmrun("", append([]string{"--progress", "none", "-o", strings.Replace(here, "?", "/?", 1)}, args...)...); code != 0 {
 			t.Fatalf("%q ended with %d: %s", args, code, said)
 		}
@@ -266,8 +268,7 @@ func testSparkOutput(t *testing.T, c *cluster, app *spark.Session, url string) {
 	}
 
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "wrong")
-	data := publishRecords(t, 3, "")
-	if _, said, code := tmrun("", "-d", data, "--progress", "none", "-o", in(url, "out.tsv"), "rows.js"); code != cli.ExitFailed || !strings.Contains(said, "signature") {
+	if _, said, code := tmrun("", "-d", data, "--progress", "none", "-o", in(output, "out.tsv"), "rows.js"); code != cli.ExitFailed || !strings.Contains(said, "signature") {
 		t.Errorf("wrong credentials: exit %d, %s", code, said)
 	}
 }
