@@ -39,7 +39,6 @@ func TestUsualSieveAgrees(t *testing.T) {
 
 	for _, text := range []string{
 		`{"bucket_count":100,"histogram_type":0,"sum":139,"range":[1,64000],"values":{"1":0,"2":1,"75":0}}`,
-		`{"bucket_count":100,"histogram_type":0,"range":[1,64000],"sum":139,"values":{"1":0,"2":1,"75":0}}`,
 		`{"bucket_count":3,"histogram_type":2,"sum":0,"range":[1,2],"values":{}}`,
 		`{"bucket_count":51,"histogram_type":5,"sum":4,"range":[1,50],"values":{"0":0,"1":4,"2":0}}`,
 	} {

@@ -1,7 +1,7 @@
 package histogram
 
-// usual is check for what browsers of today send: the members in their order, or
-// sorted, a natural sum, no whitespace. It gives up on everything else. BenchmarkConvertClients/main of
+// usual is check for what browsers of today send: the members in their order, a natural
+// sum, no whitespace. It gives up on everything else. BenchmarkConvertClients/main of
 // package convert pays for it: docs/BENCHMARKS.md, 2026-11-28. TestUsualSieveAgrees compares
 // the two.
 //
@@ -10,17 +10,10 @@ func (s *Sieve) usual(start int) (end int, said bucketing, ok bool) {
 	r := usualReader{text: s.text, at: start}
 	said.buckets = r.number(`{"bucket_count":`)
 	said.kind = r.number(`,"histogram_type":`)
-	sorted := r.isAt(`,"range":[`)
-	if !sorted {
-		r.number(`,"sum":`)
-	}
+	r.number(`,"sum":`)
 	said.low = r.number(`,"range":[`)
 	said.high = r.number(`,`)
-	r.pass(`]`)
-	if sorted {
-		r.number(`,"sum":`)
-	}
-	r.pass(`,"values":`)
+	r.pass(`],"values":`)
 	if r.failed {
 		return start, said, false
 	}
@@ -43,14 +36,9 @@ type usualReader struct {
 	failed bool
 }
 
-// isAt says whether the words come next.
-func (r *usualReader) isAt(words string) bool {
-	return len(r.text)-r.at >= len(words) && string(r.text[r.at:r.at+len(words)]) == words
-}
-
 // pass passes over the words.
 func (r *usualReader) pass(words string) {
-	if r.failed || !r.isAt(words) {
+	if r.failed || len(r.text)-r.at < len(words) || string(r.text[r.at:r.at+len(words)]) != words {
 		r.failed = true
 		return
 	}
