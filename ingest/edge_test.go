@@ -60,6 +60,12 @@ func TestEdgeMatrix(t *testing.T) {
 		{"a document ID that is no UUID", with("POST", generic, "", "{}"), "404 Not Found"},
 		{"headers", with("POST", generic+id, "Cookie: a=b\r\nDNT: 1\r\n", "{}"), ok(stored, "{}")}, // TestHandlerKeepsTheRequest
 		{"a header of more than 1 KiB", with("POST", generic+id, "X-Debug-ID: "+big+big+"\r\n", "{}"), ok(stored, "{}")},
+		{"a header of other bytes", with("POST", generic+id, "X-Debug-ID: \xff\xe9\r\n", "{}"), ok(stored, "{}")},
+		{"submission timestamp", "", "TestClientsAtTheEdge"},
+		{"more or fewer dimensions", with("POST", "/submit/telemetry/"+id+dims+"/more", "", "{}"), "404 Not Found"},
+		{"more or fewer dimensions", with("POST", "/submit/telemetry/"+id+"/main/Firefox", "", "{}"), "404 Not Found"},
+		{"a slash at the end", with("POST", "/submit/telemetry/"+id+dims+"/", "", "{}"), "404 Not Found"},
+		{"a slash at the end", with("POST", generic+id+"/", "", "{}"), "404 Not Found"},
 		{"Content-Type", with("POST", generic+id, "Content-Type: text/plain;charset=UTF-8\r\n", "{}"), ok(stored, "{}")},
 		{"Content-Type", with("POST", "/submit/telemetry/"+id, "Content-Type: application/x-www-form-urlencoded\r\n", "{}"), ok(id, "{}")},
 		{"compression", with("POST", generic+id, "Content-Encoding: gzip\r\n", gzipped), ok(stored, gzipped)},
@@ -87,6 +93,8 @@ func TestEdgeMatrix(t *testing.T) {
 		{"414", with("POST", generic+long, "", "{}"), "414 Path too long (10267 bytes). Limit is 10240 bytes"},
 		{"414, a telemetry path", with("POST", "/submit/telemetry/"+long+"x", "", "{}"), "202 Path too long (10241 bytes). Limit is 10240 bytes"},
 		{"405", get(generic + id), "405 Wrong request type"},
+		{"405", "HEAD " + generic + id + " HTTP/1.1\r\nHost: x\r\n\r\n", "405"},
+		{"405", "HEAD /__lbheartbeat__ HTTP/1.1\r\nHost: x\r\n\r\n", "405"},
 		{"405", with("DELETE", generic+id, "", "{}"), "405 Wrong request type"},
 		{"429", "", "TestAddressRequests"},
 		{"500", "", "TestDiskThatFillsUp"},
@@ -96,6 +104,8 @@ func TestEdgeMatrix(t *testing.T) {
 		{"CORS", with("POST", generic+id, "Origin: https://x\r\n", "{}"), ok(stored, "{}")}, // TestCORS
 		{"/__heartbeat__", get("/__heartbeat__"), `200 {"status":"ok","checks":{"raw_log":"ok"},"details":{}}`},
 		{"/__lbheartbeat__", get("/__lbheartbeat__"), "200 OK"},
+		{"204 of a check", get("/__lbheartbeat__"), "200 OK"},
+		{"data is kept", "", "TestClientsAtTheEdge"},
 		{"/__version__", get("/__version__"), `200 {"build":"","commit":"","source":"https://github.com/aitgithub/telemetry-server","version":""}`},
 		{"another check", get("/__heart__"), "404 Not Found"},
 		{"HTTP and HTTPS", with("POST", "https://x"+generic+id, "", "{}"), ok(stored, "{}")}, // as a proxy may forward it

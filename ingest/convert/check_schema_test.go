@@ -155,6 +155,49 @@ func TestSchemaErrors(t *testing.T) {
 	}
 }
 
+// TestSchemaBudget: a ping that would be checked for hours fails as "limit", each time.
+func TestSchemaBudget(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "my-app", "baseline")
+	text := `{"$schema":"http://json-schema.org/draft-04/schema#","properties":{
+		"texts":{"items":{"pattern":"^(a+)+(?=!)$"}},
+		"names":{"patternProperties":{"^(a+)+(?=!)$":{}}},
+		"nested":{"$ref":"#/definitions/twice"}},
+		"definitions":{"twice":{"anyOf":[
+			{"properties":{"a":{"$ref":"#/definitions/twice"}},"required":["z"]},
+			{"properties":{"a":{"$ref":"#/definitions/twice"}},"required":["y"]}]}}}`
+	if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "baseline.1.schema.json"), []byte(text), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	checker, err := schemas.Load(filepath.Dir(filepath.Dir(dir)))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	slow := `"` + strings.Repeat("a", 64)
+	var names strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&names, `%s%d":1,`, slow, i)
+	}
+	check := func(name, body, want string) {
+		t.Helper()
+		places, _, known := checker.Check(schemas.Subject{Namespace: "my-app", Type: "baseline", Version: "1"}, []byte(body))
+		if got := fmt.Sprint(places); got != want || !known {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	nested := func(depth int) string {
+		return `{"nested":` + strings.Repeat(`{"a":`, depth) + "1" + strings.Repeat("}", depth+1)
+	}
+	const limit = `["" fails "limit"]`
+	check("texts", `{"texts":[`+strings.Repeat(slow+`",`, 1000)+slow+`"]}`, limit)
+	check("names", `{"names":{`+names.String()+`"z":1}}`, limit)
+	check("nested twice at each depth", nested(40), limit)
+	check("deep", nested(5000), limit)
+	check("elements", `[`+strings.Repeat("1,", 300_001)+`1]`, limit)
+	check("after all these", `{"texts":["b"]}`, `["/texts/0" fails "pattern"]`)
+	check("valid", `{"texts":[]}`, `[]`)
+}
+
 // BenchmarkSchemas has the cost of checks for a main ping of 383 kB.
 func BenchmarkSchemas(b *testing.B) {
 	checker := mozillaSchemas(b)

@@ -38,7 +38,7 @@ func ClientRequests(t testing.TB) (requests []ClientRequest) {
 			request.Headers.Add(header[0], header[1])
 		}
 		if row.Body != "(none)" {
-			body, err := os.ReadFile(filepath.Join(sharedData, folder, row.Body)) // packed as it was sent
+			body, err := os.ReadFile(filepath.Join(sharedData(), folder, row.Body)) // packed as it was sent
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,7 +84,7 @@ func Samples(t testing.TB) (samples []Sample) {
 	const folder = "pipeline-schemas/validation"
 	Shared(t, "pipeline-schemas/LICENSE.txt") // skips the test if there are none
 
-	err := fs.WalkDir(os.DirFS(filepath.Join(sharedData, folder)), ".", func(name string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(os.DirFS(filepath.Join(sharedData(), folder)), ".", func(name string, entry fs.DirEntry, err error) error {
 		short, ok := strings.CutSuffix(name, ".json")
 		if err == nil && ok {
 			samples = append(samples, Sample{short, Shared(t, folder+"/"+name), strings.HasSuffix(short, ".pass")})

@@ -38,16 +38,22 @@ import (
 	"github.com/aitgithub/telemetry-server/revisions"
 )
 
-// sharedData is the shared test data, which stands beside the work tree, as seen
-// from the folder of a package below ingest.
-const sharedData = "../../../shared/data"
+// sharedData returns the folder of the shared test data, which stands beside the work tree,
+// as seen from a package of its first or second level.
+func sharedData() string {
+	const near, far = "../../shared/data", "../../../shared/data"
+	if _, err := os.Stat(near); err == nil {
+		return near
+	}
+	return far
+}
 
 // Shared returns a file of ../shared/data, unpacked if its name ends in .gz; the
 // test is skipped where it is missing, but in CI it fails.
 func Shared(t testing.TB, name string) []byte {
 	t.Helper()
 	// In CI the shared data must be there.
-	b, err := os.ReadFile(filepath.Join(sharedData, name))
+	b, err := os.ReadFile(filepath.Join(sharedData(), name))
 	if err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)
@@ -71,7 +77,7 @@ func Shared(t testing.TB, name string) []byte {
 func Cache(t testing.TB) *revisions.Cache {
 	t.Helper()
 	o := revisions.DefaultOptions()
-	o.Dir, o.Offline = filepath.Join(sharedData, "histogram_cache"), true
+	o.Dir, o.Offline = filepath.Join(sharedData(), "histogram_cache"), true
 	c, err := revisions.NewCache(o)
 	if err != nil {
 		t.Fatal(err)
@@ -200,33 +206,38 @@ func Log(t testing.TB, dir string, change func(*rawlog.Options)) *rawlog.Log {
 // "path=body", sorted.
 func Stored(t testing.TB, dir string) []string {
 	t.Helper()
-	// Finished or not, both are read.
+	var got []string
+	for _, s := range StoredSubmissions(t, dir) {
+		got = append(got, s.Path+"="+string(s.Body))
+	}
+	slices.Sort(got)
+	return got
+}
+
+// StoredSubmissions returns what the raw logs of the folder dir hold, finished or not.
+func StoredSubmissions(t testing.TB, dir string) (submissions []rawlog.Submission) {
+	t.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "telemetry*"))
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	var got []string
 	for _, name := range names {
 		b, err := os.ReadFile(name)
 		if errors.Is(err, fs.ErrNotExist) { // finished, and renamed, meanwhile
-			return Stored(t, dir)
+			return StoredSubmissions(t, dir)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		subs, lost := read(t, b, rawlog.Version)
-		for _, s := range subs {
-			got = append(got, s.Path+"="+string(s.Body))
-		}
+		of, lost := read(t, b, rawlog.Version)
+		submissions = append(submissions, of...)
 		if lost > 0 {
 			t.Errorf("%s: %d bytes lost", name, lost)
 		}
 	}
-
-	slices.Sort(got)
-	return got
+	return submissions
 }
 
 // Countries returns the name of a MaxMind database in which 1.0.0.0/8 is in

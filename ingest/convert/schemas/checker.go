@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,7 +48,14 @@ type Checker struct {
 	Valid, Invalid, Unknown atomic.Int64
 
 	dir     string
-	current atomic.Pointer[set]
+	current atomic.Pointer[pool]
+}
+
+// pool has the schemas of a folder once for each core, because a set is for one check at a
+// time. Those that are nil are compiled when they are needed first.
+type pool struct {
+	folder folder
+	sets   chan *set
 }
 
 // Load returns a Checker of all document IDs with the schemas of a folder. The error names
@@ -59,12 +67,37 @@ func Load(dir string) (*Checker, error) {
 
 // Reload compiles the schemas again. After an error those of before stay in use.
 func (c *Checker) Reload() error {
-	loaded, err := load(c.dir)
+	documents, err := read(c.dir)
 	if err != nil {
 		return fmt.Errorf("schemas: %w", err)
 	}
-	c.current.Store(&loaded)
+	first, err := documents.compile()
+	if err != nil {
+		return fmt.Errorf("schemas: %w", err)
+	}
+
+	cores := runtime.GOMAXPROCS(0)
+	loaded := &pool{documents, make(chan *set, cores)}
+	loaded.sets <- first
+	for range cores - 1 {
+		loaded.sets <- nil
+	}
+	c.current.Store(loaded)
 	return nil
+}
+
+// with calls use with a set that no other check uses.
+func (p *pool) with(use func(*set)) {
+	schemas := <-p.sets
+	defer func() { p.sets <- schemas }()
+	if schemas == nil {
+		compiled, err := p.folder.compile()
+		if err != nil {
+			panic(err) // the same documents were compiled before
+		}
+		schemas = compiled
+	}
+	use(schemas)
 }
 
 // Sampled says whether pings with a document ID are checked. It says the same each time.
@@ -87,36 +120,49 @@ func (c *Checker) Count(known bool, places []Place) {
 // Check validates the text of a ping, which is JSON, and returns the places that fail, at
 // most MaxPlaces, and how many there are. It is not known if it has no schema.
 func (c *Checker) Check(subject Subject, text []byte) (places []Place, all int, known bool) {
-	of, known := (*c.current.Load()).find(subject, text)
-	if !known {
-		return nil, 0, false
-	}
+	c.current.Load().with(func(schemas *set) {
+		of, ok := schemas.find(subject, text)
+		if ok {
+			places, known = schemas.check(of, text), true
+		}
+	})
+	return places[:min(len(places), MaxPlaces)], len(places), known
+}
 
+// check returns all places that fail, sorted.
+func (s *set) check(of *jsonschema.Schema, text []byte) []Place {
+	if bytes.Count(text, []byte{','}) > maxElements {
+		return []Place{{Keyword: "limit"}}
+	}
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
-		return []Place{{Keyword: "json"}}, 1, true
+		return []Place{{Keyword: "json"}}
 	}
 	// Numbers are computed with exactly, which the longest ones must not be.
 	if pointer, ok := hugeNumber(document); ok {
-		return []Place{{Pointer: pointer, Keyword: "number"}}, 1, true
+		return []Place{{Pointer: pointer, Keyword: "number"}}
 	}
 
-	failed, ok := errors.AsType[*jsonschema.ValidationError](of.Validate(document))
+	err, ok := s.budget.validate(of, document)
 	if !ok {
-		return nil, 0, true
+		return []Place{{Keyword: "limit"}}
 	}
-	places = appendPlaces(nil, failed)
+	failed, ok := errors.AsType[*jsonschema.ValidationError](err)
+	if !ok {
+		return nil
+	}
+
+	places := appendPlaces(nil, failed)
 	slices.SortFunc(places, func(a, b Place) int {
 		return strings.Compare(a.Pointer+"\x00"+a.Keyword, b.Pointer+"\x00"+b.Keyword)
 	})
-	places = slices.Compact(places)
-	return places[:min(len(places), MaxPlaces)], len(places), true
+	return slices.Compact(places)
 }
 
 // find returns the schema of a ping. Those of Glean have one for all applications and
 // types, and another one if they have no ping_info.
-func (s set) find(subject Subject, text []byte) (*jsonschema.Schema, bool) {
-	own, ok := s[subject.Namespace+"/"+subject.Type+"/"+subject.Version]
+func (s *set) find(subject Subject, text []byte) (*jsonschema.Schema, bool) {
+	own, ok := s.schemas[subject.Namespace+"/"+subject.Type+"/"+subject.Version]
 	if ok || subject.Namespace == schema.TelemetryNamespace {
 		return own, ok
 	}
@@ -132,7 +178,7 @@ func (s set) find(subject Subject, text []byte) (*jsonschema.Schema, bool) {
 	if form.PingInfo == nil {
 		kind = "glean-min"
 	}
-	glean, ok := s["glean/"+kind+"/"+subject.Version]
+	glean, ok := s.schemas["glean/"+kind+"/"+subject.Version]
 	return glean, ok
 }
 

@@ -8,7 +8,8 @@
 //  3. It decodes the ping, validates it, and returns the Places that fail, sorted, as JSON
 //     pointers with the keyword of the schema.
 //
-// Schemas are the operator's, and pings are strangers': a regular expression stops after a
-// tenth of a second, and a number that is too long to be computed with fails by itself.
+// Schemas are the operator's, and pings are strangers': the check of a ping has a budget of
+// elements, steps, depth and time in regular expressions, beyond which it fails as "limit".
+// A number that is too long to be computed with fails by itself.
 // A schema refers to others of the folder only; nothing is fetched.
 package schemas

@@ -3,36 +3,34 @@ package schemas
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"slices"
 	"strings"
-	"time"
 
-	"github.com/dlclark/regexp2/v2"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // suffix is that of a schema's file.
 const suffix = ".schema.json"
 
-// patternTimeout bounds one match of a regular expression. Expressions are the operator's,
-// the texts are strangers'. One that takes longer does not match.
-const patternTimeout = 100 * time.Millisecond
-
 // base begins the URL of each schema: it is no scheme that anything fetches.
 const base = "folder:///"
 
-// set are the schemas of a folder by namespace/type/version. It is safe for concurrent use.
-type set map[string]*jsonschema.Schema
+// set are the schemas of a folder by namespace/type/version, for one check at a time: what
+// they do is paid from one budget.
+type set struct {
+	schemas map[string]*jsonschema.Schema
+	budget  *budget
+}
 
-// load compiles the schemas of a folder.
-func load(dir string) (set, error) {
-	compiler := jsonschema.NewCompiler()
-	compiler.UseLoader(folderOnly{})
-	compiler.UseRegexpEngine(compilePattern)
+// folder is what Load has read of a folder: the documents by the names of their files.
+type folder map[string]any
 
-	// All of them are known before one is compiled: they may refer to each other.
-	var names []string
+// read reads the schemas of a folder.
+func read(dir string) (folder, error) {
+	documents := folder{}
 	root := os.DirFS(dir)
 	err := fs.WalkDir(root, ".", func(name string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(name, suffix) {
@@ -45,32 +43,46 @@ func load(dir string) (set, error) {
 		}
 		defer file.Close()
 
-		document, err := jsonschema.UnmarshalJSON(file)
+		documents[name], err = jsonschema.UnmarshalJSON(file)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		names = append(names, name)
-		return compiler.AddResource(base+name, document)
+		return nil
 	})
-	if err != nil {
-		return nil, err
+	if err == nil && len(documents) == 0 {
+		err = fmt.Errorf("%s: no files *%s in it", dir, suffix)
 	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("%s: no files *%s in it", dir, suffix)
+	return documents, err
+}
+
+// compile makes a set of the documents.
+func (f folder) compile() (*set, error) {
+	compiled := &set{map[string]*jsonschema.Schema{}, &budget{}}
+	compiler := jsonschema.NewCompiler()
+	compiler.UseLoader(folderOnly{})
+	compiler.UseRegexpEngine(compiled.budget.compilePattern)
+	compiler.RegisterVocabulary(compiled.budget.vocabulary())
+	compiler.AssertVocabs()
+
+	// All of them are known before one is compiled: they may refer to each other.
+	names := slices.Sorted(maps.Keys(f))
+	for _, name := range names {
+		if err := compiler.AddResource(base+name, f[name]); err != nil {
+			return nil, err
+		}
 	}
 
-	loaded := set{}
 	for _, name := range names {
 		key, err := keyOf(name)
 		if err != nil {
 			return nil, err
 		}
-		loaded[key], err = compiler.Compile(base + name)
+		compiled.schemas[key], err = compiler.Compile(base + name)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return loaded, nil
+	return compiled, nil
 }
 
 // keyOf returns what a file's schema is found by: …/namespace/type/type.version.schema.json
@@ -91,23 +103,4 @@ type folderOnly struct{}
 // Load implements jsonschema.URLLoader.
 func (folderOnly) Load(url string) (any, error) {
 	return nil, fmt.Errorf("%s is not in the folder", strings.TrimPrefix(url, base))
-}
-
-// pattern is a regular expression as JavaScript has them, with the look-aheads that Go's
-// do not have.
-type pattern struct{ *regexp2.Regexp }
-
-// MatchString implements jsonschema.Regexp.
-func (p pattern) MatchString(text string) bool {
-	matched, err := p.Regexp.MatchString(text)
-	return err == nil && matched // an error is a timeout
-}
-
-func compilePattern(text string) (jsonschema.Regexp, error) {
-	compiled, err := regexp2.Compile(text, regexp2.ECMAScript)
-	if err != nil {
-		return nil, err
-	}
-	compiled.MatchTimeout = patternTimeout
-	return pattern{compiled}, nil
 }
