@@ -164,6 +164,18 @@ for (const form of ["CSV", "JSON", "PNG", "SVG", "HTML"]) {
   if (form === "JSON") JSON.parse(text.toString());
 }
 
+// Points are read and pinned with the keyboard, which stays where it was; a saved picture names its lines.
+await go(page, of(measure, "&across=channel"), "keyboard");
+await page.locator("#content .chart[tabindex] canvas").waitFor();
+await page.locator("#content .chart[tabindex]").focus();
+await page.keyboard.press("ArrowRight");
+await page.locator("#content [role=status]", { hasText: /^2014-.*median \d/ }).waitFor();
+await page.keyboard.press("Enter");
+await page.waitForFunction(() => location.hash.includes("pin=") && document.activeElement?.matches(".chart[tabindex]"));
+const [saved] = await Promise.all([page.waitForEvent("download"), page.locator(".tools button", { hasText: "SVG" }).click()]);
+const drawing = readFileSync(await saved.path(), "utf8");
+if (!drawing.includes(`>${measure}<`) || !/>release, median</.test(drawing)) wrong("the saved picture has no title or legend");
+
 // What is chosen is in the URL, and the URL shows it again.
 where = "address";
 await go(page, of(measure), "address");

@@ -8,6 +8,9 @@ export const colours = ["var(--c1)", "var(--c2)", "var(--c3)", "var(--c4)", "var
 /** Colour of the n-th series. @param {number} n */
 export const colour = (n) => colours[n % colours.length];
 
+/** Names with the colours of their series. @param {string[]} names */
+export const coloured = (names) => names.map((name, i) => ({ name, colour: colour(i) }));
+
 /** About so many round numbers from 0 (or low) to high. @param {number} low @param {number} high @param {number} about */
 export function ticks(low, high, about) {
   if (!(high > low)) return [low];

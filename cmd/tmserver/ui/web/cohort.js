@@ -3,7 +3,7 @@
 // expressions, so a job over the stored pings finds the cohort's distribution, in processes of its own.
 import { h, replace, number, select } from "./dom.js";
 import { get, send, follow, text as read, Failed } from "./api.js";
-import { bars, legend } from "./bars.js";
+import { bars, legend, coloured } from "./bars.js";
 import { distributions, selected } from "./behind.js";
 import { histogramsOf } from "./histograms.js";
 import { parse } from "./rows.js";
@@ -122,7 +122,7 @@ function draw(place, view, all, expression) {
   const flag = (/** @type {string} */ name, /** @type {boolean} */ otherwise) => view.state.has(name) ? view.state.get(name) === "1" : otherwise;
   const picture = bars(list, { cumulative: flag("cumulative", false), log: flag("log", false), trim: flag("trim", true), overflow: flag("overflow", true), unit: view.unit, weight: "share of samples", label });
   place.append(list.length > 1 ? legend(list.map((d) => d.name)) : h("p", { class: "notice" }, `All of these pings are in ${list[0].name}.`), picture,
-    tools(() => ({ title: `${view.measure} cohort`, subtitle: `The cohort: ${expression}`, picture: () => picture.querySelector("svg"),
+    tools(() => ({ title: `${view.measure} cohort`, subtitle: `The cohort: ${expression}`, picture: () => picture.querySelector("svg"), legend: coloured(list.map((d) => d.name)),
       columns: ["bucket", ...list.flatMap((d) => [`${d.name} samples`, `${d.name} share`])],
       rows: list[0].weights.map((_, i) => [bucketName(list[0], i, number), ...list.flatMap((d) => [d.weights[i], Number((d.weights[i] / d.total).toPrecision(6))])]) })));
   drawNumbers(place, list, false, view.unit);

@@ -1,7 +1,7 @@
 // @ts-check
 // A script's rows that are histograms: drawn with the bounds of their buckets.
 import { h, replace, select } from "./dom.js";
-import { bars, legend } from "./bars.js";
+import { bars } from "./bars.js";
 import { boundsOf } from "./stats.js";
 
 /** @typedef {import("./stats.js").Density} Density @typedef {import("./rows.js").Rows} Rows */
@@ -51,7 +51,7 @@ export function histogramChart(list, label) {
   return {
     get picture() { return place.querySelector("svg"); },
     place: h("div", null, together ? null : h("div", { class: "controls" }, select("Histogram", choices, "0", (i) => replace(place, draw([list[Number(i)]])))), place),
-    more: together && list.length > 1 ? legend(list.map((d) => d.name)) : undefined,
+    names: together && list.length > 1 ? list.map((d) => d.name) : [],
     note: !together && list.length > maxChoices ? `one of the first ${maxChoices} of ${list.length} histograms` : "",
   };
 }

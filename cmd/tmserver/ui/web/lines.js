@@ -101,7 +101,18 @@ export function lines(place, options, signal) {
     plot.root.querySelector("canvas")?.setAttribute("aria-hidden", "true");
   };
 
-  place.setAttribute("role", "img");
+  place.setAttribute("role", options.onpoint ? "group" : "img");
+  if (options.onpoint) {
+    place.tabIndex = 0;
+    place.addEventListener("keydown", (event) => {
+      const at = plot?.cursor.idx ?? -1;
+      if (event.key === "Enter" && at >= 0) options.onpin?.(at);
+      if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+      event.preventDefault();
+      const next = Math.max(0, Math.min(options.x.length - 1, at + (event.key === "ArrowLeft" ? -1 : 1)));
+      plot?.setCursor({ left: plot.valToPos(options.x[next], "x"), top: 0 });
+    });
+  }
   place.setAttribute("aria-label", options.label);
   // The width is known once the place is on the page, and changes with the window.
   const observer = new ResizeObserver(() => {

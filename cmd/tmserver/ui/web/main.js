@@ -20,6 +20,12 @@ const content = /** @type {HTMLElement} */ (document.getElementById("content"));
 let leave = new AbortController();
 let lastView = "";
 
+/** What tells a control from the others of a view, also when it is made again. @param {Element} element */
+function nameOf(element) {
+  const label = element.closest("label");
+  return `${element.tagName} ${element.getAttribute("type")} ${element.getAttribute("aria-label") ?? (label?.querySelector("span") ?? label ?? element).textContent}`;
+}
+
 async function route() {
   const state = read();
   const name = views[state.view] ? state.view : "overview";
@@ -41,7 +47,11 @@ async function route() {
   lastView = name;
   try {
     await views[name].show(place, state, signal);
-    if (!signal.aborted) replace(content, place);
+    if (signal.aborted) return;
+    const focused = content.contains(document.activeElement) ? nameOf(/** @type {Element} */ (document.activeElement)) : "";
+    replace(content, place);
+    // What was chosen with the keyboard keeps the focus.
+    if (focused) [.../** @type {NodeListOf<HTMLElement>} */ (content.querySelectorAll("a, button, input, select, [tabindex]"))].find((one) => nameOf(one) === focused)?.focus({ preventScroll: true });
   } catch (error) {
     if (signal.aborted) return;
     if (error instanceof Failed && error.status === 401) {

@@ -3,6 +3,7 @@
 import { h, bytes, time } from "./dom.js";
 import { text } from "./api.js";
 import { parse, shape, chart, rowsTable } from "./rows.js";
+import { legend, coloured } from "./bars.js";
 import { tools } from "./export.js";
 
 const maxResultBytes = 1_000_000;
@@ -25,7 +26,7 @@ export async function showResults(place, script, run) {
     if (!whole) card.append(h("p", { class: "notice" }, `What is shown is the first ${bytes(maxResultBytes)} of ${bytes(file.bytes)}.`));
     const label = `${script?.title || run.name}, ${file.name}`;
     const drawn = chart(rows, shape(rows, script?.chart), label);
-    if (drawn) card.append(drawn.place ?? h("div", { class: "chart" }, drawn.picture), drawn.more ?? "", h("p", { class: "small soft" }, drawn.note));
-    card.append(tools(() => ({ title: label, subtitle: `run ${run.id}`, columns: rows.columns, rows: rows.rows, picture: () => drawn?.picture ?? null })), rowsTable(rows, "Rows"));
+    if (drawn) card.append(drawn.place ?? h("div", { class: "chart" }, drawn.picture), drawn.names?.length ? legend(drawn.names) : "", h("p", { class: "small soft" }, drawn.note));
+    card.append(tools(() => ({ title: label, subtitle: `run ${run.id}`, columns: rows.columns, rows: rows.rows, picture: () => drawn?.picture ?? null, legend: coloured(drawn?.names ?? []) })), rowsTable(rows, "Rows"));
   }
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // Rows of a script's result: as a table, and as the chart that suits their shape.
 import { h, s, number, short, table } from "./dom.js";
-import { colour, legend, lineChart } from "./bars.js";
+import { colour, lineChart } from "./bars.js";
 import { histogramsOf, histogramChart } from "./histograms.js";
 
 /** @typedef {string | number | null} Cell */
@@ -60,7 +60,7 @@ const clip = (/** @type {string} */ text, /** @type {number} */ length) => text.
 /** The key of a row as one text. @param {Rows} of @param {Cell[]} row @param {number} [from] */
 const keyOf = (of, row, from = 0) => row.slice(from, of.keys).map(name).join(" · ");
 
-/** @param {Rows} of @param {Shape} shape @param {string} label @returns {{picture: SVGElement | null, note: string, place?: Node, more?: Node} | null} */
+/** @param {Rows} of @param {Shape} shape @param {string} label @returns {{picture: SVGElement | null, note: string, place?: Node, names?: string[]} | null} */
 export function chart(of, shape, label) {
   const numeric = (/** @type {Cell[]} */ row) => typeof row[shape.value] === "number" ? Number(row[shape.value]) : 0;
   if (shape.kind === "histogram") return histogramChart(shape.histograms ?? [], label);
@@ -105,7 +105,7 @@ function linesOf(of, shape, label) {
     else row.forEach((value, i) => { if (i >= of.keys && typeof value === "number") add(of.columns[i], row[0], value); });
   }
   const shown = [...series].slice(0, maxLines).map(([name, values]) => ({ name, values }));
-  return { picture: lineChart(label, points, shown), more: legend(shown.map((line) => line.name)), note: series.size > maxLines ? `the first ${maxLines} of ${series.size} lines` : "" };
+  return { picture: lineChart(label, points, shown), names: shown.map((line) => line.name), note: series.size > maxLines ? `the first ${maxLines} of ${series.size} lines` : "" };
 }
 
 /** @param {Rows} of @param {(row: Cell[]) => number} value @param {string} label @param {string} unit */

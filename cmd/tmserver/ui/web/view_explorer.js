@@ -3,7 +3,7 @@
 import { h, replace, number, short, percent, date, time, table, choice, select, check } from "./dom.js";
 import { get } from "./api.js";
 import { density, percentile, mean, bucketName, unitOf, hasRanges } from "./stats.js";
-import { bars, legend, colour, lineChart } from "./bars.js";
+import { bars, legend, colour, coloured, lineChart } from "./bars.js";
 import { lines } from "./lines.js";
 import { tools } from "./export.js";
 import { distributions, recordsBehind } from "./behind.js";
@@ -153,7 +153,7 @@ function statistics(view) {
     return [{ key: "share", name: `share of ${bucket}`, of: (d) => 100 * shareOf(d, bucket) }];
   }
   const chosen = state.has("p") ? state.all("p") : ["5", "50", "95"];
-  return chosen.map((p) => ({ key: p, name: p === "50" ? "median" : `${p}th percentile`, of: (d) => percentile(d, Number(p), mode), dash: p === "50" ? undefined : Number(p) < 50 ? [3, 3] : [7, 4] }));
+  return chosen.map((p) => ({ key: p, name: p === "50" ? "median" : `${p}${p === "1" ? "st" : "th"} percentile`, of: (d) => percentile(d, Number(p), mode), dash: p === "50" ? undefined : Number(p) < 50 ? [3, 3] : [7, 4] }));
 }
 
 /** @param {Density} d @param {string} bucket its name */
@@ -212,7 +212,7 @@ function drawEvolution(place, view, by, across, versions, signal) {
 
   const picture = () => lineChart(`${view.measure} over ${by}`, names, made.filter((line) => line.name).map((line) => ({ ...line, dash: line.dash?.join(" ") })));
   const exported = () => ({
-    title: view.measure, subtitle: subtitle(view, `by ${by}`), picture,
+    title: view.measure, subtitle: subtitle(view, `by ${by}`), picture, legend: made.filter((line) => line.name),
     columns: [by, ...(across ? [across] : []), ...stats.map((stat) => stat.name), "pings", "samples", "clients"],
     rows: points.flatMap((point, i) => series.flatMap((name) => {
       const d = densities.get(name)?.[i];
@@ -227,7 +227,11 @@ function drawEvolution(place, view, by, across, versions, signal) {
   const zoom = /** @type {[number, number] | null} */ (zoomText.length === 2 && zoomText.every(Number.isFinite) ? zoomText : null);
   const onzoom = (/** @type {[number, number] | null} */ range) => state.change({ zoom: range ? range.map((at) => at.toFixed(2)).join("~") : null });
   const onpin = (/** @type {number} */ i) => state.change({ pin: state.get("pin") === points[i] ? null : points[i] });
-  const onpoint = (/** @type {number | null} */ i) => drawCompared(compared, view, points, names, densities, pinned, i, stats);
+  const reading = h("p", { class: "small soft", role: "status" });
+  const onpoint = (/** @type {number | null} */ i) => {
+    replace(reading, i === null ? "The pointer or the arrow keys read a point; a click or Enter pins it." : `${names[i]}: ${made.filter((line) => line.name).map((line) => `${line.name} ${number(line.values[i])}`).join(" · ")}`);
+    drawCompared(compared, view, points, names, densities, pinned, i, stats);
+  };
 
   const percentiles = h("fieldset", { class: "checks" }, h("legend", null, "Percentiles"), allPercentiles.map((p) => {
     const chosen = state.has("p") ? state.all("p") : ["5", "50", "95"];
@@ -244,7 +248,7 @@ function drawEvolution(place, view, by, across, versions, signal) {
       h("span", { class: "grow" }), tools(exported)),
     legendOf(made),
     labelled && stats.length === 0 ? h("p", { class: "empty" }, "These values are names, so there are no percentiles. Choose a name to see its share.") : chart,
-    h("p", { class: "small soft" }, subtitle(view, ""), unit ? ` Unit: ${stats[0]?.key === "share" ? "%" : unit}.` : "", " Drag to zoom, double-click to see all, click to pin a point."),
+    h("p", { class: "small soft" }, subtitle(view, ""), unit ? ` Unit: ${stats[0]?.key === "share" ? "%" : unit}.` : "", " Drag to zoom, double-click to see all."), reading,
     pings.size > maxSeries ? h("p", { class: "notice" }, `The ${maxSeries} most frequent of ${pings.size} values are shown.`) : null,
     sums.leftOut ? h("p", { class: "notice" }, `${number(sums.leftOut)} groups with few pings are left out.`) : null,
     few.length ? h("p", { class: "notice" }, `${few.length} of ${points.length} points have fewer than ${number(least)} clients and are grey.`) : null,
@@ -260,7 +264,7 @@ function drawEvolution(place, view, by, across, versions, signal) {
     lines(chart, { x, time: isTime, dates: isTime, names: isTime ? undefined : names, height: 300, sync: "explorer", range: zoom, label: `${view.measure} by ${by}: ${made.map((line) => line.name).filter(Boolean).join(", ")}`,
       pinned: pinned < 0 ? undefined : pinned, marks: versionMarks(versions, points, x), lines: made, onpoint, onpin, onzoom }, signal);
   }
-  drawCompared(compared, view, points, names, densities, pinned, null, stats);
+  onpoint(null);
   const shown = exported();
   place.append(h("details", { class: "card" }, h("summary", null, "As a table"), table(`${view.measure} by ${by}`, shown.columns, shown.rows.map((row) => row.map((cell) => typeof cell === "number" ? number(cell) : cell)), shown.columns.slice(across ? 2 : 1))));
 }
@@ -352,7 +356,8 @@ function drawDistribution(place, view, across) {
   const buckets = (list[0].bounds ? list[0].weights.map((_, i) => i) : list[0].labels.map((_, i) => i)).filter((i) => list.some((d) => d.weights[i]));
   const weightAt = (/** @type {Density} */ d, /** @type {number} */ i) => d.bounds ? d.weights[i] : d.weights[d.labels.indexOf(list[0].labels[i])] ?? 0;
   const exported = () => ({
-    title: view.measure, subtitle: subtitle(view, "distribution"), picture: () => /** @type {SVGElement} */ (charts[0].querySelector("svg")),
+    title: view.measure, subtitle: subtitle(view, "distribution"), legend: list.length > 1 ? coloured(list.map((d) => d.name)) : [],
+    picture: () => (sideBySide ? bars(list, options) : charts[0]).querySelector("svg"), // over each other: one picture
     columns: ["bucket", ...list.flatMap((d) => list.length > 1 ? [`${d.name} ${byClient ? "clients" : "samples"}`, `${d.name} share`] : [byClient ? "clients" : "samples", "share"])],
     rows: buckets.map((i) => [bucketName(list[0], i, number), ...list.flatMap((d) => [Number(weightAt(d, i).toPrecision(6)), Number((weightAt(d, i) / d.total).toPrecision(6))])]),
   });
