@@ -247,9 +247,7 @@ func testSparkOutput(t *testing.T, c *cluster, app *spark.Session, url string) {
 	writeScripts(t)
 	for i, args := range [][]string{
 		{"--part-size", "1KiB", "rows.js"},
-		{"--part-size", "1KiB", "tables.js"},
 		{"tables.js"},
-		{"--format", "parquet", "--table", "versions", "tables.js"},
 	} {
 		args = append([]string{"-d", url}, args...)
 		here := in(output, fmt.Sprintf("here%d", i))
