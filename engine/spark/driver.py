@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import traceback
+import zlib
 
 from pyspark import AccumulatorParam, SparkContext, SparkFiles, StorageLevel
 
@@ -84,23 +85,38 @@ def without_statuses(phase, statuses):
     return run
 
 
-PIECE = 1 << 20  # bytes of rows that come back as one object
+PIECE = 1 << 20  # bytes that come back as one object
 PIECES = 16  # objects that come back together
 
 
 def in_pieces(lines):
-    """Cuts rows into pieces, because the rows of one key may be one line of any length, and
-    Java's heap has to hold several copies of what comes back together."""
-    text = bytearray()
+    """Packs rows and cuts them into pieces: Spark brings back some 30 MB a second, and the
+    rows of one key may be one line of any length, of which Java's heap holds several copies."""
+    packer, packed = zlib.compressobj(1), bytearray()
     for line in lines:
-        text += line
-        text += b"\n"
-        cut = len(text) - len(text) % PIECE
+        packed += packer.compress(line)
+        packed += packer.compress(b"\n")
+        cut = len(packed) - len(packed) % PIECE
         for at in range(0, cut, PIECE):
-            yield bytes(text[at : at + PIECE])
-        del text[:cut]
-    if text:
-        yield bytes(text)
+            yield bytes(packed[at : at + PIECE])
+        del packed[:cut]
+    packed += packer.flush()
+    for at in range(0, len(packed), PIECE):
+        yield bytes(packed[at : at + PIECE])
+
+
+def by_shard(lines):
+    """Puts lines of the same shard together, because what Spark does it does for each record."""
+    together, sizes = collections.defaultdict(list), collections.Counter()
+    for line in lines:
+        shard = int(line[1 : line.index(b"\t")])
+        together[shard].append(line)
+        sizes[shard] += len(line)
+        if sizes[shard] >= PIECE:
+            yield shard, b"\n".join(together.pop(shard))
+            del sizes[shard]
+    for shard, rest in together.items():
+        yield shard, b"\n".join(rest)
 
 
 def watch(sc, statuses, done, cancelled, period=0.3):
@@ -158,11 +174,11 @@ def run(sc, job):
             .flatMap(lambda tasks: tasks)
             .mapPartitions(piped(map_command, cpus))
             .mapPartitions(without_statuses("map", statuses))
-            .map(lambda line: (int(line[1 : line.index(b"\t")]), line))
+            .mapPartitions(by_shard)
             .partitionBy(shards, lambda shard: shard)
         )
         rows = (
-            pairs.mapPartitionsWithIndex(lambda shard, pairs: itertools.chain([b"#%d" % shard], (line for _, line in pairs)))
+            pairs.mapPartitionsWithIndex(lambda shard, pairs: itertools.chain([b"#%d" % shard], (lines for _, lines in pairs)))
             .mapPartitions(piped(reduce_command, cpus))
             .mapPartitions(without_statuses("reduce", statuses))
             .mapPartitions(in_pieces)
@@ -175,10 +191,11 @@ def run(sc, job):
 
     # Some pieces after the others, because this process has the memory of one machine only.
     for shard, count in enumerate(counts):
+        unpacker = zlib.decompressobj()
         with open(os.path.join(job["rows"], "%d" % shard), "wb") as out:
             for at in range(0, count, PIECES):
                 for piece in sc.runJob(rows, lambda pieces: itertools.islice(pieces, at, at + PIECES), [shard]):
-                    out.write(piece)
+                    out.write(unpacker.decompress(piece))
     rows.unpersist()
     say(event="done", shards=shards)
 
