@@ -45,15 +45,10 @@ func calculated(t testing.TB, script string, elements []any, inGo bool) string {
 
 	// The array is a parameter, as in scripts: only what is declared is a loop's.
 	script = "(function (h) {" + script + "})(h)"
-	program, err := goja.Parse("test.js", script)
-	if err != nil {
-		t.Fatalf("%v in %s", err, script)
-	}
+	var compiled *goja.Program
 	if inGo {
-		features, err := ecma.Prepare(program, script)
-		if err != nil {
-			t.Fatal(err)
-		}
+		var features ecma.Features
+		compiled, features = prepared(t, script)
 		e := ecma.Install(rt, features)
 		defer e.Close()
 		e.Numbers = func(v goja.Value) numeric.List {
@@ -62,12 +57,10 @@ func calculated(t testing.TB, script string, elements []any, inGo bool) string {
 			}
 			return nil
 		}
+	} else {
+		compiled = goja.MustCompile("test.js", script, true)
 	}
 
-	compiled, err := goja.CompileAST(program, true)
-	if err != nil {
-		t.Fatalf("%v in %s", err, script)
-	}
 	v, err := rt.RunProgram(compiled)
 	if err != nil {
 		return err.(*goja.Exception).Value().String()
@@ -235,18 +228,7 @@ func (g *loopMaker) condition() string {
 // TestCalculationIsInterrupted: a loop in Go ends when the script does.
 func TestCalculationIsInterrupted(t *testing.T) {
 	const script = "let a = 0; for (let i = 0; i >= 0; i++) a += i % 7"
-	program, err := goja.Parse("test.js", script)
-	if err != nil {
-		t.Fatal(err)
-	}
-	features, err := ecma.Prepare(program, script)
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := goja.CompileAST(program, true)
-	if err != nil {
-		t.Fatal(err)
-	}
+	compiled, features := prepared(t, script)
 
 	rt := goja.New()
 	e := ecma.Install(rt, features)
@@ -256,7 +238,7 @@ func TestCalculationIsInterrupted(t *testing.T) {
 		e.Interrupt()
 	})
 	defer timer.Stop()
-	_, err = rt.RunProgram(compiled)
+	_, err := rt.RunProgram(compiled)
 	if _, ok := err.(*goja.InterruptedError); !ok {
 		t.Errorf("the loop ended with %v", err)
 	}

@@ -39,6 +39,25 @@ func run(t testing.TB, script string) string {
 	return v.String()
 }
 
+// prepared compiles a script that must compile.
+func prepared(t testing.TB, script string) (*goja.Program, ecma.Features) {
+	t.Helper()
+	program, err := goja.Parse("test.js", script)
+	if err != nil {
+		t.Fatalf("%v in %s", err, script)
+	}
+	features, err := ecma.Prepare(program, script)
+	if err != nil {
+		t.Fatalf("%v in %s", err, script)
+	}
+	compiled, err := goja.CompileAST(program, true)
+	if err != nil {
+		t.Fatalf("%v in %s", err, script)
+	}
+
+	return compiled, features
+}
+
 func TestRegExp(t *testing.T) {
 	tests := []struct{ script, want string }{
 		{`"a-b-c".replace(/-/g, "+")`, "a+b+c"},

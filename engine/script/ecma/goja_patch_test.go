@@ -11,6 +11,9 @@ import (
 // TestGojaPatchApplies: the patch in docs fits the goja that the project uses.
 func TestGojaPatchApplies(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("CI skips nothing: git is missing")
+		}
 		t.Skip("git is missing")
 	}
 	patch, err := filepath.Abs("../../../docs/goja/arrays.patch")

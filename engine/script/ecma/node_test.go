@@ -52,18 +52,7 @@ func ours(t *testing.T, script string, input any) []byte {
 		t.Fatal(err)
 	}
 	whole := "const input = JSON.parse(text); " + script + "; JSON.stringify(answer(input))"
-	program, err := goja.Parse("script.js", whole)
-	if err != nil {
-		t.Fatal(err)
-	}
-	features, err := ecma.Prepare(program, whole)
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := goja.CompileAST(program, true)
-	if err != nil {
-		t.Fatal(err)
-	}
+	compiled, features := prepared(t, whole)
 
 	rt := goja.New()
 	e := ecma.Install(rt, features)
