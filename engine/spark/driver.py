@@ -106,17 +106,22 @@ def in_pieces(lines):
 
 
 def by_shard(lines):
-    """Puts lines of the same shard together, because what Spark does it does for each record."""
-    together, sizes = collections.defaultdict(list), collections.Counter()
+    """Puts lines of the same shard together, because what Spark does it does for each record.
+    It has as many bytes in memory as come back together."""
+    together, size = collections.defaultdict(list), 0
     for line in lines:
-        shard = int(line[1 : line.index(b"\t")])
-        together[shard].append(line)
-        sizes[shard] += len(line)
-        if sizes[shard] >= PIECE:
-            yield shard, b"\n".join(together.pop(shard))
-            del sizes[shard]
-    for shard, rest in together.items():
-        yield shard, b"\n".join(rest)
+        together[int(line[1 : line.index(b"\t")])].append(line)
+        size += len(line)
+        if size >= PIECES * PIECE:
+            yield from joined(together)
+            together.clear()
+            size = 0
+    yield from joined(together)
+
+
+def joined(together):
+    for shard, lines in together.items():
+        yield shard, b"\n".join(lines)
 
 
 def watch(sc, statuses, done, cancelled, period=0.3):
@@ -196,6 +201,8 @@ def run(sc, job):
             for at in range(0, count, PIECES):
                 for piece in sc.runJob(rows, lambda pieces: itertools.islice(pieces, at, at + PIECES), [shard]):
                     out.write(unpacker.decompress(piece))
+        if not unpacker.eof:
+            raise RuntimeError("rows of shard %d are not complete" % shard)
     rows.unpersist()
     say(event="done", shards=shards)
 
