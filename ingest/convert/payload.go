@@ -113,7 +113,9 @@ func (d *document) indexPayload(payload *jsonscan.Member) error {
 	}
 
 	if end != int(payload.End) {
-		return notJSON(jsonscan.Valid(d.text)) // skipping went astray, so this is an error
+		if err := jsonscan.Valid(d.text); err != nil { // else skipping did not go astray
+			return notJSON(err)
+		}
 	}
 	payload.Unchecked = false
 	return nil
