@@ -11,14 +11,19 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"path"
 	"regexp"
 	"strings"
 
 	"github.com/minio/minio-go/v7"
 )
 
-// contentType is what the objects are said to be: nearly all of them are segments.
-const contentType = "application/zstd"
+// contentTypes are what segments, and the results of jobs, are said to be, by the endings of
+// their names.
+var contentTypes = map[string]string{
+	".csv": "text/csv", ".jsonl": "application/x-ndjson", ".parquet": "application/vnd.apache.parquet",
+	".tsv": "text/tab-separated-values", ".zst": "application/zstd",
+}
 
 // trailingHint follows the errors of uploads with trailing checksums.
 const trailingHint = "if the store does not know trailing checksums, leave them out: " +
@@ -87,7 +92,8 @@ func (s *bucket) send(ctx context.Context, name string, content Content, sent su
 	}
 	defer r.Close()
 
-	opts := minio.PutObjectOptions{ContentType: contentType, ServerSideEncryption: s.encryption, DisableMultipart: true}
+	// Of other names the client says that they are bytes.
+	opts := minio.PutObjectOptions{ContentType: contentTypes[path.Ext(name)], ServerSideEncryption: s.encryption, DisableMultipart: true}
 	if create {
 		opts.SetMatchETagExcept("*")
 	}

@@ -154,3 +154,23 @@ func TestUploadsWithoutTrailersHaveNoFraming(t *testing.T) {
 		t.Errorf("a second one: %v", err)
 	}
 }
+
+// TestContentTypes: an object is said to be what the ending of its name says.
+func TestContentTypes(t *testing.T) {
+	var got string
+	noting := changing(func(r *http.Request, body []byte) []byte {
+		got = r.Header.Get("Content-Type")
+		return body
+	})
+	s := open(t, backendtest.S3(t, &backendtest.Faults{Wrap: noting}))
+	for name, want := range map[string]string{
+		"a/b.v2.log.x.zst": "application/zstd", "c.parquet": "application/vnd.apache.parquet", "d.tsv": "text/tab-separated-values", "COMMIT": "application/octet-stream",
+	} {
+		if err := s.Put(t.Context(), name, text("the content"), false); err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+}
