@@ -1,7 +1,7 @@
 // @ts-check
 // A cohort: the pings for which an expression in JavaScript is true, against the others. The sums of days know no
 // expressions, so a job over the stored pings finds the cohort's distribution, in processes of its own.
-import { h, replace, number, select } from "./dom.js";
+import { h, replace, progress, number, select } from "./dom.js";
 import { get, send, follow, text as read, Failed } from "./api.js";
 import { bars, legend, coloured } from "./bars.js";
 import { distributions, selected } from "./behind.js";
@@ -93,7 +93,7 @@ export async function drawCohort(place, view, signal) {
     try {
       let job = await send("jobs", { files: { "cohort.js": source() }, main: "cohort.js", sample: sample === "all" ? undefined : sample, max_errors: -1 });
       id = job.id;
-      job = await follow(job, (now) => replace(status, now.state === "queued" ? "Waits for its turn…" : `Runs: ${number(now.progress.tasks_done)} of ${number(now.progress.tasks)} tasks, ${number(now.progress.records)} records.`), signal);
+      job = await follow(job, (now) => replace(status, progress(now)), signal);
       if (job.state !== "done") throw new Failed(0, `${job.state}: ${job.error}`);
       const rows = parse(await read(`jobs/${job.id}/results/${encodeURIComponent(job.results[0].name)}`));
       const failed = job.stats?.failed_calls ?? 0;

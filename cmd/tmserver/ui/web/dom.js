@@ -47,6 +47,12 @@ export function replace(place, ...children) {
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
+/** How far a job is. @param {any} job */
+export function progress(job) {
+  if (job.state === "queued") return "Waits for its turn…";
+  return `Runs: ${number(job.progress.tasks_done)} of ${number(job.progress.tasks)} tasks, ${number(job.progress.records)} records.`;
+}
+
 /** Writes a number with as many digits as it deserves. @param {number | null | undefined} n */
 export function number(n) {
   if (n === null || n === undefined || Number.isNaN(n)) return "–";

@@ -1,7 +1,7 @@
 // @ts-check
 // An editor that tries a script on a sample of the records, with the errors and the time at
 // its lines. The script runs on the server as any job does, in processes of its own.
-import { h, replace, number, percent } from "./dom.js";
+import { h, replace, progress, number, percent } from "./dom.js";
 import { get, send, follow, text as read, Failed } from "./api.js";
 import { showResults } from "./results.js";
 
@@ -101,7 +101,7 @@ export async function show(place, state, signal) {
       const files = { ...source.files, [source.main]: editor.getValue() };
       let job = await send("jobs", { files, main: source.main, sample: sample.value || undefined, where: where.value ? [where.value] : undefined, profile: true });
       id = job.id;
-      job = await follow(job, (now) => replace(status, now.state === "queued" ? "Waits for its turn…" : `Runs: ${number(now.progress.tasks_done)} of ${number(now.progress.tasks)} tasks, ${number(now.progress.records)} records.`), signal);
+      job = await follow(job, (now) => replace(status, progress(now)), signal);
       await outcome(job, editor, source.main, status, output);
     } catch (error) {
       if (!signal.aborted) replace(status, h("span", { class: "failed" }, error instanceof Error ? error.message : String(error)));
