@@ -116,6 +116,9 @@ func TestPoisonInImport(t *testing.T) {
 // raw log is its own or was spooled.
 func TestPoisonInServe(t *testing.T) {
 	for _, spooled := range []bool{false, true} {
+		if spooled && testing.Short() {
+			return // five seconds for each
+		}
 		dir, filters, rawLog := poisonedLog(t, 20)
 		spool := t.TempDir()
 		if spooled {
