@@ -1,4 +1,4 @@
-# make test is for everybody: it needs nothing but Go, takes less than five minutes on a
+# make test is for everybody: it needs nothing but Go, takes six minutes the first time on a
 # machine of two cores, and says at its end what it leaves out. make ci is all of it,
 # which .ci/run calls: it installs missing programs where it can; where it cannot, it
 # prints which tests it skips and why. The test runner's own lines come last.
